@@ -1,0 +1,123 @@
+"""The directory of a worker group: where it lies, whose it is, and what is in it.
+
+``group`` identity, start and service.instance.id of the group; ``worker-N`` a worker's rows, N its slot
+number; ``archive`` what dead workers left; ``admitted`` the attribute sets admitted; ``fold`` and
+``push`` locks; ``delta`` the last acknowledged baseline of delta temporality. Everything is reached through one
+open descriptor of the directory, so that a path that is swapped later leads nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+
+from dualmetrics import locks
+
+WORKER = "worker-"
+
+
+class Directory:
+    """An open directory of ours, mode 0700. Raises OSError (PermissionError if it is not safe to use)."""
+
+    def __init__(self, path: str) -> None:
+        os.makedirs(path, 0o700, exist_ok=True)
+        self.path = path
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        status = os.fstat(self.fd)
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            self.close()
+            raise PermissionError(f"{path} belongs to another user, or others may write to it")
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def open(self, name: str, flags: int = os.O_RDWR | os.O_CREAT) -> int:
+        """Open a file of the directory and never what a link points to."""
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
+
+    def names(self) -> list[str]:
+        return os.listdir(self.fd)
+
+    def workers(self) -> list[str]:
+        """The names of the workers' files, by slot number."""
+        found = [name for name in self.names() if name.startswith(WORKER) and slot(name) is not None]
+        return sorted(found, key=lambda name: int(name[len(WORKER) :]))
+
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name. Raises FileExistsError: unlike rename it never replaces."""
+        os.link(source, target, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+
+    def rename(self, source: str, target: str) -> None:
+        os.rename(source, target, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        """Remove a file; one that is gone already is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file. Raises FileNotFoundError."""
+        with locks.closing(self.open(name, os.O_RDONLY)) as descriptor:
+            return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a file whole: under another name first, then renamed into place."""
+        temporary = f".{name}-{uuid.uuid4().hex}"
+        try:
+            with locks.closing(self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
+                write_all(descriptor, data)
+            self.rename(temporary, name)
+        except BaseException:
+            self.unlink(temporary)
+            raise
+
+    @contextlib.contextmanager
+    def locked(self, name: str, timeout: float = 0) -> Iterator[bool]:
+        """Hold the lock file ``name`` for the block; gives False if it was not to be had in time."""
+        with locks.closing(self.open(name)) as descriptor:
+            yield locks.lock(descriptor, timeout)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``. Raises OSError when the disk is full."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def slot(name: str) -> int | None:
+    """The slot number in a worker file's name; None for names that are not ours."""
+    digits = name[len(WORKER) :]
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+class Identity:
+    """What the workers of a group share from the first one on: its id, its start, its instance id."""
+
+    def __init__(self, data: dict[str, object]) -> None:
+        self.group = bytes.fromhex(str(data["group"]))
+        self.instance = str(data["instance"])
+        if len(self.group) != 16:
+            raise ValueError("a group's identity has 16 bytes")
+
+
+def new_identity() -> dict[str, object]:
+    return {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
+
+
+def join(directory: Directory) -> Identity:
+    """The group's identity, made by whoever comes first. Raises OSError, ValueError if it is damaged."""
+    temporary = f".group-{uuid.uuid4().hex}"
+    with contextlib.suppress(FileNotFoundError):
+        return Identity(json.loads(directory.read("group")))
+    with locks.closing(directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
+        write_all(descriptor, json.dumps(new_identity()).encode())
+    with contextlib.suppress(FileExistsError):
+        directory.link(temporary, "group")
+    directory.unlink(temporary)
+    return Identity(json.loads(directory.read("group")))

@@ -1,0 +1,118 @@
+"""Finding the directory of this process' worker group, and sweeping those of servers that are gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from dualmetrics import locks, workers
+from dualmetrics.directory import WORKER, Directory
+from dualmetrics.trouble import Trouble
+from dualmetrics.workers import Root
+
+_MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
+
+
+def open_group(explicit: str | None, label: str, trouble: Trouble) -> Directory | None:
+    """Open the directory of this process' group.
+
+    ``explicit`` is DUALMETRICS_DIR; ``label`` keeps several `Telemetry` objects of one process apart. None
+    where no directory can be had: then this process counts alone, which is said once.
+    """
+    if not locks.available:
+        trouble.once("group", "dualmetrics: no file locks on this system: each process counts alone")
+        return None
+    failures: list[str] = []
+    for base in _bases(explicit):
+        try:
+            return _open(base, explicit is not None, label)
+        except OSError as error:
+            failures.append(str(error))
+    trouble.once("group", "dualmetrics: each process counts alone: %s", "; ".join(failures))
+    return None
+
+
+def _bases(explicit: str | None) -> list[str]:
+    return [explicit] if explicit else ["/dev/shm", tempfile.gettempdir()]
+
+
+def _open(base: str, explicit: bool, label: str) -> Directory:
+    """The directory ``base/dualmetrics-UID/[GROUP/]LABEL``; every level of it is ours alone."""
+    user = os.path.join(base, f"dualmetrics-{os.geteuid()}")
+    if explicit:
+        Directory(user).close()
+        return Directory(os.path.join(user, label))
+    root = workers.find_root()
+    if root is None:
+        raise OSError("worker groups are found through /proc, and here is none: set DUALMETRICS_DIR")
+    with _opened(user) as directory:
+        _sweep(directory)
+        group = os.path.join(user, _group_name(directory, root))
+    Directory(group).close()
+    return Directory(os.path.join(group, label))
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Directory]:
+    directory = Directory(path)
+    try:
+        yield directory
+    finally:
+        directory.close()
+
+
+def _group_name(directory: Directory, root: Root) -> str:
+    """The root's name, or after gunicorn's USR2 upgrade the name of the group that it joined."""
+    old = workers.upgraded_from(root)
+    if old is not None:
+        with contextlib.suppress(FileExistsError):
+            os.symlink(_resolve(directory, old.name), root.name, dir_fd=directory.fd)
+    return _resolve(directory, root.name)
+
+
+def _resolve(directory: Directory, name: str) -> str:
+    """Follow the aliases that upgrades left. Raises OSError if they lead anywhere but to a group."""
+    for _ in range(_MOST_ALIASES):
+        try:
+            name = os.readlink(name, dir_fd=directory.fd)
+        except OSError:  # no link: the group itself, existing or not
+            return name
+        if workers.parse_root(name) is None:
+            break
+    raise OSError(f"the aliases of worker groups in {directory.path} lead astray")
+
+
+def _sweep(directory: Directory) -> None:
+    """Remove the groups whose root is gone and in which nobody lives."""
+    roots = {name: root for name in directory.names() if (root := workers.parse_root(name)) is not None}
+    in_use = {_resolve(directory, name) for name, root in roots.items() if root.alive}
+    for name in roots.keys() - in_use:
+        _remove(directory, name)
+
+
+def _remove(directory: Directory, name: str) -> None:
+    path = os.path.join(directory.path, name)
+    with contextlib.suppress(OSError):  # somebody else sweeps as well, or it is not ours to remove
+        if os.path.islink(path):
+            directory.unlink(name)
+        elif not _inhabited(path):
+            shutil.rmtree(path)
+
+
+def _inhabited(group: str) -> bool:
+    """Whether some process holds the lock of a worker's file in any of the group's directories."""
+    return any(
+        _locked(os.path.join(label.path, name))
+        for label in os.scandir(group)
+        if label.is_dir(follow_symlinks=False)
+        for name in os.listdir(label.path)
+        if name.startswith(WORKER)
+    )
+
+
+def _locked(path: str) -> bool:
+    with locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
+        return not locks.try_lock(descriptor)

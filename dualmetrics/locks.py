@@ -1,0 +1,49 @@
+"""Locks on files that end with their owner, however it ends. None of them ever waits for long.
+
+``flock`` on a descriptor of its own: the kernel releases it when the process dies, so who can take a
+worker's lock knows that the worker is gone, without pids and without hooks in the server. A forked child
+inherits the descriptor and would keep the lock alive; it therefore closes it first thing (see `fork`).
+Taking such a lock twice in one process fails just as in two processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+try:
+    import fcntl
+except ImportError:  # Windows: no file locks, so no worker groups (see `directory.open_group`)
+    available = False
+else:
+    available = True
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock if nobody holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def lock(descriptor: int, timeout: float) -> bool:
+    """Take the lock, trying for ``timeout`` seconds. flock itself knows no deadline."""
+    deadline = time.monotonic() + timeout
+    while not try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+@contextlib.contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """Close the descriptor at the end, and with it give up its lock."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,144 @@
+"""The file format: a header, then append-only records.
+
+======  =====  ==============================================================
+offset  bytes  header field
+======  =====  ==============================================================
+0       8      magic, ``dualmtrx``
+8       4      format version (little endian, as every number here)
+12      4      length of this header
+16      16     identity of the group
+32      16     identity of this file
+48      8      born, nanoseconds since the epoch
+56      8      committed length: what lies behind it does not exist yet
+======  =====  ==============================================================
+
+A record is 16 bytes (kind, whole length, CRC-32, number of cells; 4 bytes each), a JSON body padded to 8
+bytes, and the cells, 8 bytes each and aligned. The checksum covers all but the cells, which go on
+changing. Kinds that a reader does not know are skipped, so that later kinds need no new version.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
+
+MAGIC = b"dualmtrx"
+VERSION = 1
+HEADER = struct.Struct("<8sII16s16sQQ")
+COMMITTED_OFFSET = 56
+RECORD = struct.Struct("<IIII")
+
+DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
+
+
+class FormatError(Exception):
+    """The bytes are not ours, or damaged. ``reason`` is one word, fit for an attribute."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Header(NamedTuple):
+    group: bytes
+    file: bytes
+    born: int
+    committed: int
+
+
+class Record(NamedTuple):
+    """A parsed record; its cells begin at byte ``cells_at`` of the file and are ``width`` in number."""
+
+    kind: int
+    body: Any
+    cells_at: int
+    width: int
+
+
+def encode_header(header: Header) -> bytes:
+    return HEADER.pack(
+        MAGIC, VERSION, HEADER.size, header.group, header.file, header.born, header.committed
+    )
+
+
+def decode_header(data: bytes) -> Header:
+    """Read a header. Raises FormatError: ``truncated``, ``foreign`` or ``version``."""
+    if len(data) < HEADER.size:
+        raise FormatError("truncated")
+    magic, version, size, group, file, born, committed = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise FormatError("foreign")
+    if version != VERSION or size != HEADER.size:
+        raise FormatError("version")
+    return Header(group, file, born, committed)
+
+
+def encode_record(kind: int, body: object, width: int) -> bytes:
+    """One record with ``width`` cells of zero. Its length is a multiple of 8."""
+    text = json.dumps(body, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    length = RECORD.size + len(text) + 8 * width
+    return RECORD.pack(kind, length, _checksum(kind, length, width, text), width) + text + bytes(8 * width)
+
+
+def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
+    """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
+    while offset < end:
+        if end - offset < RECORD.size:
+            raise FormatError("corrupt")
+        kind, length, checksum, width = RECORD.unpack_from(data, offset)
+        cells_at = offset + length - 8 * width
+        if length % 8 or offset + length > end or cells_at < offset + RECORD.size:
+            raise FormatError("corrupt")
+        text = bytes(data[offset + RECORD.size : cells_at])
+        if checksum != _checksum(kind, length, width, text):
+            raise FormatError("corrupt")
+        yield Record(kind, json.loads(text), cells_at, width)
+        offset += length
+
+
+def _checksum(kind: int, length: int, width: int, text: bytes) -> int:
+    return zlib.crc32(text, zlib.crc32(struct.pack("<III", kind, length, width)))
+
+
+def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
+    """A descriptor as JSON; the series of the file refer to it by ``number``."""
+    scope = descriptor.scope
+    return [
+        number,
+        [scope.name, scope.version, scope.schema_url, scope.attributes],
+        descriptor.name,
+        descriptor.kind.value,
+        descriptor.unit,
+        descriptor.description,
+        descriptor.bounds,
+        descriptor.observable,
+        descriptor.once_per_group,
+    ]
+
+
+def decode_descriptor(body: Any) -> tuple[int, Descriptor]:
+    """The inverse of `descriptor_body`. Raises FormatError(``corrupt``)."""
+    try:
+        number, (name, version, schema_url, attributes), *rest = body
+        scope = Scope(name, version, schema_url, decode_attributes(attributes))
+        metric, kind, unit, description, bounds, observable, once = rest
+        return number, Descriptor(
+            scope, metric, Kind(kind), unit, description, tuple(bounds), observable, once
+        )
+    except (ValueError, TypeError) as error:
+        raise FormatError("corrupt") from error
+
+
+def decode_attributes(pairs: Any) -> Attributes:
+    """Attributes from JSON, where tuples became lists."""
+    return tuple((key, _value(value)) for key, value in pairs)
+
+
+def _value(value: Any) -> AttributeValue:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,88 @@
+"""Which processes are one worker group.
+
+The group is named by its root, the process that started the server. How it is found (tried on gunicorn,
+uvicorn, granian, hypercorn and multiprocessing, and on what must stay apart): begin at this process, or
+at the parent that `multiprocessing` knows of. Climb to the parent while the process was forked and has
+not exec'ed since, and the parent is older, in the same session, and runs the same program.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from typing import NamedTuple
+
+from dualmetrics import processes
+from dualmetrics.processes import Process
+
+
+class Root(NamedTuple):
+    """The process that names a group. Pids are used again; with the start time and namespace they are not."""
+
+    pid: int
+    start: int
+    namespace: str
+
+    @property
+    def name(self) -> str:
+        """The name of the group's directory."""
+        return f"{self.pid}-{self.start}-{self.namespace}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the root still runs. A root of another pid namespace cannot be seen: assumed to run."""
+        if self.namespace != processes.namespace():
+            return True
+        process = processes.find(self.pid)
+        return process is not None and process.start == self.start
+
+
+def parse_root(name: str) -> Root | None:
+    """The root that named a directory; None if the name is not one of ours."""
+    pid, _, rest = name.partition("-")
+    start, _, namespace = rest.partition("-")
+    if not (pid.isdigit() and start.isdigit() and namespace.isdigit()):
+        return None
+    return Root(int(pid), int(start), namespace)
+
+
+def find_root() -> Root | None:
+    """The root of this process' group; None where there is no ``/proc`` to ask."""
+    process = _first()
+    while process is not None:
+        parent = _parent_in_group(process)
+        if parent is None:
+            return Root(process.pid, process.start, processes.namespace())
+        process = parent
+    return None
+
+
+def upgraded_from(root: Root) -> Root | None:
+    """The root that gunicorn's USR2 upgrade replaces by ``root``, while that one still runs.
+
+    gunicorn tells the new master the old one's pid in GUNICORN_PID. Programs that a worker starts inherit
+    the variable, but their parent is not that process.
+    """
+    old = processes.find(int(os.environ.get("GUNICORN_PID", "0") or 0))
+    new = processes.find(root.pid)
+    if old is None or new is None or new.parent != old.pid or old.start > new.start:
+        return None
+    return Root(old.pid, old.start, root.namespace)
+
+
+def _first() -> Process | None:
+    me = processes.find(os.getpid())
+    starter = multiprocessing.parent_process()
+    if me is None or starter is None or starter.pid is None:
+        return me
+    parent = processes.find(starter.pid)
+    return parent if parent is not None and parent.start <= me.start else me
+
+
+def _parent_in_group(process: Process) -> Process | None:
+    if not process.runs_its_parents_program:
+        return None
+    parent = processes.find(process.parent)
+    if parent is None or parent.session != process.session or parent.start > process.start:
+        return None
+    return parent if processes.same_program(process.pid, parent.pid) else None
