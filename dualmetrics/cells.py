@@ -13,9 +13,12 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from dualmetrics.records import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
+
+Row: TypeAlias = "memoryview[float]"
+"""The cells of one series in one process. `Kind` says what each of them means."""
 
 CAPACITY = 1 << 28
 """Length of a worker's sparse file in bytes: address space, not memory; room for about 700,000 series."""
@@ -27,18 +30,18 @@ RESERVE = 1 << 16
 class Region(Protocol):
     """Appends records and gives the memory of their cells. Raises OSError where there is no space."""
 
-    def append(self, kind: int, body: object, width: int) -> memoryview: ...
+    def append(self, kind: int, body: object, width: int) -> Row: ...
 
 
 class PrivateRegion:
     """Rows in this process' own memory, seen by nobody else."""
 
-    def append(self, kind: int, body: object, width: int) -> memoryview:
+    def append(self, kind: int, body: object, width: int) -> Row:
         """Give ``width`` new cells of zero; there is no record to write."""
         return private_row(width)
 
 
-def private_row(width: int) -> memoryview:
+def private_row(width: int) -> Row:
     return memoryview(bytearray(8 * width)).cast("d")
 
 
@@ -58,7 +61,7 @@ class MappedRegion:
         self._doubles = self._bytes.cast("d")
         self._bytes[: HEADER.size] = encode_header(header._replace(committed=HEADER.size))
 
-    def append(self, kind: int, body: object, width: int) -> memoryview:
+    def append(self, kind: int, body: object, width: int) -> Row:
         """Write a record, then commit it with one store. Not thread-safe: the caller holds a lock."""
         start = self._words[COMMITTED_OFFSET // 8]
         record = encode_record(kind, body, width)

@@ -45,8 +45,8 @@ class Directory:
 
     def workers(self) -> list[str]:
         """The names of the workers' files, by slot number."""
-        found = [name for name in self.names() if name.startswith(WORKER) and slot(name) is not None]
-        return sorted(found, key=lambda name: int(name[len(WORKER) :]))
+        found = {name: number for name in self.names() if (number := slot(name)) is not None}
+        return sorted(found, key=lambda name: found[name])
 
     def link(self, source: str, target: str) -> None:
         """Give a file a second name. Raises FileExistsError: unlike rename it never replaces."""
@@ -59,6 +59,12 @@ class Directory:
         """Remove a file; one that is gone already is no error."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.fd)
+
+    def age(self, name: str) -> float:
+        """Seconds since the file was written; 0 if it is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            return time.time() - os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mtime
+        return 0.0
 
     def read(self, name: str) -> bytes:
         """The bytes of a file. Raises FileNotFoundError."""
@@ -92,8 +98,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def slot(name: str) -> int | None:
     """The slot number in a worker file's name; None for names that are not ours."""
-    digits = name[len(WORKER) :]
-    return int(digits) if digits.isascii() and digits.isdigit() else None
+    prefix, digits = name[: len(WORKER)], name[len(WORKER) :]
+    return int(digits) if prefix == WORKER and digits.isascii() and digits.isdigit() else None
 
 
 class Identity:
@@ -102,6 +108,7 @@ class Identity:
     def __init__(self, data: dict[str, object]) -> None:
         self.group = bytes.fromhex(str(data["group"]))
         self.instance = str(data["instance"])
+        self.start = int(str(data["start"]))
         if len(self.group) != 16:
             raise ValueError("a group's identity has 16 bytes")
 

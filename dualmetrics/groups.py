@@ -10,45 +10,36 @@ from collections.abc import Iterator
 
 from dualmetrics import locks, workers
 from dualmetrics.directory import WORKER, Directory
-from dualmetrics.trouble import Trouble
 from dualmetrics.workers import Root
 
 _MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
 
 
-def open_group(explicit: str | None, label: str, trouble: Trouble) -> Directory | None:
-    """Open the directory of this process' group.
+def open_group(explicit: str | None, root: Root | None, label: str) -> Directory:
+    """Open the directory of the group. Raises OSError that says why none can be had.
 
-    ``explicit`` is DUALMETRICS_DIR; ``label`` keeps several `Telemetry` objects of one process apart. None
-    where no directory can be had: then this process counts alone, which is said once.
+    ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry` objects of
+    one process apart.
     """
     if not locks.available:
-        trouble.once("group", "dualmetrics: no file locks on this system: each process counts alone")
-        return None
+        raise OSError("this system has no file locks")
+    if explicit is None and root is None:
+        raise OSError("groups are found through /proc, which is missing here; set DUALMETRICS_DIR")
     failures: list[str] = []
-    for base in _bases(explicit):
+    for base in [explicit] if explicit else ["/dev/shm", tempfile.gettempdir()]:
         try:
-            return _open(base, explicit is not None, label)
+            return _open(base, root, label)
         except OSError as error:
             failures.append(str(error))
-    trouble.once("group", "dualmetrics: each process counts alone: %s", "; ".join(failures))
-    return None
+    raise OSError("; ".join(failures))
 
 
-def _bases(explicit: str | None) -> list[str]:
-    return [explicit] if explicit else ["/dev/shm", tempfile.gettempdir()]
-
-
-def _open(base: str, explicit: bool, label: str) -> Directory:
+def _open(base: str, root: Root | None, label: str) -> Directory:
     """The directory ``base/dualmetrics-UID/[GROUP/]LABEL``; every level of it is ours alone."""
     user = os.path.join(base, f"dualmetrics-{os.geteuid()}")
-    if explicit:
-        Directory(user).close()
-        return Directory(os.path.join(user, label))
-    root = workers.find_root()
-    if root is None:
-        raise OSError("worker groups are found through /proc, and here is none: set DUALMETRICS_DIR")
     with _opened(user) as directory:
+        if root is None:
+            return Directory(os.path.join(user, label))
         _sweep(directory)
         group = os.path.join(user, _group_name(directory, root))
     Directory(group).close()
@@ -115,4 +106,4 @@ def _inhabited(group: str) -> bool:
 
 def _locked(path: str) -> bool:
     with locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
-        return not locks.try_lock(descriptor)
+        return locks.held(descriptor)

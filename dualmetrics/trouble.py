@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 logger = logging.getLogger("dualmetrics")
 
@@ -16,6 +17,10 @@ class Trouble:
     """Counts failures and logs each kind of them once per process."""
 
     def __init__(self) -> None:
+        self.on_error: Callable[[], None] = lambda: None
+        self._begin()
+
+    def _begin(self) -> None:
         self.errors = 0
         self._said: set[str] = set()
         self._lock = threading.RLock()
@@ -30,8 +35,8 @@ class Trouble:
 
     def error(self, where: str, error: BaseException) -> None:
         """Count ``error``; log it with its traceback the first time that it happens at ``where``."""
+        self.count()
         with self._lock:
-            self.errors += 1
             known = where in self._said
             self._said.add(where)
         if not known:
@@ -41,7 +46,17 @@ class Trouble:
                 exc_info=error,
             )
 
+    def count(self) -> None:
+        """Count a failure that is said elsewhere."""
+        with self._lock:
+            self.errors += 1
+        self.on_error()
+
     def over(self, topic: str) -> None:
         """Forget that ``topic`` was said: the condition has ended, and its return is news."""
         with self._lock:
             self._said.discard(topic)
+
+    def after_fork_in_child(self) -> None:
+        """The lock may have been held by a thread that the child does not have."""
+        self._lock = threading.RLock()

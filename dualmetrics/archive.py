@@ -1,0 +1,127 @@
+"""Folding: what dead workers counted moves into the group's archive, and their files go.
+
+The new archive is written beside the old one, names the files that it contains, and takes its place by
+``rename``; then the files are unlinked. Until the rename nothing has happened, after it the files are
+known to be contained: a crash at any instant neither loses nor doubles. The cost of a scrape therefore
+depends on the workers that live, and not on those that ever lived.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+
+from dualmetrics import locks, records
+from dualmetrics.directory import Directory, slot
+from dualmetrics.merge import Cells, Series, Source, merge, metric
+from dualmetrics.reader import ARCHIVE, FOLD, GroupReader, Reading
+from dualmetrics.records import HEADER, Header
+from dualmetrics.snapshot import Descriptor, Kind
+
+_ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
+
+
+def fold(
+    directory: Directory, reader: GroupReader, own: bytes | None, declared: Mapping[Descriptor, int]
+) -> bool:
+    """Fold the dead, if there are any and nobody else is at it. Raises OSError, having changed nothing.
+
+    ``own`` is the identity of this process' file, ``declared`` its descriptors and their time. Returns whether
+    files were folded or removed.
+    """
+    with directory.locked(FOLD) as mine:
+        if not mine:
+            return False
+        reading = reader.read_once(own)
+        dead = [file for file in reading.files if not file.alive]
+        if dead:
+            keep = current(reading.declared(), declared)
+            contains = {file.header.file for file in dead} | _still_there(reading)
+            _tidy(directory, reading)
+            directory.replace(ARCHIVE, _encode(reading, keep, contains))
+        for name in [file.name for file in dead] + reading.leftovers:
+            directory.unlink(name)
+        return bool(dead or reading.leftovers)
+
+
+def current(*declarations: Mapping[Descriptor, int]) -> dict[Descriptor, int]:
+    """The descriptors in force: of each metric those that its newest worker declared.
+
+    A reload may bring a metric with another kind, unit or other bounds; rows of both cannot be added.
+    """
+    newest: dict[tuple[object, ...], int] = {}
+    for descriptor, when in _items(declarations):
+        key = metric(descriptor)
+        newest[key] = max(when, newest.get(key, 0))
+    found: dict[Descriptor, int] = {}
+    for descriptor, when in _items(declarations):
+        if when == newest[metric(descriptor)]:
+            found[descriptor] = when
+    return found
+
+
+def _items(declarations: Iterable[Mapping[Descriptor, int]]) -> Iterable[tuple[Descriptor, int]]:
+    return [item for mapping in declarations for item in mapping.items()]
+
+
+def _tidy(directory: Directory, reading: Reading) -> None:
+    """Keep a damaged archive for whoever wants to look at it, and remove what dying writers left."""
+    for name in directory.names():
+        if name == ARCHIVE and reading.archive is None:
+            directory.rename(ARCHIVE, f"damaged-{uuid.uuid4().hex}")
+        elif name.startswith(".") and directory.age(name) > _ABANDONED:
+            directory.unlink(name)
+
+
+def _still_there(reading: Reading) -> set[bytes]:
+    """Files that the old archive contains and that were not removed yet."""
+    return set(reading.contained) if reading.leftovers else set()
+
+
+def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable[bytes]) -> bytes:
+    """The new archive: the old one and the dead, without gauges and without metrics no longer in force."""
+    dead = [file.source for file in reading.files if not file.alive]
+    old = [Source(False, reading.archive.source.rows)] if reading.archive else []
+    totals = {
+        series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
+    }
+    group = (reading.archive or reading.files[0]).header.group
+    body = b"".join(_records(totals, keep, contains))
+    header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
+    return records.encode_header(header) + body
+
+
+def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
+    return descriptor in keep and descriptor.kind is not Kind.GAUGE and not descriptor.once_per_group
+
+
+def _records(
+    totals: Mapping[Series, Cells], keep: Mapping[Descriptor, int], contains: Iterable[bytes]
+) -> Iterable[bytes]:
+    yield records.encode_record(records.CONTAINS, sorted(name.hex() for name in contains), 0)
+    numbers: dict[Descriptor, int] = {}
+    for series, cells in totals.items():
+        descriptor = series.descriptor
+        if descriptor not in numbers:
+            number = numbers[descriptor] = len(numbers)
+            body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
+            yield records.encode_record(records.DESCRIPTOR, body, 0)
+        body = [numbers[descriptor], series.start, series.attributes]
+        record = records.encode_record(records.SERIES, body, len(cells))
+        yield record[: -8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
+
+
+def clear(directory: Directory) -> None:
+    """Remove all that was counted, but for the files of workers that live."""
+    with directory.locked(FOLD, 1.0):
+        for name in directory.names():
+            if name in (ARCHIVE, "admitted", "delta") or (slot(name) is not None and not _alive(directory, name)):
+                directory.unlink(name)
+
+
+def _alive(directory: Directory, name: str) -> bool:
+    with locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
+        return locks.held(descriptor)

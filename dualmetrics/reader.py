@@ -1,0 +1,148 @@
+"""Reading the whole group: the archive and the files of the sibling workers.
+
+Files are read with ``pread``, never mapped: nothing is torn (each double is stored whole), and a file that
+somebody truncates is a short read. The archive is read first and its identity is looked at again in the
+end; if it has changed, a worker was folded in between, its rows were met twice or not at all, and the
+reading starts over. Reading the archive only first, or only last, was seen to let totals go backwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dualmetrics import locks, records
+from dualmetrics.catalog import Catalog, Index
+from dualmetrics.directory import Directory, slot
+from dualmetrics.merge import Source
+from dualmetrics.records import HEADER, FormatError, Header
+from dualmetrics.snapshot import Descriptor
+
+ARCHIVE, FOLD = "archive", "fold"
+_ATTEMPTS = 50
+_PATIENCE = 1.0  # seconds to wait for a folder, when it folded at each of the attempts
+
+
+class File(NamedTuple):
+    """One file as it was read; ``data`` reaches up to the committed length."""
+
+    name: str
+    header: Header
+    contents: Index
+    data: memoryview
+    alive: bool
+
+    @property
+    def source(self) -> Source:
+        return Source(self.alive, self.contents.rows(self.data))
+
+
+@dataclass
+class Reading:
+    """The archive and the workers' files at one instant, without those that the archive contains."""
+
+    archive: File | None = None
+    files: list[File] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    """Names of files that the archive contains already: whoever folded them died before removing them."""
+
+    @property
+    def all(self) -> list[File]:
+        return ([self.archive] if self.archive else []) + self.files
+
+    @property
+    def contained(self) -> frozenset[bytes]:
+        return self.archive.contents.contains if self.archive else frozenset()
+
+    def declared(self) -> dict[Descriptor, int]:
+        """Each descriptor, with the time of the newest worker that declared it."""
+        found: dict[Descriptor, int] = {}
+        for file in self.all:
+            for descriptor, when in file.contents.declared.items():
+                found[descriptor] = max(when, found.get(descriptor, 0))
+        return found
+
+
+class GroupReader:
+    """Reads the group, keeping what it has parsed of each file. The caller holds a lock.
+
+    ``skipped(name, reason)`` is told of files that cannot be read.
+    """
+
+    def __init__(self, directory: Directory, catalog: Catalog, skipped: Callable[[str, str], None]) -> None:
+        self._directory = directory
+        self._catalog = catalog
+        self._skipped = skipped
+        self._indexes: dict[bytes, Index] = {}
+
+    def read(self, own: bytes | None) -> Reading:
+        """All files but the one whose identity is ``own``. Raises OSError."""
+        for _ in range(_ATTEMPTS):
+            before = self._archive_identity()
+            reading = self.read_once(own)
+            if self._archive_identity() == before:
+                break
+        else:
+            with self._directory.locked(FOLD, _PATIENCE):
+                reading = self.read_once(own)
+        self._forget({file.header.file for file in reading.all})
+        return reading
+
+    def read_once(self, own: bytes | None) -> Reading:
+        """Read without looking at the archive again: for who holds the fold lock."""
+        reading = Reading(archive=self._file(ARCHIVE))
+        for name in self._directory.workers():
+            file = self._file(name, own)
+            if file is None or file.header.file == own:
+                continue
+            if file.header.file in reading.contained:
+                reading.leftovers.append(name)
+            else:
+                reading.files.append(file)
+        return reading
+
+    def _file(self, name: str, own: bytes | None = None) -> File | None:
+        try:
+            with locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
+                return self._parse(name, descriptor, own)
+        except FileNotFoundError:  # folded since the names were listed, or no archive yet
+            return None
+        except FormatError as error:
+            self._skipped(name, error.reason)
+        except OSError as error:
+            self._skipped(name, type(error).__name__)
+        return None
+
+    def _parse(self, name: str, descriptor: int, own: bytes | None) -> File:
+        header = records.decode_header(os.pread(descriptor, HEADER.size, 0))
+        index = self._indexes.get(header.file) or Index(self._catalog, slot(name))
+        if header.file == own:
+            return File(name, header, index, memoryview(b""), True)
+        alive = name == ARCHIVE or locks.held(descriptor)
+        # After the liveness: the bytes of one that is dead are then its last ones.
+        data = memoryview(os.pread(descriptor, header.committed, 0))
+        self._indexes[header.file] = index
+        self._extend(name, index, data, header.committed)
+        return File(name, header, index, data, alive)
+
+    def _extend(self, name: str, index: Index, data: memoryview, committed: int) -> None:
+        """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
+        if len(data) < committed:
+            raise FormatError("truncated")
+        try:
+            index.extend(data, committed)
+        except FormatError as error:
+            self._skipped(name, error.reason)
+
+    def _archive_identity(self) -> bytes | None:
+        with contextlib.suppress(OSError, FormatError), locks.closing(
+            self._directory.open(ARCHIVE, os.O_RDONLY)
+        ) as descriptor:
+            return records.decode_header(os.pread(descriptor, HEADER.size, 0)).file
+        return None
+
+    def _forget(self, seen: set[bytes]) -> None:
+        self._indexes = {file: index for file, index in self._indexes.items() if file in seen}

@@ -1,0 +1,110 @@
+"""This process' share of the group: its own rows, in its own file or in private memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dualmetrics import records
+from dualmetrics.admission import Admission, PrivateAdmission
+from dualmetrics.catalog import Catalog
+from dualmetrics.cells import PrivateRegion, Region, Row
+from dualmetrics.membership import Membership
+from dualmetrics.merge import Series, Source, width
+from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.trouble import Trouble
+
+OVERFLOW: Attributes = (("otel.metric.overflow", True),)
+"""The one series of a metric for what is past the cardinality limit (OpenTelemetry metrics SDK spec)."""
+
+
+class Share:
+    """Rows from a first one on, when the process becomes a worker of the group, to its end.
+
+    Nothing here raises for lack of space: from the moment that the disk is full, new rows are private, which
+    is said once. The caller holds a lock.
+    """
+
+    def __init__(self, membership: Membership | None, catalog: Catalog, limit: int, trouble: Trouble) -> None:
+        self._catalog = catalog
+        self._limit = limit
+        self._trouble = trouble
+        self._rows: dict[tuple[object, ...], tuple[Series, Row]] = {}
+        self._numbers: dict[Descriptor, int] = {}
+        self._region: Region = PrivateRegion()
+        self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
+        self._born, self._slot, self._began = 0, 0, time.time_ns()
+        self.identity: bytes | None = None
+        if membership is not None:
+            self._began = membership.identity.start
+            self._be_born(membership)
+
+    def _be_born(self, membership: Membership) -> None:
+        try:
+            file = membership.bear()
+        except OSError as error:
+            self._space_ran_out(error)
+        else:
+            self._region, self._born, self._slot = file.region, file.born, file.slot
+            self.identity = file.identity
+
+    def row(
+        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+    ) -> Row:
+        """The cells of a series, or of the overflow series if the metric has reached its limit."""
+        known = self._rows.get((descriptor, identity(attributes)))
+        if known is not None:
+            return known[1]
+        start = self._start_of(descriptor, attributes)
+        if start is None:
+            on_overflow(descriptor)
+            return self.row(descriptor, OVERFLOW, on_overflow)
+        cells = self._allocate(descriptor, attributes, start)
+        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        self._rows[descriptor, identity(attributes)] = series, cells
+        return cells
+
+    def source(self) -> Source:
+        """The rows as they are now."""
+        rows = list(self._rows.values())
+        return Source(True, ((series, cells.tolist()) for series, cells in rows))
+
+    def declared(self) -> dict[Descriptor, int]:
+        """The metrics that this process has rows of, and since when it exists."""
+        return dict.fromkeys({series.descriptor for series, _ in list(self._rows.values())}, self._born)
+
+    def _start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
+        if attributes == OVERFLOW:  # outside the limit, and with a start on which all workers agree
+            return self._began
+        try:
+            return self._admission.start_of(descriptor, attributes)
+        except OSError as error:
+            self._space_ran_out(error)
+            self._admission = PrivateAdmission(self._limit)
+            return self._admission.start_of(descriptor, attributes)
+
+    def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
+        body = [self._number(descriptor), start, attributes]
+        return self._append(records.SERIES, body, width(descriptor))
+
+    def _number(self, descriptor: Descriptor) -> int:
+        """The descriptor's number in the file, where it is declared before its first series."""
+        number = self._numbers.get(descriptor)
+        if number is None:
+            number = self._numbers[descriptor] = len(self._numbers)
+            body = [self._born, *records.descriptor_body(number, descriptor)]
+            self._append(records.DESCRIPTOR, body, 0)
+        return number
+
+    def _append(self, kind: int, body: object, cells: int) -> Row:
+        try:
+            return self._region.append(kind, body, cells)
+        except OSError as error:
+            self._space_ran_out(error)
+            self._region = PrivateRegion()
+            return self._region.append(kind, body, cells)
+
+    def _space_ran_out(self, error: OSError) -> None:
+        message = "dualmetrics: the group's directory takes no more (%s); new series of this worker stay private"
+        self._trouble.count()
+        self._trouble.once("space", message, error)

@@ -1,0 +1,157 @@
+"""Rows of cells for whoever records, and the totals of the group for whoever exports."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from dualmetrics import archive
+from dualmetrics.catalog import Catalog
+from dualmetrics.cells import Row
+from dualmetrics.listeners import Listener, Listeners
+from dualmetrics.membership import Address, Membership, enter
+from dualmetrics.merge import Cells, Rules, Series, families, merge
+from dualmetrics.reader import GroupReader, Reading
+from dualmetrics.share import Share
+from dualmetrics.snapshot import Attributes, Descriptor, Family
+from dualmetrics.trouble import Trouble
+
+
+class Totals(NamedTuple):
+    """What the group has counted, how many workers of it live, and whether any died unfolded."""
+
+    families: list[Family]
+    workers: int
+    dead: bool
+
+
+class Store:
+    """This process' share of its worker group, and the way to the others'."""
+
+    def __init__(self, address: Address, rules: Rules, limit: int, trouble: Trouble) -> None:
+        self._address = address
+        self._rules = rules
+        self._limit = limit
+        self._trouble = trouble
+        self._void = Listeners()
+        self.on_use: Listener = lambda: None
+        self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
+        self.on_skipped: Callable[[str], None] = lambda reason: None
+        self._begin()
+
+    def _begin(self) -> None:
+        """A new life: nothing opened, no rows, fresh locks."""
+        self._lock = threading.RLock()
+        self._reading = threading.RLock()
+        self._catalog = Catalog(self._rules)
+        self._membership: Membership | None = None
+        self._reader: GroupReader | None = None
+        self._entered = False
+        self._share: Share | None = None
+        self._skipped: set[tuple[str, str]] = set()
+
+    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+        """The cells of a series in this process' share; past the limit, those of the overflow series.
+
+        Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a lock,
+        and tells ``on_use``.
+        """
+        with self._lock:
+            if self._share is None:
+                self._share = Share(self.membership(), self._catalog, self._limit, self._trouble)
+            cells = self._share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+        self.on_use()
+        return cells
+
+    def on_rebind(self, listener: Listener) -> None:
+        """Call ``listener`` (a bound method is held weakly) whenever the rows given so far are void."""
+        self._void.add(listener)
+
+    def membership(self) -> Membership | None:
+        """This process' place in the group, taken at need; None where it counts alone."""
+        with self._lock:
+            if not self._entered:
+                self._membership = enter(self._address, self._limit, self._trouble)
+                self._entered = True
+                if self._membership is not None:
+                    self._reader = GroupReader(self._membership.directory, self._catalog, self._skip)
+            return self._membership
+
+    def read(self) -> Totals:
+        """The totals of the whole group. Raises OSError where its directory cannot be read."""
+        self.membership()
+        with self._reading:
+            share = self._share
+            reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
+            sources = [file.source for file in reading.all] + ([share.source()] if share else [])
+            totals = self._in_force(merge(sources), reading, share.declared() if share else {})
+        alive = [file.alive for file in reading.files]
+        return Totals(families(totals), sum(alive) + (share is not None), not all(alive))
+
+    def fold(self) -> None:
+        """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""
+        with self._reading:
+            share, membership = self._share, self._membership
+            if membership is None or self._reader is None:
+                return
+            own, declared = (share.identity, share.declared()) if share else (None, {})
+            try:
+                archive.fold(membership.directory, self._reader, own, declared)
+            except OSError as error:
+                self._trouble.error("folding the dead workers' files", error)
+
+    def retire(self) -> bool:
+        """Give up this process' liveness; rows given so far are void. Returns whether others live on.
+
+        The rows stay in the file, which anyone may fold. Recording goes on in a new file.
+        """
+        with self._reading, self._lock:
+            share, self._share = self._share, None
+            self._void()
+            if self._membership is None or self._reader is None:
+                self._share = share  # private memory: nobody else could ever show these rows
+                return False
+            self._membership.die()
+            return any(file.alive for file in self._reader.read(None).files)
+
+    def reset(self) -> None:
+        """Forget everything counted so far, by workers that are gone as well; for tests."""
+        with self._reading, self._lock:
+            if self._membership is not None:
+                self._membership.die()
+                archive.clear(self._membership.directory)
+                self._membership.leave()
+            self._begin()
+        self._void()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: own file, zeroed rows, fresh locks. What was counted before belongs to the parent."""
+        inherited = self._membership
+        self._begin()
+        if inherited is not None:
+            inherited.leave()
+        self._void()
+
+    def after_fork_in_parent(self) -> None:
+        """Ask for every row again, so that `on_use` learns of the next recording after the fork."""
+        self._void()
+
+    def _in_force(
+        self, totals: dict[Series, Cells], reading: Reading, own: Mapping[Descriptor, int]
+    ) -> dict[Series, Cells]:
+        """Leave out the rows of metrics that a newer worker declares differently."""
+        keep = archive.current(reading.declared(), own)
+        stale = {series.descriptor for series in totals} - keep.keys()
+        for descriptor in stale:
+            message = "dualmetrics: %s is now declared differently; what was counted before starts anew"
+            self._trouble.once(f"declared {descriptor.name}", message, descriptor.name)
+        if not stale:
+            return totals
+        return {series: cells for series, cells in totals.items() if series.descriptor in keep}
+
+    def _skip(self, name: str, reason: str) -> None:
+        if (name, reason) not in self._skipped:
+            self._skipped.add((name, reason))
+            self.on_skipped(reason)
+            self._trouble.once(f"skipped {name}", "dualmetrics: left out %s: %s", name, reason)
