@@ -69,7 +69,7 @@ class Index:
         """The series with their cells, from the bytes of the file."""
         doubles: Row = data[: len(data) - len(data) % 8].cast("d")
         for series, begin, end in self._places:
-            yield series, doubles[begin:end].tolist()
+            yield series, doubles[begin:end].tolist()  # type: ignore[misc]  # typeshed: always int
 
     def _take(self, record: Record) -> None:
         try:

@@ -67,7 +67,8 @@ class Share:
     def source(self) -> Source:
         """The rows as they are now."""
         rows = list(self._rows.values())
-        return Source(True, ((series, cells.tolist()) for series, cells in rows))
+        values = ((series, cells.tolist()) for series, cells in rows)
+        return Source(True, values)  # type: ignore[arg-type]  # typeshed: always int
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""

@@ -1,0 +1,197 @@
+"""OpenTelemetry's MeterProvider and Meter, by the API specification, on a `Store`."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeVar, cast
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackT
+from opentelemetry.util.types import Attributes as AttributesArgument
+
+from dualmetrics.attributes import canonical
+from dualmetrics.instruments import Counter, Gauge, Histogram, Rows, UpDownCounter
+from dualmetrics.merge import shape
+from dualmetrics.observables import (
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+)
+from dualmetrics.observers import Observers
+from dualmetrics.snapshot import Descriptor, Kind, Scope, identity
+from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
+
+DEFAULT_BOUNDS = tuple(
+    float(bound) for bound in (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
+)
+"""Bucket boundaries where nobody says others (metrics SDK spec, *explicit bucket histogram aggregation*)."""
+
+_NAME = re.compile(r"[a-zA-Z][-_./a-zA-Z0-9]{0,254}")
+_UNIT = re.compile(r"[\x00-\x7f]{0,63}")
+
+Instrument = TypeVar("Instrument", bound=metrics.Instrument)
+Observed = TypeVar("Observed", ObservableCounter, ObservableGauge, ObservableUpDownCounter)
+
+
+class MeterProvider(metrics.MeterProvider):
+    """Gives meters whose instruments record into ``store``.
+
+    ``buckets`` are a histogram's boundaries by instrument name, before what the app advises. ``once_per_group``
+    makes every observable one whose values hold for the whole group.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        observers: Observers,
+        trouble: Trouble,
+        buckets: Mapping[str, tuple[float, ...]],
+        once_per_group: bool = False,
+    ) -> None:
+        self.store = store
+        self.observers = observers
+        self.trouble = trouble
+        self.buckets = buckets
+        self.once_per_group = once_per_group
+        self._meters: dict[object, metrics.Meter] = {}
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: AttributesArgument = None,
+    ) -> metrics.Meter:
+        """The meter of an instrumentation scope; the same one for the same arguments."""
+        if name == "fastapi":
+            # FastAPI records its own HTTP metrics as soon as there is a provider: each request would be
+            # recorded twice, and under a raw name where we have the route.
+            return metrics.NoOpMeter(name, version, schema_url)
+        pairs = canonical(attributes, self.trouble)
+        scope = Scope(name or "", version or "", schema_url or "", pairs)
+        key = (scope.name, scope.version, scope.schema_url, identity(pairs))
+        return self._meters.setdefault(key, Meter(self, scope))
+
+
+class Meter(metrics.Meter):
+    """Makes the instruments of one scope.
+
+    A name that is registered again with the same kind, unit and boundaries gives the same instrument. With
+    others it gives a second, working one, and a warning, as the API's specification asks.
+    """
+
+    def __init__(self, provider: MeterProvider, scope: Scope) -> None:
+        super().__init__(scope.name, scope.version, scope.schema_url)
+        self._provider = provider
+        self._scope = scope
+        self._instruments: dict[tuple[str, tuple[object, ...]], metrics.Instrument] = {}
+        self._shapes: dict[str, tuple[object, ...]] = {}
+        self._lock = threading.RLock()
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
+        """A sum that only grows. Raises ValueError for a name or unit that the specification excludes."""
+        return self._register(self._descriptor(Kind.COUNTER, name, unit, description), Counter)
+
+    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> metrics.UpDownCounter:
+        """A sum that may fall. Raises ValueError as `create_counter`."""
+        return self._register(self._descriptor(Kind.UP_DOWN_COUNTER, name, unit, description), UpDownCounter)
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
+        """A value that is set. Raises ValueError as `create_counter`."""
+        return self._register(self._descriptor(Kind.GAUGE, name, unit, description), Gauge)
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> metrics.Histogram:
+        """A distribution. DUALMETRICS_BUCKETS comes before the advice, the advice before the default.
+
+        Raises ValueError as `create_counter`, and for boundaries that do not ascend.
+        """
+        advised = DEFAULT_BOUNDS if explicit_bucket_boundaries_advisory is None else explicit_bucket_boundaries_advisory
+        bounds = self._provider.buckets.get(name.lower()) or _boundaries(name, advised)
+        descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
+        return self._register(descriptor, Histogram)
+
+    def create_observable_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> metrics.ObservableCounter:
+        """A callback gives a sum that only grows. Raises ValueError as `create_counter`."""
+        descriptor = self._descriptor(Kind.COUNTER, name, unit, description, observable=True)
+        return self._observable(descriptor, ObservableCounter, callbacks)
+
+    def create_observable_up_down_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> metrics.ObservableUpDownCounter:
+        """A callback gives a sum that may fall. Raises ValueError as `create_counter`."""
+        descriptor = self._descriptor(Kind.UP_DOWN_COUNTER, name, unit, description, observable=True)
+        return self._observable(descriptor, ObservableUpDownCounter, callbacks)
+
+    def create_observable_gauge(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> metrics.ObservableGauge:
+        """A callback gives a value of now. Raises ValueError as `create_counter`."""
+        descriptor = self._descriptor(Kind.GAUGE, name, unit, description, observable=True)
+        return self._observable(descriptor, ObservableGauge, callbacks)
+
+    def _descriptor(
+        self,
+        kind: Kind,
+        name: str,
+        unit: str,
+        description: str,
+        bounds: tuple[float, ...] = (),
+        observable: bool = False,
+    ) -> Descriptor:
+        unit, once = unit or "", observable and self._provider.once_per_group
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+            raise ValueError(
+                f"instrument name {name!r}: it must begin with a letter, go on with letters, digits and _ . - /, "
+                "and have at most 255 characters"
+            )
+        if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
+            raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
+        return Descriptor(self._scope, name.lower(), kind, unit, description or "", bounds, observable, once)
+
+    def _observable(
+        self,
+        descriptor: Descriptor,
+        make: Callable[[Rows], Observed],
+        callbacks: Sequence[CallbackT] | None,
+    ) -> Observed:
+        instrument = self._register(descriptor, make)
+        instrument.add(callbacks)
+        self._provider.observers.add(instrument)
+        return instrument
+
+    def _register(self, descriptor: Descriptor, make: Callable[[Rows], Instrument]) -> Instrument:
+        key = (descriptor.name, shape(descriptor))
+        with self._lock:
+            known = self._instruments.get(key)
+            if known is None:
+                self._warn_of_conflict(descriptor)
+                known = make(Rows(descriptor, self._provider.store, self._provider.trouble))
+                self._instruments[key] = known
+            return cast("Instrument", known)
+
+    def _warn_of_conflict(self, descriptor: Descriptor) -> None:
+        name = descriptor.name
+        if self._shapes.setdefault(name, shape(descriptor)) != shape(descriptor):
+            message = "dualmetrics: instrument %s of %s is registered again with another kind, unit or boundaries"
+            self._provider.trouble.once(f"conflict {name}", message, name, self._scope.name)
+
+
+def _boundaries(name: str, given: Sequence[float]) -> tuple[float, ...]:
+    bounds = tuple(float(bound) for bound in given)
+    if not all(map(math.isfinite, bounds)) or any(a >= b for a, b in pairwise(bounds)):
+        raise ValueError(f"boundaries of {name}: {list(given)!r} are not finite, ascending numbers")
+    return bounds

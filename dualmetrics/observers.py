@@ -1,0 +1,88 @@
+"""Running the callbacks of observable instruments, so that none can hold up another, a scrape or a push."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Protocol
+
+from opentelemetry.metrics import CallbackOptions
+
+from dualmetrics.threads import start_thread
+from dualmetrics.trouble import Trouble
+
+PATIENCE = 1.0
+"""Seconds that a round of callbacks waits for one of them before it goes on without it."""
+
+
+class Observed(Protocol):
+    """What has callbacks to run."""
+
+    name: str
+    once_per_group: bool
+
+    def observe(self, options: CallbackOptions) -> None: ...
+
+
+class Observers:
+    """All observable instruments of a provider.
+
+    Callbacks run one after the other in a thread of their own. Whoever waits for a round waits for each callback
+    `PATIENCE` seconds; the rest goes on in another thread, and the late one is left out until it has returned.
+    """
+
+    def __init__(self, trouble: Trouble) -> None:
+        self._trouble = trouble
+        self._observed: list[Observed] = []
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """Threads of the parent do not exist here: nobody is late, no round is under way."""
+        self._late: set[int] = set()
+        self._turn = threading.Lock()
+
+    def add(self, observed: Observed) -> None:
+        """Run the callbacks of ``observed`` from the next round on."""
+        if not any(one is observed for one in self._observed):
+            self._observed.append(observed)
+
+    def run(self, leading: bool, timeout: float = 5.0) -> None:
+        """Run a round: all callbacks, those once per group only where ``leading``. Takes ``timeout`` seconds at most.
+
+        Rounds do not overlap; a second caller waits for the first one's, so that its values are fresh too.
+        """
+        if not self._observed or not self._turn.acquire(timeout=timeout):
+            return
+        try:
+            self._round(deque(one for one in self._observed if leading or not one.once_per_group), timeout)
+        finally:
+            self._turn.release()
+
+    def _round(self, waiting: deque[Observed], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while waiting and time.monotonic() < deadline:
+            finished = threading.Event()
+            if not start_thread("dualmetrics-observer", self._work, waiting, finished, deadline):
+                return
+            left = len(waiting)
+            while not finished.wait(PATIENCE):
+                if len(waiting) == left:  # the same callback as a second ago: go on without it
+                    break
+                left = len(waiting)
+
+    def _work(self, waiting: deque[Observed], finished: threading.Event, deadline: float) -> None:
+        while waiting:
+            one = waiting.popleft()
+            if id(one) in self._late:
+                continue
+            self._late.add(id(one))
+            options = CallbackOptions(timeout_millis=max(0.0, deadline - time.monotonic()) * 1000)
+            started = time.monotonic()
+            one.observe(options)
+            self._late.discard(id(one))
+            if time.monotonic() - started > PATIENCE:
+                return self._trouble.once(
+                    f"late {one.name}", "dualmetrics: a callback of %s takes long; it is not waited for", one.name
+                )
+        finished.set()
