@@ -114,6 +114,11 @@ def _records(
         yield record[: -8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
 
 
+def any_dead(directory: Directory) -> bool:
+    """Whether some worker's file has lost its owner."""
+    return not all(_alive(directory, name) for name in directory.workers())
+
+
 def clear(directory: Directory) -> None:
     """Remove all that was counted, but for the files of workers that live."""
     with directory.locked(FOLD, 1.0):
@@ -123,5 +128,8 @@ def clear(directory: Directory) -> None:
 
 
 def _alive(directory: Directory, name: str) -> bool:
-    with locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
-        return locks.held(descriptor)
+    try:
+        with locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
+            return locks.held(descriptor)
+    except FileNotFoundError:  # folded since the names were listed
+        return True

@@ -93,6 +93,13 @@ def _remove(directory: Directory, name: str) -> None:
             shutil.rmtree(path)
 
 
+def remove_own(root: Root | None, directory: Directory) -> None:
+    """Remove a group's directory when its root ends, unless somebody lives in it still."""
+    group = os.path.dirname(directory.path)
+    if root is not None and root.pid == os.getpid() and not _inhabited(group):
+        shutil.rmtree(group, ignore_errors=True)
+
+
 def _inhabited(group: str) -> bool:
     """Whether some process holds the lock of a worker's file in any of the group's directories."""
     return any(

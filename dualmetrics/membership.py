@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 
 from dualmetrics import groups, workers
 from dualmetrics.admission import GroupAdmission
@@ -19,6 +20,7 @@ class Address:
         self.explicit = explicit
         self.label = label
         self.root = None if explicit else workers.find_root()
+        self.instance = str(uuid.uuid4())  # of a process that counts alone
 
 
 class Membership:

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from dualmetrics import archive
+from dualmetrics import archive, groups
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import Row
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
 from dualmetrics.merge import Cells, Rules, Series, families, merge
-from dualmetrics.reader import GroupReader, Reading
+from dualmetrics.reader import FOLD, GroupReader, Reading
 from dualmetrics.share import Share
 from dualmetrics.snapshot import Attributes, Descriptor, Family
 from dualmetrics.trouble import Trouble
@@ -91,9 +91,10 @@ class Store:
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""
+        membership = self.membership()
         with self._reading:
-            share, membership = self._share, self._membership
-            if membership is None or self._reader is None:
+            share = self._share
+            if membership is None or self._reader is None or not archive.any_dead(membership.directory):
                 return
             own, declared = (share.identity, share.declared()) if share else (None, {})
             try:
@@ -101,24 +102,35 @@ class Store:
             except OSError as error:
                 self._trouble.error("folding the dead workers' files", error)
 
-    def retire(self) -> bool:
-        """Give up this process' liveness; rows given so far are void. Returns whether others live on.
+    def retire(self, timeout: float) -> Totals | None:
+        """Give up this process' liveness; give the totals if it was the group's last worker.
 
-        The rows stay in the file, which anyone may fold. Recording goes on in a new file.
+        Workers retire one after the other, so that of several just one finds itself the last. The rows given so
+        far are void; what they hold stays in the file, which anyone may fold. Recording goes on in a new file.
+        Private rows stay, since nobody else could ever show them. Raises OSError.
         """
+        membership = self.membership()
+        if membership is None:
+            return self.read()
+        with membership.directory.locked(FOLD, timeout):
+            totals = self.read()
+            with self._reading, self._lock:
+                alone = totals.workers == (self._share is not None)
+                self._share = None
+                membership.die()
+        self._void()
+        return totals if alone else None
+
+    def leave(self) -> None:
+        """Remove the group's directory, if this process is the group's root and nobody lives in it."""
         with self._reading, self._lock:
-            share, self._share = self._share, None
-            self._void()
-            if self._membership is None or self._reader is None:
-                self._share = share  # private memory: nobody else could ever show these rows
-                return False
-            self._membership.die()
-            return any(file.alive for file in self._reader.read(None).files)
+            if self._membership is not None and self._share is None:
+                groups.remove_own(self._address.root, self._membership.directory)
 
     def reset(self) -> None:
         """Forget everything counted so far, by workers that are gone as well; for tests."""
         with self._reading, self._lock:
-            if self._membership is not None:
+            if self.membership() is not None and self._membership is not None:
                 self._membership.die()
                 archive.clear(self._membership.directory)
                 self._membership.leave()

@@ -18,11 +18,9 @@ class Trouble:
 
     def __init__(self) -> None:
         self.on_error: Callable[[], None] = lambda: None
-        self._begin()
-
-    def _begin(self) -> None:
         self.errors = 0
         self._said: set[str] = set()
+        self._here = threading.local()
         self._lock = threading.RLock()
 
     def once(self, topic: str, message: str, *args: object, level: int = logging.WARNING) -> None:
@@ -50,7 +48,12 @@ class Trouble:
         """Count a failure that is said elsewhere."""
         with self._lock:
             self.errors += 1
-        self.on_error()
+        if not getattr(self._here, "counting", False):  # counting may itself fail
+            self._here.counting = True
+            try:
+                self.on_error()
+            finally:
+                self._here.counting = False
 
     def over(self, topic: str) -> None:
         """Forget that ``topic`` was said: the condition has ended, and its return is news."""

@@ -1,0 +1,160 @@
+"""The HTTP metrics by name, unit and attributes: ``classic``, and OpenTelemetry's ``semconv``.
+
+What a client sends never becomes an attribute as it is: methods, schemes and protocol versions are
+normalised here to closed sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
+
+SCOPE = Scope("dualmetrics")
+
+OTHER = "_OTHER"
+"""What stands for a value outside its closed set (HTTP semantic conventions, *http.request.method*)."""
+
+UNMATCHED = "unmatched"
+"""The route, under ``classic``, of all requests that no route of the app took."""
+
+WEBSOCKET = "WEBSOCKET"
+"""The method, under ``classic``, of a websocket's connection."""
+
+METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY".split())
+"""Methods that are named: RFC 9110, PATCH (RFC 5789) and QUERY; they are case-sensitive."""
+
+SCHEMES = frozenset(("http", "https", "ws", "wss"))
+VERSIONS = frozenset(("0.9", "1.0", "1.1", "2", "3"))
+
+
+class Origin(NamedTuple):
+    """What is known of a request when it arrives. ``version`` is the protocol's; None if unknown."""
+
+    method: str
+    scheme: str
+    version: str | None
+
+    def normalised(self) -> Origin:
+        """The same in values of the closed sets."""
+        return Origin(
+            self.method if self.method in METHODS else OTHER,
+            self.scheme if self.scheme in SCHEMES else OTHER,
+            self.version if self.version in VERSIONS else None,
+        )
+
+
+class Outcome(NamedTuple):
+    """What is known of a request when it has ended. ``error`` is the class of an exception."""
+
+    route: str | None
+    status: int
+    error: str | None
+
+
+class Measure(NamedTuple):
+    """The metrics of one request's end. ``count`` is None where the histogram's count says it all.
+
+    ``scale`` makes the histogram's unit of seconds.
+    """
+
+    count: Descriptor | None
+    duration: Descriptor
+    scale: float
+
+
+class Convention(Protocol):
+    """Names the metrics, and gives their attributes in canonical form."""
+
+    active: Descriptor
+    measure: Measure
+
+    def active_attributes(self, origin: Origin) -> Attributes: ...
+
+    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes: ...
+
+
+class Classic:
+    """``http.requests``, ``http.request.duration`` (milliseconds), ``http.connections.active``."""
+
+    def __init__(self, buckets: Sequence[float]) -> None:
+        bounds = tuple(float(f"{bound * 1000:.12g}") for bound in buckets)
+        self.active = Descriptor(
+            SCOPE, "http.connections.active", Kind.UP_DOWN_COUNTER, "{connection}", "HTTP connections under way."
+        )
+        self.measure = Measure(
+            Descriptor(SCOPE, "http.requests", Kind.COUNTER, "{request}", "HTTP requests."),
+            Descriptor(
+                SCOPE, "http.request.duration", Kind.HISTOGRAM, "ms", "Duration of HTTP requests.", bounds
+            ),
+            1000.0,
+        )
+
+    def active_attributes(self, origin: Origin) -> Attributes:
+        """The method alone."""
+        return (("http.method", origin.method),)
+
+    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes:
+        """Method, route and status."""
+        return (
+            ("http.method", origin.method),
+            ("http.route", UNMATCHED if outcome.route is None else outcome.route),
+            ("http.status_code", _status(outcome.status)),
+        )
+
+
+class Semconv:
+    """OpenTelemetry's stable HTTP semantic conventions for servers, durations in seconds."""
+
+    def __init__(self, buckets: Sequence[float]) -> None:
+        self.active = Descriptor(
+            SCOPE,
+            "http.server.active_requests",
+            Kind.UP_DOWN_COUNTER,
+            "{request}",
+            "Number of active HTTP server requests.",
+        )
+        duration = Descriptor(
+            SCOPE,
+            "http.server.request.duration",
+            Kind.HISTOGRAM,
+            "s",
+            "Duration of HTTP server requests.",
+            tuple(float(bound) for bound in buckets),
+        )
+        self.measure = Measure(None, duration, 1.0)
+
+    def active_attributes(self, origin: Origin) -> Attributes:
+        """Method and scheme. A websocket begins as a GET, which its scheme tells from the others."""
+        method = "GET" if origin.method == WEBSOCKET else origin.method
+        return (("http.request.method", method), ("url.scheme", origin.scheme))
+
+    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes:
+        """``http.route`` only where one matched; ``error.type`` for exceptions and statuses from 500."""
+        found: dict[str, AttributeValue | None] = {
+            "error.type": outcome.error or (str(outcome.status) if 500 <= outcome.status <= 599 else None),
+            "http.request.method": origin.method,
+            "http.response.status_code": _status(outcome.status),
+            "http.route": outcome.route,
+            "network.protocol.version": origin.version,
+            "url.scheme": origin.scheme,
+        }
+        return tuple((key, value) for key, value in found.items() if value is not None)
+
+
+def conventions(name: str, buckets: Sequence[float]) -> tuple[Convention, ...]:
+    """The conventions that DUALMETRICS_CONVENTION's value ``name`` stands for."""
+    if name == "both":
+        return Classic(buckets), Semconv(buckets)
+    return (Semconv(buckets),) if name == "semconv" else (Classic(buckets),)
+
+
+def error_type(error: BaseException) -> str:
+    """The exception's class by its full name; a builtin's by its short one."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _status(status: int) -> int | str:
+    return status if 100 <= status <= 599 else OTHER

@@ -1,0 +1,95 @@
+"""What a worker of the group does besides recording: the duties of its background thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from dualmetrics.delivery import Delivered
+from dualmetrics.election import Election
+from dualmetrics.health import Health, derived
+from dualmetrics.observers import Observers
+from dualmetrics.port import PagePort
+from dualmetrics.snapshot import Attributes, Snapshot
+from dualmetrics.store import Store, Totals
+
+
+class Delivery(Protocol):
+    """Where pushes go."""
+
+    wanted: bool
+
+    def deliver(self, snapshot: Snapshot) -> Delivered: ...
+
+
+class WorkerDuties:
+    """Takes snapshots of the group, and pushes them while this worker is the elected one."""
+
+    def __init__(
+        self,
+        store: Store,
+        observers: Observers,
+        election: Election,
+        delivery: Delivery,
+        port: PagePort,
+        health: Health,
+        resource: Callable[[], Attributes],
+        shutdown_timeout: float,
+    ) -> None:
+        self._store = store
+        self._observers = observers
+        self._election = election
+        self._delivery = delivery
+        self._port = port
+        self._health = health
+        self._resource = resource
+        self._shutdown_timeout = shutdown_timeout
+
+    def snapshot(self) -> Snapshot:
+        """The totals of the group now, with what is observed in this process. Raises OSError."""
+        self._observers.run(self._election.stand())
+        totals = self._store.read()
+        if totals.dead:
+            self._store.fold()
+        return self._snapshot(totals)
+
+    def beat(self) -> bool:
+        """Stand for election, observe, fold (see `push.Duties`)."""
+        leading = self._election.stand()
+        if leading:
+            self._port.open()
+        self._health.begin()
+        self._observers.run(leading)
+        self._store.fold()
+        return leading
+
+    def push(self) -> bool:
+        """Push the totals of now."""
+        if not self._delivery.wanted:
+            return True
+        delivered = self._delivery.deliver(self._snapshot(self._store.read()))
+        self._health.pushed(delivered.points, delivered.success)
+        return delivered.success
+
+    def finish(self) -> bool:
+        """Give up this worker's liveness, and push if it was the last one of the group."""
+        self._observers.run(self._election.stand())
+        last = self._store.retire(self._shutdown_timeout)
+        try:
+            if last is None or not self._delivery.wanted or not self._election.stand(self._shutdown_timeout):
+                return True
+            # Not counted: nobody is left to show it, and recording would begin a new life.
+            return self._delivery.deliver(self._snapshot(last)).success
+        finally:
+            self.resign()
+
+    def resign(self) -> None:
+        """Let another worker be the elected one."""
+        self._port.close()
+        self._election.resign()
+
+    def _snapshot(self, totals: Totals) -> Snapshot:
+        now = time.time_ns()
+        families = (*totals.families, *derived(totals, now / 1e9))
+        return Snapshot(now, self._resource(), families)

@@ -1,0 +1,57 @@
+"""Which worker of the group pushes: the one that holds a lock, for as long as it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+
+from dualmetrics import locks
+from dualmetrics.store import Store
+
+PUSH = "push"
+
+
+class Election:
+    """This process' candidacy. A process that counts alone is always elected."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._begin()
+
+    def _begin(self) -> None:
+        self._held: int | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process is the elected one, as far as it tried."""
+        return self._held is not None or self._store.membership() is None
+
+    def stand(self, timeout: float = 0) -> bool:
+        """Become the elected one if nobody else is, trying for ``timeout`` seconds. Raises OSError."""
+        with self._lock:
+            membership = self._store.membership()
+            if membership is None or self._held is not None:
+                return True
+            descriptor = membership.directory.open(PUSH)
+            if not locks.lock(descriptor, timeout):
+                os.close(descriptor)
+                return False
+            self._held = descriptor
+            return True
+
+    def resign(self) -> None:
+        """Let somebody else be elected."""
+        with self._lock:
+            held, self._held = self._held, None
+            if held is not None:
+                os.close(held)
+
+    def after_fork_in_child(self) -> None:
+        """Close the inherited copy: it would keep the parent elected after the parent's death."""
+        inherited = self._held
+        self._begin()
+        if inherited is not None:
+            with contextlib.suppress(OSError):
+                os.close(inherited)

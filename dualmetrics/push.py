@@ -1,0 +1,149 @@
+"""The one background thread of a worker: it observes, stands for election, folds, and pushes if elected."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from dualmetrics.threads import start_thread
+from dualmetrics.trouble import Trouble
+
+BEAT = 5.0
+"""Seconds between two rounds of observing, standing for election and folding."""
+
+_PAUSE = 0.2  # seconds that a fork waits for the thread, which may be in the middle of a push
+_JITTER = 0.1  # share of the interval by which a push comes early or late, so that servers do not push in step
+
+
+class Duties(Protocol):
+    """What the thread does. Errors are reported, they never end it."""
+
+    def beat(self) -> bool:
+        """Observe, stand for election, fold. Returns whether this worker is the elected one."""
+        ...
+
+    def push(self) -> bool:
+        """Push the group's totals; True unless that failed."""
+        ...
+
+    def finish(self) -> bool:
+        """Give up this worker's liveness; push if it was the last one. True unless that failed."""
+        ...
+
+    def resign(self) -> None:
+        """Let another worker be the elected one."""
+        ...
+
+
+class PeriodicPusher:
+    """Runs the duties in a daemon thread, and lets others wait for them with a deadline.
+
+    ``interval`` is in seconds. A Collector that hangs holds the thread and nobody else; whoever waits for a flush
+    waits until its own deadline.
+    """
+
+    def __init__(self, duties: Duties, interval: float, trouble: Trouble) -> None:
+        self._duties = duties
+        self._interval = interval
+        self._trouble = trouble
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """The parent's thread does not exist here."""
+        self._requests: queue.SimpleQueue[Request] | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._requests is not None
+
+    def start(self) -> None:
+        """Start the thread, if it does not run."""
+        if self._requests is None:
+            with self._lock:
+                if self._requests is None:
+                    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+                    if start_thread("dualmetrics", self._run, requests):
+                        self._requests = requests
+
+    def flush(self, timeout: float) -> bool:
+        """Push now, if this worker is the elected one. False if that failed or took longer than ``timeout``."""
+        self.start()
+        return self._ask("flush", timeout)
+
+    def finish(self, timeout: float) -> bool:
+        """End the thread in good order. False if that failed or took longer than ``timeout`` seconds."""
+        asked = self._ask("finish", timeout)
+        self._requests = None
+        return asked
+
+    def pause(self) -> None:
+        """End the thread until somebody records again: a process that forks workers has none, and is not elected."""
+        self._ask("pause", _PAUSE)
+        self._requests = None
+
+    def _ask(self, what: str, timeout: float) -> bool:
+        requests = self._requests
+        if requests is None:
+            return False
+        request = Request(what)
+        requests.put(request)
+        return request.wait(timeout)
+
+    def _run(self, requests: queue.SimpleQueue[Request]) -> None:
+        next_push = time.monotonic() + self._wait()
+        request: Request | None = None
+        while request is None or request.what == "flush":
+            leading = self._guarded(self._duties.beat, "the periodic round")
+            done = True
+            if leading and (request is not None or time.monotonic() >= next_push):
+                done = self._guarded(self._duties.push, "a push")
+                next_push = time.monotonic() + self._wait()
+            if request is not None:
+                request.answer(done)
+            request = self._next(requests, next_push if leading else None)
+        last = self._duties.finish if request.what == "finish" else self._pause
+        request.answer(self._guarded(last, "the last push"))
+
+    def _wait(self) -> float:
+        return self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret
+
+    def _next(self, requests: queue.SimpleQueue[Request], next_push: float | None) -> Request | None:
+        pause = BEAT if next_push is None else min(BEAT, max(0.0, next_push - time.monotonic()))
+        try:
+            return requests.get(timeout=pause)
+        except queue.Empty:
+            return None
+
+    def _pause(self) -> bool:
+        self._duties.resign()
+        return True
+
+    def _guarded(self, duty: Callable[[], bool], what: str) -> bool:
+        try:
+            return duty()
+        except Exception as error:
+            self._trouble.error(what, error)
+            return False
+
+
+class Request:
+    """Something asked of the thread, and the place where its answer is waited for."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._done = threading.Event()
+        self._success = False
+
+    def answer(self, success: bool) -> None:
+        self._success = success
+        self._done.set()
+
+    def wait(self, timeout: float) -> bool:
+        """The answer; False if there is none in time."""
+        return self._done.wait(timeout) and self._success

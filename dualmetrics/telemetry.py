@@ -1,0 +1,226 @@
+"""The wiring: settings, store, meter, HTTP metrics, exporters, and the life of it all in a process."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import re
+import weakref
+from collections.abc import Collection
+from typing import Any, Literal
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackT
+
+from dualmetrics import fork
+from dualmetrics.delivery import Delivery
+from dualmetrics.duties import WorkerDuties
+from dualmetrics.election import Election
+from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.health import OWN_SCOPE, Health
+from dualmetrics.host import observe_host
+from dualmetrics.http import ServerMetrics
+from dualmetrics.membership import Address
+from dualmetrics.merge import Rules
+from dualmetrics.meter import MeterProvider
+from dualmetrics.observers import Observers
+from dualmetrics.page import MetricsPage
+from dualmetrics.port import PagePort
+from dualmetrics.push import PeriodicPusher
+from dualmetrics.resource import build_resource
+from dualmetrics.settings import Settings, SettingsError
+from dualmetrics.snapshot import Attributes, Snapshot
+from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
+
+_LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ordinals = itertools.count(1)
+_alive: weakref.WeakSet[Telemetry] = weakref.WeakSet()
+
+
+class Telemetry:
+    """One recording with its two exports. Isolated: shares nothing with another one in the process.
+
+    Takes the settings as keyword arguments (see README); what is not given comes from the environment. Raises
+    SettingsError for a bad value. ``label`` (letters, digits, ``-``) says which objects of the group's workers are the
+    same one; unless given, the n-th made in each worker is.
+    """
+
+    def __init__(self, *, label: str | None = None, **settings: Any) -> None:
+        if label is not None and not _LABEL.fullmatch(label):
+            raise SettingsError(f"label={label!r}: letters, digits and - are allowed")
+        self._wire(Settings.load(**settings), label or f"telemetry-{next(_ordinals)}")
+
+    def _wire(self, settings: Settings, label: str) -> None:
+        self.settings = settings
+        self.enabled = bool(settings.metrics_exporter) and not settings.sdk_disabled
+        self.trouble = Trouble()
+        rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
+        self._address = Address(settings.directory, label)
+        self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
+        self._observers = Observers(self.trouble)
+        self._resource_built: Attributes | None = None
+        self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
+        self._provider = self._provide(once_per_group=False)
+        self._group_provider = self._provide(once_per_group=True)
+        self._wire_exports(settings)
+        self._connect()
+        if self.enabled and settings.host_metrics:
+            observe_host(self._group_provider)
+
+    def _wire_exports(self, settings: Settings) -> None:
+        self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
+        self._exporter = PrometheusExporter(
+            namespace=settings.namespace,
+            const_labels=settings.page_labels,
+            scope_labels=settings.scope_labels,
+        )
+        self.page = MetricsPage(
+            self._render,
+            token=settings.metrics_token,
+            basic_auth=settings.metrics_basic_auth,
+            allow=settings.metrics_allow,
+            trusted_proxies=settings.trusted_proxies,
+            trouble=self.trouble,
+            on_scrape=self._health.scraped,
+        )
+        self._delivery = Delivery(settings, self._store, self.trouble)
+        self._election = Election(self._store)
+        self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
+        self._duties = WorkerDuties(
+            self._store,
+            self._observers,
+            self._election,
+            self._delivery,
+            self._port,
+            self._health,
+            self._resource,
+            settings.shutdown_timeout,
+        )
+        self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
+
+    def _connect(self) -> None:
+        """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
+        if self.enabled:
+            self._store.on_use = self._pusher.start
+        self._store.on_overflow = self._health.overflowed
+        self._store.on_skipped = self._health.skipped
+        self.trouble.on_error = self._health.failed
+        fork.register(self)
+        _alive.add(self)
+
+    def _provide(self, once_per_group: bool) -> MeterProvider:
+        return MeterProvider(
+            self._store, self._observers, self.trouble, self.settings.instrument_buckets, once_per_group
+        )
+
+    # What users call
+
+    @property
+    def meter_provider(self) -> metrics.MeterProvider:
+        """OpenTelemetry's MeterProvider on this recording; a no-op where nothing is exported."""
+        return self._provider if self.enabled else metrics.NoOpMeterProvider()
+
+    def meter(self, name: str, version: str | None = None) -> metrics.Meter:
+        """A meter for the app's own instruments; ``name`` is the instrumentation scope's."""
+        return self.meter_provider.get_meter(name, version)
+
+    def observe_once_per_group(
+        self,
+        name: str,
+        callback: CallbackT,
+        *,
+        kind: Literal["gauge", "counter", "up_down_counter"] = "gauge",
+        unit: str = "",
+        description: str = "",
+        meter: str = "app",
+    ) -> None:
+        """Observe what is the same for all workers: a queue's length, the rows of a database, the host's memory.
+
+        ``callback`` is one of OpenTelemetry's observable instruments. It runs in the elected worker alone, and what it
+        gives is overwritten, never added over workers. Raises ValueError for a bad
+        name or unit.
+        """
+        if self.enabled:
+            made = self._group_provider.get_meter(meter)
+            create = {
+                "gauge": made.create_observable_gauge,
+                "counter": made.create_observable_counter,
+                "up_down_counter": made.create_observable_up_down_counter,
+            }
+            create[kind](name, [callback], unit, description)
+
+    def snapshot(self) -> Snapshot:
+        """The totals of the whole group as both exports see them. Raises OSError if they cannot be read."""
+        self.start()
+        return self._duties.snapshot()
+
+    def render(self, accept: str | None = None) -> tuple[str, bytes]:
+        """The page in the format that the header value ``accept`` asks for: its content type and its bytes."""
+        page = self._render(accept, ())
+        return page.content_type, b"".join(page.chunks)
+
+    def start(self) -> None:
+        """Start the background thread; recording does so by itself."""
+        if self.enabled:
+            self._pusher.start()
+
+    def force_flush(self, timeout: float = 10.0) -> bool:
+        """Push now, if this worker is the group's elected one. False if that failed or took over ``timeout`` seconds."""
+        return not self.enabled or self._pusher.flush(timeout)
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """Give up this worker's place; the last one of the group pushes what is left.
+
+        Takes no more than ``timeout`` seconds (DUALMETRICS_SHUTDOWN_TIMEOUT) and gives False if that did not suffice or the push
+        failed. Recording may go on afterwards, and starts everything again.
+        """
+        if not self._pusher.running:
+            return True
+        return self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
+
+    def reset(self) -> None:
+        """Forget everything that was counted. For tests: a Collector takes it for a restart."""
+        self._pusher.pause()
+        self._store.reset()
+
+    # Inside
+
+    def _render(self, accept: str | None, names: Collection[str]) -> Page:
+        return self._exporter.render(self.snapshot(), accept, names)
+
+    def _resource(self) -> Attributes:
+        if self._resource_built is None:
+            membership = self._store.membership()
+            instance = membership.identity.instance if membership else self._address.instance
+            self._resource_built = build_resource(self.settings, instance)
+        return self._resource_built
+
+    def at_exit(self) -> None:
+        """The process ends: shut down, and leave no directory behind if it was ours."""
+        self.shutdown()
+        self._store.leave()
+
+    def before_fork(self) -> None:
+        """See `fork`."""
+        self._pusher.pause()
+
+    def after_fork_in_parent(self) -> None:
+        """See `fork`."""
+        self._store.after_fork_in_parent()
+
+    def after_fork_in_child(self) -> None:
+        """See `fork`. The store comes last: it tells those that record."""
+        self.trouble.after_fork_in_child()
+        self._pusher.after_fork_in_child()
+        self._election.after_fork_in_child()
+        self._port.after_fork_in_child()
+        self._delivery.after_fork_in_child()
+        self._observers.after_fork_in_child()
+        self._store.after_fork_in_child()
+
+
+@atexit.register
+def _at_exit() -> None:
+    for telemetry in list(_alive):
+        telemetry.at_exit()

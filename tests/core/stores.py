@@ -1,0 +1,56 @@
+"""Stores for tests: workers of one group, in this process and in others."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from dualmetrics.membership import Address
+from dualmetrics.merge import Rules
+from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
+from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
+
+SCOPE = Scope("tests")
+COUNTER = Descriptor(SCOPE, "requests", Kind.COUNTER)
+UP_DOWN = Descriptor(SCOPE, "connections", Kind.UP_DOWN_COUNTER)
+GAUGE = Descriptor(SCOPE, "temperature", Kind.GAUGE)
+HISTOGRAM = Descriptor(SCOPE, "duration", Kind.HISTOGRAM, "s", bounds=(1.0, 2.0))
+
+
+def worker(directory: Path | None, rules: Rules | None = None, limit: int = 2000) -> Store:
+    """A store that is one worker of the group in ``directory``; without one, it counts alone."""
+    address = Address(str(directory) if directory else "/proc/nowhere", "test")
+    return Store(address, rules or Rules(), limit, Trouble())
+
+
+def die(store: Store) -> None:
+    """What the death of its process means for a store: its locks are gone."""
+    membership = store.membership()
+    assert membership is not None
+    membership.die()
+
+
+def values(store: Store, descriptor: Descriptor) -> dict[Attributes, list[float]]:
+    """The cells of each series of a metric, over the group."""
+    return {
+        point.attributes: list(point.cells)
+        for family in store.read().families
+        if family.descriptor.name == descriptor.name
+        for point in family.points
+    }
+
+
+def in_child(work: Callable[[], None]) -> None:
+    """Run ``work`` in a forked child that dies without any clean-up; fails if ``work`` raised."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics import records
+from dualmetrics.records import HEADER, FormatError, Header
+from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope, identity
+
+texts = st.text(st.characters(), max_size=20)
+scalars = st.one_of(texts, st.booleans(), st.integers(), st.floats(allow_nan=False))
+values = st.one_of(scalars, *(st.lists(kind, max_size=3).map(tuple) for kind in (texts, st.booleans())))
+attribute_sets: st.SearchStrategy[Attributes] = st.dictionaries(texts, values, max_size=4).map(
+    lambda pairs: tuple(sorted(pairs.items()))
+)
+scopes = st.builds(Scope, texts, texts, texts, attribute_sets)
+descriptors = st.builds(
+    Descriptor,
+    scopes,
+    texts,
+    st.sampled_from(Kind),
+    texts,
+    texts,
+    st.lists(st.floats(allow_nan=False), max_size=5).map(tuple),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), attribute_sets, st.integers(0, 30)), max_size=5))
+def test_records_come_back_as_they_were_written(written: list[tuple[int, Attributes, int]]) -> None:
+    data = b"".join(records.encode_record(kind, body, width) for kind, body, width in written)
+    found = list(records.decode_records(memoryview(data), 0, len(data)))
+    assert [(record.kind, record.width) for record in found] == [(kind, width) for kind, _, width in written]
+    for record, (_, attributes, _) in zip(found, written, strict=True):
+        assert identity(records.decode_attributes(record.body)) == identity(attributes)
+        assert record.cells_at % 8 == 0
+
+
+@given(st.integers(0, 1000), descriptors)
+def test_descriptors_come_back_as_they_were_written(number: int, descriptor: Descriptor) -> None:
+    data = records.encode_record(records.DESCRIPTOR, records.descriptor_body(number, descriptor), 0)
+    [record] = records.decode_records(memoryview(data), 0, len(data))
+    assert records.decode_descriptor(record.body) == (number, descriptor)
+
+
+@given(attribute_sets, st.data())
+def test_a_flipped_bit_in_a_record_is_found(attributes: Attributes, data: st.DataObject) -> None:
+    whole = bytearray(records.encode_record(records.SERIES, attributes, 0))
+    position = data.draw(st.integers(0, len(whole) * 8 - 1))
+    whole[position // 8] ^= 1 << position % 8
+    with pytest.raises(FormatError, match="corrupt"):
+        list(records.decode_records(memoryview(bytes(whole)), 0, len(whole)))
+
+
+def header() -> bytes:
+    return records.encode_header(Header(b"g" * 16, b"f" * 16, 1, HEADER.size))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "truncated"),
+        (header()[:-1], "truncated"),
+        (b"\0" * HEADER.size, "foreign"),
+        (header()[:8] + b"\xff" + header()[9:], "version"),
+    ],
+)
+def test_what_is_no_header_of_ours_is_named(data: bytes, reason: str) -> None:
+    with pytest.raises(FormatError) as raised:
+        records.decode_header(data)
+    assert raised.value.reason == reason
+
+
+@pytest.mark.parametrize("body", [[], [1, ["a"]], [1, ["a", "", "", []], "n", "no such kind", "", "", [], 0, 0]])
+def test_a_descriptor_that_makes_no_sense_is_corrupt(body: list[object]) -> None:
+    with pytest.raises(FormatError, match="corrupt"):
+        records.decode_descriptor(body)

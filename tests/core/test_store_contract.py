@@ -1,0 +1,130 @@
+"""What every store must do, whether its rows are shared or private."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dualmetrics.merge import Rules
+from dualmetrics.share import OVERFLOW
+from dualmetrics.store import Store
+from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
+
+Make = Callable[..., Store]
+
+
+@pytest.fixture(params=["group", "private"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    directory = tmp_path if request.param == "group" else None
+
+    def build(rules: Rules | None = None, limit: int = 2000) -> Store:
+        return worker(directory, rules, limit)
+
+    return build
+
+
+def test_a_new_store_is_empty(make: Make) -> None:
+    assert make().read().families == []
+
+
+def test_rows_begin_at_zero_and_show_what_is_added(make: Make) -> None:
+    store = make()
+    row = store.row(COUNTER, (("a", "b"),))
+    assert list(row) == [0.0]
+    row[0] += 3
+    assert values(store, COUNTER) == {(("a", "b"),): [3.0]}
+
+
+def test_the_same_series_has_one_row(make: Make) -> None:
+    store = make()
+    store.row(COUNTER, ())[0] += 1
+    store.row(replace(COUNTER, description="said differently"), ())[0] += 1
+    assert values(store, COUNTER) == {(): [2.0]}
+
+
+def test_attributes_of_other_types_are_other_series(make: Make) -> None:
+    store = make()
+    for value in (1, 1.0, True, "1"):
+        store.row(COUNTER, (("k", value),))[0] += 1
+    [family] = store.read().families
+    assert [type(point.attributes[0][1]) for point in family.points] == [int, float, bool, str]
+    assert [list(point.cells) for point in family.points] == [[1.0]] * 4
+
+
+def test_past_the_limit_all_goes_into_one_overflow_series(make: Make) -> None:
+    store = make(limit=3)
+    for number in range(10):
+        store.row(COUNTER, (("k", number),))[0] += 1
+    found = values(store, COUNTER)
+    assert len(found) == 4
+    assert found[OVERFLOW] == [7.0]
+
+
+def test_a_series_once_shown_never_moves_into_the_overflow(make: Make) -> None:
+    store = make(limit=2)
+    for _ in range(3):
+        for number in range(4):
+            store.row(COUNTER, (("k", number),))[0] += 1
+    assert values(store, COUNTER)[("k", 0),] == [3.0]
+
+
+def test_each_metric_has_its_own_limit(make: Make) -> None:
+    store = make(limit=1)
+    store.row(COUNTER, (("k", 1),))
+    store.row(HISTOGRAM, (("k", 1),))
+    assert OVERFLOW not in values(store, HISTOGRAM)
+
+
+def test_an_overflow_is_told(make: Make) -> None:
+    store, told = make(limit=1), []
+    store.on_overflow = lambda descriptor: told.append(descriptor.name)
+    store.row(COUNTER, (("k", 1),))
+    store.row(COUNTER, (("k", 2),))
+    assert told == ["requests"]
+
+
+def test_a_gauge_that_was_never_set_is_absent(make: Make) -> None:
+    store = make()
+    store.row(GAUGE, ())
+    assert store.read().families == []
+
+
+def test_use_is_told_so_that_the_thread_can_start(make: Make) -> None:
+    store, used = make(), []
+    store.on_use = lambda: used.append(1)
+    store.row(COUNTER, ())
+    assert used == [1]
+
+
+def test_a_forked_child_begins_at_zero_and_is_told_that_its_rows_are_void(make: Make) -> None:
+    store, told = make(), []
+    store.on_rebind(lambda: told.append(1))
+    store.row(COUNTER, ())[0] += 5
+
+    def work() -> None:
+        store.after_fork_in_child()
+        assert told == [1]
+        assert list(store.row(COUNTER, ())) == [0.0]
+
+    in_child(work)
+    assert values(store, COUNTER) == {(): [5.0]}
+
+
+def test_a_reset_forgets_everything(make: Make) -> None:
+    store = make(limit=1)
+    store.row(COUNTER, (("k", 1),))[0] += 5
+    store.reset()
+    assert store.read().families == []
+    store.row(COUNTER, (("k", 2),))[0] += 1
+    assert values(store, COUNTER) == {(("k", 2),): [1.0]}
+
+
+def test_start_times_stay(make: Make) -> None:
+    store = make()
+    store.row(COUNTER, ())
+    first = store.read().families[0].points[0].start
+    store.row(COUNTER, (("another", "one"),))
+    assert store.read().families[0].points[0].start == first > 1e18
