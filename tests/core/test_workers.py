@@ -1,0 +1,112 @@
+"""Which processes are one group. Real servers are in tests/servers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dualmetrics import groups, processes, workers
+from dualmetrics.directory import Directory
+from dualmetrics.workers import Root, parse_root
+
+
+def run(way: str) -> tuple[int, int]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.core.family", way], capture_output=True, text=True, check=True, timeout=60
+    )
+    pid, found = done.stdout.split()
+    return int(pid), int(found)
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver", "pool", "os.fork"])
+def test_children_belong_to_the_process_that_started_them(way: str) -> None:
+    pid, found = run(way)
+    assert found == pid
+
+
+def test_a_program_started_by_a_worker_is_a_group_of_its_own() -> None:
+    assert run("program")[1] == 1
+
+
+def test_two_programs_of_one_shell_are_two_groups() -> None:
+    line = f"{sys.executable} -m tests.core.family os.fork & {sys.executable} -m tests.core.family os.fork; wait"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=60)
+    roots = [line.split() for line in done.stdout.splitlines()]
+    assert len(roots) == 2
+    assert all(pid == found for pid, found in roots)
+    assert roots[0] != roots[1]
+
+
+def test_a_roots_name_is_read_back() -> None:
+    root = Root(1, 2, "3")
+    assert parse_root(root.name) == root
+
+
+@pytest.mark.parametrize("name", ["", "1", "1-2", "a-2-3", "1-2-3-4", "..", "-1-2-3"])
+def test_other_names_are_no_roots(name: str) -> None:
+    assert parse_root(name) is None
+
+
+def test_a_pid_that_was_used_again_is_not_the_root() -> None:
+    me = processes.find(os.getpid())
+    assert me is not None
+    assert Root(me.pid, me.start, processes.namespace()).alive
+    assert not Root(me.pid, me.start - 1, processes.namespace()).alive
+
+
+def test_a_root_of_another_pid_namespace_is_left_alone() -> None:
+    assert Root(os.getpid(), 0, "1").alive
+
+
+def gone() -> Root:
+    return Root(2**22 + 1, 1, processes.namespace())
+
+
+def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:
+    user = tmp_path / f"dualmetrics-{os.geteuid()}"
+    stale = user / gone().name / "default"
+    stale.mkdir(parents=True)
+    (stale / "worker-0").touch()
+    mine = workers.find_root()
+    groups._open(str(tmp_path), mine, "default").close()
+    assert [path.name for path in user.iterdir()] == [mine.name if mine else ""]
+
+
+def test_an_orphan_keeps_its_group(tmp_path: Path) -> None:
+    orphan = groups._open(str(tmp_path), gone(), "default")
+    from dualmetrics.birth import OwnFile
+
+    file = OwnFile(orphan, b"g" * 16)
+    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    assert Path(orphan.path).exists()
+    file.release()
+    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    assert not Path(orphan.path).exists()
+    orphan.close()
+
+
+def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "group").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="group"):
+        Directory(str(tmp_path / "group"))
+
+
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(PermissionError, match="others may write"):
+        Directory(str(tmp_path / "open"))
+
+
+def test_aliases_that_lead_in_a_circle_are_refused(tmp_path: Path) -> None:
+    directory = Directory(str(tmp_path))
+    (tmp_path / "1-2-3").symlink_to("1-2-4")
+    (tmp_path / "1-2-4").symlink_to("1-2-3")
+    with pytest.raises(OSError, match="astray"):
+        groups._resolve(directory, "1-2-3")
+    directory.close()

@@ -1,0 +1,23 @@
+"""The WSGI app under test: one line added."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+from opentelemetry import metrics
+
+from dualmetrics_flask import DualMetrics
+
+app = Flask(__name__)
+DualMetrics(app)
+jobs = metrics.get_meter("tests").create_counter("jobs")
+if "RECORD_AT_IMPORT" in os.environ:
+    jobs.add(1, {"where": "import"})
+
+
+@app.get("/work/<int:number>")
+def work(number: int) -> str:
+    """Count one of the app's own, and answer with the worker's pid."""
+    jobs.add(1, {"where": "request"})
+    return str(os.getpid())
