@@ -9,7 +9,6 @@ depends on the workers that live, and not on those that ever lived.
 from __future__ import annotations
 
 import os
-import struct
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -109,9 +108,7 @@ def _records(
             number = numbers[descriptor] = len(numbers)
             body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
             yield records.encode_record(records.DESCRIPTOR, body, 0)
-        body = [numbers[descriptor], series.start, series.attributes]
-        record = records.encode_record(records.SERIES, body, len(cells))
-        yield record[: -8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
+        yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
 
 
 def any_dead(directory: Directory) -> bool:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
@@ -84,6 +84,12 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
     text += b" " * (-len(text) % 8)
     length = RECORD.size + len(text) + 8 * width
     return RECORD.pack(kind, length, _checksum(kind, length, width, text), width) + text + bytes(8 * width)
+
+
+def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
+    """The record of a series of descriptor ``number``, with its cells filled."""
+    record = encode_record(SERIES, [number, start, attributes], len(cells))
+    return record[: len(record) - 8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
 
 
 def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
