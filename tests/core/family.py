@@ -25,11 +25,11 @@ def put(queue: multiprocessing.Queue[int]) -> None:
 
 def by_multiprocessing(method: str) -> int:
     """The root that a child finds which multiprocessing started."""
-    context = multiprocessing.get_context(method)
-    queue = context.Queue()
-    child = context.Process(target=put, args=(queue,))
+    multiprocessing.set_start_method(method)
+    queue: multiprocessing.Queue[int] = multiprocessing.Queue()
+    child = multiprocessing.Process(target=put, args=(queue,))
     child.start()
-    found: int = queue.get(timeout=30)
+    found = queue.get(timeout=30)
     child.join()
     return found
 
@@ -69,4 +69,5 @@ WAYS = {
 }
 
 if __name__ == "__main__":
-    print(os.getpid(), WAYS[sys.argv[1]]())
+    # One write: an unbuffered print() is several, which two programs may mix.
+    sys.stdout.write(f"{os.getpid()} {WAYS[sys.argv[1]]()}\n")
