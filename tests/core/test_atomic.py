@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dualmetrics import atomic
+from tests.core.test_instruments import Recording
+
+TIMES, THREADS = 50_000, 4
+
+
+@pytest.fixture(autouse=True)
+def _switch_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_lose_no_increment_on_this_interpreter() -> None:
+    recording = Recording()
+    counter = recording.meter.create_counter("c")
+
+    def work() -> None:
+        for _ in range(TIMES):
+            counter.add(1, {"a": "b"})
+
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recording.cells() == {(("a", "b"),): [float(TIMES * THREADS)]}
+
+
+def test_without_a_global_lock_recording_takes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def function() -> int:
+        return 1
+
+    assert atomic.atomic(function) is function or atomic.needs_lock()
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    guarded = atomic.atomic(function)
+    assert guarded is not function
+    assert guarded() == 1
