@@ -20,6 +20,10 @@ class Delivery(Protocol):
 
     wanted: bool
 
+    def announce(self) -> None: ...
+
+    def resign(self) -> None: ...
+
     def deliver(self, snapshot: Snapshot) -> Delivered: ...
 
 
@@ -59,6 +63,7 @@ class WorkerDuties:
         leading = self._election.stand()
         if leading:
             self._port.open()
+            self._delivery.announce()
         self._health.begin()
         self._observers.run(leading)
         self._store.fold()
@@ -87,6 +92,7 @@ class WorkerDuties:
     def resign(self) -> None:
         """Let another worker be the elected one."""
         self._port.close()
+        self._delivery.resign()
         self._election.resign()
 
     def _snapshot(self, totals: Totals) -> Snapshot:

@@ -1,0 +1,136 @@
+"""Pushing snapshots to where the settings say, and telling of changes, not of each push."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from dualmetrics import baseline, locks
+from dualmetrics.settings import Settings
+from dualmetrics.snapshot import Snapshot
+from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble, logger
+
+if TYPE_CHECKING:
+    from dualmetrics.exporters.target import Target
+
+_OFF = (
+    "dualmetrics: no OTLP endpoint, so nothing is pushed. Set OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, "
+    "or OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
+)
+
+
+class Delivered(NamedTuple):
+    """Whether a push was taken, and how many points of it."""
+
+    success: bool
+    points: int
+
+
+class Delivery:
+    """The pushing of one process: an OTLP endpoint, the console, both or none."""
+
+    def __init__(self, settings: Settings, store: Store, trouble: Trouble) -> None:
+        self._settings = settings
+        self._store = store
+        self._trouble = trouble
+        self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
+        self._console = "console" in settings.metrics_exporter
+        self.wanted = self._otlp or self._console
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """The parent's connections are not ours to use, nor to close."""
+        self._targets: list[Target] | None = None
+        self._failures = 0
+        self._baseline: Snapshot | None = None
+        self._loaded = False
+
+    def announce(self) -> None:
+        """Say that push is off, if nobody of the group has."""
+        if "otlp" not in self._settings.metrics_exporter or self._otlp or self._settings.sdk_disabled:
+            return
+        membership = self._store.membership()
+        try:
+            if membership is not None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                with locks.closing(membership.directory.open("told-that-push-is-off", flags)):
+                    pass
+        except FileExistsError:
+            return
+        self._trouble.once("push is off", _OFF)
+
+    def resign(self) -> None:
+        """Another worker pushes from now on: the baseline in memory is no longer the last one."""
+        self._loaded = False
+
+    def deliver(self, snapshot: Snapshot) -> Delivered:
+        """Push a snapshot. A failure loses nothing: the next push carries the totals, or all that came since."""
+        from dualmetrics.exporters.otlp import count_points
+        from dualmetrics.exporters.temporality import deltas, subtract
+
+        sent = subtract(snapshot, self._last_acknowledged(), deltas(self._settings.temporality))
+        outcomes = [target.export(sent) for target in self._reached()]
+        rejected = sum(outcome.rejected for outcome in outcomes)
+        success = all(outcome.success for outcome in outcomes)
+        self._tell(success, rejected, "; ".join(outcome.message for outcome in outcomes if outcome.message))
+        if success:
+            self._acknowledge(snapshot)
+        return Delivered(success, count_points(sent) - rejected if success else 0)
+
+    def _reached(self) -> list[Target]:
+        """The targets, built at the first push: importing gRPC takes half a second that no request should wait for."""
+        from dualmetrics.exporters.target import console_target, otlp_target
+        from dualmetrics.exporters.temporality import deltas
+
+        if self._targets is None:
+            settings, is_delta = self._settings, deltas(self._settings.temporality)
+            self._targets = [console_target(is_delta)] if self._console else []
+            if self._otlp:
+                endpoint = settings.endpoint or ""
+                self._targets.append(
+                    otlp_target(endpoint, settings.endpoint_is_signal, settings.protocol, settings.headers, is_delta)
+                )
+        return self._targets
+
+    def _last_acknowledged(self) -> Snapshot | None:
+        """What deltas count from; the first push of a newly elected worker asks the group's directory."""
+        if self._settings.temporality != "cumulative" and not self._loaded:
+            membership = self._store.membership()
+            if membership is not None:
+                self._baseline = baseline.load(membership.directory)
+            self._loaded = True
+        return self._baseline
+
+    def _acknowledge(self, snapshot: Snapshot) -> None:
+        if self._settings.temporality == "cumulative":
+            return
+        self._baseline = snapshot
+        membership = self._store.membership()
+        if membership is not None:
+            try:
+                baseline.save(membership.directory, membership.identity.group, snapshot)
+            except OSError as error:
+                self._trouble.error("keeping the baseline of delta temporality", error)
+
+    def _tell(self, success: bool, rejected: int, message: str) -> None:
+        """Log changes of state: the first failure, the recovery, the first rejection."""
+        if not success:
+            self._failures += 1
+            text = "dualmetrics: the push to %s failed (%s); it is tried again at each interval, and nothing is lost"
+            self._trouble.once("push", text, self._place, message or "no reason given")
+            return
+        if self._failures:
+            logger.info("dualmetrics: the push to %s works again, after %d failures", self._place, self._failures)
+            self._failures = 0
+            self._trouble.over("push")
+        if rejected:
+            text = "dualmetrics: %s rejected %d points (%s)"
+            self._trouble.once("rejected", text, self._place, rejected, message or "no reason given")
+
+    @property
+    def _place(self) -> str:
+        """The endpoint, without the password that a URL may carry."""
+        url = urlsplit(self._settings.endpoint or "console:")
+        return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()

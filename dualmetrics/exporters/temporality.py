@@ -1,0 +1,79 @@
+"""Cumulative totals, or what came since the last push that the Collector acknowledged.
+
+The official exporters only store the preference and leave it to the SDK's reader, which is not in use here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import sub
+
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
+
+IsDelta = Callable[[Descriptor], bool]
+
+
+def deltas(preference: str) -> IsDelta:
+    """Which metrics are sent as deltas, by OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE.
+
+    ``cumulative``: none. ``delta``: counters and histograms. ``lowmemory``: these as well, but for observable
+    counters, whose last value would have to be kept. (OpenTelemetry spec, *OTLP metrics exporter*.)
+    """
+    if preference == "cumulative":
+        return lambda descriptor: False
+    summed = (Kind.COUNTER, Kind.HISTOGRAM)
+    if preference == "delta":
+        return lambda descriptor: descriptor.kind in summed
+    return lambda descriptor: descriptor.kind in summed and not descriptor.observable
+
+
+def subtract(snapshot: Snapshot, baseline: Snapshot | None, is_delta: IsDelta) -> Snapshot:
+    """What came since ``baseline``, of the metrics that go as deltas; the others as they are.
+
+    A point begins where the baseline ended, or where its series began if that was later. Points that did not
+    change are left out. Cells that fell, or a series that began anew, count from zero.
+    """
+    known = {} if baseline is None else _points(baseline)
+    since = 0 if baseline is None else baseline.time
+    return Snapshot(
+        snapshot.time,
+        snapshot.resource,
+        tuple(
+            _changes(family, known, since) if is_delta(family.descriptor) else family
+            for family in snapshot.families
+        ),
+    )
+
+
+Key = tuple[object, ...]
+
+
+def _points(snapshot: Snapshot) -> dict[Key, Point]:
+    return {
+        _key(family.descriptor, point.attributes): point for family in snapshot.families for point in family.points
+    }
+
+
+def _key(descriptor: Descriptor, attributes: Attributes) -> Key:
+    scope = descriptor.scope
+    return (
+        (scope.name, scope.version, scope.schema_url, identity(scope.attributes)),
+        (descriptor.name, descriptor.kind, descriptor.unit, descriptor.bounds),
+        identity(attributes),
+    )
+
+
+def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
+    changed = (
+        _since(point, known.get(_key(family.descriptor, point.attributes)), since) for point in family.points
+    )
+    return Family(family.descriptor, tuple(point for point in changed if any(point.cells)))
+
+
+def _since(point: Point, before: Point | None, since: int) -> Point:
+    if before is None or before.start != point.start:
+        return point
+    difference = tuple(map(sub, point.cells, before.cells))
+    if min(difference) < 0:
+        return point
+    return Point(point.attributes, max(point.start, since), difference)
