@@ -22,7 +22,7 @@ UNMATCHED = "unmatched"
 WEBSOCKET = "WEBSOCKET"
 """The method, under ``classic``, of a websocket's connection."""
 
-METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY".split())
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"))
 """Methods that are named: RFC 9110, PATCH (RFC 5789) and QUERY; they are case-sensitive."""
 
 SCHEMES = frozenset(("http", "https", "ws", "wss"))
@@ -54,12 +54,12 @@ class Outcome(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """The metrics of one request's end. ``count`` is None where the histogram's count says it all.
+    """The metrics of one request's end. ``requests`` is None where the histogram's count says it all.
 
     ``scale`` makes the histogram's unit of seconds.
     """
 
-    count: Descriptor | None
+    requests: Descriptor | None
     duration: Descriptor
     scale: float
 
@@ -81,7 +81,11 @@ class Classic:
     def __init__(self, buckets: Sequence[float]) -> None:
         bounds = tuple(float(f"{bound * 1000:.12g}") for bound in buckets)
         self.active = Descriptor(
-            SCOPE, "http.connections.active", Kind.UP_DOWN_COUNTER, "{connection}", "HTTP connections under way."
+            SCOPE,
+            "http.connections.active",
+            Kind.UP_DOWN_COUNTER,
+            "{connection}",
+            "HTTP connections under way.",
         )
         self.measure = Measure(
             Descriptor(SCOPE, "http.requests", Kind.COUNTER, "{request}", "HTTP requests."),

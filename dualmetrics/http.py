@@ -14,6 +14,7 @@ from dualmetrics.atomic import atomic
 from dualmetrics.cells import Row
 from dualmetrics.conventions import WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
 from dualmetrics.snapshot import Attributes, Descriptor
+from dualmetrics.trouble import Trouble
 
 Record = Callable[[float], None]
 """Adds a request that took so many seconds to the cells of its series."""
@@ -40,16 +41,10 @@ class HttpSettings(Protocol):
     def buckets(self) -> tuple[float, ...]: ...
 
 
-class Errors(Protocol):
-    """Where our own errors go."""
-
-    def error(self, where: str, error: BaseException) -> None: ...
-
-
 class ServerMetrics:
     """Gives the `Requests` that a request belongs to."""
 
-    def __init__(self, store: Rows, settings: HttpSettings, trouble: Errors) -> None:
+    def __init__(self, store: Rows, settings: HttpSettings, trouble: Trouble) -> None:
         self._store = store
         self._trouble = trouble
         self._conventions = conventions(settings.convention, settings.buckets)
@@ -58,7 +53,9 @@ class ServerMetrics:
 
     def requests(self, method: str, scheme: str, version: str | None) -> Requests:
         """Those of this method, URL scheme and version of HTTP (``1.1``), all as the client sent them."""
-        return self._known.get((method, scheme, version)) or self._find(Origin(method, scheme, version).normalised())
+        return self._known.get((method, scheme, version)) or self._find(
+            Origin(method, scheme, version).normalised()
+        )
 
     def websockets(self, scheme: str) -> Requests:
         """The websockets; they are only ever active."""
@@ -84,7 +81,7 @@ class Requests:
     __slots__ = ("_active", "_conventions", "_ended", "_move", "_origin", "_store", "_trouble")
 
     def __init__(
-        self, origin: Origin, conventions: tuple[Convention, ...], store: Rows, trouble: Errors
+        self, origin: Origin, conventions: tuple[Convention, ...], store: Rows, trouble: Trouble
     ) -> None:
         self._origin = origin
         self._conventions = conventions
@@ -102,7 +99,7 @@ class Requests:
             self._trouble.error("counting an active request", error)
 
     def end(self, route: str | None, status: int, error: str | None, seconds: float) -> None:
-        """One has ended: its route's template (None: unmatched), status and exception's class. Never raises."""
+        """One has ended; ``route`` is the template, None for unmatched. Never raises."""
         try:
             self._move(-1.0)
             record = self._ended.get((route, status, error)) or self._meet(Outcome(route, status, error))
@@ -154,7 +151,7 @@ class Requests:
         attributes = convention.attributes(self._origin, outcome)
         measure = convention.measure
         duration = self._store.row(measure.duration, attributes)
-        count = self._store.row(measure.count, attributes) if measure.count else None
+        count = self._store.row(measure.requests, attributes) if measure.requests else None
         return recorder(measure, count, duration)
 
 

@@ -1,0 +1,220 @@
+"""Metrics for any ASGI app: middleware that records and answers the metrics path, and the page as an app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from dualmetrics.asgi_types import ASGIApp, Message, Name, Receive, Scope, Send
+from dualmetrics.exchange import MARK, Exchange
+from dualmetrics.http import Requests
+from dualmetrics.lifespan import Lifespan
+from dualmetrics.naming import naming
+from dualmetrics.offload import off_loop
+from dualmetrics.page import PageRequest, PageResponse
+from dualmetrics.paths import Paths
+from dualmetrics.web import NO_PAGE, resolve, serves_page
+
+if TYPE_CHECKING:
+    from dualmetrics.telemetry import Telemetry
+
+
+class MetricsMiddleware:
+    """Records the requests of ``app``, answers the metrics path, and exports for as long as the app lives.
+
+    ``telemetry`` is the `Telemetry` to record with; without one ``settings`` go to `dualmetrics.configure`,
+    which may raise SettingsError. ``route`` names the matched route of a request; without it the framework's
+    own package is asked (see `naming`), and `set_route` can always say it. ``answer=False`` leaves the
+    metrics path to the app; it is not recorded even so.
+    """
+
+    @overload  # what Starlette's add_middleware is typed for; older ones call with app=
+    def __init__(
+        self,
+        app: ASGIApp,
+        /,
+        *,
+        telemetry: Telemetry | None = None,
+        route: Name | None = None,
+        answer: bool = True,
+        **settings: Any,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        telemetry: Telemetry | None = None,
+        route: Name | None = None,
+        answer: bool = True,
+        **settings: Any,
+    ) -> None: ...
+
+    def __init__(  # type: ignore[misc]  # a setting named app, which the first overload lets through
+        self,
+        app: ASGIApp,
+        *,
+        telemetry: Telemetry | None = None,
+        route: Name | None = None,
+        answer: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.app = app
+        self._telemetry = telemetry = resolve(telemetry, settings)
+        self._metrics = telemetry.server_metrics
+        self._enabled = telemetry.enabled
+        self._paths = Paths(telemetry.settings)
+        self._excluded = self._paths.excluded
+        self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
+        self._name = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            return await self._serve_other(scope, receive, send)
+        path = local_path(scope)
+        if self._excluded(path) or not self._records(scope):
+            return await self._pass(path, scope, receive, send)
+        requests = self._metrics.requests(
+            scope["method"], scope.get("scheme", "http"), scope.get("http_version")
+        )
+        name = self._name or self._find_name(scope)
+        exchange = Exchange(requests, name, self._telemetry.trouble, scope, path, receive, send)
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.failed(error)
+            raise
+        exchange.returned()
+
+    def _records(self, scope: Scope) -> bool:
+        """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""
+        mark = scope.get(MARK)
+        if mark is None:
+            scope[MARK] = [None, self._telemetry]
+        elif self._telemetry in mark:
+            return False
+        else:
+            mark.append(self._telemetry)
+        return self._enabled
+
+    def _find_name(self, scope: Scope) -> Name:
+        try:
+            self._name = naming(scope, self.app)
+        except Exception as error:
+            self._telemetry.trouble.error("finding what names the routes", error)
+            self._name = unnamed
+        return self._name
+
+    async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._page if self._page and path == self._paths.page else self.app
+        await app(scope, receive, send)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._records(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await Lifespan(self._telemetry, receive, send).run(self.app, scope)
+        elif scope["type"] == "websocket" and not self._excluded(local_path(scope)):
+            await watch_websocket(
+                self.app, self._metrics.websockets(scope.get("scheme", "ws")), scope, receive, send
+            )
+        else:
+            await self.app(scope, receive, send)
+
+
+def set_route(scope: Scope, template: str) -> None:
+    """Name the route that took this request, ``/users/{id}``: never the path itself, which is anything.
+
+    For apps whose framework does not say it; it comes before what the framework says.
+    """
+    if MARK in scope:
+        scope[MARK][0] = template
+
+
+def unnamed(scope: Scope, path: str) -> None:
+    """Where nothing can name routes."""
+
+
+async def watch_websocket(
+    app: ASGIApp, requests: Requests, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run ``app``; its websocket is active until one side closes it, or the app ends."""
+    active = True
+
+    def leave(kind: str) -> None:
+        nonlocal active
+        if active and kind in ("websocket.close", "websocket.disconnect"):
+            active = False
+            requests.leave()
+
+    async def hear() -> Message:
+        message = await receive()
+        leave(message["type"])
+        return message
+
+    async def tell(message: Message) -> None:
+        await send(message)
+        leave(message["type"])
+
+    requests.begin()
+    try:
+        await app(scope, hear, tell)
+    finally:
+        leave("websocket.close")
+
+
+def metrics_app(telemetry: Telemetry) -> MetricsApp:
+    """The page as an ASGI app, for an admin router or an internal port."""
+    return MetricsApp(telemetry)
+
+
+@dataclass(frozen=True)
+class MetricsApp:
+    """Answers every request with the page, or with 404 while ``prometheus`` is not among the exporters."""
+
+    telemetry: Telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection. Rendering runs off the event loop."""
+        if scope["type"] == "lifespan":
+            return await Lifespan(self.telemetry, receive, send).run(no_lifespan, scope)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1000})
+        if not serves_page(self.telemetry):
+            return await send_page(NO_PAGE, send)
+        await send_page(await off_loop(self.telemetry.page.respond, page_request(scope)), send)
+
+
+async def no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app that leaves the lifespan to be answered for."""
+
+
+def page_request(scope: Scope) -> PageRequest:
+    """What the page needs to know of an HTTP connection's scope."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    client = scope.get("client")
+    query = scope.get("query_string", b"").decode("latin-1")
+    return PageRequest(scope["method"], headers, query, str(client[0]) if client else None)
+
+
+async def send_page(response: PageResponse, send: Send) -> None:
+    """Send chunk by chunk, so that a slow client holds up nothing but its own connection."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    for chunk in response.chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def local_path(scope: Scope) -> str:
+    """The path without the root path of a proxy or mount, which newer servers leave in it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path

@@ -1,0 +1,72 @@
+"""Which route of its framework took a request, for middleware that knows no framework.
+
+Packages announce under the entry point group ``dualmetrics_routes``, by the name of the framework's top-level
+package, a callable that takes an app and gives a `Name` for it, or None if the object is no app of theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+
+from dualmetrics.asgi_types import Name, Scope
+
+GROUP = "dualmetrics_routes"
+
+DEPTH = 64
+"""Layers of middleware that are looked through for the app inside."""
+
+
+def naming(scope: Scope, app: object) -> Name:
+    """A `Name` for the requests that arrive in this scope on their way to ``app``.
+
+    The scope tells whose middleware is asked. Else the app is looked for behind the attribute ``app`` that
+    middleware has by custom, else in each request's scope at its end.
+    """
+    for candidate in (scope.get("app"), *layers(app)):
+        name = name_of(candidate)
+        if name is not None:
+            return name
+    return Late()
+
+
+def layers(app: object) -> Iterator[object]:
+    """``app`` and what it wraps."""
+    for _ in range(DEPTH):
+        if app is None:
+            return
+        yield app
+        app = getattr(app, "app", None)
+
+
+def name_of(app: object) -> Name | None:
+    """The `Name` for an app of an announced framework. Raises what loading the announced package raises."""
+    for kind in type(app).__mro__:
+        announced = _announced().get(kind.__module__.partition(".")[0])
+        if announced is not None:
+            make: Callable[[object], Name | None] = announced.load()
+            return make(app)
+    return None
+
+
+class Late:
+    """Asks for the app that answered when the request has ended, and remembers what names it."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, tuple[object, Name | None]] = {}
+
+    def __call__(self, scope: Scope, path: str) -> str | None:
+        """The route's template; None where nothing names it."""
+        app = scope.get("app")
+        if app is None:
+            return None
+        if id(app) not in self._names:
+            self._names[id(app)] = app, name_of(app)
+        _, name = self._names[id(app)]
+        return name(scope, path) if name else None
+
+
+@functools.cache
+def _announced() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}

@@ -1,0 +1,175 @@
+"""One HTTP request and its response on their way through the WSGI middleware (PEP 3333)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dualmetrics.conventions import error_type
+from dualmetrics.exchange import CLIENT_GONE
+from dualmetrics.http import Requests
+from dualmetrics.trouble import Trouble
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse
+
+Environ: TypeAlias = dict[str, Any]
+
+Name: TypeAlias = Callable[[Environ], "str | None"]
+"""Gives the matched route's template where the response starts or the app raises; None if none matched."""
+
+ROUTE = "dualmetrics.route"
+"""The environ's key of the route that `set_route` named."""
+
+ERROR = "dualmetrics.error"
+"""The environ's key of the class of an exception that the framework turned into a response."""
+
+
+class Transaction:
+    """Notes the status, and is the response's body for the server.
+
+    It is recorded once: when the body is exhausted, closed or fails, or the app raises.
+    """
+
+    __slots__ = (
+        "_began",
+        "_body",
+        "_close",
+        "_environ",
+        "_name",
+        "_requests",
+        "_route",
+        "_start_response",
+        "_status",
+        "_trouble",
+        "_under_way",
+    )
+
+    def __init__(
+        self,
+        requests: Requests,
+        name: Name,
+        trouble: Trouble,
+        environ: Environ,
+        start_response: StartResponse,
+    ) -> None:
+        self._requests = requests
+        self._name = name
+        self._trouble = trouble
+        self._environ = environ
+        self._start_response = start_response
+        self._body: Iterable[bytes] = ()
+        self._close: Callable[[], object] | None = None
+        self._route: str | None = None
+        self._status = 0
+        self._under_way = True
+        requests.begin()
+        self._began = perf_counter()
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+    ) -> Callable[[bytes], object]:
+        """The app's ``start_response``. The route is asked here: frameworks forget it when they return."""
+        if exc_info:
+            write = self._start_response(status, headers, exc_info)
+            if exc_info[1] is not None:
+                self._environ[ERROR] = error_type(exc_info[1])
+        else:
+            write = self._start_response(status, headers)
+        self._status = status_code(status)
+        self._find_route()
+        return write
+
+    def deliver(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """What the server gets as the body."""
+        self._body = body
+        self._close = getattr(body, "close", None)
+        if type(body) is list or type(body) is tuple:
+            return Sized(self, body)
+        wrapper = self._environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper) and self._hook(body):
+            return body
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the body's parts. Not ``yield from``, which would close the body a second time."""
+        try:
+            for part in self._body:  # noqa: UP028 - see above
+                yield part
+        except BaseException as error:
+            self.failed(error)
+            raise
+        self._end(500)
+
+    def close(self) -> None:
+        """The server is done, after the last part or before it."""
+        try:
+            if self._close is not None:
+                self._close()
+        except BaseException as error:
+            self.failed(error)
+            raise
+        self._end(CLIENT_GONE)
+
+    def failed(self, error: BaseException) -> None:
+        """The app has raised, or the client has gone."""
+        if not self._under_way:
+            return
+        if not self._status:
+            self._find_route()
+        if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
+            self._environ[ERROR] = error_type(error)
+            self._end(500)
+        else:
+            self._end(CLIENT_GONE)
+
+    def _end(self, without_start: int) -> None:
+        if self._under_way:
+            self._under_way = False
+            environ = self._environ
+            route = environ.get(ROUTE, self._route)
+            seconds = perf_counter() - self._began
+            self._requests.end(route, self._status or without_start, environ.get(ERROR), seconds)
+
+    def _find_route(self) -> None:
+        try:
+            self._route = self._name(self._environ)
+        except Exception as error:
+            self._trouble.error("naming a route", error)
+
+    def _hook(self, file: Any) -> bool:
+        """Have the server's own file wrapper, which it may send without iterating, tell of its end."""
+        try:
+            file.close = self.close
+        except (AttributeError, TypeError):  # written in C, or with slots
+            return False
+        return True
+
+
+class Sized:
+    """A body of known length: servers make a Content-Length of a single part."""
+
+    __slots__ = ("_body", "_transaction", "close")
+
+    def __init__(self, transaction: Transaction, body: Sequence[bytes]) -> None:
+        self._transaction = transaction
+        self._body = body
+        self.close = transaction.close
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._transaction)
+
+
+@functools.lru_cache(256)
+def status_code(line: str) -> int:
+    """The code of a status line, ``200 OK``; -1 if there is none in it."""
+    try:
+        return int(line[:3])
+    except ValueError:
+        return -1

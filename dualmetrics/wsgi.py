@@ -1,0 +1,106 @@
+"""Metrics for any WSGI app: middleware that records and answers the metrics path, and the page as an app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from dualmetrics.page import PageRequest
+from dualmetrics.paths import Paths
+from dualmetrics.transaction import ROUTE, Environ, Name, Transaction
+from dualmetrics.web import NO_PAGE, resolve, serves_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+    from dualmetrics.telemetry import Telemetry
+
+MARK = "dualmetrics.telemetries"
+"""The environ's key of a tuple: each Telemetry that counts the request."""
+
+VERSIONS = {f"HTTP/{version}": version for version in ("0.9", "1.0", "1.1", "2", "3")} | {"HTTP/2.0": "2"}
+
+
+class MetricsMiddleware:
+    """Records the requests of ``app`` and answers the metrics path.
+
+    ``telemetry`` is the `Telemetry` to record with; without one ``settings`` go to `dualmetrics.configure`,
+    which may raise SettingsError. ``route`` names the matched route of a request, and `set_route` can always
+    say it. ``answer=False`` leaves the metrics path to the app; it is not recorded even so.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        telemetry: Telemetry | None = None,
+        route: Name | None = None,
+        answer: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.app = app
+        self._telemetry = telemetry = resolve(telemetry, settings)
+        self._metrics = telemetry.server_metrics
+        self._enabled = telemetry.enabled
+        self._paths = Paths(telemetry.settings, wsgi=True)
+        self._excluded = self._paths.excluded
+        self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
+        self._name = route or unnamed
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        path = environ.get("PATH_INFO", "")
+        if self._excluded(path) or not self._records(environ):
+            app = self._page if self._page and path == self._paths.page else self.app
+            return app(environ, start_response)
+        version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))
+        requests = self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
+        transaction = Transaction(requests, self._name, self._telemetry.trouble, environ, start_response)
+        try:
+            return transaction.deliver(self.app(environ, transaction.start))
+        except BaseException as error:
+            transaction.failed(error)
+            raise
+
+    def _records(self, environ: Environ) -> bool:
+        """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""
+        telemetries = environ.get(MARK, ())
+        if self._telemetry in telemetries:
+            return False
+        environ[MARK] = (*telemetries, self._telemetry)
+        return self._enabled
+
+
+def set_route(environ: Environ, template: str) -> None:
+    """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
+    environ[ROUTE] = template
+
+
+def unnamed(environ: Environ) -> None:
+    """Where nothing names routes."""
+
+
+def metrics_app(telemetry: Telemetry) -> WSGIApplication:
+    """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else NO_PAGE
+        start_response(status_line(response.status), response.headers)
+        return response.chunks
+
+    return app
+
+
+def status_line(status: int) -> str:
+    """What WSGI wants of a status: ``200 OK``."""
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+def page_request(environ: Environ) -> PageRequest:
+    """What the page needs to know of a request's environ."""
+    headers = {
+        key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
+    }
+    query, client = environ.get("QUERY_STRING", ""), environ.get("REMOTE_ADDR")
+    return PageRequest(environ["REQUEST_METHOD"], headers, query, client or None)
