@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from threading import Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 BOUNDS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0)
 """Milliseconds."""
@@ -19,7 +19,7 @@ BOUNDS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.
 WIDTH = len(BOUNDS) + 3
 """Cells of a request's series: the counter, the buckets and the sum."""
 
-Row = memoryview
+Row = MutableSequence[float]
 App = Callable[..., Any]
 
 
@@ -74,7 +74,7 @@ def wsgi_floor_at_start(app: App, cells: Cells) -> App:
         started = perf_counter()
 
         def note(status: str, headers: Any, error: Any = None) -> Any:
-            key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule, status)
+            key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
             row = find(key) or meet(key)
             took = (perf_counter() - started) * 1000
             bucket = bisect_left(bounds, took)
@@ -103,7 +103,7 @@ def wsgi_floor_at_close(app: App, cells: Cells) -> App:
 
         def note(status: str, headers: Any, error: Any = None) -> Any:
             nonlocal key
-            key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule, status)
+            key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
             return start_response(status, headers, error)
 
         def closed() -> None:
@@ -172,4 +172,4 @@ def _cumulated(row: Sequence[float]) -> tuple[float, ...]:
 
 
 def _doubles(count: int) -> Row:
-    return memoryview(array("d", bytes(8 * count)))
+    return cast("Row", memoryview(array("d", bytes(8 * count))))

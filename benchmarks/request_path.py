@@ -1,8 +1,8 @@
 """What one request costs: ``python -m benchmarks.request_path``.
 
-Each contestant is a process of its own; all of them are asked for batches in turn, in a new order each round,
-so that whatever else the machine does meets all alike. What a contestant adds is its time less the bare app's;
-the ratio is that to what the floor adds. Only ratios carry over to other machines.
+Each contestant is a process of its own; all of them are asked for batches in turn, in a new order each
+round, so that whatever else the machine does meets all alike. What a contestant adds is its time less the
+bare app's; the ratio is that to what the floor adds. Only ratios carry over to other machines.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def report(protocol: str, times: Times) -> float:
         line = f"  {name:<16}{median(values):8.2f} ({min(values):.2f})"
         if name != "bare":
             added, least_added = median(values) - bare, min(values) - least
-            line += f"   +{added:.2f} ({least_added:.2f})   x{added / floor:.2f} ({least_added / least_floor:.2f})"
+            line += f"   +{added:.2f} ({least_added:.2f})"
+            line += f"   x{added / floor:.2f} ({least_added / least_floor:.2f})"
         print(line)
     return (median(times["dualmetrics"]) - bare) / floor
 

@@ -17,7 +17,7 @@ HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 """Processes of the standard library that live as long as the one that started them."""
 
 POOL = "dualmetrics-page"
-"""Threads that render pages: made when first needed, they wait for the next page as long as the process lives."""
+"""Threads that render pages: made when first needed, they wait for the next page until the process ends."""
 
 
 def pytest_report_header() -> str:

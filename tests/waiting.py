@@ -1,4 +1,4 @@
-"""Waiting for what other threads and processes do: by condition and deadline, never for a time that must suffice."""
+"""Waiting for what other threads and processes do: by condition and deadline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def wait_until(
     *,
     details: Callable[[], object] | None = None,
 ) -> None:
-    """Return once ``condition`` holds; fail with ``what``, and ``details``, if it does not in ``timeout`` seconds."""
+    """Return once ``condition`` holds; fail with ``what`` and ``details`` after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     pause = 0.001
     while not condition():

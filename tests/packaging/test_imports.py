@@ -7,14 +7,8 @@ import sys
 
 import pytest
 
-HEAVY = (
-    "grpc",
-    "requests",
-    "prometheus_client",
-    "opentelemetry.sdk",
-    "opentelemetry.exporter",
-    "google.protobuf",
-)
+PUSHING = ("grpc", "requests", "opentelemetry.exporter")
+HEAVY = (*PUSHING, "prometheus_client", "opentelemetry.sdk", "google.protobuf")
 MODULES = (
     "dualmetrics",
     "dualmetrics.asgi",
@@ -53,8 +47,7 @@ def test_importing_loads_no_exporter(module: str) -> None:
 
 
 def test_an_app_without_an_endpoint_never_loads_grpc_or_requests() -> None:
-    pushing = ("grpc", "requests", "opentelemetry.exporter")
-    assert [name for name in loaded(FLASK) if name.startswith(pushing)] == []
+    assert [name for name in loaded(FLASK) if name.startswith(PUSHING)] == []
 
 
 def test_the_listing_would_show_them() -> None:
