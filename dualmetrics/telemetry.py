@@ -74,6 +74,7 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
+            on_conflict=lambda message: self.trouble.once(message, "dualmetrics: %s; it is left out", message),
         )
         self.page = MetricsPage(
             self._render,
@@ -215,6 +216,7 @@ class Telemetry:
         self._pusher.after_fork_in_child()
         self._election.after_fork_in_child()
         self._port.after_fork_in_child()
+        self.page.after_fork_in_child()
         self._delivery.after_fork_in_child()
         self._observers.after_fork_in_child()
         self._store.after_fork_in_child()

@@ -1,0 +1,80 @@
+"""Who may read the page: a token, a password, networks."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Guard:
+    """Checks a scrape. Where both a token and a password are set, either suffices; networks come on top.
+
+    Secrets are compared in constant time. A forwarded address is believed only of ``trusted_proxies``.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        basic_auth: str | None = None,
+        allow: Sequence[Network] = (),
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
+        self._accepted: list[bytes] = []
+        self.challenges: list[str] = []
+        if token is not None:
+            self._accepted.append(f"bearer {token}".encode())
+            self.challenges.append('Bearer realm="metrics"')
+        if basic_auth is not None:
+            self._accepted.append(b"basic " + base64.b64encode(basic_auth.encode()))
+            self.challenges.append('Basic realm="metrics", charset="UTF-8"')
+        self._allow = tuple(allow)
+        self._proxies = tuple(trusted_proxies)
+
+    def refusal(self, headers: Mapping[str, str], client: str | None) -> int | None:
+        """The status to refuse with: 403 for an address, 401 for a secret; None to let in. Header names in lower case."""
+        if self._allow and not self._inside(client, headers.get("x-forwarded-for", "")):
+            return 403
+        if self._accepted and not self._authorized(headers.get("authorization", "")):
+            return 401
+        return None
+
+    def _authorized(self, header: str) -> bool:
+        scheme, _, secret = header.strip().partition(" ")
+        given = f"{scheme.lower()} {secret.strip()}".encode("utf-8", "surrogateescape")
+        # All of them, always: leaving at the first one that fits would tell by time which it was.
+        return any([hmac.compare_digest(given, accepted) for accepted in self._accepted])
+
+    def _inside(self, client: str | None, forwarded: str) -> bool:
+        address = self._origin(client, forwarded)
+        return address is not None and _in(address, self._allow)
+
+    def _origin(self, client: str | None, forwarded: str) -> Address | None:
+        """The client's address: of the forwarded ones the last that no trusted proxy has; None if that is unreadable."""
+        address = _address(client)
+        hops = [hop for hop in forwarded.split(",") if hop.strip()]
+        while hops and address is not None and _in(address, self._proxies):
+            address = _address(hops.pop())
+        return address
+
+
+def _in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _address(text: str | None) -> Address | None:
+    """An address as proxies write it: with a port, in brackets, an IPv4 one as IPv6."""
+    bare = (text or "").strip()
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

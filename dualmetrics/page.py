@@ -1,0 +1,138 @@
+"""The page as an HTTP resource, whatever the protocol and the framework."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from dualmetrics.exporters.prometheus import Page
+from dualmetrics.guard import Guard, Network
+from dualmetrics.sharing import Sharing
+from dualmetrics.trouble import Trouble
+
+Render = Callable[[str | None, Collection[str]], Page]
+
+_WORTH_COMPRESSING = 1024  # bytes
+_MOST_NAMES = 100
+_LONGEST_QUERY = 8192
+
+
+class PageRequest(NamedTuple):
+    """A request for the page: header names in lower case, ``client`` the address of the peer."""
+
+    method: str
+    headers: Mapping[str, str]
+    query: str
+    client: str | None
+
+
+class PageResponse(NamedTuple):
+    """The answer; ``chunks`` are to be sent one after the other, and are empty for HEAD."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    chunks: list[bytes]
+
+
+class MetricsPage:
+    """Answers requests for the page. ``on_scrape(result, seconds)`` is told of each: success, failure, denied.
+
+    `respond` blocks for as long as rendering takes: call it where that holds up nobody.
+    """
+
+    def __init__(
+        self,
+        render: Render,
+        *,
+        trouble: Trouble,
+        token: str | None = None,
+        basic_auth: str | None = None,
+        allow: Sequence[Network] = (),
+        trusted_proxies: Sequence[Network] = (),
+        on_scrape: Callable[[str, float], None] = lambda result, seconds: None,
+    ) -> None:
+        self._render = render
+        self._trouble = trouble
+        self._guard = Guard(token, basic_auth, allow, trusted_proxies)
+        self._on_scrape = on_scrape
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """Renderings under way are the parent's."""
+        self._sharing: Sharing[Page] = Sharing()
+
+    def respond(self, request: PageRequest) -> PageResponse:
+        """Answer one request; never raises."""
+        started = time.perf_counter()
+        try:
+            result, response = self._answer(request)
+        except Exception as error:
+            self._trouble.error("rendering the page", error)
+            result, response = "failure", _plain(500, f"{type(error).__name__}: {error}")
+        self._on_scrape(result, time.perf_counter() - started)
+        return response._replace(chunks=[]) if request.method == "HEAD" else response
+
+    def _answer(self, request: PageRequest) -> tuple[str, PageResponse]:
+        refused = self._guard.refusal(request.headers, request.client)
+        if refused is not None:
+            challenges = self._guard.challenges if refused == 401 else []
+            return "denied", _plain(refused, "", *(("WWW-Authenticate", text) for text in challenges))
+        if request.method not in ("GET", "HEAD"):
+            return "failure", _plain(405, "only GET and HEAD", ("Allow", "GET, HEAD"))
+        names = _names(request.query)
+        if names is None:
+            return "failure", _plain(400, f"at most {_MOST_NAMES} names in {_LONGEST_QUERY} characters")
+        accept = request.headers.get("accept")
+        page = self._sharing.call((accept, names), lambda: self._render(accept, names))
+        return "success", _rendered(page, request.headers.get("accept-encoding", ""))
+
+
+def _names(query: str) -> frozenset[str] | None:
+    """The metrics that ``name[]`` asks for; None if that is too much."""
+    if len(query) > _LONGEST_QUERY:
+        return None
+    names = frozenset(value for name, value in parse_qsl(query) if name == "name[]")
+    return names if len(names) <= _MOST_NAMES else None
+
+
+def _rendered(page: Page, accept_encoding: str) -> PageResponse:
+    headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
+    chunks = page.chunks
+    if sum(map(len, chunks)) >= _WORTH_COMPRESSING and accepts_gzip(accept_encoding):
+        headers.append(("Content-Encoding", "gzip"))
+        chunks = list(gzipped(chunks))
+    headers.append(("Content-Length", str(sum(map(len, chunks)))))
+    return PageResponse(200, headers, chunks)
+
+
+def _plain(status: int, text: str, *headers: tuple[str, str]) -> PageResponse:
+    """A short text, of one line whatever the message was."""
+    body = " ".join(text.split()).encode("utf-8", "replace")
+    common = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    return PageResponse(status, [*common, *headers], [body] if body else [])
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip (RFC 9110, section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for element in header.split(","):
+        coding, _, parameter = element.partition(";")
+        _, _, weight = parameter.partition("=")
+        try:
+            weights[coding.strip().lower()] = float(weight) if weight.strip() else 1.0
+        except ValueError:
+            weights[coding.strip().lower()] = 0.0
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks as one gzip stream. The fastest level: pages are scraped over fast networks, and often."""
+    compressor = zlib.compressobj(level=1, wbits=31)
+    for chunk in chunks:
+        compressed = compressor.compress(chunk)
+        if compressed:
+            yield compressed
+    yield compressor.flush()
