@@ -1,0 +1,83 @@
+"""A server's side of ASGI, by hand: it sends what it is told to and keeps what it gets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from dualmetrics.asgi_types import ASGIApp, Message, Scope
+
+NOTHING_SENT = 0
+
+
+def http_scope(method: str, path: str, **others: Any) -> Scope:
+    """The scope of a plain request."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"testserver")],
+        "client": ("127.0.0.1", 5000),
+        "server": ("testserver", 80),
+        "extensions": {"http.response.pathsend": {}, "http.response.trailers": {}},
+        **others,
+    }
+
+
+class Connection:
+    """One connection. What the app sends is in ``sent``; after the given messages ``receive`` waits for ever."""
+
+    def __init__(self, scope: Scope, incoming: Iterable[Message] = ()) -> None:
+        self.scope = scope
+        self.sent: list[Message] = []
+        self.waits = asyncio.Event()
+        self._incoming = list(incoming)
+
+    async def receive(self) -> Message:
+        """The next message for the app."""
+        if self._incoming:
+            return self._incoming.pop(0)
+        self.waits.set()
+        return await asyncio.Event().wait() or {}
+
+    async def send(self, message: Message) -> None:
+        """A message of the app."""
+        self.sent.append(message)
+
+    async def run(self, app: ASGIApp) -> None:
+        """Serve the connection. Raises what the app raises."""
+        await app(self.scope, self.receive, self.send)
+
+    @property
+    def status(self) -> int:
+        """The status that the client sees, 0 if none."""
+        statuses = (message["status"] for message in self.sent if message["type"] == "http.response.start")
+        return next(statuses, NOTHING_SENT)
+
+    @property
+    def body(self) -> bytes:
+        """The body that the client has."""
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+BODY_END: Message = {"type": "http.request", "body": b"", "more_body": False}
+DISCONNECT: Message = {"type": "http.disconnect"}
+
+
+def fetch(app: ASGIApp, method: str, path: str, **scope: Any) -> Connection:
+    """One whole request in an event loop of its own."""
+    return asyncio.run(afetch(app, method, path, **scope))
+
+
+async def afetch(app: ASGIApp, method: str, path: str, **scope: Any) -> Connection:
+    """One whole request in this event loop. Raises what the app raises."""
+    connection = Connection(http_scope(method, path, **scope), [BODY_END])
+    await connection.run(app)
+    return connection
