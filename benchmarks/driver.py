@@ -19,7 +19,7 @@ Serve = Callable[[int], float]
 """Serves so many requests and gives the seconds that they took together."""
 
 
-def asgi_server(app: Any) -> Serve:
+def asgi_server(app: Any, loop: asyncio.AbstractEventLoop) -> Serve:
     """The least of a server: a scope a request, and messages that go nowhere."""
     scope = {
         "type": "http",
@@ -49,7 +49,6 @@ def asgi_server(app: Any) -> Serve:
             await app(scope.copy(), receive, send)
         return perf_counter() - started
 
-    loop = asyncio.new_event_loop()
     return lambda times: loop.run_until_complete(serve(times))
 
 
@@ -78,7 +77,7 @@ def main() -> None:
     """Serve batch after batch until the input ends."""
     protocol, name = sys.argv[1:]
     app = find(name, protocol).make()
-    serve = asgi_server(app) if protocol == "asgi" else wsgi_server(app)
+    serve = asgi_server(app, asyncio.new_event_loop()) if protocol == "asgi" else wsgi_server(app)
     for line in sys.stdin:
         times = int(line)
         print(serve(times) / times * 1e6, flush=True)

@@ -1,0 +1,80 @@
+"""A user's program, checked by ``mypy --strict`` against the installed wheel; every public name is used once.
+
+It is checked, not run: what it says is what the annotations must allow. Each line that they must refuse
+carries an ignore, and an ignore that is not needed is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import FastAPI
+from flask import Flask
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+import dualmetrics_flask
+import dualmetrics_starlette
+from dualmetrics import SettingsError, Telemetry, asgi, configure, wsgi
+
+try:
+    telemetry: Telemetry = configure(
+        service_name="shop",
+        service_version="1.0",
+        metrics_exporter="prometheus,otlp",
+        prometheus_path="/metrics",
+        prometheus_port=9464,
+        endpoint="http://127.0.0.1:4318",
+        protocol="http/protobuf",
+        headers={"api-key": "secret"},
+        export_interval=10_000,
+    )
+except SettingsError as error:
+    raise SystemExit(str(error)) from error
+
+isolated = Telemetry(service_name="other", label="other")
+
+# The recording
+
+meter: Meter = telemetry.meter("shop")
+provider: MeterProvider = telemetry.meter_provider
+meter.create_counter("orders", "{order}", "Orders taken").add(1, {"kind": "book"})
+
+
+def stock(options: CallbackOptions) -> Iterable[Observation]:
+    yield Observation(7, {"kind": "book"})
+
+
+telemetry.observe_once_per_group("stock", stock, kind="gauge", unit="{item}", description="Items in stock")
+names: list[str] = [family.descriptor.name for family in telemetry.snapshot().families]
+rendered: tuple[str, bytes] = telemetry.render("text/plain")
+pushed: bool = telemetry.force_flush(1.5)
+ended: bool = telemetry.shutdown(timeout=1.5)
+telemetry.reset()
+
+# Flask, and any WSGI app
+
+flask_app = Flask("shop")
+dualmetrics_flask.DualMetrics(flask_app)
+extension = dualmetrics_flask.DualMetrics(telemetry=isolated, route=False)
+extension.init_app(flask_app)
+flask_app.wsgi_app = wsgi.MetricsMiddleware(flask_app.wsgi_app, telemetry=isolated)  # type: ignore[method-assign]
+wsgi_page = wsgi.metrics_app(telemetry)
+
+# Starlette, FastAPI, and any ASGI app
+
+starlette_app = Starlette(middleware=[Middleware(asgi.MetricsMiddleware, service_name="shop")])
+dualmetrics_starlette.DualMetrics(starlette_app, telemetry=isolated, route=False)
+fastapi_app = FastAPI()
+dualmetrics_starlette.DualMetrics(fastapi_app)
+fastapi_app.add_middleware(asgi.MetricsMiddleware, telemetry=isolated)
+fastapi_app.mount("/internal/metrics", asgi.metrics_app(telemetry))
+wrapped = asgi.MetricsMiddleware(starlette_app, service_name="shop", convention="semconv")
+
+# What must be refused
+
+wsgi.MetricsMiddleware(wsgi_page, isolated)  # type: ignore[call-arg]
+dualmetrics_flask.DualMetrics(starlette_app)  # type: ignore[arg-type]
+telemetry.force_flush("soon")  # type: ignore[arg-type]
+telemetry.metre("shop")  # type: ignore[attr-defined]
