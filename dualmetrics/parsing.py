@@ -1,221 +1,170 @@
-"""Turning the words of variables and arguments into values. Every function raises ValueError for a bad one."""
+"""Reading settings: from a variable's text, or from a natural Python value.
+
+Each parser raises ValueError with the words that end the sentence "must be ...". None repeats the value in
+that text, so that no secret gets into a message this way. `values` has those of single settings.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import pairwise
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+from urllib.parse import unquote
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
+Parser = Callable[[object], T]
 
-PRIVATE = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
-"""What the word ``private`` stands for: RFC 1918, loopback, link-local, and IPv6's unique local addresses."""
-
-_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
-_NAMESPACE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INSTRUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}")  # OpenTelemetry's instrument name syntax
 
 
-def text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return value.strip()
-
-
-def boolean(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
-        text(value).lower()
-    ]
-
-
-def lenient_boolean(value: Any) -> bool:
-    """By OpenTelemetry's rule only ``true``, in any case, is true; every other word is false."""
-    return value if isinstance(value, bool) else text(value).lower() == "true"
-
-
-def number(low: float, high: float = math.inf) -> Callable[[Any], float]:
-    """A finite number between two bounds, inclusive."""
-
-    def parse(value: Any) -> float:
-        if isinstance(value, bool):
-            raise ValueError
-        found = float(value)
-        if not (math.isfinite(found) and low <= found <= high):
-            raise ValueError
-        return found
-
-    return parse
-
-
-def whole(low: int, high: int) -> Callable[[Any], int]:
-    """A whole number between two bounds, inclusive."""
-    inside = number(low, high)
-
-    def parse(value: Any) -> int:
-        if inside(value) != int(value):
-            raise ValueError
-        return int(value)
-
-    return parse
-
-
-def word(*allowed: str) -> Callable[[Any], str]:
-    """One of some words, in any case."""
-
-    def parse(value: Any) -> str:
-        found = text(value).lower()
-        if found not in allowed:
-            raise ValueError
-        return found
-
-    return parse
-
-
-def listed(value: Any) -> tuple[str, ...]:
-    """Words between commas, or any collection of them."""
-    items: Iterable[Any] = value.split(",") if isinstance(value, str) else collection(value)
-    return tuple(item for item in map(text, items) if item)
-
-
-def collection(value: Any) -> Collection[Any]:
-    if not isinstance(value, Collection) or isinstance(value, (bytes, Mapping)):
-        raise ValueError
+def text(value: object) -> str:
+    """Text of one line, not empty."""
+    if not isinstance(value, str) or not value or _CONTROL.search(value):
+        raise ValueError("text without control characters")
     return value
 
 
-def exporters(value: Any) -> frozenset[str]:
-    """The exporters asked for; ``none`` stands alone."""
-    found = frozenset(item.lower() for item in listed(value))
-    if not found <= {"prometheus", "otlp", "console", "none"} or ("none" in found and len(found) > 1):
-        raise ValueError
-    return found - {"none"}
+def matching(pattern: str, words: str) -> Parser[str]:
+    """Text that matches ``pattern`` as a whole; ``words`` say the pattern for people."""
+    whole_text = re.compile(pattern)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not whole_text.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return parse
 
 
-def labels(value: Any) -> dict[str, str]:
-    """``k=v,k=v`` or a mapping; the names as Prometheus allows them, without the reserved ``__``."""
-    found = pairs(value)
-    if not all(_LABEL.fullmatch(name) for name in found) or "le" in found:
-        raise ValueError
-    return found
+def choice(*allowed: str) -> Parser[str]:
+    """One of these words, in any case."""
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value.lower()
+
+    return parse
 
 
-def pairs(value: Any) -> dict[str, str]:
-    """``k=v,k=v`` or a mapping of strings."""
-    if isinstance(value, Mapping):
-        return {text(name): text(content) for name, content in value.items()}
-    split = [item.partition("=") for item in listed(value)]
-    if not all(name.strip() and equals for name, equals, _ in split):
-        raise ValueError
-    return {name.strip(): content.strip() for name, _, content in split}
+def flag(value: object) -> bool:
+    """``true`` or ``false``, in any case: OpenTelemetry's booleans, which know no other words."""
+    if isinstance(value, bool):
+        return value
+    return choice("true", "false")(value) == "true"
 
 
-def namespace(value: Any) -> str:
-    found = text(value).rstrip("_")
-    if not _NAMESPACE.fullmatch(found):
-        raise ValueError
-    return found
+def number(words: str, *, least: float = -math.inf, above: float = -math.inf) -> Parser[float]:
+    """A finite number that is at least ``least``, and more than ``above``."""
+
+    def parse(value: object) -> float:
+        try:
+            parsed = float(value) if isinstance(value, (str, int, float)) else math.nan
+        except (ValueError, OverflowError):
+            parsed = math.nan
+        if isinstance(value, bool) or not math.isfinite(parsed) or parsed < least or parsed <= above:
+            raise ValueError(words)
+        return parsed
+
+    return parse
 
 
-def path(value: Any) -> str:
-    """An absolute URL path without a query and without a slash at the end."""
-    found = text(value)
-    if not re.fullmatch(r"(/[^/?#\s{}<>]+)+", found):
-        raise ValueError
-    return found
+def whole(words: str, *, least: int, most: int) -> Parser[int]:
+    """A whole number of ``least`` to ``most``."""
+
+    def parse(value: object) -> int:
+        given = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
+        if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+            raise ValueError(words)
+        return given
+
+    return parse
 
 
-def excluded(value: Any) -> tuple[str, ...]:
-    found = listed(value)
-    if not all(item.startswith("/") and "*" not in item[:-1] for item in found):
-        raise ValueError
-    return found
+def items(parse_one: Parser[T]) -> Parser[tuple[T, ...]]:
+    """A comma list, or any iterable but a mapping, of what ``parse_one`` takes."""
+
+    def parse(value: object) -> tuple[T, ...]:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
+            raise ValueError("a list, its items separated by commas")
+        return tuple(map(parse_one, value))
+
+    return parse
 
 
-def networks(value: Any) -> tuple[Network, ...]:
-    """Addresses and networks, IPv4 and IPv6; ``private`` stands for `PRIVATE`."""
-    found: list[Network] = []
-    for item in map(str, listed(value) if isinstance(value, str) else collection(value)):
-        found += PRIVATE if item == "private" else (ipaddress.ip_network(item, strict=False),)
-    return tuple(found)
+def subset(*allowed: str) -> Parser[frozenset[str]]:
+    """A list of some of these words; the word ``none``, alone, is the empty one, as no item at all is."""
+    words = f"a list of {', '.join(allowed)}, or none alone"
+
+    def parse(value: object) -> frozenset[str]:
+        try:
+            found = frozenset(items(choice(*allowed, "none"))(value))
+        except ValueError:
+            raise ValueError(words) from None
+        if "none" in found and len(found) > 1:
+            raise ValueError(words)
+        return found - {"none"}
+
+    return parse
 
 
-def credentials(value: Any) -> str:
-    """``user:password``, both not empty."""
-    user, _, password = text(value).partition(":")
-    if not (user and password):
-        raise ValueError
-    return text(value)
+def pairs(parse_key: Parser[str], parse_value: Parser[str] = text) -> Parser[Mapping[str, str]]:
+    """``key=value,key=value``, values percent-encoded (as in OTEL_RESOURCE_ATTRIBUTES), or a mapping."""
+
+    def parse(value: object) -> Mapping[str, str]:
+        given = value.items() if isinstance(value, Mapping) else map(_pair, items(text)(value))
+        found = [(parse_key(key), parse_value(one)) for key, one in given]
+        if len(dict(found)) < len(found):
+            raise ValueError("key=value,key=value with each key once")
+        return MappingProxyType(dict(found))
+
+    return parse
 
 
-def bounds(value: Any) -> tuple[float, ...]:
-    """Ascending, finite bucket boundaries."""
-    items = value.split(",") if isinstance(value, str) else collection(value)
-    found = tuple(float(item) for item in items)
-    if not found or not all(map(math.isfinite, found)) or any(a >= b for a, b in pairwise(found)):
-        raise ValueError
-    return found
+def _pair(item: str) -> tuple[str, str]:
+    key, mark, value = item.partition("=")
+    if not mark:
+        raise ValueError("key=value,key=value")
+    return key.strip(), unquote(value.strip())
 
 
-def buckets(value: Any) -> tuple[tuple[float, ...] | None, dict[str, tuple[float, ...]]]:
-    """The HTTP duration's boundaries (a plain list), and those of instruments by name (``name=1,2;name=3``)."""
-    if isinstance(value, Mapping):
-        return None, {text(name).lower(): bounds(items) for name, items in value.items()}
-    if not isinstance(value, str):
-        return bounds(value), {}
-    plain = [part for part in value.split(";") if "=" not in part]
-    named = [part.partition("=") for part in value.split(";") if "=" in part]
-    if len(plain) > 1 or not all(name.strip() for name, _, _ in named):
-        raise ValueError
-    if plain and min(bounds(plain[0])) <= 0:
-        raise ValueError
-    found = {name.strip().lower(): bounds(items) for name, _, items in named}
-    return (bounds(plain[0]) if plain else None), found
+def instrument(value: object) -> str:
+    """An instrument's name, in lower case as the meter keeps it."""
+    if not isinstance(value, str) or not _INSTRUMENT.fullmatch(value.strip()):
+        raise ValueError(
+            "by instrument names as OpenTelemetry has them: a letter, then letters, digits, _ . - /"
+        )
+    return value.strip().lower()
 
 
-def gauge_merge(value: Any) -> tuple[str, dict[str, str]]:
-    """The way gauges merge, and that of some by name: ``last;queue.depth=sum``."""
-    choose = word("last", "sum", "min", "max", "each")
-    if isinstance(value, Mapping):
-        return "last", {text(name).lower(): choose(way) for name, way in value.items()}
-    parts = [part for part in text(value).split(";") if part.strip()]
-    plain = [part for part in parts if "=" not in part]
-    named = [part.partition("=") for part in parts if "=" in part]
-    if len(plain) > 1:
-        raise ValueError
-    return choose(plain[0]) if plain else "last", {name.strip().lower(): choose(way) for name, _, way in named}
+def named(parse_value: Parser[T]) -> Parser[tuple[T | None, Mapping[str, T]]]:
+    """``value;instrument=value;...``: one for all, and those of single instruments.
+
+    A mapping does as well, with the key ``""`` for all, and so does a value alone.
+    """
+
+    def parse(value: object) -> tuple[T | None, Mapping[str, T]]:
+        given = _by_instrument(value) if isinstance(value, str) else value
+        found = list(given.items()) if isinstance(given, Mapping) else [("", given)]
+        parsed = {instrument(name) if name else "": parse_value(one) for name, one in found}
+        if len(parsed) < len(found):
+            raise ValueError("given once an instrument")
+        return parsed.pop("", None), MappingProxyType(parsed)
+
+    return parse
 
 
-def endpoint(value: Any) -> str:
-    """An http or https URL with a host and a valid port."""
-    found = text(value)
-    url = urlsplit(found)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-        raise ValueError
-    if url.port == 0:  # reading the port raises ValueError where it is no number, or too large
-        raise ValueError
-    return found
-
-
-def headers(value: Any) -> dict[str, str]:
-    """``k=v,k=v`` or a mapping; names are tokens of HTTP."""
-    found = pairs(value)
-    if not all(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) for name in found):
-        raise ValueError
+def _by_instrument(value: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, value.split(";"))):
+        name, mark, rest = part.rpartition("=")
+        key = instrument(name) if mark else ""
+        if key in found:
+            raise ValueError("value;instrument=value;... with each instrument once")
+        found[key] = rest.strip()
     return found

@@ -1,236 +1,204 @@
-"""All settings: the one place that reads the environment, and refuses what makes no sense."""
+"""The settings: every variable, its default and its meaning; the only reader of the environment."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
-from dualmetrics import parsing
-from dualmetrics.parsing import Network
+from dualmetrics import values
+from dualmetrics.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
+from dualmetrics.parsing import choice, flag, instrument, items, number, subset, text, whole
+from dualmetrics.values import Network
 
-HTTP_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Default bucket boundaries of the HTTP duration, in seconds."""
-
-OTLP = "OTEL_EXPORTER_OTLP_"
+__all__ = ["Settings", "SettingsError"]
 
 
-class SettingsError(ValueError):
-    """A setting that makes no sense: names the variable or argument, the value, and what is allowed."""
+def _otlp(name: str) -> tuple[str, str]:
+    return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
-class Option(NamedTuple):
-    """One setting: its argument's name, its variables (the first that is set counts), how it is read."""
+_SIGNAL_URL = Option(values.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
 
-    name: str
-    variables: tuple[str, ...]
-    parse: Callable[[Any], Any]
-    allowed: str
-    default: Any = None
-    secret: bool = False
-
-
-def _own(name: str, parse: Callable[[Any], Any], allowed: str, default: Any = None, secret: bool = False) -> Option:
-    return Option(name, (f"DUALMETRICS_{name.upper()}",), parse, allowed, default, secret)
-
-
-_NETWORKS = "a comma list of addresses, networks (10.0.0.0/8, fd00::/8) or the word private"
-_LABELS = "k=v,k=v with label names of letters, digits and _, not beginning with __, and not le"
-_BUCKETS = "ascending, positive numbers (.1,.5,1), in seconds, or per instrument name=1,2;other=3,4"
-
-OPTIONS = (
-    Option("service_name", ("OTEL_SERVICE_NAME",), parsing.text, "a text"),
-    Option("service_version", (), parsing.text, "a text"),
-    Option("resource_attributes", (), parsing.pairs, "k=v,k=v or a mapping of strings", {}),
-    Option(
-        "metrics_exporter",
-        ("OTEL_METRICS_EXPORTER",),
-        parsing.exporters,
-        "a comma list of prometheus, otlp, console; or none",
-        frozenset({"prometheus", "otlp"}),
-    ),
-    Option("endpoint", (), parsing.endpoint, "a URL like http://collector:4318"),
-    Option("protocol", (f"{OTLP}METRICS_PROTOCOL", f"{OTLP}PROTOCOL"), parsing.word("grpc", "http/protobuf"), "grpc, http/protobuf"),
-    Option("headers", (), parsing.headers, "k=v,k=v or a mapping, names as HTTP allows them", None, True),
-    Option(
-        "temporality",
-        (f"{OTLP}METRICS_TEMPORALITY_PREFERENCE",),
-        parsing.word("cumulative", "delta", "lowmemory"),
-        "cumulative, delta, lowmemory",
-        "cumulative",
-    ),
-    Option(
-        "histogram_aggregation",
-        (f"{OTLP}METRICS_DEFAULT_HISTOGRAM_AGGREGATION",),
-        parsing.word("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
-        "explicit_bucket_histogram, base2_exponential_bucket_histogram",
-        "explicit_bucket_histogram",
-    ),
-    Option("export_interval", ("OTEL_METRIC_EXPORT_INTERVAL",), parsing.number(1), "milliseconds, at least 1", 60000.0),
-    Option(
-        "exemplar_filter",
-        ("OTEL_METRICS_EXEMPLAR_FILTER",),
-        parsing.word("trace_based", "always_on", "always_off"),
-        "trace_based, always_on, always_off",
-        "trace_based",
-    ),
-    Option("sdk_disabled", ("OTEL_SDK_DISABLED",), parsing.lenient_boolean, "true, false", False),
-    Option("prometheus_path", ("PROMETHEUS_PATH",), parsing.path, "a path like /metrics, without a slash at its end", "/metrics"),
-    Option("prometheus_port", ("PROMETHEUS_PORT",), parsing.whole(1, 65535), "a port, 1 to 65535"),
-    _own("namespace", parsing.namespace, "letters, digits and _, not beginning with a digit", ""),
-    _own("const_labels", parsing.labels, _LABELS, {}),
-    _own("experiment", parsing.text, "a text"),
-    _own("variant", parsing.text, "a text"),
-    _own("pipeline", parsing.text, "a text"),
-    _own("convention", parsing.word("classic", "semconv", "both"), "classic, semconv, both", "classic"),
-    _own("buckets", parsing.buckets, _BUCKETS, (None, {})),
-    _own("cardinality_limit", parsing.whole(1, 10**7), "a whole number, 1 to 10000000", 2000),
-    _own("metrics_token", parsing.text, "a text", None, True),
-    _own("metrics_basic_auth", parsing.credentials, "user:password", None, True),
-    _own("metrics_allow", parsing.networks, _NETWORKS, ()),
-    _own("trusted_proxies", parsing.networks, _NETWORKS, ()),
-    _own("scope_labels", parsing.word("own", "all", "none"), "own, all, none", "own"),
-    _own("host_metrics", parsing.boolean, "true, false", False),
-    _own("exclude", parsing.excluded, "a comma list of paths that begin with /, exact or with a * at the end", ()),
-    _own("gauge_merge", parsing.gauge_merge, "last, sum, min, max or each; and per gauge last;queue.depth=sum", ("last", {})),
-    _own("retain", parsing.listed, "a comma list of up-down counters", ()),
-    Option("directory", ("DUALMETRICS_DIR",), parsing.text, "a directory"),
-    _own("shutdown_timeout", parsing.number(0), "seconds, at least 0", 2.0),
+_LEFT_TO_OTHERS = (
+    Option(values.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
+    *(Option(values.readable, _otlp(name)) for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")),
 )
+"""What OpenTelemetry reads itself, but would drop or stumble upon later if it were wrong."""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings:
-    """What the user wants, checked. README has the table; units are those of the variables.
+    """What one `Telemetry` runs by. Made by `load`; equal if everything is.
 
-    ``endpoint`` is a base URL unless ``endpoint_is_signal``. ``buckets`` are seconds; ``instrument_buckets``, by
-    the instrument's name in lower case, are in its own unit.
+    Units: ``export_interval`` milliseconds (as its variable), ``timeout`` and ``shutdown_timeout`` seconds,
+    ``buckets`` seconds, ``instrument_buckets`` each its instrument's own. ``resource_attributes`` are those
+    given as an argument; OTEL_RESOURCE_ATTRIBUTES is left to OpenTelemetry's `Resource`. ``headers`` given as
+    an argument join those of the variable, and win. ``endpoint`` is a base URL, to which HTTP adds
+    ``/v1/metrics``, unless ``endpoint_is_signal``.
     """
 
-    service_name: str | None
-    service_version: str | None
-    resource_attributes: Mapping[str, str]
-    metrics_exporter: frozenset[str]
-    endpoint: str | None
-    endpoint_is_signal: bool
-    protocol: str
-    headers: Mapping[str, str] | None = dataclasses.field(repr=False)
-    temporality: str
-    histogram_aggregation: str
-    export_interval: float
-    exemplar_filter: str
-    sdk_disabled: bool
-    prometheus_path: str
-    prometheus_port: int | None
-    namespace: str
-    const_labels: Mapping[str, str]
-    experiment: str | None
-    variant: str | None
-    pipeline: str | None
-    convention: str
-    buckets: tuple[float, ...]
-    instrument_buckets: Mapping[str, tuple[float, ...]]
-    cardinality_limit: int
-    metrics_token: str | None = dataclasses.field(repr=False)
-    metrics_basic_auth: str | None = dataclasses.field(repr=False)
-    metrics_allow: tuple[Network, ...]
-    trusted_proxies: tuple[Network, ...]
-    scope_labels: str
-    host_metrics: bool
-    exclude: tuple[str, ...]
-    gauge_merge: str
-    gauge_merge_by_name: Mapping[str, str]
-    retain: frozenset[str]
-    directory: str | None
-    shutdown_timeout: float
+    service_name: str | None = setting(text, "OTEL_SERVICE_NAME")
+    service_version: str | None = setting(text)
+    resource_attributes: Mapping[str, str] = setting(values.resource_attributes, factory=dict)
+    metrics_exporter: frozenset[str] = setting(
+        subset("prometheus", "otlp", "console"),
+        "OTEL_METRICS_EXPORTER",
+        default=frozenset({"prometheus", "otlp"}),
+    )
+    prometheus_path: str = setting(values.path, "PROMETHEUS_PATH", default="/metrics")
+    prometheus_port: int | None = setting(
+        whole("a port of 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
+    )
+
+    endpoint: str | None = setting(values.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=url)
+    endpoint_is_signal: bool = False
+    protocol: Literal["grpc", "http/protobuf"] = setting(
+        choice("grpc", "http/protobuf"), *_otlp("PROTOCOL"), default="http/protobuf"
+    )
+    headers: Mapping[str, str] | None = setting(values.headers, *_otlp("HEADERS"), show=masked)
+    timeout: float = setting(number("a number of seconds above 0", above=0), *_otlp("TIMEOUT"), default=10.0)
+    compression: Literal["none", "gzip", "deflate"] = setting(
+        choice("none", "gzip", "deflate"), *_otlp("COMPRESSION"), default="none"
+    )
+    insecure: bool | None = setting(flag, *_otlp("INSECURE"), lenient=True)
+    export_interval: float = setting(
+        number("a number of milliseconds above 0", above=0), "OTEL_METRIC_EXPORT_INTERVAL", default=60000.0
+    )
+    temporality: Literal["cumulative", "delta", "lowmemory"] = setting(
+        choice("cumulative", "delta", "lowmemory"),
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        default="cumulative",
+    )
+    histogram_aggregation: Literal["explicit_bucket_histogram", "base2_exponential_bucket_histogram"] = (
+        setting(
+            choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            default="explicit_bucket_histogram",
+        )
+    )
+    exemplar_filter: Literal["always_on", "always_off", "trace_based"] = setting(
+        choice("always_on", "always_off", "trace_based"),
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        default="trace_based",
+    )
+    sdk_disabled: bool = setting(flag, "OTEL_SDK_DISABLED", default=False, lenient=True)
+
+    namespace: str = setting(values.namespace, "DUALMETRICS_NAMESPACE", default="")
+    const_labels: Mapping[str, str] = setting(values.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
+    experiment: str | None = setting(text, "DUALMETRICS_EXPERIMENT")
+    variant: str | None = setting(text, "DUALMETRICS_VARIANT")
+    pipeline: str | None = setting(text, "DUALMETRICS_PIPELINE")
+    convention: Literal["classic", "semconv", "both"] = setting(
+        choice("classic", "semconv", "both"), "DUALMETRICS_CONVENTION", default="classic"
+    )
+    buckets: tuple[float, ...] = setting(values.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
+    instrument_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    cardinality_limit: int = setting(
+        whole("a whole number of at least 1", least=1, most=10**9),
+        "DUALMETRICS_CARDINALITY_LIMIT",
+        default=2000,
+    )
+    metrics_token: str | None = setting(values.token, "DUALMETRICS_METRICS_TOKEN", show=masked)
+    metrics_basic_auth: str | None = setting(
+        values.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked
+    )
+    metrics_allow: tuple[Network, ...] = setting(values.networks, "DUALMETRICS_METRICS_ALLOW", default=())
+    trusted_proxies: tuple[Network, ...] = setting(values.networks, "DUALMETRICS_TRUSTED_PROXIES", default=())
+    scope_labels: Literal["own", "all", "none"] = setting(
+        choice("own", "all", "none"), "DUALMETRICS_SCOPE_LABELS", default="own"
+    )
+    host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
+    exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
+    gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
+    gauge_merge_by_name: Mapping[str, str] = field(default_factory=dict)
+    retain: frozenset[str] = setting(
+        lambda value: frozenset(items(instrument)(value)), "DUALMETRICS_RETAIN", default=frozenset()
+    )
+    directory: str | None = setting(values.directory, "DUALMETRICS_DIR")
+    shutdown_timeout: float = setting(
+        number("a number of seconds, 0 or more", least=0), "DUALMETRICS_SHUTDOWN_TIMEOUT", default=2.0
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
-        """Read the arguments, and what they leave out from the environment.
+        """The settings that the arguments give, or else the variables of ``environ`` (default: the process').
 
-        Raises SettingsError for a bad value, TypeError for an argument that is no setting.
+        Arguments are the fields' names; they take natural values (lists, mappings, numbers) as well as the
+        variable's text, and None for not given. ``buckets`` and ``gauge_merge`` take those of single
+        instruments too, as ``"0.1,1;orders=1,10"`` or ``{"": [0.1, 1], "orders": [1, 10]}``. An empty
+        variable is an unset one (OpenTelemetry's specification, "Environment Variables"). Raises
+        SettingsError for a value that is not allowed, TypeError for an unknown argument.
         """
         environ = os.environ if environ is None else environ
-        unknown = arguments.keys() - {option.name for option in OPTIONS}
+        options = options_of(cls)
+        unknown = sorted(set(arguments) - set(options))
         if unknown:
-            known = ", ".join(option.name for option in OPTIONS)
-            raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
-        found = {option.name: _read(option, environ, arguments.get(option.name)) for option in OPTIONS}
-        _check_exporters_variables(environ)
-        return cls(**_derived(found, environ))
+            raise TypeError(f"unknown setting {', '.join(unknown)}; known are {', '.join(options)}")
+        check(_LEFT_TO_OTHERS, environ)
+        found = resolve(options, environ, arguments)
+        _complete_endpoint(found, environ, arguments)
+        if "headers" in found:
+            found["headers"] = {
+                **resolve({"": options["headers"]}, environ, {}).get("", {}),
+                **found["headers"],
+            }
+        _split(found, "buckets", "instrument_buckets")
+        _split(found, "gauge_merge", "gauge_merge_by_name")
+        return _consistent(_excluding_own_page(cls(**found)))
 
     @property
     def page_labels(self) -> dict[str, str]:
-        """The constant labels of the page, those of an experiment included."""
-        named = {"experiment": self.experiment, "variant": self.variant, "pipeline": self.pipeline}
-        return {**self.const_labels, **{name: value for name, value in named.items() if value}}
+        """The constant labels of the Prometheus page, with those of the experiment."""
+        own = {name: getattr(self, name) for name in ("experiment", "variant", "pipeline")}
+        return {**self.const_labels, **{name: value for name, value in own.items() if value}}
 
     def difference(self, other: Settings) -> list[str]:
-        """What differs, each with both values; those of secrets are not told."""
-        secret = {option.name for option in OPTIONS if option.secret}
-        told: list[str] = []
-        for field in dataclasses.fields(self):
-            mine, others = getattr(self, field.name), getattr(other, field.name)
-            if mine != others:
-                both = "" if field.name in secret else f" is {mine!r} and would become {others!r}"
-                told.append(field.name + (both or " would change"))
-        return told
+        """What differs, as ``name: own value, other's value``; secrets are not shown."""
+        return [
+            f"{each.name}: {self._shown(each.name)}, {other._shown(each.name)}"
+            for each in fields(self)
+            if getattr(self, each.name) != getattr(other, each.name)
+        ]
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{each.name}={self._shown(each.name)}' for each in fields(self))})"
+
+    def _shown(self, name: str) -> str:
+        option = options_of(Settings).get(name)
+        value = getattr(self, name)
+        value = dict(value) if isinstance(value, Mapping) else value
+        return option.show(value) if option else repr(value)
 
 
-def _read(option: Option, environ: Mapping[str, str], argument: Any) -> Any:
-    """The value of one setting. An empty variable is an unset one (OpenTelemetry's environment spec)."""
-    if argument is not None:
-        return _parse(option, f"{option.name}=", argument)
-    for variable in option.variables:
-        if environ.get(variable, "").strip():
-            return _parse(option, f"{variable}=", environ[variable])
-    return option.default
+def _complete_endpoint(
+    found: dict[str, Any], environ: Mapping[str, str], arguments: Mapping[str, object]
+) -> None:
+    signal = resolve({"endpoint": _SIGNAL_URL}, environ, {})
+    if signal and arguments.get("endpoint") is None:
+        found.update(signal, endpoint_is_signal=True)
+    found.setdefault("protocol", values.protocol_of(found.get("endpoint")))
 
 
-def _parse(option: Option, source: str, value: Any) -> Any:
-    try:
-        return option.parse(value)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        shown = "(a secret, not shown)" if option.secret else repr(value)
-        raise SettingsError(f"{source}{shown}: allowed is {option.allowed}") from None
+def _split(found: dict[str, Any], plain: str, by_name: str) -> None:
+    for_all, found[by_name] = found.pop(plain, (None, {}))
+    if for_all is not None:
+        found[plain] = for_all
 
 
-def _derived(found: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """From the settings as they are written to the fields of `Settings`."""
-    plain, found["instrument_buckets"] = found["buckets"]
-    found["buckets"] = plain or HTTP_BOUNDS
-    found["gauge_merge"], found["gauge_merge_by_name"] = found["gauge_merge"]
-    found["retain"] = frozenset(name.lower() for name in found["retain"])
-    found["endpoint_is_signal"] = False
-    if found["endpoint"] is None:
-        found["endpoint"], found["endpoint_is_signal"] = _endpoint(environ)
-    if found["protocol"] is None:
-        grpc = found["endpoint"] is not None and urlsplit(found["endpoint"]).port == 4317
-        found["protocol"] = "grpc" if grpc else "http/protobuf"
-    if "prometheus" in found["metrics_exporter"]:
-        found["exclude"] = (found["prometheus_path"], *found["exclude"])
-    return found
+def _excluding_own_page(settings: Settings) -> Settings:
+    path = settings.prometheus_path
+    if "prometheus" not in settings.metrics_exporter or path in settings.exclude:
+        return settings
+    return replace(settings, exclude=(path, *settings.exclude))
 
 
-def _endpoint(environ: Mapping[str, str]) -> tuple[str | None, bool]:
-    for variable, is_signal in ((f"{OTLP}METRICS_ENDPOINT", True), (f"{OTLP}ENDPOINT", False)):
-        option = Option("endpoint", (variable,), parsing.endpoint, "a URL like http://collector:4318")
-        found = _read(option, environ, None)
-        if found is not None:
-            return found, is_signal
-    return None, False
-
-
-def _check_exporters_variables(environ: Mapping[str, str]) -> None:
-    """What the official exporters read themselves, and would raise or stumble over at the first push."""
-    compression = parsing.word("none", "gzip", "deflate")
-    for middle in ("METRICS_", ""):
-        for name, parse, allowed in (
-            ("TIMEOUT", parsing.number(0), "seconds, at least 0"),
-            ("COMPRESSION", compression, "none, gzip, deflate"),
-            ("INSECURE", parsing.boolean, "true, false"),
-        ):
-            _read(Option(name, (f"{OTLP}{middle}{name}",), parse, allowed), environ, None)
+def _consistent(settings: Settings) -> Settings:
+    if settings.protocol == "grpc" and settings.compression == "deflate":
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_COMPRESSION='deflate': must be gzip or none where the protocol is grpc"
+        )
+    return settings

@@ -1,0 +1,240 @@
+"""The settings: what each variable and argument refuses, and how it says so."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics.options import options_of
+from dualmetrics.settings import Settings, SettingsError
+
+OTLP = "OTEL_EXPORTER_OTLP_"
+
+
+def load(**variables: str) -> Settings:
+    return Settings.load(variables)
+
+
+def refusal(variable: str, value: str) -> str | None:
+    try:
+        load(**{variable: value})
+    except SettingsError as error:
+        return str(error)
+    return None
+
+
+BAD = {
+    "OTEL_SERVICE_NAME": ["a\nb", "\x00", "a\x7f"],
+    "OTEL_RESOURCE_ATTRIBUTES": ["a", "a=1,b", "=1", "a=1,a=2"],
+    "OTEL_METRICS_EXPORTER": ["statsd", "none,otlp", "prometheus;otlp", "otlp,prometheus_remote"],
+    "PROMETHEUS_PATH": [
+        "metrics",
+        "/metrics/",
+        "/",
+        "/a?b",
+        "/a b",
+        "/{x}",
+        "/a//b",
+        "/%41",
+        "http://x/metrics",
+    ],
+    "PROMETHEUS_PORT": ["0", "65536", "-1", "http", "80.5", "1e3", "٣"],
+    f"{OTLP}ENDPOINT": [
+        "collector:4318",
+        "ftp://c",
+        "http://",
+        "http://c:0",
+        "http://c:99999",
+        "http://c:x",
+        "//collector:4318",
+        "http://c d",
+        "http://[::1",
+        "grpc://c:4317",
+    ],
+    f"{OTLP}METRICS_ENDPOINT": [
+        "collector:4318",
+        "unix:///x",
+        "http:///v1/metrics",
+        "http://c:99999/v1/metrics",
+    ],
+    f"{OTLP}PROTOCOL": ["http/json", "http", "GRPCS", "4317"],
+    f"{OTLP}METRICS_PROTOCOL": ["http/json", "tcp"],
+    f"{OTLP}TIMEOUT": ["0", "-1", "10s", "nan", "inf", "1e999"],
+    f"{OTLP}METRICS_TIMEOUT": ["0", "ten"],
+    f"{OTLP}COMPRESSION": ["zstd", "gzip,deflate", "true"],
+    f"{OTLP}METRICS_COMPRESSION": ["snappy", "0"],
+    f"{OTLP}CERTIFICATE": ["/no/such/file.pem", "/"],
+    f"{OTLP}METRICS_CERTIFICATE": ["/no/such/file.pem", "relative.pem"],
+    f"{OTLP}CLIENT_KEY": ["/no/such/key.pem", "/tmp"],
+    f"{OTLP}METRICS_CLIENT_KEY": ["/no/such/key.pem", "/tmp"],
+    f"{OTLP}CLIENT_CERTIFICATE": ["/no/such/cert.pem", "/tmp"],
+    f"{OTLP}METRICS_CLIENT_CERTIFICATE": ["/no/such/cert.pem", "/tmp"],
+    f"{OTLP}METRICS_TEMPORALITY_PREFERENCE": ["deltas", "1", "low memory"],
+    f"{OTLP}METRICS_DEFAULT_HISTOGRAM_AGGREGATION": ["exponential", "explicit"],
+    "OTEL_METRIC_EXPORT_INTERVAL": ["0", "-5", "60s", "nan", "inf"],
+    "OTEL_METRICS_EXEMPLAR_FILTER": ["on", "always"],
+    "DUALMETRICS_NAMESPACE": ["1shop", "shop-api", "shop.api", "shop:api", "shop_", "läden"],
+    "DUALMETRICS_CONST_LABELS": [
+        "dc",
+        "dc=a,dc=b",
+        "1a=b",
+        "__dc=a",
+        "d-c=a",
+        "le=1",
+        "quantile=1",
+        "dc=a%0A",
+        "dc=",
+    ],
+    "DUALMETRICS_EXPERIMENT": ["a\tb", "\x1b[1m"],
+    "DUALMETRICS_VARIANT": ["a\tb", "a\nb"],
+    "DUALMETRICS_PIPELINE": ["a\tb", "a\nb"],
+    "DUALMETRICS_CONVENTION": ["old", "classic,semconv", "1"],
+    "DUALMETRICS_BUCKETS": [
+        "1,1",
+        "2,1",
+        "a",
+        "0,1",
+        "-1,1",
+        "1,inf",
+        "nan",
+        ",",
+        "1;2",
+        "orders=",
+        "=1",
+        "a b=1",
+        "orders=1;orders=2",
+        "orders=1;Orders=2",
+        "9x=1",
+        "orders=2,1",
+        "orders=1,+Inf",
+    ],
+    "DUALMETRICS_CARDINALITY_LIMIT": ["0", "-1", "many", "1.5", "1e3", "99999999999999999999"],
+    "DUALMETRICS_METRICS_ALLOW": ["10.0.0.1/8", "localhost", "10.0.0.0/33", "Private!", "1.2.3"],
+    "DUALMETRICS_TRUSTED_PROXIES": ["10.0.0.1/8", "proxy", "::1/200"],
+    "DUALMETRICS_SCOPE_LABELS": ["true", "some"],
+    "DUALMETRICS_HOST_METRICS": ["yes", "1", "on", "wahr"],
+    "DUALMETRICS_EXCLUDE": ["health", "/a*b", "*", "/a?b", "/ok,bad", "/a b", "/a**"],
+    "DUALMETRICS_GAUGE_MERGE": [
+        "avg",
+        "last;sum",
+        "depth=avg",
+        "=sum",
+        "depth=sum;depth=max",
+        "1x=sum",
+        "sum,max",
+    ],
+    "DUALMETRICS_RETAIN": ["9lives", "a b", "queue=1"],
+    "DUALMETRICS_DIR": ["run/metrics", ".", "~/metrics", os.path.abspath(__file__)],
+    "DUALMETRICS_SHUTDOWN_TIMEOUT": ["-1", "2s", "inf", "nan"],
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_a_bad_variable_is_named_with_its_value_and_what_is_allowed(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**{variable: value})
+    told = str(caught.value)
+    assert told.startswith(f"{variable}={value.strip()!r}: must be ")
+    assert len(told.partition(": must be ")[2]) > 5
+
+
+SECRETS = {
+    f"{OTLP}HEADERS": [
+        "hunter2",
+        "api key=hunter2",
+        "=hunter2",
+        "a=b\x01hunter2",
+        "a=hunter2,A=hunter2",
+        "a=%0Ahunter2",
+    ],
+    f"{OTLP}METRICS_HEADERS": ["hunter2", "key:hunter2"],
+    "DUALMETRICS_METRICS_TOKEN": ["hunter2 hunter2", "hunter2ü", "a\thunter2"],
+    "DUALMETRICS_METRICS_BASIC_AUTH": ["hunter2", ":hunter2", "hunter2:", "ann:hunter2\x00"],
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(name, value) for name, values in SECRETS.items() for value in values]
+)
+def test_a_bad_secret_is_refused_without_being_told(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(**{variable: value})
+    assert str(caught.value).startswith(f"{variable}=***: must be ")
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_every_variable_has_been_tried_with_bad_values() -> None:
+    variables = {variable for option in options_of(Settings).values() for variable in option.variables}
+    lenient = {"OTEL_SDK_DISABLED", f"{OTLP}INSECURE", f"{OTLP}METRICS_INSECURE"}
+    assert variables - lenient <= BAD.keys() | SECRETS.keys()
+
+
+BAD_ARGUMENTS: list[tuple[str, Any]] = [
+    ("service_version", 3),
+    ("service_name", ""),
+    ("resource_attributes", {"a": 1}),
+    ("resource_attributes", "a"),
+    ("metrics_exporter", ["statsd"]),
+    ("metrics_exporter", 1),
+    ("prometheus_port", True),
+    ("prometheus_port", 80.5),
+    ("endpoint", b"http://c"),
+    ("headers", {"a b": "c"}),
+    ("headers", {"a": 1}),
+    ("export_interval", True),
+    ("export_interval", "soon"),
+    ("sdk_disabled", 1),
+    ("host_metrics", 0),
+    ("buckets", [2, 1]),
+    ("buckets", [0, 1]),
+    ("buckets", [True, 2]),
+    ("buckets", []),
+    ("buckets", {"orders": [2, 1]}),
+    ("buckets", {"Orders": [1], "orders": [2]}),
+    ("buckets", 5),
+    ("gauge_merge", {"depth": "avg"}),
+    ("gauge_merge", {1: "sum"}),
+    ("metrics_token", ""),
+    ("metrics_allow", ["10.0.0.1/8"]),
+    ("exclude", {"/a": 1}),
+    ("retain", [1]),
+    ("directory", b"/tmp"),
+    ("directory", "relative"),
+    ("shutdown_timeout", float("nan")),
+    ("timeout", 10**400),
+    ("cardinality_limit", 1.5),
+]
+
+
+@pytest.mark.parametrize(("argument", "value"), BAD_ARGUMENTS)
+def test_a_bad_argument_is_named_with_its_variable(argument: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"^argument {argument}( \([A-Z_]+\))?=.*: must be "):
+        Settings.load({}, **{argument: value})
+
+
+def test_the_message_for_an_argument_names_the_variable_too() -> None:
+    with pytest.raises(SettingsError, match=r"^argument buckets \(DUALMETRICS_BUCKETS\)=\[2, 1\]: must be "):
+        Settings.load({}, buckets=[2, 1])
+
+
+@pytest.mark.parametrize(
+    "url", ["ann:hunter2@c:4317", "ftp://ann:hunter2@c", "http://ann:hunter2@c:99999", "http://c?k=hunter2"]
+)
+def test_a_password_in_a_bad_endpoint_is_not_told(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"\*\*\*") as caught:
+        load(**{f"{OTLP}ENDPOINT": url})
+    assert "hunter2" not in str(caught.value)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_is_read_or_refused_with_a_settings_error(value: str) -> None:
+    for variable in BAD:
+        told = refusal(variable, value)
+        assert told is None or told.startswith(variable)
