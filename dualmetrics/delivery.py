@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +20,13 @@ _OFF = (
     "dualmetrics: no OTLP endpoint, so nothing is pushed. Set OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, "
     "or OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
 )
+
+
+def load(protocol: str) -> None:
+    """Import the official exporter of a protocol, which takes up to half a second."""
+    importlib.import_module("dualmetrics.exporters.target")
+    way = "grpc" if protocol == "grpc" else "http"
+    importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
 
 
 class Delivered(NamedTuple):
@@ -46,6 +54,11 @@ class Delivery:
         self._failures = 0
         self._baseline: Snapshot | None = None
         self._loaded = False
+
+    def prepare(self) -> None:
+        """Import what a push needs. No connection is made, so that a fork is still safe."""
+        if self._otlp and self._targets is None:
+            load(self._settings.protocol)
 
     def announce(self) -> None:
         """Say that push is off, if nobody of the group has."""

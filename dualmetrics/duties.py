@@ -20,6 +20,8 @@ class Delivery(Protocol):
 
     wanted: bool
 
+    def prepare(self) -> None: ...
+
     def announce(self) -> None: ...
 
     def resign(self) -> None: ...
@@ -67,7 +69,14 @@ class WorkerDuties:
         self._health.begin()
         self._observers.run(leading)
         self._store.fold()
+        self._prepare()
         return leading
+
+    def _prepare(self) -> None:
+        """Load now what the last push needs: an interpreter that ends starts no threads and loads little."""
+        if self._delivery.wanted:
+            self._resource()
+            self._delivery.prepare()
 
     def push(self) -> bool:
         """Push the totals of now."""
