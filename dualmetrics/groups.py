@@ -96,8 +96,9 @@ def _remove(directory: Directory, name: str) -> None:
 def remove_own(root: Root | None, directory: Directory) -> None:
     """Remove a group's directory when its root ends, unless somebody lives in it still."""
     group = os.path.dirname(directory.path)
-    if root is not None and root.pid == os.getpid() and not _inhabited(group):
-        shutil.rmtree(group, ignore_errors=True)
+    with contextlib.suppress(OSError):  # gone already: another Telemetry of this process was the last one
+        if root is not None and root.pid == os.getpid() and not _inhabited(group):
+            shutil.rmtree(group)
 
 
 def _inhabited(group: str) -> bool:
