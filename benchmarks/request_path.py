@@ -1,8 +1,9 @@
-"""What one request costs: ``python -m benchmarks.request_path``.
+"""What one request costs the processor: ``python -m benchmarks.request_path``.
 
-Each contestant is a process of its own; all of them are asked for batches in turn, in a new order each
-round, so that whatever else the machine does meets all alike. What a contestant adds is its time less the
-bare app's; the ratio is that to what the floor adds. Only ratios carry over to other machines.
+Each contestant is a process of its own, and several one after the other, since where a process' memory lies
+makes a difference. All are asked for batches in turn, in a new order each round, so that whatever else the
+machine does meets all alike. What a contestant adds is its time less the bare app's; the ratio is that to what
+the floor adds. Only ratios carry over to other machines.
 """
 
 from __future__ import annotations
@@ -65,16 +66,23 @@ def started(contestants: Sequence[Contestant]) -> Iterator[list[Runner]]:
         yield runners
 
 
-def measure(protocol: str, rounds: int, requests: int) -> Times:
-    """Interleaved batches of all contestants of a protocol, after one that warms up."""
-    with started([each for each in CONTESTANTS if each.protocol == protocol]) as runners:
-        times: Times = {runner.contestant.name: [] for runner in runners}
-        for runner in runners:
-            runner.batch(requests)
-        for _ in range(rounds):
-            for runner in random.sample(runners, len(runners)):
-                times[runner.contestant.name].append(runner.batch(requests))
+def measure(protocol: str, processes: int, rounds: int, requests: int) -> Times:
+    """The batches of all contestants of a protocol, over so many processes of each."""
+    contestants = [each for each in CONTESTANTS if each.protocol == protocol]
+    times: Times = {each.name: [] for each in contestants}
+    for _ in range(processes):
+        with started(contestants) as runners:
+            interleave(runners, rounds, requests, times)
     return times
+
+
+def interleave(runners: list[Runner], rounds: int, requests: int, times: Times) -> None:
+    """Batches of each in turn, after one that warms up."""
+    for runner in runners:
+        runner.batch(requests)
+    for _ in range(rounds):
+        for runner in random.sample(runners, len(runners)):
+            times[runner.contestant.name].append(runner.batch(requests))
 
 
 def report(protocol: str, times: Times) -> float:
@@ -102,7 +110,8 @@ def versions() -> str:
 def main() -> int:
     """Measure and print. Exit status 1 if a limit was given and is exceeded."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.request_path", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="batches of each contestant (default 30)")
+    parser.add_argument("--processes", type=int, default=5, help="of each contestant (default 5)")
+    parser.add_argument("--rounds", type=int, default=10, help="batches a process (default 10)")
     parser.add_argument("--requests", type=int, default=3000, help="requests a batch (default 3000)")
     parser.add_argument("--limit", type=float, help="most times the floor's cost that are allowed")
     options = parser.parse_args()
@@ -111,7 +120,8 @@ def main() -> int:
     with sink() as address:
         os.environ[SINK] = address
         for protocol in ("asgi", "wsgi"):
-            ratios[protocol] = report(protocol, measure(protocol, options.rounds, options.requests))
+            measured = measure(protocol, options.processes, options.rounds, options.requests)
+            ratios[protocol] = report(protocol, measured)
     print()
     for protocol, ratio in ratios.items():
         print(f"{protocol}: dualmetrics adds {ratio:.2f} times what the floor adds (both exports on)")

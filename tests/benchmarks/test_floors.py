@@ -52,7 +52,8 @@ def test_the_page_of_the_floor_is_a_page() -> None:
 
 
 def test_the_benchmark_measures_both_protocols() -> None:
-    command = [sys.executable, "-m", "benchmarks.request_path", "--rounds", "2", "--requests", "200"]
+    command = [sys.executable, "-m", "benchmarks.request_path"]
+    command += ["--processes", "1", "--rounds", "2", "--requests", "200"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "asgi: dualmetrics adds" in done.stdout
