@@ -2,8 +2,8 @@
 
 Each contestant is a process of its own, and several one after the other, since where a process' memory lies
 makes a difference. All are asked for batches in turn, in a new order each round, so that whatever else the
-machine does meets all alike. What a contestant adds is its time less the bare app's; the ratio is that to what
-the floor adds. Only ratios carry over to other machines.
+machine does meets all alike. What a contestant adds is its time less the bare app's; the ratio is that to
+what the floor adds. Only ratios carry over to other machines.
 """
 
 from __future__ import annotations
