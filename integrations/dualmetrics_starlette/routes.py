@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Router
 
 from dualmetrics.asgi_types import Name, Scope
+from dualmetrics.conventions import METHODS
 from dualmetrics_starlette.templates import Template, walk
 
 REMEMBERED = 1024
@@ -51,19 +52,24 @@ class Routes:
         self._known: dict[int, Ways] = {}
         self._strangers: dict[int, Ways] = {}
         self._opaque: tuple[Template, ...] = ()
+        self._certain: dict[tuple[int, str], str] = {}
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
         endpoint = scope.get("endpoint")
-        if endpoint is None:
-            return None
-        key = id(endpoint)
-        ways = self._known.get(key) or self._strangers.get(key) or self._look_again(endpoint)
-        return ways.name(scope["method"], path)
+        method = scope["method"]
+        return self._certain.get((id(endpoint), method)) or self._decide(endpoint, method, path)
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
         return (found.template.text for found in walk(self._app.routes) if found.template is not None)
+
+    def _decide(self, endpoint: object, method: str, path: str) -> str | None:
+        if endpoint is None:
+            return None
+        key = id(endpoint)
+        ways = self._known.get(key) or self._strangers.get(key) or self._look_again(endpoint)
+        return ways.name(method, path)
 
     def _look_again(self, endpoint: object) -> Ways:
         """What is in no route belongs to an app that shows none, whose mount's template must do."""
@@ -85,4 +91,10 @@ class Routes:
         self._known = {
             key: Ways(endpoint, tuple(templates), certain=len(templates) == 1)
             for key, (endpoint, templates) in ways.items()
+        }
+        self._certain = {
+            (key, method): each.templates[0].text
+            for key, each in self._known.items()
+            for method in METHODS
+            if each.certain and each.templates[0].takes(method)
         }

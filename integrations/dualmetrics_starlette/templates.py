@@ -75,7 +75,7 @@ def walk(routes: Iterable[BaseRoute], prefix: Prefix = TOP) -> Iterator[Found]:
     for route in _expanded(routes):
         endpoint = getattr(route, "endpoint", None)
         if endpoint is not None:
-            pattern, methods = route.path_regex, _methods(route.methods, endpoint)
+            pattern, methods = route.path_regex, _methods(getattr(route, "methods", None), endpoint)
             text = prefix.text + route.path_format
             yield Found(endpoint, Template(text, (*prefix.patterns, pattern), methods))
         elif hasattr(route, "host"):

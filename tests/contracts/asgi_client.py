@@ -32,7 +32,7 @@ def http_scope(method: str, path: str, **others: Any) -> Scope:
 
 
 class Connection:
-    """One connection. What the app sends is in ``sent``; after the given messages ``receive`` waits for ever."""
+    """One connection. What the app sends is in ``sent``; after the given messages ``receive`` waits."""
 
     def __init__(self, scope: Scope, incoming: Iterable[Message] = ()) -> None:
         self.scope = scope
@@ -45,7 +45,8 @@ class Connection:
         if self._incoming:
             return self._incoming.pop(0)
         self.waits.set()
-        return await asyncio.Event().wait() or {}
+        await asyncio.Event().wait()
+        raise AssertionError("nothing ever sets it")
 
     async def send(self, message: Message) -> None:
         """A message of the app."""

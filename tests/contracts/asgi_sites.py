@@ -17,7 +17,7 @@ from dualmetrics.asgi_types import ASGIApp, Receive, Scope, Send
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_starlette import DualMetrics
 from tests.contracts.asgi_client import fetch
-from tests.contracts.site import Boom, World
+from tests.contracts.site import HandlerError, World
 
 
 class AsgiSite:
@@ -35,7 +35,7 @@ class AsgiSite:
     def request(self, method: str, path: str) -> int:
         try:
             return fetch(self.app, method, path).status
-        except Boom:
+        except HandlerError:
             return 500
 
     def body(self, method: str, path: str) -> bytes:
@@ -87,7 +87,7 @@ def special(scope: Scope, world: World) -> Response:
         return PlainTextResponse("", 404)
     set_route(scope, path)
     if path == "/boom":
-        raise Boom
+        raise HandlerError
     if path in ("/stream", "/broken"):
         return StreamingResponse(slowly(world.parts() if path == "/stream" else world.broken_parts()))
     return PlainTextResponse("", background=BackgroundTask(world.work) if path == "/later" else None)
@@ -104,7 +104,7 @@ class Handlers:
         return found(request.path_params["id"])
 
     async def boom(self, request: Request) -> Response:
-        raise Boom
+        raise HandlerError
 
     async def stream(self, request: Request) -> Response:
         return StreamingResponse(slowly(self.world.parts()))

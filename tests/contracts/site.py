@@ -3,9 +3,9 @@
 =====================  ==========================================================================
 ``/users/{id}``        GET: 200, for ``missing`` the handler's own 404
 ``/api/v1/items/{id}``  GET: the same, behind a prefix (a blueprint, a router, a mount)
-``/boom``              GET: raises `Boom` before the response has started
+``/boom``              GET: raises `HandlerError` before the response has started
 ``/stream``            GET: three parts, `SECONDS` after one another
-``/broken``            GET: raises `Boom` after the first part
+``/broken``            GET: raises `HandlerError` after the first part
 ``/later``             GET: answers, then works for another `SECONDS` in the background
 ``/status/{code}``     GET: answers with this status
 ``/folder/``           GET: 200, and a redirect from ``/folder``, where the framework has them
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from dualmetrics.snapshot import AttributeValue
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.recorded import Recorded
 
@@ -25,11 +26,11 @@ SECONDS = 0.125
 """How long the clock stands for a step; a number of which sums are exact."""
 
 
-class Boom(Exception):
+class HandlerError(Exception):
     """What handlers raise."""
 
 
-BOOM = "tests.contracts.site.Boom"
+BOOM = "tests.contracts.site.HandlerError"
 
 
 class World:
@@ -39,7 +40,7 @@ class World:
         self.telemetry = telemetry
         self.recorded = Recorded(telemetry)
         self.now = 1000.0
-        self.active_inside: list[dict[object, float]] = []
+        self.active_inside: list[dict[AttributeValue, float]] = []
 
     def clock(self) -> float:
         """Stands for ``time.perf_counter``."""
@@ -51,7 +52,7 @@ class World:
 
     def look(self) -> None:
         """Note what is active while the handler runs."""
-        self.active_inside.append(dict(self.recorded.active()))
+        self.active_inside.append(self.recorded.active())
 
     def parts(self) -> Iterator[bytes]:
         """The body of ``/stream``: each part takes its time, the first one too."""
@@ -62,7 +63,7 @@ class World:
     def broken_parts(self) -> Iterator[bytes]:
         """The body of ``/broken``."""
         yield b"a"
-        raise Boom
+        raise HandlerError
 
 
 class Site(Protocol):

@@ -1,4 +1,4 @@
-"""The rows of the table that only ASGI has: clients that leave, parts that end a response, websockets, twice."""
+"""The rows of the table that only ASGI has: clients that leave, last parts, websockets, installed twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dualmetrics.telemetry import Telemetry
 from tests.contracts.asgi_client import BODY_END, DISCONNECT, Connection, fetch, http_scope
 from tests.contracts.asgi_sites import AsgiSite
 from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import BOOM, Boom
+from tests.contracts.site import BOOM, HandlerError
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -94,9 +94,9 @@ def test_no_response_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded:
 def test_an_exception_because_of_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] == "http.disconnect":
-            raise Boom
+            raise HandlerError
 
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         serve(telemetry, app, DISCONNECT)
     assert only(recorded, 499)
     assert recorded.errors() == set()
@@ -121,14 +121,14 @@ def test_a_response_without_its_end_keeps_the_status(telemetry: Telemetry, recor
 
 def test_a_start_that_the_server_refuses_has_not_happened(telemetry: Telemetry, recorded: Recorded) -> None:
     async def refuse(message: Message) -> None:
-        raise Boom
+        raise HandlerError
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
 
     connection = Connection(http_scope("GET", "/"))
     middleware = MetricsMiddleware(app, telemetry=telemetry)
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         asyncio.run(middleware(connection.scope, connection.receive, refuse))
     assert only(recorded, 500)
     assert recorded.errors() == ({BOOM} if recorded.semconv else set())
@@ -144,8 +144,8 @@ def test_a_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded
 
     connection = Connection(http_scope("GET", "/"))
     running = connection.run(MetricsMiddleware(app, telemetry=telemetry))
-    running.send(None)  # type: ignore[attr-defined]  # a coroutine, whatever its annotation
-    running.close()  # type: ignore[attr-defined]  # raises GeneratorExit inside
+    running.send(None)
+    running.close()  # raises GeneratorExit inside
     assert only(recorded, 499)
 
 
@@ -248,9 +248,9 @@ def test_a_websocket_is_active_until_the_app_closes_it(telemetry: Telemetry, rec
 def test_a_websocket_whose_app_fails_is_no_longer_active(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert recorded.active() == {"WEBSOCKET": 1}
-        raise Boom
+        raise HandlerError
 
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         serve_websocket(telemetry, app)
     assert (recorded.active(), recorded.counts()) == ({}, {})
 

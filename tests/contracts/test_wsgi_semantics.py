@@ -14,7 +14,7 @@ import pytest
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.wsgi import MetricsMiddleware
 from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import BOOM, Boom
+from tests.contracts.site import BOOM, HandlerError
 from tests.contracts.wsgi_sites import WsgiSite
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_a_body_that_the_server_forgets(telemetry: Telemetry, recorded: Recorded
     assert only(recorded, 200)
 
 
-@pytest.mark.parametrize(("error", "status"), [(Boom, 500), (GeneratorExit, 499), (SystemExit, 500)])
+@pytest.mark.parametrize(("error", "status"), [(HandlerError, 500), (GeneratorExit, 499), (SystemExit, 500)])
 def test_an_app_that_raises(
     telemetry: Telemetry, recorded: Recorded, error: type[BaseException], status: int
 ) -> None:
@@ -131,11 +131,12 @@ def test_an_app_that_raises(
 
 def test_a_body_that_raises_before_it_starts_the_response(telemetry: Telemetry, recorded: Recorded) -> None:
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
-        raise Boom
-        yield b""
+        if environ:
+            raise HandlerError
+        yield b"never"
 
     server = serve(telemetry, app)
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         server.send()
     server.close()
     assert only(recorded, 500)
@@ -145,14 +146,14 @@ def test_a_body_that_raises_before_it_starts_the_response(telemetry: Telemetry, 
 def test_a_body_that_raises_when_it_is_closed(telemetry: Telemetry, recorded: Recorded) -> None:
     class Body(list[bytes]):
         def close(self) -> None:
-            raise Boom
+            raise HandlerError
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response(*OK)
         return Body()
 
     server = serve(telemetry, app)
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         server.close()
     assert only(recorded, 200)
 
@@ -167,8 +168,8 @@ def test_a_response_that_is_replaced_by_an_error_page(telemetry: Telemetry, reco
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response(*OK)
         try:
-            raise Boom
-        except Boom:
+            raise HandlerError
+        except HandlerError:
             start_response("503 Busy", [], sys.exc_info())
         return [b"sorry"]
 
@@ -183,12 +184,12 @@ def test_an_error_page_too_late_keeps_the_status_that_was_sent(
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response(*OK)(b"first")
         try:
-            raise Boom
-        except Boom:
+            raise HandlerError
+        except HandlerError:
             start_response("500 Oops", [], sys.exc_info())
         return []
 
-    with pytest.raises(Boom):
+    with pytest.raises(HandlerError):
         serve(telemetry, app)
     assert only(recorded, 200)
     assert recorded.errors() == ({BOOM} if recorded.semconv else set())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Flask, Response
@@ -11,7 +11,7 @@ from werkzeug.test import Client
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.wsgi import MetricsMiddleware, set_route
 from dualmetrics_flask import DualMetrics
-from tests.contracts.site import Boom, World
+from tests.contracts.site import HandlerError, World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -40,12 +40,13 @@ class WsgiSite:
         try:
             with Client(self.app).open(path, method=method, buffered=True) as response:
                 return response.status_code
-        except Boom:
+        except HandlerError:
             return 500
 
     def body(self, method: str, path: str) -> bytes:
         with Client(self.app).open(path, method=method, buffered=True) as response:
-            return response.data
+            data: bytes = response.data
+            return data
 
 
 class LateBody:
@@ -78,7 +79,7 @@ def plain_wsgi(telemetry: Telemetry) -> WsgiSite:
         if answer.template is not None:
             set_route(environ, answer.template)
         if answer.template == "/boom":
-            raise Boom
+            raise HandlerError
         start_response(f"{answer.status} Status", [("Content-Type", "text/plain")])
         return answer.body
 
@@ -94,7 +95,11 @@ def route(path: str, world: World) -> Answer:
         return Answer(head + "/{id}", 404 if tail == "missing" else 200)
     if head == "/status":
         return Answer("/status/{code}", int(tail))
-    bodies = {"/stream": world.parts, "/broken": world.broken_parts, "/later": lambda: LateBody(world)}
+    bodies: dict[str, Callable[[], Iterable[bytes]]] = {
+        "/stream": world.parts,
+        "/broken": world.broken_parts,
+        "/later": lambda: LateBody(world),
+    }
     if path in bodies:
         return Answer(path, 200, bodies[path]())
     return Answer(path, 200) if path in ("/boom", "/folder/", "/health") else Answer(None, 404)
@@ -114,7 +119,7 @@ def flask(telemetry: Telemetry) -> WsgiSite:
 
     @app.get("/boom")
     def boom() -> str:
-        raise Boom
+        raise HandlerError
 
     @app.get("/status/<int:code>")
     def status(code: int) -> Response:
