@@ -148,7 +148,7 @@ class Settings:
             }
         _split(found, "buckets", "instrument_buckets")
         _split(found, "gauge_merge", "gauge_merge_by_name")
-        return _consistent(_excluding_own_page(cls(**found)))
+        return _consistent(_excluding_own_page(cls(**found)), environ)
 
     @property
     def page_labels(self) -> dict[str, str]:
@@ -196,9 +196,18 @@ def _excluding_own_page(settings: Settings) -> Settings:
     return replace(settings, exclude=(path, *settings.exclude))
 
 
-def _consistent(settings: Settings) -> Settings:
-    if settings.protocol == "grpc" and settings.compression == "deflate":
-        raise SettingsError(
-            "OTEL_EXPORTER_OTLP_COMPRESSION='deflate': must be gzip or none where the protocol is grpc"
+def _consistent(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Refuse what the official exporter over gRPC would stumble over at the first push."""
+    if settings.protocol != "grpc" or settings.endpoint is None:
+        return settings
+    if settings.compression == "deflate":
+        refused = "OTEL_EXPORTER_OTLP_COMPRESSION='deflate': must be gzip or none"
+    elif "@" in settings.endpoint:
+        refused = f"OTEL_EXPORTER_OTLP_ENDPOINT={url(settings.endpoint)}: must have no user and password"
+    elif not environ.get("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10").strip():
+        refused = (
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT='': must be a number of seconds above 0, or not set at all,"
         )
-    return settings
+    else:
+        return settings
+    raise SettingsError(f"{refused} where the protocol is grpc")

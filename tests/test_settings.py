@@ -204,12 +204,21 @@ def test_headers_given_join_those_of_the_variable_and_win() -> None:
     assert Settings.load(environ, headers={"B": "3"}).headers == {"a": "1", "b": "3"}
 
 
-def test_deflate_is_refused_for_grpc_which_cannot() -> None:
-    with pytest.raises(
-        SettingsError, match=r"COMPRESSION='deflate': must be gzip or none where the protocol is grpc"
-    ):
-        load(**{f"{OTLP}COMPRESSION": "deflate", f"{OTLP}PROTOCOL": "grpc"})
-    assert load(**{f"{OTLP}COMPRESSION": "deflate"}).compression == "deflate"
+@pytest.mark.parametrize(
+    ("name", "value", "endpoint", "told"),
+    [
+        ("COMPRESSION", "deflate", "http://c:4317", "COMPRESSION='deflate': must be gzip or none"),
+        ("TIMEOUT", "10", "http://ann:hunter2@c:4317", r"ENDPOINT='http://\*\*\*@c:4317': must have no user"),
+        ("METRICS_TIMEOUT", "", "http://c:4317", "METRICS_TIMEOUT='': must be a number of seconds above 0"),
+    ],
+)
+def test_what_the_exporter_over_grpc_cannot_take_is_refused_for_it_alone(
+    name: str, value: str, endpoint: str, told: str
+) -> None:
+    environ = {f"{OTLP}ENDPOINT": endpoint, f"{OTLP}{name}": value}
+    with pytest.raises(SettingsError, match=f"{told}.* where the protocol is grpc"):
+        Settings.load(environ)
+    assert Settings.load(environ, protocol="http/protobuf").endpoint == endpoint
 
 
 def test_the_own_page_is_excluded_only_where_there_is_one() -> None:

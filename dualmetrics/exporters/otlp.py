@@ -1,9 +1,8 @@
-"""Snapshot -> the SDK's data model -> the official OTLP exporters, unchanged."""
+"""Snapshot -> the SDK's data model, which the official OTLP exporters take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -23,12 +22,6 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricExporter
-
-BATCH = 4000
-"""Points a message: a histogram of 14 bounds takes some 450 bytes, and a Collector's gRPC takes 4 MiB."""
-
 
 def always_cumulative(descriptor: Descriptor) -> bool:
     """The default temporality: no metric goes as deltas."""
@@ -38,10 +31,11 @@ def always_cumulative(descriptor: Descriptor) -> bool:
 def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -> MetricsData:
     """The snapshot in the SDK's data model. Numbers are doubles throughout, as the cells are.
 
-    ``is_delta`` says of each metric whether its points were made deltas. Gauges carry the time when they were set.
+    ``is_delta`` says of each metric whether its points were made deltas. Gauges carry the time when they
+    were set; one that never was is left out.
     """
     scopes: dict[Scope, list[Metric]] = {}
-    for family in snapshot.families:
+    for family in map(_present, snapshot.families):
         if family.points:
             metrics = scopes.setdefault(family.descriptor.scope, [])
             metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
@@ -51,7 +45,14 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
 
 def count_points(snapshot: Snapshot) -> int:
     """How many points a push of the snapshot has."""
-    return sum(len(family.points) for family in snapshot.families)
+    return sum(len(_present(family).points) for family in snapshot.families)
+
+
+def _present(family: Family) -> Family:
+    """Without the gauges that were never set."""
+    if family.descriptor.kind is not Kind.GAUGE:
+        return family
+    return Family(family.descriptor, tuple(point for point in family.points if point.cells[1]))
 
 
 def _scope(scope: Scope) -> InstrumentationScope:
@@ -67,7 +68,9 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
     elif descriptor.kind is Kind.HISTOGRAM:
         data = Histogram([_histogram(point, time, descriptor.bounds) for point in family.points], temporality)
     else:
-        data = Sum([_sum(point, time) for point in family.points], temporality, descriptor.kind is Kind.COUNTER)
+        data = Sum(
+            [_sum(point, time) for point in family.points], temporality, descriptor.kind is Kind.COUNTER
+        )
     return Metric(descriptor.name, descriptor.description, descriptor.unit, data)
 
 
@@ -85,30 +88,13 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
     # Neither minimum nor maximum is kept: over workers and deltas they could not be told truly.
     unknown: Any = None
     return HistogramDataPoint(
-        dict(point.attributes), point.start, time, sum(counts), point.cells[-1], counts, bounds, unknown, unknown
+        dict(point.attributes),
+        point.start,
+        time,
+        sum(counts),
+        point.cells[-1],
+        counts,
+        bounds,
+        unknown,
+        unknown,
     )
-
-
-def grpc_exporter(endpoint: str, headers: Mapping[str, str] | None) -> MetricExporter:
-    """The official exporter over gRPC; what is not given here it reads from its own variables."""
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-
-    lower = None if headers is None else {name.lower(): value for name, value in headers.items()}
-    return OTLPMetricExporter(endpoint=endpoint, headers=lower, max_export_batch_size=BATCH)
-
-
-def http_exporter(
-    endpoint: str, is_signal: bool, headers: Mapping[str, str] | None, on_response: Callable[..., None]
-) -> MetricExporter:
-    """The official exporter over HTTP. A base URL is completed, as the exporter does for the variable alone.
-
-    ``on_response`` is called with each `requests.Response`.
-    """
-    import requests
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-    session = requests.Session()
-    session.hooks["response"].append(lambda response, *args, **kwargs: on_response(response))
-    url = endpoint if is_signal else endpoint.rstrip("/") + "/v1/metrics"
-    given = None if headers is None else dict(headers)
-    return OTLPMetricExporter(endpoint=url, headers=given, session=session, max_export_batch_size=BATCH)

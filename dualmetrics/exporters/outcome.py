@@ -20,21 +20,31 @@ class Outcome(NamedTuple):
 class Responses:
     """Reads the HTTP responses of one push.
 
-    The official exporter follows a redirection by a GET, or takes it for success: the points are lost in both
-    cases. And it does not look into the body of a success, where a Collector says what it rejected.
+    The official exporter takes a redirection for success, though nobody has the points then. It does not look
+    into the body of a success, where a Collector says what it rejected (OTLP, "Partial success"). And when it
+    gives up, it has forgotten why it tried again.
     """
 
     def __init__(self) -> None:
-        self.redirected = ""
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the responses of the push before."""
+        self.failure = ""
         self.rejected = 0
         self.reason = ""
 
+    def failed(self, error: Exception) -> None:
+        """There was no response."""
+        self.failure = f"{type(error).__name__}: {error}"
+
     def take(self, response: Any) -> None:
         """Look at one `requests.Response`."""
-        if 300 <= response.status_code < 400:
-            self.redirected = f"the Collector answered with a redirection (HTTP {response.status_code})"
-        elif response.ok:
+        self.failure = ""
+        if 200 <= response.status_code < 300:
             self._read_partial_success(response.content)
+        else:
+            self.failure = f"HTTP {response.status_code} {response.reason}"
 
     def _read_partial_success(self, body: bytes) -> None:
         from google.protobuf.message import DecodeError
@@ -48,31 +58,36 @@ class Responses:
         self.reason = partial.error_message or self.reason
 
 
-class _Catch(logging.Filter):
-    """Keeps this thread's records from the log, and remembers the last one."""
+class Caught(logging.Filter):
+    """Keeps this thread's records from the log, and remembers them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last = ""
+        self.lines: list[str] = []
         self._thread = threading.get_ident()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.thread != self._thread:
             return True
-        self.last = record.getMessage()
+        self.lines.append(record.getMessage())
         return False
+
+    @property
+    def text(self) -> str:
+        """Why it was tried again, and why it was given up: the first line and the last one."""
+        return " ... ".join(dict.fromkeys((*self.lines[:1], *self.lines[-1:])))
 
 
 @contextmanager
-def caught(exporter: object) -> Iterator[_Catch]:
+def caught(exporter: object) -> Iterator[Caught]:
     """Keep the exporter's own log lines, one or more for each failed push, for whoever logs once per change.
 
     Lines of other threads, such as a trace exporter's, go where they went before.
     """
-    catch = _Catch()
+    catch = Caught()
     loggers = [logging.getLogger(name) for name in {kind.__module__ for kind in type(exporter).__mro__}]
     for logger in loggers:
-        logger.addFilter(catch)
+        logger.filters.insert(0, catch)  # before the exporter's own, which drops what it has said lately
     try:
         yield catch
     finally:
@@ -81,7 +96,7 @@ def caught(exporter: object) -> Iterator[_Catch]:
 
 
 def without(secrets: Collection[str], message: str) -> str:
-    """The message with every secret in it blackened."""
+    """The message with every secret in it blackened; what is very short is no secret, and may be anywhere."""
     for secret in secrets:
-        message = message.replace(secret, "***") if secret else message
+        message = message.replace(secret, "***") if len(secret) > 3 else message
     return message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from dualmetrics.exporters.otlp import always_cumulative, grpc_exporter, http_exporter, to_metrics_data
-from dualmetrics.exporters.outcome import Outcome, Responses, caught, without
+from dualmetrics.exporters.batches import batches
+from dualmetrics.exporters.official import Endpoint, grpc_exporter, http_exporter
+from dualmetrics.exporters.otlp import always_cumulative, to_metrics_data
+from dualmetrics.exporters.outcome import Caught, Outcome, Responses, caught, without
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Snapshot
 
@@ -21,26 +24,48 @@ class Target:
     """
 
     def __init__(
-        self, exporter: MetricExporter, responses: Callable[[], Responses], secrets: tuple[str, ...], is_delta: IsDelta
+        self,
+        exporter: MetricExporter,
+        is_delta: IsDelta,
+        responses: Responses | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self._exporter = exporter
-        self._responses = responses
-        self._secrets = secrets
         self._is_delta = is_delta
+        self._responses = responses or Responses()
+        self._secrets = secrets
 
     def export(self, snapshot: Snapshot) -> Outcome:
-        """Push one snapshot, as long as the official exporter tries (OTEL_EXPORTER_OTLP_TIMEOUT)."""
-        from opentelemetry.sdk.metrics.export import MetricExportResult
+        """Push one snapshot, as long as the official exporter tries (``timeout``, for each of its messages).
 
-        responses = self._responses()
+        After the first message that fails the others are not tried.
+        """
+        self._responses.begin()
         with caught(self._exporter) as log:
             try:
-                result = self._exporter.export(to_metrics_data(snapshot, self._is_delta))
-                success = result is MetricExportResult.SUCCESS and not responses.redirected
+                success = all(map(self._send, batches(snapshot)))
             except Exception as error:
-                success, log.last = False, f"{type(error).__name__}: {error}"
-        message = responses.redirected or responses.reason or log.last
-        return Outcome(success, responses.rejected, without(self._secrets, message))
+                success = False
+                log.lines.append(f"{type(error).__name__}: {error}")
+        return Outcome(success, self._responses.rejected, without(self._secrets, self._message(log, success)))
+
+    def shutdown(self) -> None:
+        """End connections, and the waiting of an export that another thread is in. Returns at once."""
+        with caught(self._exporter) as log:
+            try:
+                self._exporter.shutdown(timeout_millis=0)
+            except Exception as error:  # a connection that does not end in good order is of no use to anybody
+                log.lines.append(f"{type(error).__name__}: {error}")
+
+    def _send(self, batch: Snapshot) -> bool:
+        from opentelemetry.sdk.metrics.export import MetricExportResult
+
+        result = self._exporter.export(to_metrics_data(batch, self._is_delta))
+        return result is MetricExportResult.SUCCESS and not self._responses.failure
+
+    def _message(self, log: Caught, success: bool) -> str:
+        seen = self._responses
+        return seen.reason if success else seen.failure or log.text
 
 
 def otlp_target(
@@ -49,24 +74,28 @@ def otlp_target(
     protocol: str,
     headers: Mapping[str, str] | None,
     is_delta: IsDelta = always_cumulative,
+    *,
+    timeout: float | None = None,
+    compression: str | None = None,
+    insecure: bool | None = None,
 ) -> Target:
-    """The Collector at ``endpoint``; ``is_signal``: it is the whole URL, not a base."""
-    secrets = tuple((headers or {}).values())
-    if protocol == "grpc":
-        # The channel is the exporter's own: there is no public way to see a partial success over gRPC.
-        return Target(grpc_exporter(endpoint, headers), Responses, secrets, is_delta)
-    current = [Responses()]
-
-    def begin() -> Responses:
-        current[0] = Responses()
-        return current[0]
-
-    exporter = http_exporter(endpoint, is_signal, headers, lambda response: current[0].take(response))
-    return Target(exporter, begin, secrets, is_delta)
+    """The Collector at ``endpoint``; see `Endpoint`."""
+    there = Endpoint(endpoint, is_signal, headers, timeout, compression, insecure)
+    responses = Responses()
+    # Nothing public shows a partial success over gRPC: channel and stub are the exporter's own, it takes no
+    # interceptors, and it drops the response.
+    exporter = grpc_exporter(there) if protocol == "grpc" else http_exporter(there, responses)
+    return Target(exporter, is_delta, responses, _secrets(there))
 
 
 def console_target(is_delta: IsDelta = always_cumulative) -> Target:
     """Standard output, as JSON (OTEL_METRICS_EXPORTER=console)."""
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
-    return Target(ConsoleMetricExporter(), Responses, (), is_delta)
+    return Target(ConsoleMetricExporter(), is_delta)
+
+
+def _secrets(endpoint: Endpoint) -> tuple[str, ...]:
+    """What may not get into the log: header values, and what a URL may carry."""
+    url = urlsplit(endpoint.url)
+    return (*(endpoint.headers or {}).values(), url.password or "", url.query)

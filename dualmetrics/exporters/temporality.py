@@ -5,12 +5,14 @@ The official exporters only store the preference and leave it to the SDK's reade
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import sub
 
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
 
 IsDelta = Callable[[Descriptor], bool]
+
+_ROUNDING = 1e-9  # a relative error that no sum of doubles reaches, and that no restart stays below
 
 
 def deltas(preference: str) -> IsDelta:
@@ -50,7 +52,9 @@ Key = tuple[object, ...]
 
 def _points(snapshot: Snapshot) -> dict[Key, Point]:
     return {
-        _key(family.descriptor, point.attributes): point for family in snapshot.families for point in family.points
+        _key(family.descriptor, point.attributes): point
+        for family in snapshot.families
+        for point in family.points
     }
 
 
@@ -64,16 +68,29 @@ def _key(descriptor: Descriptor, attributes: Attributes) -> Key:
 
 
 def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
+    descriptor = family.descriptor
     changed = (
-        _since(point, known.get(_key(family.descriptor, point.attributes)), since) for point in family.points
+        _since(descriptor.kind, point, known.get(_key(descriptor, point.attributes)), since)
+        for point in family.points
     )
-    return Family(family.descriptor, tuple(point for point in changed if any(point.cells)))
+    return Family(descriptor, tuple(point for point in changed if any(point.cells)))
 
 
-def _since(point: Point, before: Point | None, since: int) -> Point:
-    if before is None or before.start != point.start:
-        return point
-    difference = tuple(map(sub, point.cells, before.cells))
-    if min(difference) < 0:
-        return point
-    return Point(point.attributes, max(point.start, since), difference)
+def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
+    start = max(point.start, since)
+    if before is None or before.start != point.start or _fell(kind, before.cells, point.cells):
+        return Point(point.attributes, start, point.cells)
+    difference = map(sub, point.cells, before.cells)
+    return Point(point.attributes, start, tuple(max(cell, 0.0) for cell in difference))
+
+
+def _fell(kind: Kind, before: Sequence[float], cells: Sequence[float]) -> bool:
+    """Whether a total began anew.
+
+    Adding the same doubles in another order, as after a worker's death, gives a sum that may be smaller by a
+    rounding error. That is no new beginning: to take it for one would send everything again.
+    """
+    width = len(cells) - 1 if kind is Kind.HISTOGRAM else len(cells)  # without a histogram's sum
+    return any(
+        new < old - _ROUNDING * abs(old) for new, old in zip(cells[:width], before[:width], strict=True)
+    )

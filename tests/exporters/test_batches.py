@@ -1,0 +1,55 @@
+"""Messages that a Collector takes: small enough, and nothing lost or doubled by the cuts."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+
+from dualmetrics.exporters.batches import batches
+from dualmetrics.exporters.otlp import to_metrics_data
+from dualmetrics.snapshot import Family, Point
+from tests.exporters.snapshots import COUNTER, HISTOGRAM, START, UP_DOWN, many, snapshot
+
+values = st.one_of(st.text(max_size=40), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.floats())
+attributes = st.dictionaries(st.text(min_size=1, max_size=20), values, max_size=4).map(
+    lambda d: tuple(sorted(d.items()))
+)
+points = st.lists(attributes.map(lambda found: Point(found, START, (1.0,))), max_size=12).map(tuple)
+
+
+@given(st.lists(st.tuples(st.sampled_from([COUNTER, UP_DOWN]), points), max_size=4), st.integers(100, 2000))
+def test_the_parts_have_every_point_once_and_in_order(
+    found: list[tuple[object, tuple[Point, ...]]], limit: int
+) -> None:
+    whole = snapshot(*(Family(*one) for one in found))  # type: ignore[arg-type]  # pairs of a descriptor and points
+    parts = list(batches(whole, limit))
+    pairs = [(one.descriptor, point) for part in parts for one in part.families for point in one.points]
+    assert repr(pairs) == repr([(one.descriptor, point) for one in whole.families for point in one.points])
+    assert all((part.time, part.resource) == (whole.time, whole.resource) for part in parts)
+    assert all(one.points for part in parts for one in part.families)
+
+
+@given(points, st.integers(500, 3000))
+def test_a_part_of_several_points_is_within_the_limit_as_encoded(
+    found: tuple[Point, ...], limit: int
+) -> None:
+    for part in batches(snapshot(Family(COUNTER, found)), limit):
+        size = sum(
+            point.ByteSize()
+            for metric in encode_metrics(to_metrics_data(part)).resource_metrics[0].scope_metrics[0].metrics
+            for point in metric.sum.data_points
+        )
+        assert size <= limit or len(part.families[0].points) == 1
+
+
+def test_the_estimate_is_above_the_encoded_size_and_not_far() -> None:
+    (part,) = batches(many(1000))
+    encoded = encode_metrics(to_metrics_data(part)).ByteSize()
+    limits = [limit for limit in range(200_000, 1_000_000, 10_000) if len(list(batches(part, limit))) == 1]
+    assert encoded <= limits[0] <= 2 * encoded
+
+
+def test_nothing_is_no_message() -> None:
+    assert list(batches(snapshot())) == []
+    assert list(batches(snapshot(Family(HISTOGRAM, ())))) == []

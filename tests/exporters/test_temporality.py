@@ -1,0 +1,190 @@
+"""Deltas: which metrics have them, and that their sums are the totals, whatever fails in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics.exporters.temporality import deltas, subtract
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from tests.exporters.snapshots import (
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    OBSERVED,
+    START,
+    TIME,
+    UP_DOWN,
+    everything,
+    family,
+    snapshot,
+)
+
+OBSERVED_UP_DOWN = Descriptor(OBSERVED.scope, "queue.length", Kind.UP_DOWN_COUNTER, observable=True)
+ALL = (COUNTER, OBSERVED, HISTOGRAM, UP_DOWN, OBSERVED_UP_DOWN, GAUGE)
+DELTA = deltas("delta")
+
+
+@pytest.mark.parametrize(
+    ("preference", "expected"),
+    [
+        ("cumulative", []),
+        ("delta", [COUNTER, OBSERVED, HISTOGRAM]),
+        ("lowmemory", [COUNTER, HISTOGRAM]),
+    ],
+)
+def test_the_preference_says_which_kinds_are_deltas(preference: str, expected: list[Descriptor]) -> None:
+    assert [descriptor for descriptor in ALL if deltas(preference)(descriptor)] == expected
+
+
+def only(found: Snapshot) -> Point:
+    (one,) = found.families
+    (point,) = one.points
+    return point
+
+
+def test_without_a_baseline_everything_is_new() -> None:
+    assert only(subtract(snapshot(family(COUNTER, 5.0)), None, DELTA)) == only(snapshot(family(COUNTER, 5.0)))
+
+
+def test_a_delta_is_what_came_since_the_baseline_and_begins_there() -> None:
+    before = snapshot(family(COUNTER, 5.0), time=TIME)
+    after = snapshot(family(COUNTER, 7.5), time=TIME + 10)
+    point = only(subtract(after, before, DELTA))
+    assert (point.start, tuple(point.cells)) == (TIME, (2.5,))
+
+
+def test_a_series_that_is_new_since_the_baseline_begins_by_itself() -> None:
+    after = snapshot(family(COUNTER, 3.0, start=TIME + 5), time=TIME + 10)
+    point = only(subtract(after, snapshot(time=TIME), DELTA))
+    assert (point.start, tuple(point.cells)) == (TIME + 5, (3.0,))
+
+
+def test_a_delta_of_a_histogram_has_every_cell() -> None:
+    before = snapshot(family(HISTOGRAM, 2.0, 0.0, 1.0, 30.5))
+    after = snapshot(family(HISTOGRAM, 2.0, 4.0, 1.0, 60.5), time=TIME + 10)
+    assert tuple(only(subtract(after, before, DELTA)).cells) == (0.0, 4.0, 0.0, 30.0)
+
+
+def test_a_series_without_change_is_left_out() -> None:
+    after = snapshot(family(COUNTER, 5.0), family(OBSERVED, 8.0), time=TIME + 10)
+    before = snapshot(family(COUNTER, 5.0), family(OBSERVED, 7.0))
+    counter, observed = subtract(after, before, DELTA).families
+    assert counter.points == ()
+    assert [tuple(point.cells) for point in observed.points] == [(1.0,)]
+
+
+def test_gauges_and_up_down_counters_stay_as_they_are() -> None:
+    after = everything()
+    kept = subtract(after, after, DELTA).families
+    assert [one for one in kept if one.points] == [after.families[1], after.families[3]]
+
+
+def test_cumulative_changes_nothing() -> None:
+    assert subtract(everything(), everything(), deltas("cumulative")) == everything()
+
+
+@pytest.mark.parametrize(
+    "began_anew",
+    [family(COUNTER, 2.0), family(COUNTER, 9.0, start=TIME + 5), family(COUNTER, 2.0, start=TIME + 5)],
+)
+def test_a_series_that_began_anew_counts_from_zero(began_anew: Family) -> None:
+    before = snapshot(family(COUNTER, 5.0))
+    point = only(subtract(snapshot(began_anew, time=TIME + 10), before, DELTA))
+    assert tuple(point.cells) == tuple(began_anew.points[0].cells)
+    assert point.start >= TIME
+
+
+def test_a_histogram_whose_buckets_fell_counts_from_zero() -> None:
+    before = snapshot(family(HISTOGRAM, 2.0, 0.0, 1.0, 30.5))
+    after = snapshot(family(HISTOGRAM, 1.0, 9.0, 1.0, 90.0), time=TIME + 10)
+    assert tuple(only(subtract(after, before, DELTA)).cells) == (1.0, 9.0, 1.0, 90.0)
+
+
+def test_a_rounding_error_is_no_new_beginning() -> None:
+    total, other_order = (0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)
+    assert other_order < total
+    before = snapshot(family(COUNTER, total), family(HISTOGRAM, 3.0, 0.0, 0.0, total))
+    after = snapshot(
+        family(COUNTER, other_order), family(HISTOGRAM, 4.0, 0.0, 0.0, other_order), time=TIME + 1
+    )
+    counter, histogram = subtract(after, before, DELTA).families
+    assert counter.points == ()
+    assert [tuple(point.cells) for point in histogram.points] == [(1.0, 0.0, 0.0, 0.0)]
+
+
+def test_series_are_told_apart_by_the_types_of_their_attributes() -> None:
+    before = snapshot(family(COUNTER, 5.0, attributes=(("a", 1),)))
+    after = snapshot(family(COUNTER, 6.0, attributes=(("a", True),)), time=TIME + 10)
+    assert tuple(only(subtract(after, before, DELTA)).cells) == (6.0,)
+
+
+def test_a_metric_of_other_bounds_is_another_metric() -> None:
+    other = Descriptor(HISTOGRAM.scope, HISTOGRAM.name, Kind.HISTOGRAM, "ms", bounds=(1.0, 2.0))
+    before = snapshot(family(HISTOGRAM, 1.0, 1.0, 1.0, 3.0))
+    after = snapshot(family(other, 2.0, 2.0, 2.0, 6.0), time=TIME + 10)
+    assert tuple(only(subtract(after, before, DELTA)).cells) == (2.0, 2.0, 2.0, 6.0)
+
+
+Key = tuple[str, Attributes]
+SERIES: list[tuple[Descriptor, Attributes]] = [
+    (descriptor, (("route", route),))
+    for descriptor in (COUNTER, OBSERVED, HISTOGRAM)
+    for route in ("/a", "/b")
+]
+recorded = st.lists(st.tuples(st.sampled_from(SERIES), st.integers(0, 2), st.integers(0, 1000)), max_size=6)
+pushes = st.lists(st.tuples(recorded, st.booleans()), max_size=8)
+
+
+class Group:
+    """A worker group that records whole numbers, so that sums are exact."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Descriptor, Attributes], tuple[int, list[float]]] = {}
+        self.time = TIME
+
+    def record(self, series: tuple[Descriptor, Attributes], bucket: int, value: int) -> None:
+        _, cells = self.rows.setdefault(series, (self.time, [0.0] * series[0].width))
+        cells[-1] += value
+        if series[0].kind is Kind.HISTOGRAM:
+            cells[bucket] += 1
+
+    def snapshot(self) -> Snapshot:
+        self.time += 10
+        families = {
+            descriptor: tuple(
+                Point(attributes, start, tuple(cells))
+                for (of, attributes), (start, cells) in self.rows.items()
+                if of is descriptor
+            )
+            for descriptor in (COUNTER, OBSERVED, HISTOGRAM)
+        }
+        return snapshot(*(Family(*one) for one in families.items()), time=self.time)
+
+
+@given(pushes)
+def test_the_deltas_that_arrived_add_up_to_the_total_of_the_last_push(
+    history: list[tuple[list[tuple[tuple[Descriptor, Attributes], int, int]], bool]],
+) -> None:
+    group, baseline = Group(), None
+    arrived: Counter[Any] = Counter()
+    ends: dict[Any, int] = {}
+    for records, taken in [*history, ([], True)]:
+        for record in records:
+            group.record(*record)
+        now = group.snapshot()
+        if not taken:
+            continue
+        for one in subtract(now, baseline, DELTA).families:
+            for point in one.points:
+                assert ends.get((one.descriptor, point.attributes), START) <= point.start < now.time
+                ends[one.descriptor, point.attributes] = now.time
+                for index, cell in enumerate(point.cells):
+                    arrived[one.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # whole
+        baseline = now
+    totals = {(*series, i): cell for series, (_, cells) in group.rows.items() for i, cell in enumerate(cells)}
+    assert {key: value for key, value in arrived.items() if value} == {k: v for k, v in totals.items() if v}
