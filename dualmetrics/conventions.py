@@ -155,7 +155,14 @@ def conventions(name: str, buckets: Sequence[float]) -> tuple[Convention, ...]:
 
 
 def error_type(error: BaseException) -> str:
-    """The exception's class by its full name; a builtin's by its short one."""
+    """The exception's class by its full name; a builtin's by its short one.
+
+    A group of one is what task groups make of an exception: its member is meant. (Told by the attribute,
+    because Python 3.10 has no exception groups of its own.)
+    """
+    members = getattr(error, "exceptions", None)
+    if isinstance(members, tuple) and len(members) == 1:
+        return error_type(members[0])
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
