@@ -8,7 +8,7 @@ import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,9 +28,17 @@ async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
 
 
 async def _in_trio(work: Callable[[], R]) -> R:
-    trio = importlib.import_module("trio")  # it runs already, and is no dependency of ours
-    result: R = await trio.to_thread.run_sync(work, limiter=trio.CapacityLimiter(1))
+    result: R = await _trio().to_thread.run_sync(work, limiter=_limiter())
     return result
+
+
+def _trio() -> Any:
+    return importlib.import_module("trio")  # it runs already, and is no dependency of ours
+
+
+@functools.cache
+def _limiter() -> Any:
+    return _trio().CapacityLimiter(THREADS)
 
 
 @functools.cache

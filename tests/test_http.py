@@ -135,6 +135,7 @@ def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(teleme
     assert Recorded(telemetry).counts() == {Request("GET", "/", 200): 1}
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
 def test_a_request_under_way_at_a_fork_ends_in_the_parent_alone(telemetry: Telemetry) -> None:
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
     requests.begin()
