@@ -53,3 +53,13 @@ def test_the_estimate_is_above_the_encoded_size_and_not_far() -> None:
 def test_nothing_is_no_message() -> None:
     assert list(batches(snapshot())) == []
     assert list(batches(snapshot(Family(HISTOGRAM, ())))) == []
+
+
+@given(st.integers(200, 5000))
+def test_of_points_alike_every_part_but_the_last_has_the_same_number(limit: int) -> None:
+    alike = Point((("route", "/a"),), START, (1.0,))
+    sizes = [
+        len(part.families[0].points) for part in batches(snapshot(Family(COUNTER, (alike,) * 100)), limit)
+    ]
+    assert len(set(sizes[:-1])) <= 1
+    assert sizes[-1] <= sizes[0]
