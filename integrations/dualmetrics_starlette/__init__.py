@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
+from dualmetrics.asgi_types import Scope
 from dualmetrics.settings import SettingsError
 from dualmetrics.web import WAYS_OUT, resolve, serves_page
 
 try:
     from starlette.applications import Starlette
-    from starlette.routing import Route
+    from starlette.routing import Match, Route
 except ImportError as error:
     raise ImportError(
         'dualmetrics_starlette needs Starlette: pip install "dualmetrics[starlette]"'
@@ -63,4 +64,12 @@ class DualMetrics:
         taken = next((text for text in names.templates() if text in (path, path + REST)), None)
         if taken is not None:
             raise SettingsError(f"prometheus_path={path!r}: taken by the app's route {taken!r}; {WAYS_OUT}")
-        app.router.routes.insert(0, Route(path, page, name="dualmetrics", include_in_schema=False))
+        app.router.routes.insert(0, PageRoute(path, page, name="dualmetrics", include_in_schema=False))
+
+
+class PageRoute(Route):
+    """A route that is asked first at every request, and so says no to all other paths without a pattern."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for the page."""
+        return super().matches(scope) if scope["path"].endswith(self.path) else (Match.NONE, {})

@@ -7,7 +7,7 @@ walked once, which gives for each endpoint the full templates that lead to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from starlette.applications import Starlette
@@ -30,9 +30,9 @@ def routes(app: object) -> Name | None:
 
 
 class Ways(NamedTuple):
-    """All templates that lead to ``endpoint``; ``certain`` if there is one only, whatever the path."""
+    """All templates that lead to ``target``; ``certain`` if there is one only, whatever the path."""
 
-    endpoint: object
+    target: object
     templates: tuple[Template, ...]
     certain: bool
 
@@ -44,21 +44,29 @@ class Ways(NamedTuple):
         return None
 
 
+Table = dict[int, Ways]
+"""The ways by the identity of their target."""
+
+
 class Routes:
     """Finds the template by the endpoint in the scope. Routes that were added later are found as well."""
 
     def __init__(self, app: Starlette | Router) -> None:
         self._app = app
-        self._known: dict[int, Ways] = {}
-        self._strangers: dict[int, Ways] = {}
+        self._endpoints: Table = {}
+        self._routes: Table = {}
+        self._strangers: Table = {}
         self._opaque: tuple[Template, ...] = ()
         self._certain: dict[tuple[int, str], str] = {}
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
-        endpoint = scope.get("endpoint")
-        method = scope["method"]
-        return self._certain.get((id(endpoint), method)) or self._decide(endpoint, method, path)
+        endpoint, method, certain = scope.get("endpoint"), scope["method"], self._certain
+        return (
+            certain.get((id(endpoint), method))
+            or certain.get((id(scope.get("route")), method))  # one endpoint of several routes
+            or self._decide(endpoint, method, path)
+        )
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
@@ -68,33 +76,43 @@ class Routes:
         if endpoint is None:
             return None
         key = id(endpoint)
-        ways = self._known.get(key) or self._strangers.get(key) or self._look_again(endpoint)
+        ways = self._endpoints.get(key) or self._strangers.get(key) or self._look_again(endpoint)
         return ways.name(method, path)
 
     def _look_again(self, endpoint: object) -> Ways:
         """What is in no route belongs to an app that shows none, whose mount's template must do."""
         if len(self._strangers) < REMEMBERED:
             self._walk()
-            if id(endpoint) not in self._known:
+            if id(endpoint) not in self._endpoints:
                 self._strangers[id(endpoint)] = Ways(endpoint, self._opaque, certain=False)
-        return self._known.get(id(endpoint)) or Ways(endpoint, self._opaque, certain=False)
+        return self._endpoints.get(id(endpoint)) or Ways(endpoint, self._opaque, certain=False)
 
     def _walk(self) -> None:
-        ways: dict[int, tuple[object, list[Template]]] = {}
-        opaque: list[Template] = []
-        for found in walk(self._app.routes):
-            templates = ways.setdefault(id(found.endpoint), (found.endpoint, []))[1]
-            if found.template is not None:
-                templates.append(found.template)
-                opaque += [found.template] * found.opaque
-        self._opaque = tuple(opaque)
-        self._known = {
-            key: Ways(endpoint, tuple(templates), certain=len(templates) == 1)
-            for key, (endpoint, templates) in ways.items()
-        }
-        self._certain = {
-            (key, method): each.templates[0].text
-            for key, each in self._known.items()
-            for method in METHODS
-            if each.certain and each.templates[0].takes(method)
-        }
+        every = list(walk(self._app.routes))
+        self._opaque = tuple(found.template for found in every if found.template and found.opaque)
+        self._endpoints = table((found.endpoint, found.template) for found in every)
+        self._routes = table((found.route, found.template) for found in every if found.route is not None)
+        self._certain = certainties(self._routes) | certainties(self._endpoints)
+
+
+def table(found: Iterable[tuple[object, Template | None]]) -> Table:
+    """The ways to each target."""
+    ways: dict[int, tuple[object, list[Template]]] = {}
+    for target, template in found:
+        templates = ways.setdefault(id(target), (target, []))[1]
+        if template is not None:
+            templates.append(template)
+    return {
+        key: Ways(target, tuple(templates), certain=len(templates) == 1)
+        for key, (target, templates) in ways.items()
+    }
+
+
+def certainties(table: Table) -> dict[tuple[int, str], str]:
+    """The one template of each target that has just one, for each method that it takes."""
+    return {
+        (key, method): ways.templates[0].text
+        for key, ways in table.items()
+        for method in METHODS
+        if ways.certain and ways.templates[0].takes(method)
+    }

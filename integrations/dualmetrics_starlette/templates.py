@@ -47,10 +47,14 @@ class Template(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An endpoint that a scope may name, and a way to it; None for what only leads on to its own routes."""
+    """An endpoint that a scope may name, and a way to it; None for what only leads on to its own routes.
+
+    ``route`` is what newer scopes name too.
+    """
 
     endpoint: object
     template: Template | None
+    route: object = None
     opaque: bool = False
 
 
@@ -77,7 +81,8 @@ def walk(routes: Iterable[BaseRoute], prefix: Prefix = TOP) -> Iterator[Found]:
         if endpoint is not None:
             pattern, methods = route.path_regex, _methods(getattr(route, "methods", None), endpoint)
             text = prefix.text + route.path_format
-            yield Found(endpoint, Template(text, (*prefix.patterns, pattern), methods))
+            template = Template(text, (*prefix.patterns, pattern), methods)
+            yield Found(endpoint, template, getattr(route, "original_route", route))
         elif hasattr(route, "host"):
             yield from _walk_app(route.app, prefix.join("", None), ANYTHING)
         elif hasattr(route, "app"):

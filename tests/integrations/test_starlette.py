@@ -180,6 +180,13 @@ def test_the_page_wins_over_catch_alls_and_root_mounts(telemetry: Telemetry) -> 
 OPENMETRICS = [(b"host", b"testserver"), (b"accept", b"application/openmetrics-text")]
 
 
+def test_a_path_that_only_ends_like_the_page_is_the_apps(telemetry: Telemetry, recorded: Recorded) -> None:
+    app = added(telemetry, Route("/{x}/metrics", fine))
+    assert fetch(app, "GET", "/a/metrics").body == b"fine"
+    assert fetch(app, "GET", "/proxy/metrics", root_path="/proxy").body != b"fine"
+    assert recorded.counts() == {Request("GET", "/{x}/metrics", 200): 1}
+
+
 @pytest.mark.parametrize(
     "taken", [Route("/metrics", fine), Mount("/metrics", app=StaticFiles(directory="/", check_dir=False))]
 )
