@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -94,18 +95,28 @@ class Delivery:
 
     def _reached(self) -> list[Target]:
         """The targets, built at the first push: importing gRPC takes half a second that no request should wait for."""
+        if self._targets is None:
+            self._targets = list(self._build())
+        return self._targets
+
+    def _build(self) -> Iterator[Target]:
         from dualmetrics.exporters.target import console_target, otlp_target
         from dualmetrics.exporters.temporality import deltas
 
-        if self._targets is None:
-            settings, is_delta = self._settings, deltas(self._settings.temporality)
-            self._targets = [console_target(is_delta)] if self._console else []
-            if self._otlp:
-                endpoint = settings.endpoint or ""
-                self._targets.append(
-                    otlp_target(endpoint, settings.endpoint_is_signal, settings.protocol, settings.headers, is_delta)
-                )
-        return self._targets
+        settings, is_delta = self._settings, deltas(self._settings.temporality)
+        if self._console:
+            yield console_target(is_delta)
+        if self._otlp and settings.endpoint is not None:
+            yield otlp_target(
+                settings.endpoint,
+                settings.endpoint_is_signal,
+                settings.protocol,
+                settings.headers,
+                is_delta,
+                timeout=settings.timeout,
+                compression=settings.compression,
+                insecure=settings.insecure,
+            )
 
     def _last_acknowledged(self) -> Snapshot | None:
         """What deltas count from; the first push of a newly elected worker asks the group's directory."""

@@ -63,6 +63,11 @@ class Server:
             for sample in family.samples
         }
 
+    def settle(self, requests: float) -> Samples:
+        """The page once it shows so many requests: the last ones are counted just after they were answered."""
+        wait_until(lambda: total(self.page(), "http_requests_total") == requests, 10, f"{requests} requests", details=self.page)
+        return self.page()
+
     def workers(self) -> set[int]:
         """The pids of the server's children that serve (multiprocessing's resource tracker does not)."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()

@@ -59,7 +59,7 @@ def test_a_collector_that_never_answers_holds_up_neither_requests_nor_the_end(
         started = uvicorn(tmp_path, workers=1, **env) if kind == "uvicorn" else gunicorn(kind, tmp_path, workers=2, **env)
         with started as server:
             server.work(300)
-            assert total(server.page(), "http_requests_total") == 300
+            server.settle(300)
             # Beside our timeout the server itself takes its time, measured without us.
             assert server.stop() < TIMEOUT + 1 + _own_time(kind, tmp_path)
 
@@ -75,7 +75,9 @@ def _own_time(kind: str, tmp_path: Path) -> float:
 def test_two_servers_of_one_shell_stay_apart(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path, workers=2) as one, gunicorn("gunicorn-sync", tmp_path, workers=2) as other:
         one.work(30)
+        one.settle(30)
         other.work(7)
+        other.settle(7)
         assert {total(one.page(), "http_requests_total") for _ in range(6)} == {30}
         assert {total(other.page(), "http_requests_total") for _ in range(6)} == {7}
 
@@ -87,13 +89,14 @@ def test_a_reload_keeps_the_group(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(server.workers()) == 4 and not server.workers() & before, 20, "new workers")
         server.work(50)
+        server.settle(100)
         assert {total(server.page(), "http_requests_total") for _ in range(8)} == {100}
 
 
 def test_an_app_recorded_at_import_under_a_preloading_master_counts_once(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path, "--preload", RECORD_AT_IMPORT="1") as server:
         server.work(40)
-        page = server.page()
+        page = server.settle(40)
         assert total(page, "jobs_total", where="import") == 1
         assert total(page, "jobs_total", where="request") == 40
 
@@ -101,7 +104,7 @@ def test_an_app_recorded_at_import_under_a_preloading_master_counts_once(tmp_pat
 def test_workers_that_are_recycled_lose_nothing(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path, "--max-requests", "20", workers=2) as server:
         assert len(server.work(400)) > 5, "too few workers were recycled to show anything"
-        assert total(server.page(), "http_requests_total") == 400
+        server.settle(400)
 
 
 def port_page(port: int) -> Samples | None:
@@ -116,6 +119,7 @@ def test_one_worker_also_listens_on_the_extra_port_and_another_takes_over(tmp_pa
     port = free_port()
     with gunicorn("gunicorn-sync", tmp_path, workers=3, PROMETHEUS_PORT=str(port)) as server:
         server.work(60)
+        server.settle(60)
         wait_until(lambda: port_page(port) is not None, 20, "the extra port")
         page = port_page(port)
         assert page is not None
@@ -133,7 +137,7 @@ def test_a_port_that_a_stranger_has_is_said_once_and_the_app_serves(tmp_path: Pa
         with gunicorn("gunicorn-sync", tmp_path, workers=2, PROMETHEUS_PORT=str(port)) as server:
             server.work(20)
             wait_until(lambda: f"PROMETHEUS_PORT={port}" in server.log.read_text(), 20, "the message")
-            assert total(server.page(), "http_requests_total") == 20
+            server.settle(20)
 
 
 def test_with_no_endpoint_one_worker_says_that_nothing_is_pushed(tmp_path: Path) -> None:
