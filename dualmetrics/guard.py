@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_WRITTEN = re.compile(
+    r"\[(?P<v6>[0-9a-fA-F:.]+)(%[^\]]*)?\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}|(?P<bare>[0-9a-fA-F:.]+)(%.*)?"
+)
 
 
 class Guard:
@@ -36,7 +41,7 @@ class Guard:
         self._proxies = tuple(trusted_proxies)
 
     def refusal(self, headers: Mapping[str, str], client: str | None) -> int | None:
-        """The status to refuse with: 403 for an address, 401 for a secret; None to let in. Header names in lower case."""
+        """403 for an address, 401 for a secret, None to let in. Names of ``headers`` are in lower case."""
         if self._allow and not self._inside(client, headers.get("x-forwarded-for", "")):
             return 403
         if self._accepted and not self._authorized(headers.get("authorization", "")):
@@ -45,16 +50,18 @@ class Guard:
 
     def _authorized(self, header: str) -> bool:
         scheme, _, secret = header.strip().partition(" ")
-        given = f"{scheme.lower()} {secret.strip()}".encode("utf-8", "surrogateescape")
+        # Servers decode headers as Latin-1, so this gives the bytes that were sent.
+        given = f"{scheme.lower()} {secret.strip()}".encode("latin-1", "backslashreplace")
         # All of them, always: leaving at the first one that fits would tell by time which it was.
-        return any([hmac.compare_digest(given, accepted) for accepted in self._accepted])
+        fits = [hmac.compare_digest(given, accepted) for accepted in self._accepted]
+        return any(fits)
 
     def _inside(self, client: str | None, forwarded: str) -> bool:
         address = self._origin(client, forwarded)
         return address is not None and _in(address, self._allow)
 
     def _origin(self, client: str | None, forwarded: str) -> Address | None:
-        """The client's address: of the forwarded ones the last that no trusted proxy has; None if that is unreadable."""
+        """The last address, the peer's included, that is no trusted proxy's; None if it is unreadable."""
         address = _address(client)
         hops = [hop for hop in forwarded.split(",") if hop.strip()]
         while hops and address is not None and _in(address, self._proxies):
@@ -67,14 +74,10 @@ def _in(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _address(text: str | None) -> Address | None:
-    """An address as proxies write it: with a port, in brackets, an IPv4 one as IPv6."""
-    bare = (text or "").strip()
-    if bare.startswith("["):
-        bare = bare[1:].partition("]")[0]
-    elif bare.count(":") == 1:
-        bare = bare.partition(":")[0]
+    """An address as proxies write it: with a port, in brackets, an IPv4 one as IPv6; None if it is none."""
+    parts = _WRITTEN.fullmatch((text or "").strip())
     try:
-        address = ipaddress.ip_address(bare.partition("%")[0])
+        address = ipaddress.ip_address((parts["v6"] or parts["v4"] or parts["bare"]) if parts else "")
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

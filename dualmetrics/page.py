@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from dualmetrics.exporters.prometheus import Page
+from dualmetrics.exporters.prometheus.negotiation import choose, wishes
 from dualmetrics.guard import Guard, Network
 from dualmetrics.sharing import Sharing
 from dualmetrics.trouble import Trouble
@@ -18,6 +19,7 @@ Render = Callable[[str | None, Collection[str]], Page]
 _WORTH_COMPRESSING = 1024  # bytes
 _MOST_NAMES = 100
 _LONGEST_QUERY = 8192
+_LONGEST_REASON = 500
 
 
 class PageRequest(NamedTuple):
@@ -38,7 +40,7 @@ class PageResponse(NamedTuple):
 
 
 class MetricsPage:
-    """Answers requests for the page. ``on_scrape(result, seconds)`` is told of each: success, failure, denied.
+    """Answers requests for the page; tells ``on_scrape(result, seconds)`` of each: success, failure, denied.
 
     `respond` blocks for as long as rendering takes: call it where that holds up nobody.
     """
@@ -71,9 +73,15 @@ class MetricsPage:
             result, response = self._answer(request)
         except Exception as error:
             self._trouble.error("rendering the page", error)
-            result, response = "failure", _plain(500, f"{type(error).__name__}: {error}")
-        self._on_scrape(result, time.perf_counter() - started)
+            result, response = "failure", _plain(500, f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
+        self._tell(result, time.perf_counter() - started)
         return response._replace(chunks=[]) if request.method == "HEAD" else response
+
+    def _tell(self, result: str, seconds: float) -> None:
+        try:
+            self._on_scrape(result, seconds)
+        except Exception as error:
+            self._trouble.error("counting a scrape", error)
 
     def _answer(self, request: PageRequest) -> tuple[str, PageResponse]:
         refused = self._guard.refusal(request.headers, request.client)
@@ -86,7 +94,8 @@ class MetricsPage:
         if names is None:
             return "failure", _plain(400, f"at most {_MOST_NAMES} names in {_LONGEST_QUERY} characters")
         accept = request.headers.get("accept")
-        page = self._sharing.call((accept, names), lambda: self._render(accept, names))
+        key = choose(accept).content_type, names
+        page = self._sharing.call(key, lambda: self._render(accept, names))
         return "success", _rendered(page, request.headers.get("accept-encoding", ""))
 
 
@@ -116,16 +125,10 @@ def _plain(status: int, text: str, *headers: tuple[str, str]) -> PageResponse:
 
 
 def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header takes gzip (RFC 9110, section 12.5.3)."""
-    weights: dict[str, float] = {}
-    for element in header.split(","):
-        coding, _, parameter = element.partition(";")
-        _, _, weight = parameter.partition("=")
-        try:
-            weights[coding.strip().lower()] = float(weight) if weight.strip() else 1.0
-        except ValueError:
-            weights[coding.strip().lower()] = 0.0
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
+    """Whether Accept-Encoding takes gzip, and likes it no less than no coding (RFC 9110, section 12.5.3)."""
+    weights = {wish.name: wish.quality for wish in wishes(header)}
+    gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
 
 
 def gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,9 +13,9 @@ T = TypeVar("T")
 class Sharing(Generic[T]):
     """Runs a function for many callers at once, one call at a time.
 
-    A caller shares a call only if that one begins after the caller arrived: it joins the one that waits for its
-    turn, never the one under way. Otherwise a page could show less than one that was answered before it was asked
-    for.
+    A caller shares a call only if that one begins after the caller arrived: it joins the one that waits for
+    its turn, never the one under way. Otherwise a page could show less than one that was answered before it
+    was asked for.
     """
 
     def __init__(self) -> None:

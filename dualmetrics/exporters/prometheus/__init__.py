@@ -1,4 +1,4 @@
-"""The Prometheus page: names, labels, formats and their negotiation."""
+"""The Prometheus page: a snapshot as text that Prometheus and its kin scrape."""
 
 from dualmetrics.exporters.prometheus.exporter import Page, PrometheusExporter
 

@@ -1,77 +1,79 @@
-"""The labels of a series: of its attributes, its scope, and those that every series of the page carries."""
+"""Which labels a series has, and their text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from operator import itemgetter
 
-from dualmetrics.exporters.prometheus.names import label_name, label_value
+from dualmetrics.exporters.prometheus.names import label_name
+from dualmetrics.exporters.prometheus.values import label_value
 from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
 
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+SCOPE_LABELS = ("own", "all", "none")
+
+TARGET = Descriptor(Scope(""), "target.info", Kind.UP_DOWN_COUNTER, "", "Target metadata")
+"""The resource as a metric: its attributes are the labels, and nothing else may be (OpenTelemetry's
+``compatibility/prometheus_and_openmetrics.md``, *Resource Attributes*)."""
+
+_SCOPE_IDENTITY = frozenset(("name", "version", "schema_url"))
 
 
 class Labels:
-    """How a page labels its series.
+    """Gives the labels of a series: those of its attributes, of its scope, and the constant ones.
 
-    ``scope_labels`` is DUALMETRICS_SCOPE_LABELS: on ``all`` metrics, on ``none``, or on all but those of the scope
-    ``own_scope`` (``own``). Constant labels win over an attribute of the same name.
+    ``scope_labels`` says whose metrics carry ``otel_scope_*``: ``own`` those of all scopes but ``own_scope``,
+    ``all``, or ``none``. Raises ValueError for anything else.
     """
 
     def __init__(self, const_labels: Mapping[str, str], scope_labels: str, own_scope: str) -> None:
-        self._const = dict(const_labels)
+        if scope_labels not in SCOPE_LABELS:
+            raise ValueError(f"scope_labels={scope_labels!r}: allowed is one of {', '.join(SCOPE_LABELS)}")
+        self._const = translated(tuple(const_labels.items()))
         self._scope_labels = scope_labels
         self._own_scope = own_scope
 
-    def of(self, descriptor: Descriptor, attributes: Attributes) -> str:
-        """The series' labels as they stand between the braces; empty if there are none."""
-        found = joined(attributes)
-        if descriptor.kind is Kind.HISTOGRAM and "le" in found:
-            found["exported_le"] = found.pop("le")  # `le` is the bucket's; as Prometheus renames at a scrape
-        return formatted({**found, **self._of_scope(descriptor.scope), **self._const})
+    def __call__(self, descriptor: Descriptor, attributes: Attributes) -> dict[str, str]:
+        """The labels by name, sorted. An attribute wins over a constant label, the scope over both.
 
-    def of_target(self, resource: Attributes) -> str:
-        """The labels of ``target_info``: the resource's attributes."""
-        return formatted({**joined(resource), **self._const})
+        Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
+        """
+        labels = translated(attributes)
+        if descriptor is not TARGET:
+            labels = {**self._const, **labels, **self._scope(descriptor.scope)}
+        if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
+            # `le` is the bucket's. Prometheus has this prefix for labels that are taken.
+            labels["exported_le"] = labels.pop("le")
+        return {name: labels[name] for name in sorted(labels) if labels[name]}
 
-    def _of_scope(self, scope: Scope) -> dict[str, str]:
-        wanted = self._scope_labels == "all" or (self._scope_labels == "own" and scope.name != self._own_scope)
-        if not wanted:
+    def _scope(self, scope: Scope) -> dict[str, str]:
+        if self._scope_labels == "none" or (self._scope_labels == "own" and scope.name == self._own_scope):
             return {}
-        given = joined(scope.attributes)
-        named = {"name": scope.name, "version": scope.version, "schema_url": scope.schema_url}
-        named = {key: value for key, value in named.items() if value}
-        return {f"otel_scope_{key}": value for key, value in {**given, **named}.items()}
+        others = (
+            (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY
+        )
+        return {
+            **translated(tuple(others)),
+            "otel_scope_name": scope.name,
+            "otel_scope_version": scope.version,
+            "otel_scope_schema_url": scope.schema_url,
+        }
 
 
-def joined(attributes: Attributes) -> dict[str, str]:
-    """Attributes as labels; where two names become one, the values joined by ``;`` in the order of the names."""
-    found: dict[str, str] = {}
-    for key, value in attributes:
+def translated(attributes: Attributes | tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Labels from attributes. Where keys become one label, ``;`` joins the values in the keys' order."""
+    labels: dict[str, str] = {}
+    for key, value in sorted(attributes, key=itemgetter(0)):
         name, text = label_name(key), label_value(value)
-        found[name] = f"{found[name]};{text}" if name in found else text
-    return found
+        labels[name] = f"{labels[name]};{text}" if name in labels else text
+    return labels
 
 
-def formatted(labels: Mapping[str, str]) -> str:
-    """``a="b",c="d"`` with values escaped."""
-    return ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(labels.items()))
+def label_text(labels: Mapping[str, str]) -> str:
+    """The labels as they stand between the braces of a sample's line."""
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items())
 
 
 def escaped(value: str) -> str:
-    """A label's value between quotes. What is no valid Unicode is replaced, for the page must be UTF-8."""
-    return value.translate(_ESCAPES).encode("utf-8", "replace").decode()
-
-
-def braced(*parts: str) -> str:
-    """Label texts in braces, or nothing if all are empty."""
-    text = ",".join(part for part in parts if part)
-    return f"{{{text}}}" if text else ""
-
-
-def sample_names(name: str, kind: Kind) -> Iterable[str]:
-    """All names that a metric takes on a page, in any format."""
-    if kind is Kind.HISTOGRAM:
-        return name, f"{name}_bucket", f"{name}_sum", f"{name}_count"
-    if kind is Kind.COUNTER:
-        return name, name.removesuffix("_total")
-    return (name,)
+    """A label's value between quotes. What UTF-8 cannot carry (a lone surrogate) becomes ``?``."""
+    value = value.encode("utf-8", "replace").decode()
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

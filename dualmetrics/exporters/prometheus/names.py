@@ -1,15 +1,17 @@
-"""OTLP names, units and attribute values as Prometheus has them.
+"""Names of metrics and labels, as Prometheus' own OTLP translator makes them.
 
-The rules are those of Prometheus' own translator of OTLP, which in turn follows OpenTelemetry's
-``compatibility/prometheus_and_openmetrics.md``, so that a series has one name whether it was scraped or pushed.
+A metric that is pushed to Prometheus and the same metric scraped from the page are one series only if
+both ways translate alike. So the rules are those of the Go module ``prometheus/otlptranslator`` with
+Prometheus' default settings (``UnderscoreEscapingWithSuffixes``), which in turn apply OpenTelemetry's
+``compatibility/prometheus_and_openmetrics.md``.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import re
 
-from dualmetrics.snapshot import AttributeValue, Descriptor, Kind
+from dualmetrics.snapshot import Kind
 
 UNITS = {
     "d": "days",
@@ -39,79 +41,80 @@ UNITS = {
     "1": "",
     "%": "percent",
 }
-PER_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
+"""UCUM units and the words for them; any other unit is its own word. (Prometheus spells ``tibibytes`` so.)"""
 
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9:]+")
-_NOT_IN_LABELS = re.compile(r"[^a-zA-Z0-9_]")
-_EXACT = 1e15  # below it, every whole double has a shortest form without an exponent
+UNITS_PER = {
+    "s": "second",
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+    "mo": "month",
+    "y": "year",
+}
+"""What may stand behind the slash of a unit. The ``m`` there is a minute."""
 
-
-def metric_name(descriptor: Descriptor, namespace: str = "") -> str:
-    """The metric's name with its unit, ``_total`` for counters and ``_ratio`` for gauges of unit 1."""
-    tokens = [token for token in _NOT_IN_NAMES.split(descriptor.name) if token]
-    for word in unit_words(descriptor.unit):
-        if word not in tokens:
-            tokens.append(word)
-    if descriptor.kind is Kind.COUNTER:
-        tokens = _at_the_end(tokens, "total")
-    if descriptor.unit == "1" and _is_gauge(descriptor):
-        tokens = _at_the_end(tokens, "ratio")
-    name = "_".join([namespace, *tokens] if namespace else tokens) or "_"
-    return f"_{name}" if name[0].isdigit() else name
+_TOKEN = re.compile(r"[A-Za-z0-9:]+")
+_NO_TOKEN = re.compile(r"[^A-Za-z0-9:]+")
+_NO_LABEL = re.compile(r"[^A-Za-z0-9_]")
 
 
-def unit_words(unit: str) -> list[str]:
-    """The words that a UCUM unit adds to a name: ``m/s`` is ``meters`` and ``per_second``; ``{...}`` adds none."""
-    main, _, per = unit.partition("/")
-    words = [_clean(UNITS.get(main.strip(), main.strip()))] if "{" not in main and "}" not in main else []
-    if per.strip() and "{" not in per and "}" not in per:
-        words.append("per_" + _clean(PER_UNITS.get(per.strip(), per.strip())))
-    return [word for word in words if word not in ("", "per_")]
+@functools.lru_cache(4096)
+def metric_name(name: str, unit: str, kind: Kind, namespace: str = "") -> str:
+    """The name on the page; empty if nothing of ``name`` is left.
+
+    A unit's word is added unless it is one of the name's words already; ``_total`` ends a counter, ``_ratio``
+    a gauge of unit 1, and neither is repeated: ``total.hits`` becomes ``hits_total``.
+    """
+    words = _TOKEN.findall(name)
+    main, per = _unit_words(unit)
+    words += [word for word in (main, per) if word and word not in words]
+    if kind is Kind.COUNTER:
+        words = _ending(words, "total")
+    if kind is Kind.GAUGE and unit == "1":
+        words = _ending(words, "ratio")
+    if not words:
+        return ""
+    whole = "_".join([namespace, *words] if namespace else words)
+    return f"_{whole}" if whole[0].isdigit() else whole
+
+
+def unit_name(unit: str, kind: Kind) -> str:
+    """The unit as ``# UNIT`` has it, such as ``bytes_per_second``; empty if there is none."""
+    if unit == "1":
+        return "ratio" if kind is Kind.GAUGE else ""
+    return "_".join(filter(None, _unit_words(unit))).strip("_")
 
 
 def label_name(key: str) -> str:
-    """An attribute's name as a label: ``_`` for what is not allowed, ``key`` before a digit or an underscore.
+    """An attribute's key as the name of a label.
 
-    Prometheus' translator keeps names that begin with two underscores; on a page these are reserved.
+    ``key`` is put before what does not begin with a letter. The translator leaves names with two leading
+    underscores alone; on a page these are reserved, and parsers refuse them.
     """
-    name = _NOT_IN_LABELS.sub("_", key)
-    if name[:1].isdigit():
+    name = _NO_LABEL.sub("_", key) or "_"
+    if name[0].isdigit():
         return f"key_{name}"
-    return f"key{name}" if name.startswith("_") else name
+    return f"key{name}" if name[0] == "_" else name
 
 
-def label_value(value: AttributeValue) -> str:
-    """An attribute's value as text: ``1`` for 1.0, ``true``, compact JSON for sequences."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, int):
-        return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _ending(words: list[str], last: str) -> list[str]:
+    return [word for word in words if word != last] + [last]
 
 
-def number(value: float) -> str:
-    """A number as Prometheus writes it: ``42``, ``0.5``, ``NaN``, ``+Inf``."""
-    if -_EXACT < value < _EXACT and value == int(value):
-        return str(int(value))
-    if value != value:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "+Inf" if value > 0 else "-Inf"
-    return repr(value)
+def _unit_words(unit: str) -> tuple[str, str]:
+    """``By/s`` is ``bytes`` and ``per_second``. Parts with a UCUM annotation in braces say nothing."""
+    main, _, below = (part.strip() for part in unit.partition("/"))
+    word = "" if _annotated(main) else _clean(UNITS.get(main, main))
+    per = "" if _annotated(below) else _clean(f"per_{UNITS_PER.get(below, below)}").removesuffix("_")
+    if per in ("", "per"):
+        return word, ""
+    return word.removesuffix("_"), per
 
 
-def _is_gauge(descriptor: Descriptor) -> bool:
-    # An up-down counter is a gauge on the page, but Prometheus' translator gives it no `_ratio`.
-    return descriptor.kind is Kind.GAUGE
-
-
-def _at_the_end(tokens: list[str], word: str) -> list[str]:
-    return [token for token in tokens if token != word] + [word]
+def _annotated(part: str) -> bool:
+    return not part or "{" in part or "}" in part
 
 
 def _clean(word: str) -> str:
-    return _NOT_IN_NAMES.sub("_", word).strip("_")
+    return _NO_TOKEN.sub("_", word).removeprefix("_")

@@ -1,63 +1,61 @@
-"""Which format a scraper gets, by its Accept header (RFC 9110, section 12.5.1)."""
+"""Which format a scraper gets: its ``Accept`` header by RFC 9110, section 12.5.1."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dualmetrics.exporters.prometheus.formats import FORMATS, OPENMETRICS, TEXT, Format
-
-_VERSIONS = {OPENMETRICS: {"1.0.0", "0.0.1"}, TEXT: {"0.0.4"}}
-"""The versions that a format answers to. OpenMetrics 0.0.1 is how Prometheus asks for what became 1.0.0."""
+from dualmetrics.exporters.prometheus.formats import FORMATS, Format
 
 
-class Range(NamedTuple):
-    """One element of the header: a media range, its parameters, its weight."""
+class Wish(NamedTuple):
+    """One element of a header with q-values, in lower case. ``quality`` is 0 to 1; 0 means never."""
 
-    media: str
-    parameters: dict[str, str]
-    weight: float
-
-    def fits(self, format: Format) -> int:
-        """How specifically the range names the format; 0 if it does not."""
-        kind = format.media_type.partition("/")[0]
-        version = self.parameters.get("version")
-        if self.media == format.media_type:
-            if version is None:
-                return 3
-            return 4 if version in _VERSIONS[format] else 0
-        return {"*/*": 1, f"{kind}/*": 2}.get(self.media, 0)
+    name: str
+    parameters: Mapping[str, str]
+    quality: float
 
 
-def choose(accept: str | None) -> Format:
-    """The format with the highest weight; text where several are equal, or where none is acceptable.
-
-    A scraper that names no format it can have gets text all the same, as from every other exporter.
-    """
-    ranges = [_parse(part) for part in (accept or "*/*").split(",")]
-    weights = {format: _weight(format, ranges) for format in FORMATS}
-    best = max(weights.values())
-    return next(format for format in FORMATS if weights[format] == best) if best > 0 else TEXT
-
-
-def _weight(format: Format, ranges: list[Range]) -> float:
-    """The weight of the ranges that name the format most specifically; the highest of several."""
-    fitting = [(range.fits(format), range.weight) for range in ranges if range.fits(format)]
-    return max(fitting)[1] if fitting else 0.0
+def wishes(header: str) -> Iterator[Wish]:
+    """The elements of an ``Accept`` or ``Accept-Encoding`` header. A q that is no number counts as 1."""
+    for element in header.lower().split(","):
+        name, *parameters = (part.strip() for part in element.split(";"))
+        pairs = (parameter.partition("=") for parameter in parameters)
+        found = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
+        if name:
+            yield Wish(name, found, _quality(found.pop("q", "1")))
 
 
-def _parse(element: str) -> Range:
-    media, *parameters = [part.strip() for part in element.split(";")]
-    found = {
-        name.strip().lower(): value.strip().strip('"')
-        for name, _, value in (parameter.partition("=") for parameter in parameters)
-    }
-    return Range(media.lower(), found, _quality(found.pop("q", "1")))
+def choose(accept: str | None, formats: Sequence[Format] = FORMATS) -> Format:
+    """The format that ``accept`` likes best; the first one where it likes all alike, or none."""
+    asked = [*wishes(accept or "")] or [Wish("*/*", {}, 1.0)]
+    return max(formats, key=lambda format_: _liking(format_, asked))
+
+
+def _liking(format_: Format, asked: list[Wish]) -> tuple[float, int, int]:
+    """How well liked: the q of the most specific range that fits; then how specific, and how early."""
+    fits = [
+        (specificity, wish.quality, -place)
+        for place, wish in enumerate(asked)
+        if (specificity := _specificity(format_, wish)) is not None
+    ]
+    specificity, quality, place = max(fits, default=(0, 0.0, 0))
+    return (quality, specificity, place) if quality else (0.0, 0, 0)
+
+
+def _specificity(format_: Format, wish: Wish) -> int | None:
+    """None if ``wish`` is for something else. Of the parameters only ``version`` matters to what we write."""
+    if wish.name == format_.media_type:
+        version = wish.parameters.get("version")
+        return {None: 2, format_.version: 3}.get(version)
+    if wish.name == f"{format_.media_type.partition('/')[0]}/*":
+        return 1
+    return 0 if wish.name == "*/*" else None
 
 
 def _quality(text: str) -> float:
-    """A weight from 0 to 1; what is none counts as 0."""
-    try:
-        weight = float(text)
-    except ValueError:
-        return 0.0
-    return weight if 0 <= weight <= 1 else 0.0
+    quality = 1.0
+    with contextlib.suppress(ValueError):
+        quality = float(text)
+    return min(quality, 1.0) if quality > 0 else 0.0

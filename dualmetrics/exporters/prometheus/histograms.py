@@ -1,0 +1,33 @@
+"""A histogram's series as one template that one ``%`` fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from dualmetrics.exporters.prometheus.numbers import number
+
+NO_SUM = "%.0s%.0s"
+"""Stands for the lines of sum and count where these must not be: takes their values, prints nothing."""
+
+
+def bucket_lines(name: str, labels: str, bounds: Iterable[str]) -> str:
+    """The template of the bucket lines. ``labels`` is the text between the braces."""
+    before = f"{name}_bucket{{{_literal(labels)}{',' if labels else ''}le="
+    return "".join(f'{before}"{bound}"}} %d\n' for bound in (*bounds, "+Inf"))
+
+
+def sum_lines(name: str, labels: str) -> str:
+    """The template of the lines of sum and count."""
+    braces = f"{{{_literal(labels)}}}" if labels else ""
+    return f"{name}_sum{braces} %s\n{name}_count{braces} %d\n"
+
+
+def filled(template: str, cells: Sequence[float]) -> str:
+    """The lines of one series; see `dualmetrics.snapshot.Kind` for the cells."""
+    counts = [*accumulate(cells[:-1])]
+    return template % (*counts, number(cells[-1]), counts[-1])
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")
