@@ -1,0 +1,72 @@
+"""Snapshots of all kinds: names that collide, values of every type, texts of any characters."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from dualmetrics.snapshot import (
+    Attributes,
+    AttributeValue,
+    Descriptor,
+    Family,
+    Kind,
+    Point,
+    Scope,
+    Snapshot,
+)
+
+UNITS = ["", "1", "s", "ms", "By", "By/s", "1/s", "{request}", "{request}/s", "%", "m/s", "[in_i]", "°C"]
+WORDS = ["a", "b", "total", "ratio", "bytes", "sum", "count", "bucket", "created", "info", "target", "9"]
+
+names = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(".".join)
+keys = st.one_of(st.sampled_from(["a.b", "a_b", "le", "__a", "_a", "9", "é", "otel.scope.name"]), st.text())
+texts = st.one_of(
+    st.text(), st.sampled_from(["", '"', "\\", "\n", "\\n", "{}", "},", "a=b", "%s%d", "\ud800"])
+)
+numbers = st.floats(width=64)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 2**40).map(float)
+scalars: st.SearchStrategy[AttributeValue] = st.one_of(texts, st.booleans(), st.integers(), numbers)
+sequences: st.SearchStrategy[AttributeValue] = st.one_of(
+    *(st.lists(kind, max_size=3).map(tuple) for kind in (texts, st.booleans(), st.integers(), numbers))
+)
+attributes: st.SearchStrategy[Attributes] = st.dictionaries(keys, scalars | sequences, max_size=3).map(
+    lambda found: tuple(sorted(found.items()))
+)
+scopes = st.builds(
+    Scope,
+    st.sampled_from(["dualmetrics", "shop", ""]),
+    st.sampled_from(["", "1.0"]),
+    st.just(""),
+    attributes,
+)
+bounds = st.lists(finite, max_size=4, unique=True).map(lambda found: tuple(sorted(found)))
+
+
+@st.composite
+def descriptors(draw: st.DrawFn) -> Descriptor:
+    kind = draw(st.sampled_from(Kind))
+    return Descriptor(
+        draw(scopes),
+        draw(names),
+        kind,
+        draw(st.sampled_from(UNITS)),
+        draw(texts),
+        draw(bounds) if kind is Kind.HISTOGRAM else (),
+    )
+
+
+@st.composite
+def families(draw: st.DrawFn) -> Family:
+    descriptor = draw(descriptors())
+    cells = {
+        Kind.COUNTER: st.tuples(numbers),
+        Kind.UP_DOWN_COUNTER: st.tuples(numbers),
+        Kind.GAUGE: st.tuples(numbers, st.sampled_from([0.0, 1.0, 2.0])),
+        Kind.HISTOGRAM: st.tuples(*[counts] * (len(descriptor.bounds) + 1), numbers),
+    }[descriptor.kind]
+    points = st.builds(Point, attributes, st.just(1), cells)
+    return Family(descriptor, tuple(draw(st.lists(points, max_size=3))))
+
+
+snapshots = st.builds(Snapshot, st.just(1), attributes, st.lists(families(), max_size=4).map(tuple))

@@ -1,0 +1,62 @@
+"""Which format a scraper gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from dualmetrics.exporters.prometheus.negotiation import choose
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, TEXT),
+        ("", TEXT),
+        ("*/*", TEXT),
+        (BROWSER, TEXT),
+        ("text/plain", TEXT),
+        ("text/*", TEXT),
+        (PROMETHEUS_3, OPENMETRICS),
+        (f"{PROTOBUF};q=0.6,{PROMETHEUS_3}", OPENMETRICS),
+        (PROMETHEUS_2, OPENMETRICS),
+        ("application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT),
+        ("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT),  # VictoriaMetrics
+        ("application/openmetrics-text", OPENMETRICS),
+        ("Application/OpenMetrics-Text; Version=1.0.0", OPENMETRICS),
+        ('application/openmetrics-text; version="1.0.0"', OPENMETRICS),
+        ("application/*", OPENMETRICS),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.9", TEXT),
+        ("text/plain;q=0.2, application/openmetrics-text;q=0.9", OPENMETRICS),
+        ("application/openmetrics-text, text/plain", OPENMETRICS),
+        ("text/plain, application/openmetrics-text", TEXT),
+        ("*/*;q=0.9, text/plain;q=0.1", OPENMETRICS),
+        ("text/plain;q=0, */*", OPENMETRICS),
+        ("application/openmetrics-text;version=1.0.0;q=0, application/openmetrics-text", TEXT),
+        ("application/openmetrics-text;q=0", TEXT),
+        ("application/json", TEXT),
+        ("application/openmetrics-text;version=2.0.0", TEXT),
+        ("text/plain;version=1.0.0", TEXT),
+        ("application/openmetrics-text;q=high, text/plain;q=0.9", OPENMETRICS),
+        ("application/openmetrics-text;q=nan, text/plain;q=0.1", TEXT),
+        ("application/openmetrics-text;q=-1, text/plain;q=0.1", TEXT),
+        (",;q=1,,application/openmetrics-text,", OPENMETRICS),
+        ("application/openmetrics-text;;version", TEXT),
+    ],
+)
+def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expected: str) -> None:
+    assert choose(accept).content_type == expected

@@ -1,0 +1,135 @@
+"""Whatever is recorded, both parsers take the page and give back what was in the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.labels import Labels, label_text
+from dualmetrics.exporters.prometheus.names import metric_name
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.exporters import generated, reading
+
+LABELS = Labels({}, "own", "dualmetrics")
+
+every_format = pytest.mark.parametrize("accept", reading.FORMATS)
+
+
+@every_format
+@settings(max_examples=150, deadline=None)
+@given(snapshot=generated.snapshots)
+def test_every_snapshot_makes_a_page_that_its_parser_accepts(accept: str, snapshot: Snapshot) -> None:
+    page = PrometheusExporter(namespace="ns", const_labels={"le": "1", "env": "é"}).render(snapshot, accept)
+    assert len(reading.samples(page)) >= bool(snapshot.resource)
+
+
+@every_format
+@settings(max_examples=150, deadline=None)
+@given(snapshot=generated.snapshots)
+def test_the_parser_gives_back_the_names_labels_and_values(accept: str, snapshot: Snapshot) -> None:
+    reports: list[str] = []
+    page = PrometheusExporter(on_conflict=reports.append).render(snapshot, accept)
+    found = reading.samples(page)
+    expected = _expected(snapshot, "openmetrics" in accept)
+    if reports:
+        assert found.keys() <= expected.keys()
+    elif "openmetrics" in accept:
+        unsent = {key for key in expected if _unsent_sum(key, expected, snapshot)}
+        assert found == {key: reading.number(expected[key]) for key in expected.keys() - unsent}
+    else:
+        assert found == {key: reading.number(value) for key, value in expected.items()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(snapshot=generated.snapshots)
+def test_a_page_made_from_remembered_text_is_the_same(snapshot: Snapshot) -> None:
+    exporter = PrometheusExporter()
+    for accept in reading.FORMATS:
+        first, second = exporter.render(snapshot, accept), exporter.render(snapshot, accept)
+        assert first == second == PrometheusExporter().render(snapshot, accept)
+
+
+@settings(max_examples=100, deadline=None)
+@given(attributes=generated.attributes)
+def test_label_values_survive_escaping(attributes: Attributes) -> None:
+    labels = LABELS(Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER), attributes)
+    [metric] = text_string_to_metric_families(f"a{{{label_text(labels)}}} 1\n")
+    assert metric.samples[0].labels == {name: _sendable(value) for name, value in labels.items()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(description=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
+def test_descriptions_survive_escaping(description: str) -> None:
+    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", description)
+    snapshot = Snapshot(1, (), (Family(descriptor, (Point((), 1, (1.0,)),)),))
+    [metric] = reading.metrics(PrometheusExporter().render(snapshot, reading.OPENMETRICS))
+    # This parser takes several blanks before the text for one.
+    assert metric.documentation == description.lstrip(" ")
+
+
+def _expected(snapshot: Snapshot, openmetrics: bool) -> dict[reading.Sample, float]:
+    """Every sample there might be; what is reported as left out is not on the page."""
+    found: dict[reading.Sample, float] = {}
+    latest: dict[reading.Sample, float] = {}
+    if snapshot.resource:
+        found.update(_one("target_info", _resource(snapshot), 1.0))
+    for family in snapshot.families:
+        for point in family.points:
+            for key, value in _samples(family.descriptor, point, openmetrics):
+                time = point.cells[1] if family.descriptor.kind is Kind.GAUGE else 0.0
+                if key not in found or (time and time >= latest[key]):
+                    found[key], latest[key] = value, time
+                elif not (time or latest[key]):
+                    found[key] += value
+    return found
+
+
+def _samples(
+    descriptor: Descriptor, point: Point, openmetrics: bool
+) -> Iterator[tuple[reading.Sample, float]]:
+    name = metric_name(descriptor.name, descriptor.unit, descriptor.kind)
+    labels = {key: _sendable(text) for key, text in LABELS(descriptor, point.attributes).items()}
+    if descriptor.kind is Kind.HISTOGRAM:
+        counts = list(accumulate(point.cells[:-1]))
+        for bound, count in zip((*descriptor.bounds, float("inf")), counts, strict=True):
+            yield reading.named(f"{name}_bucket", {**labels, "le": str(bound)}, bucket=True), count
+        yield reading.named(f"{name}_sum", labels), point.cells[-1]
+        yield reading.named(f"{name}_count", labels), counts[-1]
+    elif descriptor.kind is not Kind.GAUGE or point.cells[1]:
+        if name == "total" and not openmetrics:
+            name = "total_total"  # so does this parser name it
+        yield reading.named(name, labels), point.cells[0]
+
+
+def _unsent_sum(key: reading.Sample, found: dict[reading.Sample, float], snapshot: Snapshot) -> bool:
+    """OpenMetrics has no sum that is negative or NaN, or beside negative bounds, and no count without it."""
+    name, labels = key
+    stem = name.removesuffix("_sum").removesuffix("_count")
+    if not name.endswith(("_sum", "_count")) or stem not in _histograms(snapshot):
+        return False
+    buckets = (other for other in found if other[0] == f"{stem}_bucket")
+    bounds = [float(dict(other)["le"]) for _, other in buckets if set(labels) < set(other)]
+    return not found[f"{stem}_sum", labels] >= 0 or any(bound < 0 for bound in bounds)
+
+
+def _histograms(snapshot: Snapshot) -> set[str]:
+    of = (family.descriptor for family in snapshot.families if family.points)
+    return {metric_name(one.name, one.unit, one.kind) for one in of if one.kind is Kind.HISTOGRAM}
+
+
+def _one(name: str, labels: dict[str, str], value: float) -> dict[reading.Sample, float]:
+    return {reading.named(name, {key: _sendable(text) for key, text in labels.items() if text}): value}
+
+
+def _resource(snapshot: Snapshot) -> dict[str, str]:
+    return LABELS(Descriptor(Scope("dualmetrics"), "target", Kind.GAUGE), snapshot.resource)
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
