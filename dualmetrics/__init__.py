@@ -1,4 +1,4 @@
-"""One recording, two exports: Prometheus pages and OTLP pushes of the same numbers, right under many workers."""
+"""One recording, two exports: a Prometheus page and an OTLP push of the same, exact numbers."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ def fold(
 ) -> bool:
     """Fold the dead, if there are any and nobody else is at it. Raises OSError, having changed nothing.
 
-    ``own`` is the identity of this process' file, ``declared`` its descriptors and their time. Returns whether
-    files were folded or removed.
+    ``own`` is the identity of this process' file, ``declared`` its descriptors and their time. Returns
+    whether files were folded or removed.
     """
     with directory.locked(FOLD) as mine:
         if not mine:
@@ -120,7 +120,9 @@ def clear(directory: Directory) -> None:
     """Remove all that was counted, but for the files of workers that live."""
     with directory.locked(FOLD, 1.0):
         for name in directory.names():
-            if name in (ARCHIVE, "admitted", "delta") or (slot(name) is not None and not _alive(directory, name)):
+            if name in (ARCHIVE, "admitted", "delta") or (
+                slot(name) is not None and not _alive(directory, name)
+            ):
                 directory.unlink(name)
 
 

@@ -11,8 +11,8 @@ from dualmetrics.trouble import Trouble
 def canonical(attributes: Mapping[str, object] | None, trouble: Trouble) -> Attributes:
     """Sorted by key, sequences as tuples, subclasses of the allowed types as these.
 
-    Values may be ``str``, ``bool``, ``int``, ``float`` or sequences of one of them (OpenTelemetry common spec,
-    *attribute*); ``bytes`` are read as UTF-8. What cannot be sent is left out, and that is said once.
+    Values may be ``str``, ``bool``, ``int``, ``float`` or sequences of one of them (OpenTelemetry common
+    spec, *attribute*); ``bytes`` are read as UTF-8. What cannot be sent is left out, and that is said once.
     """
     found: list[tuple[str, AttributeValue]] = []
     for key, value in (attributes or {}).items():

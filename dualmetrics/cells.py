@@ -42,6 +42,7 @@ class PrivateRegion:
 
 
 def private_row(width: int) -> Row:
+    """Cells in this process' own memory."""
     return memoryview(bytearray(8 * width)).cast("d")
 
 

@@ -38,7 +38,9 @@ def global_meter_provider() -> metrics.MeterProvider:
 
 def _refuse_change(old: Settings, new: Settings) -> None:
     if old != new:
-        raise SettingsError("dualmetrics is configured already, and differently: " + "; ".join(old.difference(new)))
+        raise SettingsError(
+            "dualmetrics is configured already, and differently: " + "; ".join(old.difference(new))
+        )
 
 
 def _make_global(telemetry: Telemetry) -> None:
@@ -48,6 +50,6 @@ def _make_global(telemetry: Telemetry) -> None:
     metrics.set_meter_provider(provider)
     if metrics.get_meter_provider() is not provider:
         logger.warning(
-            "dualmetrics: another OpenTelemetry meter provider was set before; instruments made through it are "
-            "not exported by dualmetrics, its own HTTP metrics are"
+            "dualmetrics: another OpenTelemetry meter provider was set before; instruments made through it "
+            "are not exported by dualmetrics, its own HTTP metrics are"
         )

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from dualmetrics.exporters.target import Target
 
 _OFF = (
-    "dualmetrics: no OTLP endpoint, so nothing is pushed. Set OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, "
-    "or OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
+    "dualmetrics: no OTLP endpoint, so nothing is pushed. Set "
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, or "
+    "OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
 )
 
 
@@ -80,7 +81,10 @@ class Delivery:
         self._loaded = False
 
     def deliver(self, snapshot: Snapshot) -> Delivered:
-        """Push a snapshot. A failure loses nothing: the next push carries the totals, or all that came since."""
+        """Push a snapshot.
+
+        A failure loses nothing: the next push carries the totals, or all that came since.
+        """
         from dualmetrics.exporters.otlp import count_points
         from dualmetrics.exporters.temporality import deltas, subtract
 
@@ -94,7 +98,7 @@ class Delivery:
         return Delivered(success, count_points(sent) - rejected if success else 0)
 
     def _reached(self) -> list[Target]:
-        """The targets, built at the first push: importing gRPC takes half a second that no request should wait for."""
+        """The targets, built at the first push, in the process and thread that push."""
         if self._targets is None:
             self._targets = list(self._build())
         return self._targets
@@ -142,11 +146,15 @@ class Delivery:
         """Log changes of state: the first failure, the recovery, the first rejection."""
         if not success:
             self._failures += 1
-            text = "dualmetrics: the push to %s failed (%s); it is tried again at each interval, and nothing is lost"
+            text = (
+                "dualmetrics: pushing to %s failed (%s); it is tried again at each interval, nothing is lost"
+            )
             self._trouble.once("push", text, self._place, message or "no reason given")
             return
         if self._failures:
-            logger.info("dualmetrics: the push to %s works again, after %d failures", self._place, self._failures)
+            logger.info(
+                "dualmetrics: the push to %s works again, after %d failures", self._place, self._failures
+            )
             self._failures = 0
             self._trouble.over("push")
         if rejected:

@@ -2,8 +2,8 @@
 
 ``group`` identity, start and service.instance.id of the group; ``worker-N`` a worker's rows, N its slot
 number; ``archive`` what dead workers left; ``admitted`` the attribute sets admitted; ``fold`` and
-``push`` locks; ``delta`` the last acknowledged baseline of delta temporality. Everything is reached through one
-open descriptor of the directory, so that a path that is swapped later leads nowhere.
+``push`` locks; ``delta`` the last acknowledged baseline of delta temporality. Everything is reached through
+one open descriptor of the directory, so that a path that is swapped later leads nowhere.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class Identity:
 
 
 def new_identity() -> dict[str, object]:
+    """What the first worker of a group writes down."""
     return {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
 
 

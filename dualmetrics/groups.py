@@ -18,8 +18,8 @@ _MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is 
 def open_group(explicit: str | None, root: Root | None, label: str) -> Directory:
     """Open the directory of the group. Raises OSError that says why none can be had.
 
-    ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry` objects of
-    one process apart.
+    ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry`
+    objects of one process apart.
     """
     if not locks.available:
         raise OSError("this system has no file locks")
@@ -103,11 +103,12 @@ def remove_own(root: Root | None, directory: Directory) -> None:
 
 def _inhabited(group: str) -> bool:
     """Whether some process holds the lock of a worker's file in any of the group's directories."""
+    labels = [os.path.join(group, name) for name in os.listdir(group)]
     return any(
-        _locked(os.path.join(label.path, name))
-        for label in os.scandir(group)
-        if label.is_dir(follow_symlinks=False)
-        for name in os.listdir(label.path)
+        _locked(os.path.join(label, name))
+        for label in labels
+        if os.path.isdir(label) and not os.path.islink(label)
+        for name in os.listdir(label)
         if name.startswith(WORKER)
     )
 

@@ -14,8 +14,12 @@ from dualmetrics.store import Totals
 OWN_SCOPE = Scope("dualmetrics")
 _SCRAPE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-_WORKERS = Descriptor(OWN_SCOPE, "dualmetrics.workers", Kind.GAUGE, "{worker}", "Workers of the group that live.")
-_SERIES = Descriptor(OWN_SCOPE, "dualmetrics.series", Kind.GAUGE, "{series}", "Series of a metric in the group.")
+_WORKERS = Descriptor(
+    OWN_SCOPE, "dualmetrics.workers", Kind.GAUGE, "{worker}", "Workers of the group that live."
+)
+_SERIES = Descriptor(
+    OWN_SCOPE, "dualmetrics.series", Kind.GAUGE, "{series}", "Series of a metric in the group."
+)
 
 
 class Health:
@@ -23,9 +27,15 @@ class Health:
 
     def __init__(self, meter: Meter) -> None:
         self._exports = meter.create_counter("dualmetrics.exports", "{export}", "Pushes, by result.")
-        self._points = meter.create_counter("dualmetrics.points.exported", "{point}", "Points pushed and taken.")
-        self._last = meter.create_gauge("dualmetrics.last_export.timestamp", "s", "When a push last succeeded.")
-        self._scrapes = meter.create_counter("dualmetrics.scrapes", "{scrape}", "Scrapes of the page, by result.")
+        self._points = meter.create_counter(
+            "dualmetrics.points.exported", "{point}", "Points pushed and taken."
+        )
+        self._last = meter.create_gauge(
+            "dualmetrics.last_export.timestamp", "s", "When a push last succeeded."
+        )
+        self._scrapes = meter.create_counter(
+            "dualmetrics.scrapes", "{scrape}", "Scrapes of the page, by result."
+        )
         self._duration = meter.create_histogram(
             "dualmetrics.scrape.duration",
             "s",
@@ -33,7 +43,9 @@ class Health:
             explicit_bucket_boundaries_advisory=_SCRAPE_BOUNDS,
         )
         self._overflows = meter.create_counter(
-            "dualmetrics.overflows", "{set}", "Attribute sets past the cardinality limit, as workers met them."
+            "dualmetrics.overflows",
+            "{set}",
+            "Attribute sets past the cardinality limit, as workers met them.",
         )
         self._errors = meter.create_counter(
             "dualmetrics.internal_errors", "{error}", "Errors inside dualmetrics, kept from the app."

@@ -1,7 +1,7 @@
 """The host's own metrics, through OpenTelemetry's system-metrics instrumentation (extra ``host``).
 
-Only what belongs to the host as a whole, observed once a group: the instrumentation's process metrics stay with
-the process that imported it, which under a preloading server is none of the workers.
+Only what belongs to the host as a whole, observed once a group: the instrumentation's process metrics stay
+with the process that imported it, which under a preloading server is none of the workers.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import threading
@@ -41,8 +42,8 @@ Observed = TypeVar("Observed", ObservableCounter, ObservableGauge, ObservableUpD
 class MeterProvider(metrics.MeterProvider):
     """Gives meters whose instruments record into ``store``.
 
-    ``buckets`` are a histogram's boundaries by instrument name, before what the app advises. ``once_per_group``
-    makes every observable one whose values hold for the whole group.
+    ``buckets`` are a histogram's boundaries by instrument name, before what the app advises.
+    ``once_per_group`` makes every observable one whose values hold for the whole group.
     """
 
     def __init__(
@@ -71,6 +72,10 @@ class MeterProvider(metrics.MeterProvider):
         if name == "fastapi":
             # FastAPI records its own HTTP metrics as soon as there is a provider: each request would be
             # recorded twice, and under a raw name where we have the route.
+            hint = (
+                'dualmetrics: FastAPI(telemetry={"metrics": False}) saves what its own metrics cost in vain'
+            )
+            self.trouble.once("fastapi", hint, level=logging.INFO)
             return metrics.NoOpMeter(name, version, schema_url)
         pairs = canonical(attributes, self.trouble)
         scope = Scope(name or "", version or "", schema_url or "", pairs)
@@ -97,7 +102,9 @@ class Meter(metrics.Meter):
         """A sum that only grows. Raises ValueError for a name or unit that the specification excludes."""
         return self._register(self._descriptor(Kind.COUNTER, name, unit, description), Counter)
 
-    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> metrics.UpDownCounter:
+    def create_up_down_counter(
+        self, name: str, unit: str = "", description: str = ""
+    ) -> metrics.UpDownCounter:
         """A sum that may fall. Raises ValueError as `create_counter`."""
         return self._register(self._descriptor(Kind.UP_DOWN_COUNTER, name, unit, description), UpDownCounter)
 
@@ -117,7 +124,11 @@ class Meter(metrics.Meter):
 
         Raises ValueError as `create_counter`, and for boundaries that do not ascend.
         """
-        advised = DEFAULT_BOUNDS if explicit_bucket_boundaries_advisory is None else explicit_bucket_boundaries_advisory
+        advised = (
+            DEFAULT_BOUNDS
+            if explicit_bucket_boundaries_advisory is None
+            else explicit_bucket_boundaries_advisory
+        )
         bounds = self._provider.buckets.get(name.lower()) or _boundaries(name, advised)
         descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
         return self._register(descriptor, Histogram)
@@ -155,8 +166,8 @@ class Meter(metrics.Meter):
         unit, once = unit or "", observable and self._provider.once_per_group
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise ValueError(
-                f"instrument name {name!r}: it must begin with a letter, go on with letters, digits and _ . - /, "
-                "and have at most 255 characters"
+                f"instrument name {name!r}: it must begin with a letter, go on with letters, digits and "
+                "_ . - /, and have at most 255 characters"
             )
         if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
             raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
@@ -186,7 +197,9 @@ class Meter(metrics.Meter):
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name
         if self._shapes.setdefault(name, shape(descriptor)) != shape(descriptor):
-            message = "dualmetrics: instrument %s of %s is registered again with another kind, unit or boundaries"
+            message = (
+                "dualmetrics: instrument %s of %s is registered again with another kind, unit or boundaries"
+            )
             self._provider.trouble.once(f"conflict {name}", message, name, self._scope.name)
 
 

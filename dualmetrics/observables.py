@@ -65,11 +65,14 @@ class Observable:
 class ObservableCounter(Observable, metrics.ObservableCounter):
     """A callback gives a sum that only grows."""
 
+
 class ObservableUpDownCounter(Observable, metrics.ObservableUpDownCounter):
     """A callback gives a sum that may fall."""
 
+
 class ObservableGauge(Observable, metrics.ObservableGauge):
     """A callback gives a value of now."""
+
 
 def _as_function(callback: CallbackT) -> Observe:
     """A generator is a callback too: it is sent the options and yields observations (OpenTelemetry API)."""

@@ -28,8 +28,9 @@ class Observed(Protocol):
 class Observers:
     """All observable instruments of a provider.
 
-    Callbacks run one after the other in a thread of their own. Whoever waits for a round waits for each callback
-    `PATIENCE` seconds; the rest goes on in another thread, and the late one is left out until it has returned.
+    Callbacks run one after the other in a thread of their own. Whoever waits for a round waits for each
+    callback `PATIENCE` seconds; the rest goes on in another thread, and the late one is left out until it has
+    returned.
     """
 
     def __init__(self, trouble: Trouble) -> None:
@@ -48,7 +49,7 @@ class Observers:
             self._observed.append(observed)
 
     def run(self, leading: bool, timeout: float = 5.0) -> None:
-        """Run a round: all callbacks, those once per group only where ``leading``. Takes ``timeout`` seconds at most.
+        """Run all callbacks, those once per group only where ``leading``; takes ``timeout`` seconds at most.
 
         Rounds do not overlap; a second caller waits for the first one's, so that its values are fresh too.
         """
@@ -83,6 +84,8 @@ class Observers:
             self._late.discard(id(one))
             if time.monotonic() - started > PATIENCE:
                 return self._trouble.once(
-                    f"late {one.name}", "dualmetrics: a callback of %s takes long; it is not waited for", one.name
+                    f"late {one.name}",
+                    "dualmetrics: a callback of %s takes long; it is not waited for",
+                    one.name,
                 )
         finished.set()

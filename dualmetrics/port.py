@@ -28,7 +28,9 @@ class PagePort:
         try:
             self._server = _Server(("", self._port), _handler(self._path, self._page))
         except OSError as error:
-            message = "dualmetrics: PROMETHEUS_PORT=%s is not to be had (%s); the app's own server has the page"
+            message = (
+                "dualmetrics: PROMETHEUS_PORT=%s is not to be had (%s); the app's own server has the page"
+            )
             self._trouble.once("port", message, self._port, error)
         else:
             self._trouble.over("port")
@@ -76,7 +78,7 @@ def _handler(path: str, page: MetricsPage) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_HEAD = do_POST = _answer
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
             """Say nothing of each scrape; the page's own metrics count them."""
 
     return Handler

@@ -16,7 +16,9 @@ BEAT = 5.0
 """Seconds between two rounds of observing, standing for election and folding."""
 
 _PAUSE = 0.2  # seconds that a fork waits for the thread, which may be in the middle of a push
-_JITTER = 0.1  # share of the interval by which a push comes early or late, so that servers do not push in step
+_JITTER = (
+    0.1  # share of the interval by which a push comes early or late, so that servers do not push in step
+)
 
 
 class Duties(Protocol):
@@ -42,8 +44,8 @@ class Duties(Protocol):
 class PeriodicPusher:
     """Runs the duties in a daemon thread, and lets others wait for them with a deadline.
 
-    ``interval`` is in seconds. A Collector that hangs holds the thread and nobody else; whoever waits for a flush
-    waits until its own deadline.
+    ``interval`` is in seconds. A Collector that hangs holds the thread and nobody else; whoever waits for a
+    flush waits until its own deadline.
     """
 
     def __init__(self, duties: Duties, interval: float, trouble: Trouble) -> None:
@@ -72,7 +74,10 @@ class PeriodicPusher:
                         self._requests = requests
 
     def flush(self, timeout: float) -> bool:
-        """Push now, if this worker is the elected one. False if that failed or took longer than ``timeout``."""
+        """Push now, if this worker is the elected one.
+
+        False if that failed or took longer than ``timeout``.
+        """
         self.start()
         return self._ask("flush", timeout)
 
@@ -83,7 +88,7 @@ class PeriodicPusher:
         return asked
 
     def pause(self) -> None:
-        """End the thread until somebody records again: a process that forks workers has none, and is not elected."""
+        """End the thread until somebody records again: who forks workers is never the elected one."""
         self._ask("pause", _PAUSE)
         self._requests = None
 

@@ -138,9 +138,10 @@ class GroupReader:
             self._skipped(name, error.reason)
 
     def _archive_identity(self) -> bytes | None:
-        with contextlib.suppress(OSError, FormatError), locks.closing(
-            self._directory.open(ARCHIVE, os.O_RDONLY)
-        ) as descriptor:
+        with (
+            contextlib.suppress(OSError, FormatError),
+            locks.closing(self._directory.open(ARCHIVE, os.O_RDONLY)) as descriptor,
+        ):
             return records.decode_header(os.pread(descriptor, HEADER.size, 0)).file
         return None
 

@@ -45,6 +45,8 @@ class FormatError(Exception):
 
 
 class Header(NamedTuple):
+    """What a file begins with."""
+
     group: bytes
     file: bytes
     born: int
@@ -61,9 +63,8 @@ class Record(NamedTuple):
 
 
 def encode_header(header: Header) -> bytes:
-    return HEADER.pack(
-        MAGIC, VERSION, HEADER.size, header.group, header.file, header.born, header.committed
-    )
+    """The bytes of a header."""
+    return HEADER.pack(MAGIC, VERSION, HEADER.size, header.group, header.file, header.born, header.committed)
 
 
 def decode_header(data: bytes) -> Header:

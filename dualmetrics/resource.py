@@ -13,8 +13,8 @@ INSTANCE = "service.instance.id"
 def build_resource(settings: Settings, instance: str) -> Attributes:
     """The attributes of OpenTelemetry's `Resource`, with its detectors and variables, and ours.
 
-    The SDK would give each process an instance id of its own; the group has one, ``instance``, unless the user
-    says another.
+    The SDK would give each process an instance id of its own; the group has one, ``instance``, unless the
+    user says another.
     """
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
@@ -34,7 +34,9 @@ def build_resource(settings: Settings, instance: str) -> Attributes:
 
 
 def _frozen(attributes: Mapping[str, object]) -> Attributes:
-    return tuple(sorted(((key, _value(value)) for key, value in attributes.items()), key=lambda pair: pair[0]))
+    return tuple(
+        sorted(((key, _value(value)) for key, value in attributes.items()), key=lambda pair: pair[0])
+    )
 
 
 def _value(value: object) -> AttributeValue:

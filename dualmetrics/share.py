@@ -106,6 +106,8 @@ class Share:
             return self._region.append(kind, body, cells)
 
     def _space_ran_out(self, error: OSError) -> None:
-        message = "dualmetrics: the group's directory takes no more (%s); new series of this worker stay private"
+        message = (
+            "dualmetrics: the group's directory takes no more (%s); new series of this worker stay private"
+        )
         self._trouble.count()
         self._trouble.once("space", message, error)

@@ -54,8 +54,8 @@ class Store:
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         """The cells of a series in this process' share; past the limit, those of the overflow series.
 
-        Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a lock,
-        and tells ``on_use``.
+        Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a
+        lock, and tells ``on_use``.
         """
         with self._lock:
             if self._share is None:
@@ -105,9 +105,9 @@ class Store:
     def retire(self, timeout: float) -> Totals | None:
         """Give up this process' liveness; give the totals if it was the group's last worker.
 
-        Workers retire one after the other, so that of several just one finds itself the last. The rows given so
-        far are void; what they hold stays in the file, which anyone may fold. Recording goes on in a new file.
-        Private rows stay, since nobody else could ever show them. Raises OSError.
+        Workers retire one after the other, so that of several just one finds itself the last. The rows given
+        so far are void; what they hold stays in the file, which anyone may fold. Recording goes on in a new
+        file. Private rows stay, since nobody else could ever show them. Raises OSError.
         """
         membership = self.membership()
         if membership is None:

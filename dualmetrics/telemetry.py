@@ -42,8 +42,8 @@ class Telemetry:
     """One recording with its two exports. Isolated: shares nothing with another one in the process.
 
     Takes the settings as keyword arguments (see README); what is not given comes from the environment. Raises
-    SettingsError for a bad value. ``label`` (letters, digits, ``-``) says which objects of the group's workers are the
-    same one; unless given, the n-th made in each worker is.
+    SettingsError for a bad value. ``label`` (letters, digits, ``-``) says which objects of the group's
+    workers are the same one; unless given, the n-th made in each worker is.
     """
 
     def __init__(self, *, label: str | None = None, **settings: Any) -> None:
@@ -74,7 +74,9 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
-            on_conflict=lambda message: self.trouble.once(message, "dualmetrics: %s; it is left out", message),
+            on_conflict=lambda message: self.trouble.once(
+                message, "dualmetrics: %s; it is left out", message
+            ),
         )
         self.page = MetricsPage(
             self._render,
@@ -136,10 +138,10 @@ class Telemetry:
         description: str = "",
         meter: str = "app",
     ) -> None:
-        """Observe what is the same for all workers: a queue's length, the rows of a database, the host's memory.
+        """Observe what is the same for all workers: a queue's length, the host's memory.
 
-        ``callback`` is one of OpenTelemetry's observable instruments. It runs in the elected worker alone, and what it
-        gives is overwritten, never added over workers. Raises ValueError for a bad
+        ``callback`` is one of OpenTelemetry's observable instruments. It runs in the elected worker alone,
+        and what it gives is overwritten, never added over workers. Raises ValueError for a bad
         name or unit.
         """
         if self.enabled:
@@ -157,7 +159,7 @@ class Telemetry:
         return self._duties.snapshot()
 
     def render(self, accept: str | None = None) -> tuple[str, bytes]:
-        """The page in the format that the header value ``accept`` asks for: its content type and its bytes."""
+        """The page in the format that an Accept header asks for: its content type and its bytes."""
         page = self._render(accept, ())
         return page.content_type, b"".join(page.chunks)
 
@@ -167,14 +169,17 @@ class Telemetry:
             self._pusher.start()
 
     def force_flush(self, timeout: float = 10.0) -> bool:
-        """Push now, if this worker is the group's elected one. False if that failed or took over ``timeout`` seconds."""
+        """Push now, if this worker is the group's elected one.
+
+        False if that failed or took over ``timeout`` seconds.
+        """
         return not self.enabled or self._pusher.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Give up this worker's place; the last one of the group pushes what is left.
 
-        Takes no more than ``timeout`` seconds (DUALMETRICS_SHUTDOWN_TIMEOUT) and gives False if that did not suffice or the push
-        failed. Recording may go on afterwards, and starts everything again.
+        Takes no more than ``timeout`` seconds (DUALMETRICS_SHUTDOWN_TIMEOUT) and gives False if that did not
+        suffice or the push failed. Recording may go on afterwards, and starts everything again.
         """
         if not self._pusher.running:
             return True

@@ -1,0 +1,1 @@
+"""The command `dualmetrics`; one module a command."""

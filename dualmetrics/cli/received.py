@@ -17,7 +17,10 @@ Key = tuple[str, str, Attributes]
 
 @dataclass(frozen=True)
 class Received:
-    """The latest state of a series. ``value`` is a histogram's count; times are nanoseconds since the epoch."""
+    """The latest state of a series.
+
+    ``value`` is a histogram's count; times are nanoseconds since the epoch.
+    """
 
     kind: str
     delta: bool
@@ -56,21 +59,26 @@ def _points(metric: Metric, scope: str, resource: Attributes) -> Iterator[tuple[
     if kind not in ("gauge", "sum", "histogram"):
         return
     data = getattr(metric, kind)
-    delta = getattr(data, "aggregation_temporality", 0) == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    delta = (
+        getattr(data, "aggregation_temporality", 0) == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    )
     name = "counter" if getattr(data, "is_monotonic", False) else {"sum": "up_down_counter"}.get(kind, kind)
     for point in data.data_points:
-        yield attributes(point.attributes), Received(
-            kind=name,
-            delta=delta,
-            value=float(point.count if kind == "histogram" else _number(point)),
-            sum=point.sum if kind == "histogram" else 0.0,
-            buckets=tuple(getattr(point, "bucket_counts", ())),
-            bounds=tuple(getattr(point, "explicit_bounds", ())),
-            start=point.start_time_unix_nano,
-            time=point.time_unix_nano,
-            unit=metric.unit,
-            scope=scope,
-            resource=resource,
+        yield (
+            attributes(point.attributes),
+            Received(
+                kind=name,
+                delta=delta,
+                value=float(point.count if kind == "histogram" else _number(point)),
+                sum=point.sum if kind == "histogram" else 0.0,
+                buckets=tuple(getattr(point, "bucket_counts", ())),
+                bounds=tuple(getattr(point, "explicit_bounds", ())),
+                start=point.start_time_unix_nano,
+                time=point.time_unix_nano,
+                unit=metric.unit,
+                scope=scope,
+                resource=resource,
+            ),
         )
 
 

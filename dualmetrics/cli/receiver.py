@@ -40,7 +40,8 @@ class Delivered(NamedTuple):
 class Receiver:
     """Receives on two loopback ports, free ones unless given. A context manager.
 
-    ``on_request`` is called with each request, in the thread that serves it. Raises OSError if a port is taken.
+    ``on_request`` is called with each request, in the thread that serves it. Raises OSError if a port is
+    taken.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Receiver:
         self.http_endpoint = f"http://{host}:{self._http.server_address[1]}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Receiver:  # noqa: PYI034  # Self needs Python 3.11
         self._grpc.start()
         self._thread.start()
         return self
@@ -100,7 +101,7 @@ class Receiver:
             return dict(self._series)
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
-        """Wait until ``predicate()`` holds, asking at each arrival; False if it does not within ``timeout`` seconds."""
+        """Wait until ``predicate()`` holds, asking at each arrival; False after ``timeout`` seconds."""
         with self._arrived:
             return self._arrived.wait_for(predicate, timeout)
 
@@ -112,7 +113,9 @@ class _Service(metrics_service_pb2_grpc.MetricsServiceServicer):
     def __init__(self, take: Take) -> None:
         self._take = take
 
-    def Export(self, request: ExportMetricsServiceRequest, context: Any) -> ExportMetricsServiceResponse:
+    def Export(  # noqa: N802  # the name in the protocol
+        self, request: ExportMetricsServiceRequest, context: Any
+    ) -> ExportMetricsServiceResponse:
         headers = {str(key).lower(): str(value) for key, value in context.invocation_metadata()}
         self._take(headers, request)
         return ExportMetricsServiceResponse()
@@ -149,7 +152,7 @@ def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
             """Say nothing of each request; who wants to know has ``on_request``."""
 
     return Handler

@@ -147,9 +147,7 @@ def test_start_times_are_the_series_first_appearance_in_the_group(tmp_path: Path
     assert {store.read().families[0].points[0].start for store in (second, third)} == {began}
 
 
-@pytest.mark.parametrize(
-    ("how", "expected"), [("last", 2.0), ("sum", 5.0), ("min", 2.0), ("max", 3.0)]
-)
+@pytest.mark.parametrize(("how", "expected"), [("last", 2.0), ("sum", 5.0), ("min", 2.0), ("max", 3.0)])
 def test_gauges_merge_as_set(tmp_path: Path, how: str, expected: float) -> None:
     rules = Rules(gauges=how)
     workers = [worker(tmp_path, rules) for _ in range(3)]

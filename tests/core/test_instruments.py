@@ -23,7 +23,9 @@ from tests.core.stores import worker
 class Recording:
     """A provider on private memory, and what it recorded."""
 
-    def __init__(self, buckets: dict[str, tuple[float, ...]] | None = None, once_per_group: bool = False) -> None:
+    def __init__(
+        self, buckets: dict[str, tuple[float, ...]] | None = None, once_per_group: bool = False
+    ) -> None:
         self.store: Store = worker(None)
         self.trouble = Trouble()
         self.observers = Observers(self.trouble)
@@ -230,7 +232,9 @@ def test_a_gauge_that_is_not_observed_any_more_disappears(recording: Recording) 
     recording.meter.create_observable_gauge("o", [lambda options: next(rounds)])
     recording.observers.run(leading=True)
     recording.observers.run(leading=True)
-    assert [(point.attributes, point.cells[0]) for point in recording.family().points] == [((("a", "2"),), 3.0)]
+    assert [(point.attributes, point.cells[0]) for point in recording.family().points] == [
+        ((("a", "2"),), 3.0)
+    ]
 
 
 def test_a_callback_that_raises_costs_only_its_own_values(

@@ -73,7 +73,9 @@ def test_what_is_no_header_of_ours_is_named(data: bytes, reason: str) -> None:
     assert raised.value.reason == reason
 
 
-@pytest.mark.parametrize("body", [[], [1, ["a"]], [1, ["a", "", "", []], "n", "no such kind", "", "", [], 0, 0]])
+@pytest.mark.parametrize(
+    "body", [[], [1, ["a"]], [1, ["a", "", "", []], "n", "no such kind", "", "", [], 0, 0]]
+)
 def test_a_descriptor_that_makes_no_sense_is_corrupt(body: list[object]) -> None:
     with pytest.raises(FormatError, match="corrupt"):
         records.decode_descriptor(body)

@@ -16,7 +16,11 @@ from dualmetrics.workers import Root, parse_root
 
 def run(way: str) -> tuple[int, int]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.core.family", way], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "tests.core.family", way],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     pid, found = done.stdout.split()
     return int(pid), int(found)
@@ -33,7 +37,9 @@ def test_a_program_started_by_a_worker_is_a_group_of_its_own() -> None:
 
 
 def test_two_programs_of_one_shell_are_two_groups() -> None:
-    line = f"{sys.executable} -m tests.core.family os.fork & {sys.executable} -m tests.core.family os.fork; wait"
+    line = (
+        f"{sys.executable} -m tests.core.family os.fork & {sys.executable} -m tests.core.family os.fork; wait"
+    )
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=60)
     roots = [line.split() for line in done.stdout.splitlines()]
     assert len(roots) == 2

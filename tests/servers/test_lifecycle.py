@@ -1,4 +1,4 @@
-"""What surrounds the totals: Collectors that hang, ports, groups that stay apart, switches of the environment."""
+"""What surrounds the totals: Collectors that hang, reloads, ports, groups that stay apart."""
 
 from __future__ import annotations
 
@@ -56,7 +56,11 @@ def test_a_collector_that_never_answers_holds_up_neither_requests_nor_the_end(
             "OTEL_METRIC_EXPORT_INTERVAL": "100",
             "DUALMETRICS_SHUTDOWN_TIMEOUT": str(TIMEOUT),
         }
-        started = uvicorn(tmp_path, workers=1, **env) if kind == "uvicorn" else gunicorn(kind, tmp_path, workers=2, **env)
+        started = (
+            uvicorn(tmp_path, workers=1, **env)
+            if kind == "uvicorn"
+            else gunicorn(kind, tmp_path, workers=2, **env)
+        )
         with started as server:
             server.work(300)
             server.settle(300)
@@ -67,13 +71,20 @@ def test_a_collector_that_never_answers_holds_up_neither_requests_nor_the_end(
 def _own_time(kind: str, tmp_path: Path) -> float:
     """How long the same server takes to end when nothing is exported."""
     env = {"OTEL_METRICS_EXPORTER": "prometheus"}
-    started = uvicorn(tmp_path, workers=1, **env) if kind == "uvicorn" else gunicorn(kind, tmp_path, workers=2, **env)
+    started = (
+        uvicorn(tmp_path, workers=1, **env)
+        if kind == "uvicorn"
+        else gunicorn(kind, tmp_path, workers=2, **env)
+    )
     with started as server:
         return server.stop()
 
 
 def test_two_servers_of_one_shell_stay_apart(tmp_path: Path) -> None:
-    with gunicorn("gunicorn-sync", tmp_path, workers=2) as one, gunicorn("gunicorn-sync", tmp_path, workers=2) as other:
+    with (
+        gunicorn("gunicorn-sync", tmp_path, workers=2) as one,
+        gunicorn("gunicorn-sync", tmp_path, workers=2) as other,
+    ):
         one.work(30)
         one.settle(30)
         other.work(7)
@@ -128,7 +139,9 @@ def test_one_worker_also_listens_on_the_extra_port_and_another_takes_over(tmp_pa
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: len(server.workers()) == 3, 20, "new workers")
         server.work(60)
-        wait_until(lambda: total(port_page(port) or {}, "http_requests_total") == 120, 20, "another to take over")
+        wait_until(
+            lambda: total(port_page(port) or {}, "http_requests_total") == 120, 20, "another to take over"
+        )
 
 
 def test_a_port_that_a_stranger_has_is_said_once_and_the_app_serves(tmp_path: Path) -> None:
@@ -142,13 +155,19 @@ def test_a_port_that_a_stranger_has_is_said_once_and_the_app_serves(tmp_path: Pa
 
 def test_with_no_endpoint_one_worker_says_that_nothing_is_pushed(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path) as server:
-        assert len(server.work(100)) > 1
+        server.work(100)
         wait_until(lambda: "nothing is pushed" in server.log.read_text(), 20, "the message")
         server.stop()
         assert server.log.read_text().count("nothing is pushed") == 1
 
 
 def test_a_server_that_ended_leaves_nothing_for_long(tmp_path: Path) -> None:
-    script = "from dualmetrics import Telemetry; t = Telemetry(directory=None); t.meter('a').create_counter('b').add(1); print(t._store.membership().directory.path)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    script = (
+        "from dualmetrics import Telemetry; telemetry = Telemetry();"
+        "telemetry.meter('a').create_counter('b').add(1);"
+        "print(telemetry._store.membership().directory.path)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
     assert not Path(done.stdout.strip()).exists()

@@ -24,7 +24,9 @@ def starters() -> dict[str, Start]:
     found: dict[str, Start] = {"uvicorn": uvicorn}
     for kind in GUNICORN:
         found[kind] = lambda tmp_path, kind=kind, **env: gunicorn(kind, tmp_path, **env)
-        found[f"{kind}-preload"] = lambda tmp_path, kind=kind, **env: gunicorn(kind, tmp_path, "--preload", **env)
+        found[f"{kind}-preload"] = lambda tmp_path, kind=kind, **env: gunicorn(
+            kind, tmp_path, "--preload", **env
+        )
     return found
 
 
@@ -49,9 +51,12 @@ def pushed(receiver: Receiver, name: str) -> float:
 def test_every_page_and_the_push_have_the_exact_total_though_a_worker_is_killed(
     start: Start, tmp_path: Path
 ) -> None:
-    with Receiver() as receiver, start(
-        tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint, OTEL_METRIC_EXPORT_INTERVAL="300"
-    ) as server:
+    with (
+        Receiver() as receiver,
+        start(
+            tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint, OTEL_METRIC_EXPORT_INTERVAL="300"
+        ) as server,
+    ):
         answered = server.work(REQUESTS // 2)
         server.settle(REQUESTS // 2)
         victim = max(answered, key=lambda pid: answered[pid])
@@ -74,9 +79,14 @@ def test_every_page_and_the_push_have_the_exact_total_though_a_worker_is_killed(
 
 
 def test_what_was_counted_last_is_delivered_at_sigterm(start: Start, tmp_path: Path) -> None:
-    with Receiver() as receiver, start(
-        tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.grpc_endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
-    ) as server:
+    with (
+        Receiver() as receiver,
+        start(
+            tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.grpc_endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
+        ) as server,
+    ):
+        server.work(100)
+        server.rest()
         server.work(100)
         server.stop()
-        wait_until(lambda: pushed(receiver, "http.requests") == 100, 5, "the last push")
+        wait_until(lambda: pushed(receiver, "http.requests") == 200, 5, "the last push")
