@@ -1,0 +1,61 @@
+"""A small shop on Flask. Run it: ``gunicorn -w 2 --chdir examples flask_app:app``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from flask import Flask, Response
+from opentelemetry import metrics
+
+from dualmetrics_flask import DualMetrics
+
+app = Flask(__name__)
+DualMetrics(app)
+
+meter = metrics.get_meter("shop")
+orders = meter.create_counter("shop.orders", "{order}", "Orders placed.")
+baskets = meter.create_histogram(
+    "shop.basket.value", "EUR", "Value of the orders.", explicit_bucket_boundaries_advisory=[10, 50, 100]
+)
+carts = meter.create_up_down_counter("shop.carts.open", "{cart}", "Carts that are being filled.")
+stock = meter.create_gauge("shop.stock", "{item}", "Items in stock.")
+
+
+@app.get("/")
+def home() -> str:
+    """Say which worker answers."""
+    return str(os.getpid())
+
+
+@app.get("/users/<int:user>")
+def show_user(user: int) -> str:
+    """One route, one series, however many users there are."""
+    return f"user {user}"
+
+
+@app.post("/orders/<int:value>")
+def order(value: int) -> str:
+    """Record the app's own instruments: all four kinds."""
+    carts.add(1)
+    orders.add(1, {"payment": "card"})
+    baskets.record(value, {"payment": "card"})
+    stock.set(1000 - value)
+    carts.add(-1)
+    return "thank you"
+
+
+@app.get("/error")
+def error() -> str:
+    """Fail, as apps do."""
+    raise RuntimeError("this route always fails")
+
+
+@app.get("/stream")
+def stream() -> Response:
+    """A response in pieces: its duration ends with the last one."""
+
+    def pieces() -> Iterator[str]:
+        yield from ("one ", "two ", "three")
+
+    return Response(pieces(), mimetype="text/plain")
