@@ -26,12 +26,27 @@ def open_group(explicit: str | None, root: Root | None, label: str) -> Directory
     if explicit is None and root is None:
         raise OSError("groups are found through /proc, which is missing here; set DUALMETRICS_DIR")
     failures: list[str] = []
-    for base in [explicit] if explicit else ["/dev/shm", tempfile.gettempdir()]:
+    for base in [explicit] if explicit else _bases():
         try:
             return _open(base, root, label)
         except OSError as error:
             failures.append(str(error))
     raise OSError("; ".join(failures))
+
+
+def sweep() -> None:
+    """Remove what ended servers of this user left, wherever it may lie."""
+    for base in _bases():
+        path = os.path.join(base, f"dualmetrics-{os.geteuid()}")
+        with contextlib.suppress(OSError):
+            if os.path.isdir(path):
+                with _opened(path) as directory:
+                    _sweep(directory)
+                os.rmdir(path)  # unless somebody is in it
+
+
+def _bases() -> list[str]:
+    return ["/dev/shm", tempfile.gettempdir()]
 
 
 def _open(base: str, root: Root | None, label: str) -> Directory:

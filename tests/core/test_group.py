@@ -171,11 +171,11 @@ def test_gauges_of_each_worker_carry_its_slot(tmp_path: Path) -> None:
 
 def test_what_is_observed_once_per_group_is_overwritten_not_added(tmp_path: Path) -> None:
     once = replace(COUNTER, once_per_group=True)
-    for at, value in ((1.0, 10.0), (2.0, 12.0)):
-        store = worker(tmp_path)
+    workers = [worker(tmp_path) for _ in range(2)]
+    for store, (at, value) in zip(workers, ((1.0, 10.0), (2.0, 12.0)), strict=True):
         row = store.row(once, ())
         row[0], row[1] = value, at
-    assert values(store, once) == {(): [12.0]}
+    assert values(workers[0], once) == {(): [12.0]}
 
 
 def test_after_a_reload_the_newest_declaration_is_in_force(tmp_path: Path) -> None:

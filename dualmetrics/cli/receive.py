@@ -1,0 +1,56 @@
+"""``dualmetrics receive``: print the metrics that arrive by OTLP."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dualmetrics.cli.received import Key, Received, series
+from dualmetrics.cli.receiver import Delivered, Receiver
+from dualmetrics.cli.stopping import until_stopped
+
+
+@click.command("receive")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--grpc-port", default=4317, show_default=True, help="The port for gRPC; 0 for a free one.")
+@click.option("--http-port", default=4318, show_default=True, help="The port for HTTP; 0 for a free one.")
+def command(host: str, grpc_port: int, http_port: int) -> None:
+    """Receive metrics by OTLP and print each request as a table, until Ctrl-C."""
+    console = Console()
+    printing = threading.Lock()
+
+    def show(delivered: Delivered) -> None:
+        with printing:
+            console.print(table(delivered))
+
+    try:
+        receiver = Receiver(host, grpc_port, http_port, show)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen: {error}") from error
+    with until_stopped() as stopped, receiver:
+        console.print(f"gRPC on {receiver.grpc_endpoint}, HTTP on {receiver.http_endpoint}; Ctrl-C ends it")
+        stopped.wait()
+
+
+def table(delivered: Delivered) -> Table:
+    """One request, a line a series."""
+    at = time.strftime("%H:%M:%S", time.localtime(delivered.at))
+    found = Table(
+        "service", "series", "kind", "value", "unit", title=f"received at {at}", title_justify="left"
+    )
+    for key, received in series(delivered.message):
+        found.add_row(*row(key, received))
+    return found
+
+
+def row(key: Key, received: Received) -> tuple[str, ...]:
+    """The cells of a line."""
+    service, name, attributes = key
+    labels = ", ".join(f"{label}={value}" for label, value in attributes)
+    value = f"{received.value:g}" + (f" (sum {received.sum:g})" if received.kind == "histogram" else "")
+    kind = received.kind + (" delta" if received.delta else "")
+    return service, f"{name}{{{labels}}}" if labels else name, kind, value, received.unit
