@@ -1,7 +1,7 @@
-"""All four types of metrics in one process, and the page that shows them. Run it: ``python examples/workload.py``.
+"""All four types of metrics in one process. Run it: ``python examples/workload.py``.
 
-Needs the extras ``flask`` and ``host``. It serves on a free port, asks itself a hundred times, and prints what
-a Prometheus would scrape. With OTEL_EXPORTER_OTLP_ENDPOINT set, a Collector gets the same.
+Needs the extras ``flask`` and ``host``. It serves on a free port, asks itself a hundred times, and prints
+what a Prometheus would scrape. With OTEL_EXPORTER_OTLP_ENDPOINT set, a Collector gets the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
     with urllib.request.urlopen(f"{url}/metrics") as page:
         for line in page.read().decode().splitlines():
             if line.removeprefix("# TYPE ").startswith(SHOWN):
-                print(line)
+                print(line)  # noqa: T201  # what it is for
     server.shutdown()
     thread.join()
     server.server_close()

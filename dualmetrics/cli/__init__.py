@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 
 def main() -> None:
     """Run the command line; without the extra ``cli`` say how to install it, and exit with 2."""
     try:
-        from dualmetrics.cli.main import command
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("click", "rich"):
-            raise
+        for needed in ("click", "rich"):
+            importlib.import_module(needed)
+    except ModuleNotFoundError:
         sys.stderr.write('This command needs an extra: pip install "dualmetrics[cli]"\n')
         sys.exit(2)
+    from dualmetrics.cli.main import command
+
     command(prog_name="dualmetrics")

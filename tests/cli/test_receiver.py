@@ -1,0 +1,114 @@
+"""The embedded receiver, asked by the official exporters and by strangers."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from dualmetrics import Telemetry
+from dualmetrics.cli.receiver import Receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture(params=["grpc", "http/protobuf"])
+def telemetry(request: pytest.FixtureRequest, receiver: Receiver) -> Iterator[Telemetry]:
+    endpoint = receiver.grpc_endpoint if request.param == "grpc" else receiver.http_endpoint
+    made = Telemetry(endpoint=endpoint, protocol=request.param, service_name="shop")
+    yield made
+    made.shutdown()
+
+
+def post(receiver: Receiver, path: str, body: bytes, **headers: str) -> int:
+    connection = http.client.HTTPConnection(urlsplit(receiver.http_endpoint).netloc, timeout=10)
+    try:
+        connection.request(
+            "POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_what_was_recorded_arrives_with_kind_value_unit_and_scope(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    meter = telemetry.meter("app")
+    meter.create_counter("c", "{x}").add(2, {"b": [1, 2], "a": "1"})
+    meter.create_up_down_counter("u").add(-1)
+    meter.create_gauge("g").set(2.5)
+    meter.create_histogram("h", "s", explicit_bucket_boundaries_advisory=[1]).record(3)
+    assert telemetry.force_flush()
+    series = receiver.series()
+    counter = series["shop", "c", (("a", "1"), ("b", (1, 2)))]
+    assert (counter.kind, counter.value, counter.unit, counter.scope) == ("counter", 2, "{x}", "app")
+    assert series["shop", "u", ()].value == -1
+    assert series["shop", "g", ()].value == 2.5
+    histogram = series["shop", "h", ()]
+    assert (histogram.value, histogram.sum, histogram.buckets, histogram.bounds) == (1, 3, (0, 1), (1,))
+
+
+def test_waiting_ends_when_what_is_waited_for_has_arrived(receiver: Receiver, telemetry: Telemetry) -> None:
+    assert not receiver.wait_for(lambda: bool(receiver.requests), 0.01)
+    telemetry.meter("app").create_counter("c").add(1)
+    assert telemetry.force_flush()
+    assert receiver.wait_for(lambda: bool(receiver.requests), 10)
+
+
+def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
+    telemetry = Telemetry(endpoint=receiver.http_endpoint, temporality="delta", service_name="shop")
+    counter = telemetry.meter("app").create_counter("c")
+    histogram = telemetry.meter("app").create_histogram("h", explicit_bucket_boundaries_advisory=[1])
+    for amount in (1, 2, 3):
+        counter.add(amount)
+        histogram.record(amount)
+        assert telemetry.force_flush()
+    assert telemetry.shutdown()
+    counted = receiver.series()["shop", "c", ()]
+    assert (counted.delta, counted.value) == (True, 6)
+    assert receiver.series()["shop", "h", ()].buckets == (1, 2)
+    sent = [
+        point.as_double
+        for delivered in receiver.requests
+        for resource in delivered.message.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "c"
+        for point in metric.sum.data_points
+    ]
+    assert sent == [1, 2, 3]
+
+
+def test_headers_are_noted_in_lower_case(receiver: Receiver) -> None:
+    telemetry = Telemetry(endpoint=receiver.grpc_endpoint, protocol="grpc", headers={"Api-Key": "secret"})
+    telemetry.meter("app").create_counter("c").add(1)
+    assert telemetry.shutdown()
+    assert receiver.requests[0].headers["api-key"] == "secret"
+
+
+def test_a_body_in_gzip_is_taken_and_garbage_is_refused(receiver: Receiver) -> None:
+    assert post(receiver, "/v1/metrics", gzip.compress(b""), Content_Encoding="gzip") == 200
+    assert post(receiver, "/v1/metrics", b"no gzip", Content_Encoding="gzip") == 400
+    assert post(receiver, "/v1/metrics", b"", Content_Encoding="unheard of") == 400
+    assert post(receiver, "/v1/metrics", b"\xff garbage") == 400
+    assert post(receiver, "/v1/traces", b"") == 404
+    assert len(receiver.requests) == 1
+
+
+def test_a_port_that_is_taken_is_an_error(receiver: Receiver) -> None:
+    grpc_port = urlsplit(receiver.grpc_endpoint).port
+    http_port = urlsplit(receiver.http_endpoint).port
+    assert grpc_port is not None
+    assert http_port is not None
+    with pytest.raises(OSError, match=str(grpc_port)):
+        Receiver(grpc_port=grpc_port)
+    with pytest.raises(OSError):  # noqa: PT011  # the system's own words
+        Receiver(http_port=http_port)
