@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -92,7 +93,7 @@ def console_target(is_delta: IsDelta = always_cumulative) -> Target:
     """Standard output, as JSON (OTEL_METRICS_EXPORTER=console)."""
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
-    return Target(ConsoleMetricExporter(), is_delta)
+    return Target(ConsoleMetricExporter(out=sys.stdout), is_delta)
 
 
 def _secrets(endpoint: Endpoint) -> tuple[str, ...]:

@@ -1,0 +1,94 @@
+"""Deltas over a change of the elected worker, and over a Collector that is away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics import baseline
+from dualmetrics.cli.receiver import Receiver
+from dualmetrics.delivery import Delivery
+from dualmetrics.settings import Settings
+from dualmetrics.snapshot import Family, Snapshot
+from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
+from tests.core.stores import COUNTER, HISTOGRAM, worker
+from tests.core.test_records import attribute_sets
+
+
+def snapshot(store: Store, at: int) -> Snapshot:
+    return Snapshot(at, (("service.name", "shop"),), tuple(store.read().families))
+
+
+def delivery(store: Store, endpoint: str) -> Delivery:
+    settings = Settings.load({}, endpoint=endpoint, temporality="delta", timeout=0.5)
+    return Delivery(settings, store, Trouble())
+
+
+def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        one, other = worker(tmp_path), worker(tmp_path)
+        first, second = (delivery(store, receiver.http_endpoint) for store in (one, other))
+        one.row(COUNTER, ())[0] += 3
+        one.row(HISTOGRAM, ())[0] += 1
+        assert first.deliver(snapshot(one, 1)).success
+        other.row(COUNTER, ())[0] += 4
+        first.resign()
+        assert second.deliver(snapshot(other, 2)).success
+        one.row(COUNTER, ())[0] += 5
+        second.resign()
+        assert first.deliver(snapshot(one, 3)).success
+        assert receiver.series()["shop", "requests", ()].value == 12
+        assert receiver.series()["shop", "duration", ()].value == 1
+
+
+def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        port = int(receiver.http_endpoint.rpartition(":")[2])
+    store = worker(tmp_path)
+    pushing = delivery(store, f"http://127.0.0.1:{port}")
+    store.row(COUNTER, ())[0] += 3
+    assert pushing.deliver(snapshot(store, 1)) == (False, 0)
+    store.row(COUNTER, ())[0] += 4
+    with Receiver(http_port=port) as receiver:
+        assert pushing.deliver(snapshot(store, 2)).success
+        assert receiver.series()["shop", "requests", ()].value == 7
+
+
+@given(st.lists(attribute_sets, max_size=5, unique_by=repr), st.integers(0, 2**53))
+def test_a_baseline_comes_back_as_it_was_kept(sets: list[object], total: int) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = worker(Path(folder))
+        for attributes in sets:
+            store.row(COUNTER, attributes)[0] += total  # type: ignore[arg-type]  # of the strategy's type
+        membership = store.membership()
+        assert membership is not None
+        kept = snapshot(store, 12345)
+        baseline.save(membership.directory, membership.identity.group, kept)
+        found = baseline.load(membership.directory)
+        assert found is not None
+        assert found.time == kept.time
+        assert _plain(found.families) == _plain(kept.families)
+        membership.leave()
+
+
+def _plain(families: tuple[Family, ...]) -> list[object]:
+    return [
+        (
+            family.descriptor.name,
+            [(repr(point.attributes), point.start, list(point.cells)) for point in family.points],
+        )
+        for family in families
+    ]
+
+
+def test_a_damaged_baseline_is_none(tmp_path: Path) -> None:
+    membership = worker(tmp_path).membership()
+    assert membership is not None
+    assert baseline.load(membership.directory) is None
+    membership.directory.replace(baseline.NAME, b"garbage")
+    assert baseline.load(membership.directory) is None
