@@ -48,11 +48,16 @@ class Delivery:
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
-        self.after_fork_in_child()
+        self._targets: list[Target] | None = None
+        self._begin()
 
     def after_fork_in_child(self) -> None:
-        """The parent's connections are not ours to use, nor to close."""
-        self._targets: list[Target] | None = None
+        """The parent's connections are not ours to use, nor to close: the last reference would do so."""
+        self._inherited = self._targets
+        self._begin()
+
+    def _begin(self) -> None:
+        self._targets = None
         self._failures = 0
         self._baseline: Snapshot | None = None
         self._loaded = False

@@ -6,6 +6,7 @@ left out, said once per instrument and counted as an internal error.
 
 from __future__ import annotations
 
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -84,58 +85,45 @@ class Rows:
         self._trouble.error(f"recording {self.descriptor.name}", error)
 
 
-class Counter(metrics.Counter):
+class Sum:
+    """What the two kinds of counters share."""
+
+    lowest: float
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    @atomic
+    def add(
+        self,
+        amount: float,
+        attributes: AttributesArgument = None,
+        context: Context | None = None,
+    ) -> None:
+        """Add a finite ``amount``, of a counter not a negative one, to the series of ``attributes``."""
+        rows = self._rows
+        try:
+            if not self.lowest <= amount < INFINITY:
+                return rows.refuse(amount)
+            try:
+                row = rows.known[tuple(attributes.items()) if attributes else ()]
+            except (KeyError, TypeError):
+                row = rows.find(attributes)
+            row[0] += amount
+        except Exception as error:
+            rows.failed(error)
+
+
+class Counter(Sum, metrics.Counter):
     """A sum that only grows."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    @atomic
-    def add(
-        self,
-        amount: float,
-        attributes: AttributesArgument = None,
-        context: Context | None = None,
-    ) -> None:
-        """Add ``amount`` (not negative) to the series of ``attributes``."""
-        rows = self._rows
-        try:
-            if not 0 <= amount < INFINITY:
-                return rows.refuse(amount)
-            try:
-                row = rows.known[tuple(attributes.items()) if attributes else ()]
-            except (KeyError, TypeError):
-                row = rows.find(attributes)
-            row[0] += amount
-        except Exception as error:
-            rows.failed(error)
+    lowest = 0.0
 
 
-class UpDownCounter(metrics.UpDownCounter):
+class UpDownCounter(Sum, metrics.UpDownCounter):
     """A sum that may fall, such as the number of requests under way."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    @atomic
-    def add(
-        self,
-        amount: float,
-        attributes: AttributesArgument = None,
-        context: Context | None = None,
-    ) -> None:
-        """Add ``amount``, of either sign, to the series of ``attributes``."""
-        rows = self._rows
-        try:
-            if not -INFINITY < amount < INFINITY:
-                return rows.refuse(amount)
-            try:
-                row = rows.known[tuple(attributes.items()) if attributes else ()]
-            except (KeyError, TypeError):
-                row = rows.find(attributes)
-            row[0] += amount
-        except Exception as error:
-            rows.failed(error)
+    lowest = -sys.float_info.max
 
 
 class Histogram(metrics.Histogram):

@@ -70,23 +70,7 @@ class Telemetry:
 
     def _wire_exports(self, settings: Settings) -> None:
         self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
-        self._exporter = PrometheusExporter(
-            namespace=settings.namespace,
-            const_labels=settings.page_labels,
-            scope_labels=settings.scope_labels,
-            on_conflict=lambda message: self.trouble.once(
-                message, "dualmetrics: %s; it is left out", message
-            ),
-        )
-        self.page = MetricsPage(
-            self._render,
-            token=settings.metrics_token,
-            basic_auth=settings.metrics_basic_auth,
-            allow=settings.metrics_allow,
-            trusted_proxies=settings.trusted_proxies,
-            trouble=self.trouble,
-            on_scrape=self._health.scraped,
-        )
+        self._exporter, self.page = self._make_page(settings)
         self._delivery = Delivery(settings, self._store, self.trouble)
         self._election = Election(self._store)
         self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
@@ -101,6 +85,25 @@ class Telemetry:
             settings.shutdown_timeout,
         )
         self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
+
+    def _make_page(self, settings: Settings) -> tuple[PrometheusExporter, MetricsPage]:
+        exporter = PrometheusExporter(
+            namespace=settings.namespace,
+            const_labels=settings.page_labels,
+            scope_labels=settings.scope_labels,
+            on_conflict=lambda message: self.trouble.once(
+                message, "dualmetrics: %s; it is left out", message
+            ),
+        )
+        return exporter, MetricsPage(
+            self._render,
+            token=settings.metrics_token,
+            basic_auth=settings.metrics_basic_auth,
+            allow=settings.metrics_allow,
+            trusted_proxies=settings.trusted_proxies,
+            trouble=self.trouble,
+            on_scrape=self._health.scraped,
+        )
 
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
