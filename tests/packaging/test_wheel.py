@@ -11,6 +11,8 @@ import pytest
 pytestmark = pytest.mark.bare
 
 PACKAGES = {"dualmetrics", "dualmetrics_flask", "dualmetrics_starlette"}
+EXAMPLES = "dualmetrics/cli/examples"
+"""Programs that the demo runs by their paths; nobody imports them from here."""
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +30,12 @@ def test_every_package_says_that_it_is_typed(package: str, files: set[str]) -> N
     assert f"{package}/py.typed" in files
 
 
+def test_the_demo_finds_the_examples(files: set[str]) -> None:
+    assert {f"{EXAMPLES}/flask_app.py", f"{EXAMPLES}/fastapi_app.py"} <= files
+
+
 def test_every_folder_with_code_is_a_package(files: set[str]) -> None:
-    folders = {name.rpartition("/")[0] for name in files if name.endswith(".py")}
+    folders = {name.rpartition("/")[0] for name in files if name.endswith(".py")} - {EXAMPLES}
     assert {f"{folder}/__init__.py" for folder in folders} <= files
 
 
