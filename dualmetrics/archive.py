@@ -71,8 +71,13 @@ def _tidy(directory: Directory, reading: Reading) -> None:
     for name in directory.names():
         if name == ARCHIVE and reading.archive is None:
             directory.rename(ARCHIVE, f"damaged-{uuid.uuid4().hex}")
-        elif name.startswith(".") and directory.age(name) > _ABANDONED:
+        elif _abandoned(directory, name):
             directory.unlink(name)
+
+
+def _abandoned(directory: Directory, name: str) -> bool:
+    """Whether it is a temporary file whose writer died. Those of archives have one writer: who folds, we."""
+    return name.startswith(f".{ARCHIVE}-") or (name.startswith(".") and directory.age(name) > _ABANDONED)
 
 
 def _still_there(reading: Reading) -> set[bytes]:

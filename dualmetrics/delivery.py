@@ -24,13 +24,6 @@ _OFF = (
 )
 
 
-def load(protocol: str) -> None:
-    """Import the official exporter of a protocol, which takes up to half a second."""
-    importlib.import_module("dualmetrics.exporters.target")
-    way = "grpc" if protocol == "grpc" else "http"
-    importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
-
-
 class Delivered(NamedTuple):
     """Whether a push was taken, and how many points of it."""
 
@@ -62,10 +55,15 @@ class Delivery:
         self._baseline: Snapshot | None = None
         self._loaded = False
 
-    def prepare(self) -> None:
-        """Import what a push needs. No connection is made, so that a fork is still safe."""
-        if self._otlp and self._targets is None:
-            load(self._settings.protocol)
+    def load(self) -> None:
+        """Import what a push needs, while the app is built: when it ends, gRPC can no longer be imported.
+
+        No connection is made, so that forks are safe.
+        """
+        if self._otlp:
+            importlib.import_module("dualmetrics.exporters.target")
+            way = "grpc" if self._settings.protocol == "grpc" else "http"
+            importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
 
     def announce(self) -> None:
         """Say that push is off, if nobody of the group has."""

@@ -20,8 +20,6 @@ class Delivery(Protocol):
 
     wanted: bool
 
-    def prepare(self) -> None: ...
-
     def announce(self) -> None: ...
 
     def resign(self) -> None: ...
@@ -69,14 +67,9 @@ class WorkerDuties:
         self._health.begin()
         self._observers.run(leading)
         self._store.fold()
-        self._prepare()
-        return leading
-
-    def _prepare(self) -> None:
-        """Load now what the last push needs: an interpreter that ends starts no threads and loads little."""
         if self._delivery.wanted:
-            self._resource()
-            self._delivery.prepare()
+            self._resource()  # its detectors have a thread each, and an interpreter that ends starts none
+        return leading
 
     def push(self) -> bool:
         """Push the totals of now."""

@@ -30,7 +30,11 @@ def build_resource(settings: Settings, instance: str) -> Attributes:
     ):
         if value:
             given[name] = value
-    return _frozen(Resource.create(given).attributes)
+    try:
+        return _frozen(Resource.create(given).attributes)
+    except RuntimeError:  # the interpreter ends, and gives no thread to the detectors
+        detected = OTELResourceDetector().detect()
+        return _frozen(Resource.get_empty().merge(detected).merge(Resource(given)).attributes)
 
 
 def _frozen(attributes: Mapping[str, object]) -> Attributes:

@@ -108,6 +108,7 @@ class Telemetry:
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
         if self.enabled:
+            self._delivery.load()
             self._store.on_use = self._pusher.start
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped

@@ -78,16 +78,6 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return {int(pid) for pid in children if b"resource_tracker" not in _command(int(pid))}
 
-    def rest(self) -> None:
-        """Wait until no worker has used the processor for a second: all is loaded that a push needs."""
-        seen: list[tuple[float, int]] = []
-
-        def rested() -> bool:
-            seen.append((time.monotonic(), sum(_ticks(pid) for pid in self.workers())))
-            return any(at < seen[-1][0] - 1 and used == seen[-1][1] for at, used in seen)
-
-        wait_until(rested, 60, "the workers to rest")
-
     def stop(self, number: int = signal.SIGTERM, timeout: float = 15) -> float:
         """Send the signal and wait for the end; how long that took."""
         started = time.monotonic()
@@ -157,12 +147,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-
-
-def _ticks(pid: int) -> int:
-    """The processor time that a process has used, in clock ticks."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def _command(pid: int) -> bytes:

@@ -1,0 +1,134 @@
+"""Whatever call a process dies at: nothing is lost, nothing doubled, and the others go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dualmetrics import baseline, groups, workers
+from dualmetrics.election import Election
+from dualmetrics.snapshot import Snapshot
+from dualmetrics.store import Store
+from tests.chaos.crashing import deaths
+from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, die, values, worker
+from tests.core.test_workers import gone
+
+
+def dead(directory: Path) -> None:
+    """A worker that counted one, and died."""
+    store = worker(directory)
+    store.row(COUNTER, ())[0] += 1
+    store.row(HISTOGRAM, ())[1] += 1
+    store.row(UP_DOWN, ())[0] += 1
+    die(store)
+    membership = store.membership()
+    assert membership is not None
+    membership.leave()
+
+
+@contextmanager
+def fresh(directory: Path) -> Iterator[Store]:
+    """A worker that was not there when it happened; dead and folded afterwards."""
+    store = worker(directory)
+    yield store
+    membership = store.membership()
+    assert membership is not None
+    membership.die()
+    store.fold()
+    membership.leave()
+
+
+def check(directory: Path, total: float) -> None:
+    with fresh(directory) as reader:
+        assert values(reader, COUNTER) == {(): [total]}
+        assert values(reader, HISTOGRAM) == {(): [0.0, total, 0.0, 0.0]}
+        assert values(reader, UP_DOWN) == {(): [0.0]}
+
+
+def test_a_folder_that_dies_anywhere_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    total, number = 0.0, 0
+    dead(tmp_path)
+    dead(tmp_path)
+    total += 2
+    for number in deaths(lambda: worker(tmp_path).fold()):
+        assert number < 500, "each death leaves work for the next fold"
+        check(tmp_path, total)  # and folds what the one that died had left
+        check(tmp_path, total)
+        dead(tmp_path)
+        dead(tmp_path)
+        total += 2
+    assert number > 20, "too few calls for a fold: the test does not see them"
+    check(tmp_path, total)
+    assert not list(tmp_path.rglob("worker-*"))
+
+
+def test_a_worker_that_dies_at_its_birth_leaves_no_trace_in_the_numbers(tmp_path: Path) -> None:
+    number = 0
+    dead(tmp_path)
+    for number in deaths(lambda: worker(tmp_path).row(COUNTER, (("born", "yes"),)).release()):
+        with fresh(tmp_path) as reader:
+            reader.row(COUNTER, (("after", "it"),))[0] += 1
+            found = values(reader, COUNTER)
+            assert found[()] == [1.0]
+            assert found[(("after", "it"),)] == [float(number)]
+    assert number > 15, "too few calls for a birth: the test does not see them"
+
+
+def test_a_retiring_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
+    total = 0.0
+
+    def work() -> None:
+        store = worker(tmp_path)
+        store.row(COUNTER, ())[0] += 1
+        store.retire(1.0)
+
+    for _ in deaths(work):
+        with fresh(tmp_path) as reader:
+            found = values(reader, COUNTER).get((), [0.0])[0]
+        assert found in (total, total + 1), "the child may have died before it counted"
+        total = found
+    assert total > 1
+
+
+def test_a_candidate_that_dies_leaves_the_election_open(tmp_path: Path) -> None:
+    def work() -> None:
+        election = Election(worker(tmp_path))
+        election.stand()
+        election.resign()
+        election.stand()
+
+    for _ in deaths(work):
+        election = Election(worker(tmp_path))
+        assert election.stand()
+        election.resign()
+
+
+def test_a_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    store = worker(tmp_path)
+    store.row(COUNTER, ())[0] += 1
+    membership = store.membership()
+    assert membership is not None
+    families = tuple(store.read().families)
+
+    def save(at: int) -> None:
+        assert membership is not None
+        baseline.save(membership.directory, membership.identity.group, Snapshot(at, (), families))
+
+    save(1)
+    for _ in deaths(lambda: save(2)):
+        found = baseline.load(membership.directory)
+        assert found is not None
+        assert found.time in (1, 2)
+        assert [list(point.cells) for family in found.families for point in family.points] == [[1.0]]
+
+
+def test_a_sweeper_that_dies_harms_no_group_in_use(tmp_path: Path) -> None:
+    mine = workers.find_root()
+    stale = tmp_path / f"dualmetrics-{os.geteuid()}" / gone().name / "default"
+    for _ in deaths(lambda: groups._open(str(tmp_path), mine, "default").close()):
+        stale.mkdir(parents=True, exist_ok=True)
+        (stale / "worker-0").touch()
+    groups._open(str(tmp_path), mine, "default").close()
+    assert not stale.exists()
