@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from dualmetrics.cli.samples import Sample, Samples
 
@@ -52,7 +52,8 @@ def _line(series: Sample, sent: Samples, page: Samples, received: Samples | None
 
 def table(title: str, lines: list[Line], asked: bool) -> Table:
     """The lines as a table; ``asked`` says whether what a Collector received is known."""
-    found = Table("series", "sent", "page", "OTLP", "", title=title, title_justify="left")
+    series = Column("series", overflow="fold")
+    found = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")
     for line in lines:
         verdict = "moves" if line.moving else "equal" if line.equal else "[bold red]DIFFERENT[/]"
         found.add_row(
@@ -66,4 +67,4 @@ def table(title: str, lines: list[Line], asked: bool) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.10g}"
+    return "" if value is None else f"{value:.8g}"
