@@ -23,6 +23,9 @@ BODY = {
 TRAILERS = {"http.response.trailers": "more_trailers"}
 """The same for a response whose start announced trailers."""
 
+BUFFERED = 65536
+"""Bytes that a server takes without waiting for the client."""
+
 CLIENT_GONE = 499
 """The status of a request whose client left before the response began."""
 
@@ -77,16 +80,22 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """What the app says. The response has begun, and has ended, when the server has taken that part."""
-        await self._send(message)
+        """What the app says. The response has begun, and has ended, when the server has taken that part.
+
+        A last part that the server takes at once is counted before: who has the whole answer is counted,
+        though the worker be killed in that moment.
+        """
         kind = message["type"]
+        more = self._endings.get(kind)
+        ends = more is not None and self._under_way and not message.get(more)
+        if ends and self._status and taken_at_once(message):
+            self._record(self._status, None)
+        await self._send(message)
         if kind == "http.response.start":
             self._status = message["status"]
             if message.get("trailers"):
                 self._endings = TRAILERS
-            return
-        more = self._endings.get(kind)
-        if more is not None and self._under_way and not message.get(more):
+        elif ends and self._under_way:
             self._record(self._status, None)
 
     def returned(self) -> None:
@@ -116,3 +125,8 @@ class Exchange:
         except Exception as error:
             self._trouble.error("naming a route", error)
             return None
+
+
+def taken_at_once(message: Message) -> bool:
+    """Whether handing over this part takes no time: no file, and no more than servers buffer."""
+    return len(message.get("body", b"")) <= BUFFERED and "file" not in message and "path" not in message

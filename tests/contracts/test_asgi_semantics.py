@@ -261,3 +261,32 @@ def test_a_websocket_on_an_excluded_path_is_not_recorded(telemetry: Telemetry, r
 
     serve_websocket(telemetry, app, path="/internal/socket")
     assert recorded.points("http.connections.active") == []
+
+
+@pytest.mark.parametrize(
+    ("last", "counted_before"),
+    [
+        (END, True),
+        ({"type": "http.response.body"}, True),
+        ({"type": "http.response.body", "body": b"x" * 1_000_000}, False),
+        ({"type": "http.response.pathsend", "path": "/a/file"}, False),
+        ({"type": "http.response.zerocopysend", "file": 3}, False),
+    ],
+)
+def test_who_has_a_whole_answer_is_counted_already_unless_it_takes_long_to_hand_over(
+    telemetry: Telemetry, recorded: Recorded, last: Message, counted_before: bool
+) -> None:
+    seen: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(last)
+
+    class Server(Connection):
+        async def send(self, message: Message) -> None:
+            if message is last:
+                seen.append(only(recorded, 200))
+
+    asyncio.run(Server(http_scope("GET", "/")).run(MetricsMiddleware(app, telemetry=telemetry)))
+    assert seen == [counted_before]
+    assert only(recorded, 200)
