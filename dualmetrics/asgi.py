@@ -73,20 +73,21 @@ class MetricsMiddleware:
         """Serve one connection."""
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
-        path = local_path(scope)
+        path = local_path(scope) if scope.get("root_path") else scope["path"]
         if self._excluded(path) or not self._records(scope):
             return await self._pass(path, scope, receive, send)
         requests = self._metrics.requests(
             scope["method"], scope.get("scheme", "http"), scope.get("http_version")
         )
         name = self._name or self._find_name(scope)
-        exchange = Exchange(requests, name, self._telemetry.trouble, scope, path, receive, send)
+        exchange = Exchange(requests, name, scope[MARK], scope, path, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except BaseException as error:
             exchange.failed(error)
             raise
-        exchange.returned()
+        if exchange.under_way:
+            exchange.returned()
 
     def _records(self, scope: Scope) -> bool:
         """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from time import perf_counter
+from typing import Any
 
 from dualmetrics.asgi_types import Message, Name, Receive, Scope, Send
 from dualmetrics.conventions import error_type
 from dualmetrics.http import Requests
-from dualmetrics.trouble import Trouble
 
 MARK = "dualmetrics"
 """The scope's key of a list: the route that `set_route` named, then each Telemetry that counts the request. A
@@ -20,6 +21,9 @@ BODY = {
 }
 """Messages that end a response, unless what they carry under this key is true."""
 
+FILES = frozenset(("http.response.zerocopysend", "http.response.pathsend"))
+"""Those of them whose body lies in a file: handing it over takes as long as it takes."""
+
 TRAILERS = {"http.response.trailers": "more_trailers"}
 """The same for a response whose start announced trailers."""
 
@@ -31,12 +35,16 @@ CLIENT_GONE = 499
 
 
 class Exchange:
-    """Notes what passes between server and app; records it once, at the last byte or at the app's end."""
+    """Notes what passes between server and app; records it once, at the last byte or at the app's end.
+
+    Each request makes one, so its methods are few, and coroutines only where something is to be awaited.
+    """
 
     __slots__ = (
         "_began",
         "_endings",
         "_gone",
+        "_mark",
         "_name",
         "_path",
         "_receive",
@@ -44,15 +52,14 @@ class Exchange:
         "_scope",
         "_send",
         "_status",
-        "_trouble",
-        "_under_way",
+        "under_way",
     )
 
     def __init__(
         self,
         requests: Requests,
         name: Name,
-        trouble: Trouble,
+        mark: list[Any],
         scope: Scope,
         path: str,
         receive: Receive,
@@ -60,14 +67,14 @@ class Exchange:
     ) -> None:
         self._requests = requests
         self._name = name
-        self._trouble = trouble
+        self._mark = mark
         self._scope = scope
         self._path = path
         self._receive = receive
         self._send = send
         self._status = 0
         self._gone = False
-        self._under_way = True
+        self.under_way = True
         self._endings = BODY
         requests.begin()
         self._began = perf_counter()
@@ -79,33 +86,42 @@ class Exchange:
             self._gone = True
         return message
 
-    async def send(self, message: Message) -> None:
-        """What the app says. The response has begun, and has ended, when the server has taken that part.
+    def send(self, message: Message) -> Awaitable[None]:
+        """What the app says.
 
         A last part that the server takes at once is counted before: who has the whole answer is counted,
         though the worker be killed in that moment.
         """
         kind = message["type"]
-        more = self._endings.get(kind)
-        ends = more is not None and self._under_way and not message.get(more)
-        if ends and self._status and taken_at_once(message):
-            self._record(self._status, None)
-        await self._send(message)
         if kind == "http.response.start":
-            self._status = message["status"]
-            if message.get("trailers"):
-                self._endings = TRAILERS
-        elif ends and self._under_way:
+            return self._start(message)
+        more = self._endings.get(kind)
+        if more is None or not self.under_way or message.get(more):
+            return self._send(message)
+        if not self._status or len(message.get("body", b"")) > BUFFERED or kind in FILES:
+            return self._finish(message)
+        self._record(self._status, None)
+        return self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        """The response has begun when the server has taken its start."""
+        await self._send(message)
+        self._status = message["status"]
+        if message.get("trailers"):
+            self._endings = TRAILERS
+
+    async def _finish(self, message: Message) -> None:
+        await self._send(message)
+        if self.under_way:
             self._record(self._status, None)
 
     def returned(self) -> None:
-        """The app has returned, perhaps without a response."""
-        if self._under_way:
-            self._record(self._status or (CLIENT_GONE if self._gone else 500), None)
+        """The app has returned without an end of the response, perhaps without a response."""
+        self._record(self._status or (CLIENT_GONE if self._gone else 500), None)
 
     def failed(self, error: BaseException) -> None:
         """The app has raised, or was cancelled because nobody waits for its response any more."""
-        if not self._under_way:
+        if not self.under_way:
             return
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)) and not (
             self._gone and not self._status
@@ -115,18 +131,11 @@ class Exchange:
             self._record(self._status or CLIENT_GONE, None)
 
     def _record(self, status: int, error: str | None) -> None:
-        self._under_way = False
-        self._requests.end(self._route(), status, error, perf_counter() - self._began)
-
-    def _route(self) -> str | None:
+        self.under_way = False
+        requests = self._requests
         try:
-            named: str | None = self._scope[MARK][0]
-            return self._name(self._scope, self._path) if named is None else named
-        except Exception as error:
-            self._trouble.error("naming a route", error)
-            return None
-
-
-def taken_at_once(message: Message) -> bool:
-    """Whether handing over this part takes no time: no file, and no more than servers buffer."""
-    return len(message.get("body", b"")) <= BUFFERED and "file" not in message and "path" not in message
+            route = self._mark[0] or self._name(self._scope, self._path)
+        except Exception as failure:
+            requests.trouble.error("naming a route", failure)
+            route = None
+        requests.end(route, status, error, perf_counter() - self._began)

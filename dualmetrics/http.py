@@ -6,18 +6,25 @@ that adds to the cells of its series. All else is done when a series is met for 
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from dualmetrics.atomic import atomic
-from dualmetrics.cells import Row
+from dualmetrics.cells import Row, private_row
 from dualmetrics.conventions import WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.trouble import Trouble
 
 Record = Callable[[float], None]
 """Adds a request that took so many seconds to the cells of its series."""
+
+Move = Callable[[], None]
+"""Adds a request to those that are active, or takes it from them."""
+
+NOWHERE: Row = private_row(1)
+"""A cell that nobody reads."""
 
 REMEMBERED = 4096
 """Outcomes that a `Requests` remembers; an app that names ever new routes makes it begin anew."""
@@ -76,9 +83,22 @@ class ServerMetrics:
 
 
 class Requests:
-    """The requests of one origin: how many are active, and how those that ended went."""
+    """The requests of one origin: how many are active, and how those that ended went.
 
-    __slots__ = ("_active", "_conventions", "_ended", "_move", "_origin", "_store", "_trouble")
+    ``begin`` and ``leave`` are functions of their own, bound to the cells when they are met: a call less.
+    """
+
+    __slots__ = (
+        "_active",
+        "_conventions",
+        "_ended",
+        "_origin",
+        "_store",
+        "_void",
+        "begin",
+        "leave",
+        "trouble",
+    )
 
     def __init__(
         self, origin: Origin, conventions: tuple[Convention, ...], store: Rows, trouble: Trouble
@@ -86,43 +106,41 @@ class Requests:
         self._origin = origin
         self._conventions = conventions
         self._store = store
-        self._trouble = trouble
+        self.trouble = trouble
+        self._void = False
         self._ended: dict[tuple[str | None, int, str | None], Record] = {}
         self._active: tuple[Row, ...] = ()
-        self._move: Record = self._open
-
-    def begin(self) -> None:
+        self.begin: Move = self._open
         """One has arrived. Follow it by one `end` or `leave`, whatever happens. Never raises."""
-        try:
-            self._move(1.0)
-        except Exception as error:
-            self._trouble.error("counting an active request", error)
+        self.leave: Move = self._leave_early
+        """One is no longer active, and is not counted. Never raises."""
 
     def end(self, route: str | None, status: int, error: str | None, seconds: float) -> None:
         """One has ended; ``route`` is the template, None for unmatched. Never raises."""
         try:
-            self._move(-1.0)
-            record = self._ended.get((route, status, error)) or self._meet(Outcome(route, status, error))
-            record(seconds)
+            (self._ended.get((route, status, error)) or self._meet(Outcome(route, status, error)))(seconds)
         except Exception as failure:
-            self._trouble.error("recording a request", failure)
-
-    def leave(self) -> None:
-        """One is no longer active, and is not counted. Never raises."""
-        try:
-            self._move(-1.0)
-        except Exception as error:
-            self._trouble.error("counting an active request", error)
+            self.trouble.error("recording a request", failure)
 
     def forget(self) -> None:
         """All rows are void; requests under way end here all the same."""
+        self._void = True
         self._ended = {}
-        self._move = self._move_if_valid
+        self.begin = functools.partial(self._move_if_valid, 1.0)
+        self.leave = functools.partial(self._move_if_valid, -1.0)
 
-    def _open(self, by: float) -> None:
-        self._active = tuple(self._active_rows())
-        self._move = mover(self._active)
-        self._move(by)
+    def _open(self) -> None:
+        try:
+            self._active = tuple(self._active_rows())
+            self.begin = mover(self._active, 1.0, self.trouble)
+            self.leave = mover(self._active, -1.0, self.trouble)
+        except Exception as error:
+            self.trouble.error("counting an active request", error)
+        else:
+            self.begin()
+
+    def _leave_early(self) -> None:
+        """Opening the rows had failed."""
 
     def _move_if_valid(self, by: float) -> None:
         """A request that began before a fork or a reset ends in the rows where it began, or nowhere.
@@ -132,7 +150,7 @@ class Requests:
         """
         for old, new in zip(self._active, self._active_rows(), strict=False):
             if new is old:
-                mover((old,))(by)
+                mover((old,), by, self.trouble)()
 
     def _active_rows(self) -> Iterator[Row]:
         for convention in self._conventions:
@@ -140,65 +158,72 @@ class Requests:
 
     def _meet(self, outcome: Outcome) -> Record:
         ended = self._ended  # that of now: what a fork or a reset voids meanwhile is not kept
-        recorders = [self._recorder(convention, outcome) for convention in self._conventions]
-        record = recorders[0] if len(recorders) == 1 else chained(*recorders)
+        bound = self._active and not self._void
+        record = self._recorder(outcome) if bound else self._unbound_recorder(outcome)
         if len(ended) >= REMEMBERED:
             ended.clear()
         ended[outcome] = record
         return record
 
-    def _recorder(self, convention: Convention, outcome: Outcome) -> Record:
+    def _recorder(self, outcome: Outcome) -> Record:
+        pairs = zip(self._conventions, self._active, strict=True)
+        return chained([self._adder(convention, active, outcome) for convention, active in pairs])
+
+    def _unbound_recorder(self, outcome: Outcome) -> Record:
+        """For requests that began in other rows than those they end in, or in none."""
+        adders = [self._adder(convention, NOWHERE, outcome) for convention in self._conventions]
+        return chained([lambda seconds: self.leave(), *adders])
+
+    def _adder(self, convention: Convention, active: Row, outcome: Outcome) -> Record:
         attributes = convention.attributes(self._origin, outcome)
         measure = convention.measure
         duration = self._store.row(measure.duration, attributes)
-        count = self._store.row(measure.requests, attributes) if measure.requests else None
-        return recorder(measure, count, duration)
+        count = self._store.row(measure.requests, attributes) if measure.requests else NOWHERE
+        return adder(measure, active, count, duration)
 
 
-def recorder(measure: Measure, count: Row | None, duration: Row) -> Record:
-    """A function that adds a request to these rows."""
+def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
+    """A function that adds a request, which is no longer active, to these rows."""
     bounds, scale = measure.duration.bounds, measure.scale
 
     @atomic
-    def observe(seconds: float) -> None:
+    def add(seconds: float) -> None:
         value = seconds * scale
+        active[0] -= 1.0
+        count[0] += 1.0
         duration[bisect_left(bounds, value)] += 1.0
         duration[-1] += value
 
-    @atomic
-    def count_and_observe(seconds: float) -> None:
-        value = seconds * scale
-        counter[0] += 1.0
-        duration[bisect_left(bounds, value)] += 1.0
-        duration[-1] += value
-
-    if count is None:
-        return observe
-    counter = count
-    return count_and_observe
+    return add
 
 
-def mover(rows: tuple[Row, ...]) -> Record:
-    """A function that adds to the first cell of each row."""
+def mover(rows: tuple[Row, ...], by: float, trouble: Trouble) -> Move:
+    """A function that adds to the first cell of each row, and never raises."""
 
     @atomic
-    def move_one(by: float) -> None:
-        row[0] += by
+    def move() -> None:
+        try:
+            for row in rows:
+                row[0] += by
+        except Exception as error:
+            trouble.error("counting an active request", error)
 
     @atomic
-    def move_all(by: float) -> None:
-        for each in rows:
-            each[0] += by
+    def move_one() -> None:
+        try:
+            only[0] += by
+        except Exception as error:
+            trouble.error("counting an active request", error)
 
-    row = rows[0]
-    return move_one if len(rows) == 1 else move_all
+    only = rows[0]
+    return move_one if len(rows) == 1 else move
 
 
-def chained(first: Record, second: Record) -> Record:
-    """A function that calls both."""
+def chained(records: list[Record]) -> Record:
+    """A function that calls them all."""
 
-    def both(seconds: float) -> None:
-        first(seconds)
-        second(seconds)
+    def all_of_them(seconds: float) -> None:
+        for record in records:
+            record(seconds)
 
-    return both
+    return records[0] if len(records) == 1 else all_of_them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -28,9 +29,10 @@ class Paths:
         self.page = page
         self._exact = frozenset(path for path in exclude if not path.endswith("*"))
         self._prefixes = tuple(path[:-1] for path in exclude if path.endswith("*"))
+        self.excluded: Callable[[str], bool] = self._excluded if self._prefixes else self._exact.__contains__
+        """Whether nothing of a path is recorded. Asked at each request."""
 
-    def excluded(self, path: str) -> bool:
-        """Whether nothing of ``path`` is recorded."""
+    def _excluded(self, path: str) -> bool:
         return path in self._exact or path.startswith(self._prefixes)
 
 

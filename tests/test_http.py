@@ -172,5 +172,5 @@ def test_a_failing_store_reaches_nobody_and_is_said_once(
         requests.begin()
         requests.end("/", 200, None, 0.0)
         requests.leave()
-    assert telemetry.trouble.errors == 9
+    assert telemetry.trouble.errors == 6
     assert len(caplog.records) == 2

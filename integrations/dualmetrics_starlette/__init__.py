@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
@@ -11,7 +12,7 @@ from dualmetrics.web import WAYS_OUT, resolve, serves_page
 
 try:
     from starlette.applications import Starlette
-    from starlette.routing import Match, Route
+    from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 except ImportError as error:
     raise ImportError(
         'dualmetrics_starlette needs Starlette: pip install "dualmetrics[starlette]"'
@@ -56,7 +57,7 @@ class DualMetrics:
             )
 
     def _mount(self, app: Starlette, names: Routes) -> None:
-        """Insert the route before all others, so that no catch-all and no mount at the root hides it."""
+        """Insert the route before any that would hide it, such as a catch-all or a mount at the root."""
         path = self.telemetry.settings.prometheus_path
         page = metrics_app(self.telemetry)
         if any(getattr(route, "endpoint", None) == page for route in app.routes):
@@ -64,12 +65,22 @@ class DualMetrics:
         taken = next((text for text in names.templates() if text in (path, path + REST)), None)
         if taken is not None:
             raise SettingsError(f"prometheus_path={path!r}: taken by the app's route {taken!r}; {WAYS_OUT}")
-        app.router.routes.insert(0, PageRoute(path, page, name="dualmetrics", include_in_schema=False))
+        route = PageRoute(path, page, name="dualmetrics", include_in_schema=False)
+        app.router.routes.insert(place_of(path, app.router.routes), route)
 
 
 class PageRoute(Route):
-    """A route that is asked first at every request, and so says no to all other paths without a pattern."""
+    """A route that may be asked at every request, and so says no to all other paths without a pattern."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the request is for the page."""
         return super().matches(scope) if scope["path"].endswith(self.path) else (Match.NONE, {})
+
+
+def place_of(path: str, routes: Sequence[BaseRoute]) -> int:
+    """The index before the first route that takes ``path``, or may do so; routes are asked in turn."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+    for index, route in enumerate(routes):
+        if not isinstance(route, (Route, WebSocketRoute, Mount)) or route.matches(scope)[0] != Match.NONE:
+            return index
+    return len(routes)

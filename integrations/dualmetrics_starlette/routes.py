@@ -61,20 +61,20 @@ class Routes:
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
-        endpoint, method, certain = scope.get("endpoint"), scope["method"], self._certain
-        return (
-            certain.get((id(endpoint), method))
-            or certain.get((id(scope.get("route")), method))  # one endpoint of several routes
-            or self._decide(endpoint, method, path)
-        )
+        endpoint, method = scope.get("endpoint"), scope["method"]
+        return self._certain.get((id(endpoint), method)) or self._find(scope, endpoint, method, path)
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
         return (found.template.text for found in walk(self._app.routes) if found.template is not None)
 
-    def _decide(self, endpoint: object, method: str, path: str) -> str | None:
+    def _find(self, scope: Scope, endpoint: object, method: str, path: str) -> str | None:
         if endpoint is None:
             return None
+        of_several = self._certain.get((id(scope.get("route")), method))  # routes of one endpoint
+        return of_several or self._decide(endpoint, method, path)
+
+    def _decide(self, endpoint: object, method: str, path: str) -> str | None:
         key = id(endpoint)
         ways = self._endpoints.get(key) or self._strangers.get(key) or self._look_again(endpoint)
         return ways.name(method, path)
