@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi_types import ASGIApp, Message, Name, Receive, Scope, Send
-from dualmetrics.exchange import MARK, Exchange
+from dualmetrics.exchange import MARK, Exchange, Mark, marks
 from dualmetrics.http import Requests
 from dualmetrics.lifespan import Lifespan
 from dualmetrics.naming import naming
@@ -63,6 +63,7 @@ class MetricsMiddleware:
         self.app = app
         self._telemetry = telemetry = resolve(telemetry, settings)
         self._metrics = telemetry.server_metrics
+        self._by_method = self._metrics.by_method
         self._enabled = telemetry.enabled
         self._paths = Paths(telemetry.settings)
         self._excluded = self._paths.excluded
@@ -74,13 +75,11 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
         path = local_path(scope) if scope.get("root_path") else scope["path"]
-        if self._excluded(path) or not self._records(scope):
+        if self._excluded(path) or not self._enabled or (MARK in scope and self._counts(scope)):
             return await self._pass(path, scope, receive, send)
-        requests = self._metrics.requests(
-            scope["method"], scope.get("scheme", "http"), scope.get("http_version")
-        )
+        requests = self._by_method.get(scope["method"]) or self._requests_of(scope)
         name = self._name or self._find_name(scope)
-        exchange = Exchange(requests, name, scope[MARK], scope, path, receive, send)
+        exchange = Exchange(self._telemetry, requests, name, scope, path, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except BaseException as error:
@@ -89,16 +88,13 @@ class MetricsMiddleware:
         if exchange.under_way:
             exchange.returned()
 
-    def _records(self, scope: Scope) -> bool:
-        """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""
-        mark = scope.get(MARK)
-        if mark is None:
-            scope[MARK] = [None, self._telemetry]
-        elif self._telemetry in mark:
-            return False
-        else:
-            mark.append(self._telemetry)
-        return self._enabled
+    def _counts(self, scope: Scope) -> bool:
+        """Whether somebody further out counts this connection with the same Telemetry."""
+        return any(mark.telemetry is self._telemetry for mark in marks(scope))
+
+    def _requests_of(self, scope: Scope) -> Requests:
+        version = scope.get("http_version")
+        return self._metrics.requests(scope["method"], scope.get("scheme", "http"), version)
 
     def _find_name(self, scope: Scope) -> Name:
         try:
@@ -113,9 +109,10 @@ class MetricsMiddleware:
         await app(scope, receive, send)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._records(scope):
-            await self.app(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if not self._enabled or self._counts(scope):
+            return await self.app(scope, receive, send)
+        Mark(self._telemetry, scope)
+        if scope["type"] == "lifespan":
             await Lifespan(self._telemetry, receive, send).run(self.app, scope)
         elif scope["type"] == "websocket" and not self._excluded(local_path(scope)):
             await watch_websocket(
@@ -130,8 +127,8 @@ def set_route(scope: Scope, template: str) -> None:
 
     For apps whose framework does not say it; it comes before what the framework says.
     """
-    if MARK in scope:
-        scope[MARK][0] = template
+    for mark in marks(scope):
+        mark.route = template
 
 
 def unnamed(scope: Scope, path: str) -> None:

@@ -69,6 +69,8 @@ class Convention(Protocol):
 
     active: Descriptor
     measure: Measure
+    method_decides: bool
+    """Whether of a request's origin only the method becomes an attribute."""
 
     def active_attributes(self, origin: Origin) -> Attributes: ...
 
@@ -77,6 +79,8 @@ class Convention(Protocol):
 
 class Classic:
     """``http.requests``, ``http.request.duration`` (milliseconds), ``http.connections.active``."""
+
+    method_decides = True
 
     def __init__(self, buckets: Sequence[float]) -> None:
         bounds = tuple(float(f"{bound * 1000:.12g}") for bound in buckets)
@@ -110,6 +114,8 @@ class Classic:
 
 class Semconv:
     """OpenTelemetry's stable HTTP semantic conventions for servers, durations in seconds."""
+
+    method_decides = False
 
     def __init__(self, buckets: Sequence[float]) -> None:
         self.active = Descriptor(

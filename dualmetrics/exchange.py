@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from time import perf_counter
-from typing import Any
 
 from dualmetrics.asgi_types import Message, Name, Receive, Scope, Send
 from dualmetrics.conventions import error_type
 from dualmetrics.http import Requests
 
 MARK = "dualmetrics"
-"""The scope's key of a list: the route that `set_route` named, then each Telemetry that counts the request. A
-list, because it stays the same one where middleware hands a copy of the scope on."""
+"""The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""
 
 BODY = {
     "http.response.body": "more_body",
@@ -34,7 +32,28 @@ CLIENT_GONE = 499
 """The status of a request whose client left before the response began."""
 
 
-class Exchange:
+class Mark:
+    """Says that a connection is counted, by which Telemetry, and by which others further out."""
+
+    __slots__ = ("outer", "route", "telemetry")
+
+    def __init__(self, telemetry: object, scope: Scope) -> None:
+        self.telemetry = telemetry
+        self.outer: Mark | None = scope.get(MARK)
+        self.route: str | None = None
+        """What `set_route` said."""
+        scope[MARK] = self
+
+
+def marks(scope: Scope) -> Iterator[Mark]:
+    """Those of a connection, from the inside out."""
+    mark: Mark | None = scope.get(MARK)
+    while mark is not None:
+        yield mark
+        mark = mark.outer
+
+
+class Exchange(Mark):
     """Notes what passes between server and app; records it once, at the last byte or at the app's end.
 
     Each request makes one, so its methods are few, and coroutines only where something is to be awaited.
@@ -44,7 +63,6 @@ class Exchange:
         "_began",
         "_endings",
         "_gone",
-        "_mark",
         "_name",
         "_path",
         "_receive",
@@ -57,17 +75,20 @@ class Exchange:
 
     def __init__(
         self,
+        telemetry: object,
         requests: Requests,
         name: Name,
-        mark: list[Any],
         scope: Scope,
         path: str,
         receive: Receive,
         send: Send,
     ) -> None:
+        self.telemetry = telemetry  # what a Mark does, without a call
+        self.outer = scope.get(MARK)
+        self.route = None
+        scope[MARK] = self
         self._requests = requests
         self._name = name
-        self._mark = mark
         self._scope = scope
         self._path = path
         self._receive = receive
@@ -132,9 +153,10 @@ class Exchange:
 
     def _record(self, status: int, error: str | None) -> None:
         self.under_way = False
-        requests = self._requests
+        requests, scope = self._requests, self._scope
+        del self._scope  # which holds this object: a cycle would be left to the garbage collector
         try:
-            route = self._mark[0] or self._name(self._scope, self._path)
+            route = self.route or self._name(scope, self._path)
         except Exception as failure:
             requests.trouble.error("naming a route", failure)
             route = None

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dualmetrics.atomic import atomic
 from dualmetrics.cells import Row, private_row
-from dualmetrics.conventions import WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
+from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.trouble import Trouble
 
@@ -56,13 +56,18 @@ class ServerMetrics:
         self._trouble = trouble
         self._conventions = conventions(settings.convention, settings.buckets)
         self._known: dict[tuple[str, str, str | None], Requests] = {}
+        self.by_method: dict[str, Requests] = {}
+        """The same by the method alone, if the convention asks for no more: a shorter way to `requests`."""
+        self._method_decides = all(convention.method_decides for convention in self._conventions)
         store.on_rebind(self._forget)
 
     def requests(self, method: str, scheme: str, version: str | None) -> Requests:
         """Those of this method, URL scheme and version of HTTP (``1.1``), all as the client sent them."""
-        return self._known.get((method, scheme, version)) or self._find(
-            Origin(method, scheme, version).normalised()
-        )
+        origin = Origin(method, scheme, version)
+        found = self._known.get(origin) or self._find(origin.normalised())
+        if self._method_decides and method in METHODS:
+            self.by_method[method] = found
+        return found
 
     def websockets(self, scheme: str) -> Requests:
         """The websockets; they are only ever active."""
@@ -78,6 +83,7 @@ class ServerMetrics:
 
     def _forget(self) -> None:
         void, self._known = self._known, {}
+        self.by_method.clear()
         for requests in void.values():
             requests.forget()
 

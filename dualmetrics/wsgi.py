@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from dualmetrics.http import Requests
 from dualmetrics.page import PageRequest
 from dualmetrics.paths import Paths
 from dualmetrics.transaction import ROUTE, Environ, Name, Transaction
@@ -42,6 +43,7 @@ class MetricsMiddleware:
         self.app = app
         self._telemetry = telemetry = resolve(telemetry, settings)
         self._metrics = telemetry.server_metrics
+        self._by_method = self._metrics.by_method
         self._enabled = telemetry.enabled
         self._paths = Paths(telemetry.settings, wsgi=True)
         self._excluded = self._paths.excluded
@@ -54,14 +56,17 @@ class MetricsMiddleware:
         if self._excluded(path) or not self._records(environ):
             app = self._page if self._page and path == self._paths.page else self.app
             return app(environ, start_response)
-        version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))
-        requests = self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
+        requests = self._by_method.get(environ["REQUEST_METHOD"]) or self._requests_of(environ)
         transaction = Transaction(requests, self._name, self._telemetry.trouble, environ, start_response)
         try:
             return transaction.deliver(self.app(environ, transaction.start))
         except BaseException as error:
             transaction.failed(error)
             raise
+
+    def _requests_of(self, environ: Environ) -> Requests:
+        version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))
+        return self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
 
     def _records(self, environ: Environ) -> bool:
         """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""
