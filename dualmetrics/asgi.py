@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from dualmetrics.asgi_types import ASGIApp, Message, Name, Receive, Scope, Send
+from dualmetrics.asgi_types import ASGIApp, Message, Name, Naming, Receive, Scope, Send
 from dualmetrics.exchange import MARK, Exchange, Mark, marks
 from dualmetrics.http import Requests
 from dualmetrics.lifespan import Lifespan
-from dualmetrics.naming import naming
+from dualmetrics.naming import as_naming, naming
 from dualmetrics.offload import off_loop
 from dualmetrics.page import PageRequest, PageResponse
 from dualmetrics.paths import Paths
@@ -68,7 +68,7 @@ class MetricsMiddleware:
         self._paths = Paths(telemetry.settings)
         self._excluded = self._paths.excluded
         self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
-        self._name = route
+        self._name = as_naming(route) if route else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -96,13 +96,14 @@ class MetricsMiddleware:
         version = scope.get("http_version")
         return self._metrics.requests(scope["method"], scope.get("scheme", "http"), version)
 
-    def _find_name(self, scope: Scope) -> Name:
+    def _find_name(self, scope: Scope) -> Naming:
         try:
-            self._name = naming(scope, self.app)
+            name = naming(scope, self.app)
         except Exception as error:
             self._telemetry.trouble.error("finding what names the routes", error)
-            self._name = unnamed
-        return self._name
+            name = unnamed
+        self._name = found = as_naming(name)
+        return found
 
     async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._page if self._page and path == self._paths.page else self.app

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 from time import perf_counter
 
-from dualmetrics.asgi_types import Message, Name, Receive, Scope, Send
-from dualmetrics.conventions import error_type
+from dualmetrics.asgi_types import Message, Naming, Receive, Scope, Send
+from dualmetrics.conventions import Outcome, error_type
 from dualmetrics.http import Requests
 
 MARK = "dualmetrics"
@@ -77,7 +77,7 @@ class Exchange(Mark):
         self,
         telemetry: object,
         requests: Requests,
-        name: Name,
+        name: Naming,
         scope: Scope,
         path: str,
         receive: Receive,
@@ -119,7 +119,7 @@ class Exchange(Mark):
         more = self._endings.get(kind)
         if more is None or not self.under_way or message.get(more):
             return self._send(message)
-        if not self._status or len(message.get("body", b"")) > BUFFERED or kind in FILES:
+        if not self._status or kind in FILES or len(message.get("body", b"")) > BUFFERED:
             return self._finish(message)
         self._record(self._status, None)
         return self._send(message)
@@ -153,11 +153,22 @@ class Exchange(Mark):
 
     def _record(self, status: int, error: str | None) -> None:
         self.under_way = False
+        seconds = perf_counter() - self._began
         requests, scope = self._requests, self._scope
         del self._scope  # which holds this object: a cycle would be left to the garbage collector
+        key = self._name.generation, id(scope.get("endpoint")), id(scope.get("route")), status
+        record = requests.shortcuts.get(key)
+        if record is not None and error is None and self.route is None:
+            record(seconds)
+        else:
+            route = self._find_route(scope)
+            requests.end(route, status, error, seconds)
+            if error is None and self.route is None and self._name.certain(scope):
+                requests.shorten(key, Outcome(route, status, None))
+
+    def _find_route(self, scope: Scope) -> str | None:
         try:
-            route = self.route or self._name(scope, self._path)
+            return self.route or self._name(scope, self._path)
         except Exception as failure:
-            requests.trouble.error("naming a route", failure)
-            route = None
-        requests.end(route, status, error, perf_counter() - self._began)
+            self._requests.trouble.error("naming a route", failure)
+            return None

@@ -103,6 +103,7 @@ class Requests:
         "_void",
         "begin",
         "leave",
+        "shortcuts",
         "trouble",
     )
 
@@ -116,6 +117,8 @@ class Requests:
         self._void = False
         self._ended: dict[tuple[str | None, int, str | None], Record] = {}
         self._active: tuple[Row, ...] = ()
+        self.shortcuts: dict[tuple[object, ...], Record] = {}
+        """Functions as `end` uses them, by whatever tells a caller the outcome sooner; see `shorten`."""
         self.begin: Move = self._open
         """One has arrived. Follow it by one `end` or `leave`, whatever happens. Never raises."""
         self.leave: Move = self._leave_early
@@ -128,10 +131,18 @@ class Requests:
         except Exception as failure:
             self.trouble.error("recording a request", failure)
 
+    def shorten(self, key: tuple[object, ...], outcome: Outcome) -> None:
+        """From now on ``shortcuts[key]`` records what `end` does with this outcome."""
+        record = self._ended.get(outcome)
+        if record is not None:
+            if len(self.shortcuts) >= REMEMBERED:
+                self.shortcuts.clear()
+            self.shortcuts[key] = record
+
     def forget(self) -> None:
         """All rows are void; requests under way end here all the same."""
         self._void = True
-        self._ended = {}
+        self._ended, self.shortcuts = {}, {}
         self.begin = functools.partial(self._move_if_valid, 1.0)
         self.leave = functools.partial(self._move_if_valid, -1.0)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
+from typing import cast
 
-from dualmetrics.asgi_types import Name, Scope
+from dualmetrics.asgi_types import Name, Naming, Scope
 
 GROUP = "dualmetrics_routes"
 
@@ -48,6 +49,27 @@ def name_of(app: object) -> Name | None:
             make: Callable[[object], Name | None] = announced.load()
             return make(app)
     return None
+
+
+class Asked:
+    """A `Name` that is asked at each request."""
+
+    def __init__(self, name: Name) -> None:
+        self.generation: object = None
+        self._name = name
+
+    def __call__(self, scope: Scope, path: str) -> str | None:
+        """The route's template."""
+        return self._name(scope, path)
+
+    def certain(self, scope: Scope) -> bool:
+        """Never."""
+        return False
+
+
+def as_naming(name: Name) -> Naming:
+    """``name`` itself if it is a `Naming`."""
+    return cast("Naming", name) if hasattr(name, "certain") else Asked(name)
 
 
 class Late:

@@ -58,11 +58,17 @@ class Routes:
         self._strangers: Table = {}
         self._opaque: tuple[Template, ...] = ()
         self._certain: dict[tuple[int, str], str] = {}
+        self.generation = object()  # see `Naming`
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
         endpoint, method = scope.get("endpoint"), scope["method"]
         return self._certain.get((id(endpoint), method)) or self._find(scope, endpoint, method, path)
+
+    def certain(self, scope: Scope) -> bool:
+        """Whether the endpoint or the route decides the template, whatever the path."""
+        targets = scope.get("endpoint"), scope.get("route")
+        return any((id(target), scope["method"]) in self._certain for target in targets)
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
@@ -93,6 +99,7 @@ class Routes:
         self._endpoints = table((found.endpoint, found.template) for found in every)
         self._routes = table((found.route, found.template) for found in every if found.route is not None)
         self._certain = certainties(self._routes) | certainties(self._endpoints)
+        self.generation = object()
 
 
 def table(found: Iterable[tuple[object, Template | None]]) -> Table:
