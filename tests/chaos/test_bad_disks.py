@@ -120,54 +120,6 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, most: int) -> None:
     in_child(work)
 
 
-@pytest.mark.parametrize("spare", range(8))
-def test_no_descriptors_at_the_birth_of_a_worker(tmp_path: Path, spare: int) -> None:
-    def work() -> None:
-        site = Site(tmp_path)
-        kept = use_up(spare)
-        site.work(5)
-        for descriptor in kept:
-            os.close(descriptor)
-        site.work(5)
-        site.check(10)
-        assert site.log.times("private") + site.log.times("counts alone") <= 1, site.log.said
-
-    in_child(work)
-    assert not list(tmp_path.rglob(".*")), "what could not be completed is removed"
-
-
-def test_no_descriptors_later_on(tmp_path: Path) -> None:
-    def work() -> None:
-        site = Site(tmp_path)
-        site.work(5)
-        kept = use_up(0)
-        site.work(5)
-        assert site.status() == 500, (
-            "rather than less than the total",
-            site.log.said,
-            os.listdir(group(tmp_path)),
-        )
-        for descriptor in kept:
-            os.close(descriptor)
-        site.check(13)
-        assert internal_errors(site) >= 1
-
-    in_child(lambda: Site(tmp_path).work(3))
-    in_child(work)
-
-
-def use_up(spare: int) -> list[int]:
-    """Take all descriptors but ``spare``."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
-    taken: list[int] = []
-    with contextlib.suppress(OSError):
-        while True:
-            taken.append(os.dup(2))
-    for _ in range(spare):
-        os.close(taken.pop())
-    return taken
-
-
 def as_nobody(directory: Path, work: Callable[[], None]) -> None:
     """Run ``work`` in a child of another user, who can reach ``directory`` but not import any more."""
 
