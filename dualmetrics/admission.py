@@ -60,16 +60,18 @@ class GroupAdmission:
             self._catch_up()
             start = self._ledger.find(metric, series)
             if start is None and not self._ledger.full(metric):
-                self._append(metric, series)
+                now = self._append(metric, series)
                 self._catch_up()
+                self._ledger.enter(metric, series, now)  # if a damaged log does not show it
                 start = self._ledger.find(metric, series)
             return start
 
-    def _append(self, metric: bytes, series: bytes) -> None:
+    def _append(self, metric: bytes, series: bytes) -> int:
         start = time.time_ns()
         entry = ENTRY.pack(metric, series, start, _check(metric, series, start))
         if os.write(self._descriptor, entry) != ENTRY.size:
             raise OSError("the log of admitted attribute sets could not be written whole")
+        return start
 
     def _catch_up(self) -> None:
         """Read what others have appended since."""

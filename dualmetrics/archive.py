@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from dualmetrics import locks, records
 from dualmetrics.directory import Directory, slot
 from dualmetrics.merge import Cells, Series, Source, merge, metric
-from dualmetrics.reader import ARCHIVE, FOLD, GroupReader, Reading
-from dualmetrics.records import HEADER, Header
+from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
+from dualmetrics.records import DAMAGED, HEADER, Header
 from dualmetrics.snapshot import Descriptor, Kind
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
@@ -35,6 +35,8 @@ def fold(
         if not mine:
             return False
         reading = reader.read_once(own)
+        if reading.skipped.get(ARCHIVE, DAMAGED[0]) not in DAMAGED:
+            return False  # of a later version, or not to be read just now: it must stay
         dead = [file for file in reading.files if not file.alive]
         if dead:
             keep = current(reading.declared(), declared)
@@ -117,7 +119,7 @@ def _records(
 
 
 def any_dead(directory: Directory) -> bool:
-    """Whether some worker's file has lost its owner."""
+    """Whether some worker's file has lost its owner. Raises OSError."""
     return not all(_alive(directory, name) for name in directory.workers())
 
 
@@ -137,3 +139,7 @@ def _alive(directory: Directory, name: str) -> bool:
             return locks.held(descriptor)
     except FileNotFoundError:  # folded since the names were listed
         return True
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise
+        return True  # no file of a worker: nothing to fold

@@ -26,14 +26,14 @@ class OwnFile:
         self.identity = uuid.uuid4().bytes
         self.born = time.time_ns()
         temporary = f".new-{self.identity.hex()}"
-        self._file = directory.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
-        # that inherits the duplicate would keep the lock after its owner's death.
-        self._lock = directory.open(temporary, os.O_RDONLY)
+        self._open: list[int] = []
         try:
-            locks.try_lock(self._lock)
+            file = self._opened(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
+            # that inherits the duplicate would keep the lock after its owner's death.
+            locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
             header = Header(group, self.identity, self.born, HEADER.size)
-            self.region = MappedRegion(self._file, header, reserve)
+            self.region = MappedRegion(file, header, reserve)
             self.slot = _link(directory, temporary)
         except BaseException:
             self.release()
@@ -47,9 +47,13 @@ class OwnFile:
         In a forked child this closes the inherited descriptors, so that the parent alone holds the lock.
         The mapping stays until the last row is forgotten.
         """
-        for descriptor in (self._lock, self._file):
+        for descriptor in reversed(self._open):  # the lock first
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+    def _opened(self, directory: Directory, name: str, flags: int) -> int:
+        self._open.append(directory.open(name, flags))
+        return self._open[-1]
 
 
 def _link(directory: Directory, temporary: str) -> int:

@@ -53,17 +53,17 @@ class Index:
     def __init__(self, catalog: Catalog, slot: int | None) -> None:
         self.declared: dict[Descriptor, int] = {}
         self.contains: frozenset[bytes] = frozenset()
+        self.upto = HEADER.size
         self._places: list[Place] = []
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, Descriptor] = {}
-        self._upto = HEADER.size
 
     def extend(self, data: memoryview, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
-        for record in records.decode_records(data, self._upto, committed):
+        for record in records.decode_records(data, self.upto, committed):
             self._take(record)
-            self._upto = record.cells_at + 8 * record.width
+            self.upto = record.cells_at + 8 * record.width
 
     def rows(self, data: memoryview) -> Iterator[tuple[Series, Cells]]:
         """The series with their cells, from the bytes of the file."""
@@ -79,7 +79,7 @@ class Index:
                 self._locate(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise FormatError("corrupt") from error
 
     def _declare(self, body: list[object]) -> None:

@@ -37,11 +37,16 @@ class Directory:
         os.close(self.fd)
 
     def open(self, name: str, flags: int = os.O_RDWR | os.O_CREAT) -> int:
-        """Open a file of the directory and never what a link points to."""
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
+        """Open a file of the directory, never what a link points to, and wait for nobody, as on a pipe."""
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        return os.open(name, flags, 0o600, dir_fd=self.fd)
 
     def names(self) -> list[str]:
-        return os.listdir(self.fd)
+        """What is in it; nothing if the directory itself was removed."""
+        try:
+            return os.listdir(self.fd)
+        except FileNotFoundError:
+            return []
 
     def workers(self) -> list[str]:
         """The names of the workers' files, by slot number."""
@@ -103,9 +108,15 @@ def slot(name: str) -> int | None:
 
 
 class Identity:
-    """What the workers of a group share from the first one on: its id, its start, its instance id."""
+    """What the workers of a group share from the first one on: its id, its start, its instance id.
 
-    def __init__(self, data: dict[str, object]) -> None:
+    Raises ValueError if that is damaged.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        data = json.loads(text)
+        if not isinstance(data, dict) or not data.keys() >= {"group", "instance", "start"}:
+            raise ValueError("this is no group's identity")
         self.group = bytes.fromhex(str(data["group"]))
         self.instance = str(data["instance"])
         self.start = int(str(data["start"]))
@@ -122,10 +133,12 @@ def join(directory: Directory) -> Identity:
     """The group's identity, made by whoever comes first. Raises OSError, ValueError if it is damaged."""
     temporary = f".group-{uuid.uuid4().hex}"
     with contextlib.suppress(FileNotFoundError):
-        return Identity(json.loads(directory.read("group")))
-    with locks.closing(directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
-        write_all(descriptor, json.dumps(new_identity()).encode())
-    with contextlib.suppress(FileExistsError):
-        directory.link(temporary, "group")
-    directory.unlink(temporary)
-    return Identity(json.loads(directory.read("group")))
+        return Identity(directory.read("group"))
+    try:
+        with locks.closing(directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
+            write_all(descriptor, json.dumps(new_identity()).encode())
+        with contextlib.suppress(FileExistsError):
+            directory.link(temporary, "group")
+    finally:
+        directory.unlink(temporary)
+    return Identity(directory.read("group"))

@@ -7,7 +7,9 @@ import os
 import threading
 
 from dualmetrics import locks
+from dualmetrics.directory import Directory
 from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
 
 PUSH = "push"
 
@@ -15,8 +17,9 @@ PUSH = "push"
 class Election:
     """This process' candidacy. A process that counts alone is always elected."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, trouble: Trouble) -> None:
         self._store = store
+        self._trouble = trouble
         self._begin()
 
     def _begin(self) -> None:
@@ -29,17 +32,16 @@ class Election:
         return self._held is not None or self._store.membership() is None
 
     def stand(self, timeout: float = 0) -> bool:
-        """Become the elected one if nobody else is, trying for ``timeout`` seconds. Raises OSError."""
+        """Become the elected one if nobody else is, trying for ``timeout`` seconds."""
         with self._lock:
             membership = self._store.membership()
             if membership is None or self._held is not None:
                 return True
-            descriptor = membership.directory.open(PUSH)
-            if not locks.lock(descriptor, timeout):
-                os.close(descriptor)
-                return False
-            self._held = descriptor
-            return True
+            try:
+                self._held = _locked(membership.directory, timeout)
+            except OSError as error:
+                self._trouble.error("standing for election", error)
+            return self._held is not None
 
     def resign(self) -> None:
         """Let somebody else be elected."""
@@ -55,3 +57,11 @@ class Election:
         if inherited is not None:
             with contextlib.suppress(OSError):
                 os.close(inherited)
+
+
+def _locked(directory: Directory, timeout: float) -> int | None:
+    descriptor = directory.open(PUSH)
+    if locks.lock(descriptor, timeout):
+        return descriptor
+    os.close(descriptor)
+    return None

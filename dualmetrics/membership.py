@@ -56,6 +56,6 @@ def enter(address: Address, limit: int, trouble: Trouble) -> Membership | None:
     """Open the group; None where that is impossible, which is said once: the process counts alone."""
     try:
         return Membership(address, limit)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         trouble.once("group", "dualmetrics: every process counts alone, no worker group: %s", error)
         return None

@@ -9,6 +9,7 @@ reading starts over. Reading the archive only first, or only last, was seen to l
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from dualmetrics.records import HEADER, FormatError, Header
 from dualmetrics.snapshot import Descriptor
 
 ARCHIVE, FOLD = "archive", "fold"
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
 _ATTEMPTS = 50
 _PATIENCE = 1.0  # seconds to wait for a folder, when it folded at each of the attempts
 
@@ -48,6 +50,8 @@ class Reading:
     files: list[File] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     """Names of files that the archive contains already: whoever folded them died before removing them."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Names of files that cannot be read, with the reason."""
 
     @property
     def all(self) -> list[File]:
@@ -93,9 +97,10 @@ class GroupReader:
 
     def read_once(self, own: bytes | None) -> Reading:
         """Read without looking at the archive again: for who holds the fold lock."""
-        reading = Reading(archive=self._file(ARCHIVE))
+        reading = Reading()
+        reading.archive = self._file(ARCHIVE, reading)
         for name in self._directory.workers():
-            file = self._file(name, own)
+            file = self._file(name, reading, own)
             if file is None or file.header.file == own:
                 continue
             if file.header.file in reading.contained:
@@ -104,16 +109,19 @@ class GroupReader:
                 reading.files.append(file)
         return reading
 
-    def _file(self, name: str, own: bytes | None = None) -> File | None:
+    def _file(self, name: str, reading: Reading, own: bytes | None = None) -> File | None:
         try:
             with locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
                 return self._parse(name, descriptor, own)
         except FileNotFoundError:  # folded since the names were listed, or no archive yet
             return None
         except FormatError as error:
-            self._skipped(name, error.reason)
+            reading.skipped[name] = error.reason
         except OSError as error:
-            self._skipped(name, type(error).__name__)
+            if error.errno in NO_DESCRIPTORS:
+                raise
+            reading.skipped[name] = type(error).__name__
+        self._skipped(name, reading.skipped[name])
         return None
 
     def _parse(self, name: str, descriptor: int, own: bytes | None) -> File:
@@ -122,6 +130,8 @@ class GroupReader:
         if header.file == own:
             return File(name, header, index, memoryview(b""), True)
         alive = name == ARCHIVE or locks.held(descriptor)
+        if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
+            raise FormatError("truncated")
         # After the liveness: the bytes of one that is dead are then its last ones.
         data = memoryview(os.pread(descriptor, header.committed, 0))
         self._indexes[header.file] = index
@@ -130,7 +140,7 @@ class GroupReader:
 
     def _extend(self, name: str, index: Index, data: memoryview, committed: int) -> None:
         """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
-        if len(data) < committed:
+        if len(data) < max(committed, index.upto):
             raise FormatError("truncated")
         try:
             index.extend(data, committed)

@@ -35,6 +35,9 @@ RECORD = struct.Struct("<IIII")
 
 DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
 
+DAMAGED = ("truncated", "foreign", "corrupt")
+"""Reasons that time does not mend, and no other version of this library."""
+
 
 class FormatError(Exception):
     """The bytes are not ours, or damaged. ``reason`` is one word, fit for an attribute."""
@@ -57,9 +60,14 @@ class Record(NamedTuple):
     """A parsed record; its cells begin at byte ``cells_at`` of the file and are ``width`` in number."""
 
     kind: int
-    body: Any
+    text: bytes
     cells_at: int
     width: int
+
+    @property
+    def body(self) -> Any:
+        """What the text says. Raises ValueError: those of later kinds may be anything."""
+        return json.loads(self.text)
 
 
 def encode_header(header: Header) -> bytes:
@@ -96,16 +104,16 @@ def encode_series(number: int, start: int, attributes: Attributes, cells: Sequen
 def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
     """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
     while offset < end:
-        if end - offset < RECORD.size:
+        if min(end, len(data)) - offset < RECORD.size:
             raise FormatError("corrupt")
         kind, length, checksum, width = RECORD.unpack_from(data, offset)
         cells_at = offset + length - 8 * width
-        if length % 8 or offset + length > end or cells_at < offset + RECORD.size:
+        if length % 8 or offset + length > min(end, len(data)) or cells_at < offset + RECORD.size:
             raise FormatError("corrupt")
         text = bytes(data[offset + RECORD.size : cells_at])
         if checksum != _checksum(kind, length, width, text):
             raise FormatError("corrupt")
-        yield Record(kind, json.loads(text), cells_at, width)
+        yield Record(kind, text, cells_at, width)
         offset += length
 
 

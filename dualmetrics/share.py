@@ -33,13 +33,12 @@ class Share:
         self._numbers: dict[Descriptor, int] = {}
         self._region: Region = PrivateRegion()
         self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
-        self._born, self._slot, self._began = 0, 0, time.time_ns()
+        self._born, self._slot = 0, 0
+        self._began = membership.identity.start if membership else time.time_ns()
         self.identity: bytes | None = None
-        if membership is not None:
-            self._began = membership.identity.start
-            self._be_born(membership)
 
-    def _be_born(self, membership: Membership) -> None:
+    def be_born(self, membership: Membership) -> None:
+        """Become a worker of the group. Counting a failure of this records, in this very share."""
         try:
             file = membership.bear()
         except OSError as error:
@@ -80,8 +79,8 @@ class Share:
         try:
             return self._admission.start_of(descriptor, attributes)
         except OSError as error:
-            self._space_ran_out(error)
             self._admission = PrivateAdmission(self._limit)
+            self._space_ran_out(error)
             return self._admission.start_of(descriptor, attributes)
 
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
@@ -101,8 +100,8 @@ class Share:
         try:
             return self._region.append(kind, body, cells)
         except OSError as error:
-            self._space_ran_out(error)
             self._region = PrivateRegion()
+            self._space_ran_out(error)
             return self._region.append(kind, body, cells)
 
     def _space_ran_out(self, error: OSError) -> None:

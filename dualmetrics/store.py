@@ -58,11 +58,17 @@ class Store:
         lock, and tells ``on_use``.
         """
         with self._lock:
-            if self._share is None:
-                self._share = Share(self.membership(), self._catalog, self._limit, self._trouble)
-            cells = self._share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+            share = self._share or self._begin_share()
+            cells = share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
         self.on_use()
         return cells
+
+    def _begin_share(self) -> Share:
+        membership = self.membership()
+        share = self._share = Share(membership, self._catalog, self._limit, self._trouble)
+        if membership is not None:
+            share.be_born(membership)
+        return share
 
     def on_rebind(self, listener: Listener) -> None:
         """Call ``listener`` (a bound method is held weakly) whenever the rows given so far are void."""
@@ -94,11 +100,12 @@ class Store:
         membership = self.membership()
         with self._reading:
             share = self._share
-            if membership is None or self._reader is None or not archive.any_dead(membership.directory):
+            if membership is None or self._reader is None:
                 return
             own, declared = (share.identity, share.declared()) if share else (None, {})
             try:
-                archive.fold(membership.directory, self._reader, own, declared)
+                if archive.any_dead(membership.directory):
+                    archive.fold(membership.directory, self._reader, own, declared)
             except OSError as error:
                 self._trouble.error("folding the dead workers' files", error)
 

@@ -72,7 +72,7 @@ class Telemetry:
         self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
         self._exporter, self.page = self._make_page(settings)
         self._delivery = Delivery(settings, self._store, self.trouble)
-        self._election = Election(self._store)
+        self._election = Election(self._store, self.trouble)
         self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
         self._duties = WorkerDuties(
             self._store,

@@ -11,6 +11,7 @@ from dualmetrics import baseline, groups, workers
 from dualmetrics.election import Election
 from dualmetrics.snapshot import Snapshot
 from dualmetrics.store import Store
+from dualmetrics.trouble import Trouble
 from tests.chaos.crashing import deaths
 from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, die, values, worker
 from tests.core.test_workers import gone
@@ -94,13 +95,13 @@ def test_a_retiring_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_candidate_that_dies_leaves_the_election_open(tmp_path: Path) -> None:
     def work() -> None:
-        election = Election(worker(tmp_path))
+        election = Election(worker(tmp_path), Trouble())
         election.stand()
         election.resign()
         election.stand()
 
     for _ in deaths(work):
-        election = Election(worker(tmp_path))
+        election = Election(worker(tmp_path), Trouble())
         assert election.stand()
         election.resign()
 

@@ -1,0 +1,152 @@
+"""Any order of births, counts, deaths, folds and retirements: the totals are those of a plain dict."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from dualmetrics.snapshot import Attributes, Kind
+from dualmetrics.store import Store
+from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
+
+Key = tuple[str, Attributes]
+attributes = st.sampled_from([(), (("k", 1),), (("k", "1"),), (("k", 1.5), ("l", True))])
+picks = st.integers(0, 99)
+amounts = st.integers(1, 1000).map(float)
+
+
+class Group(RuleBasedStateMachine):
+    """Several workers in one directory, and what they should add up to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.alive: list[Store] = []
+        self.counted: Counter[Key] = Counter()
+        self.observed: dict[Attributes, list[float]] = {}
+        self.shares: dict[Key, dict[int, float]] = {}
+        self.set: dict[Attributes, dict[int, tuple[float, float]]] = {}
+        self.now = 0.0
+        self.shown: dict[Key, float] = {}
+        self.starts: dict[Key, int] = {}
+
+    @initialize()
+    def first(self) -> None:
+        self.alive.append(worker(self.directory))
+
+    @rule()
+    def born(self) -> None:
+        self.alive.append(worker(self.directory))
+
+    @rule(pick=picks, attributes=attributes, amount=amounts)
+    def count(self, pick: int, attributes: Attributes, amount: float) -> None:
+        self._any(pick).row(COUNTER, attributes)[0] += amount
+        self.counted["requests", attributes] += amount  # type: ignore[assignment]  # floats count too
+
+    @rule(pick=picks, attributes=attributes, bucket=st.integers(0, 2), amount=amounts)
+    def observe(self, pick: int, attributes: Attributes, bucket: int, amount: float) -> None:
+        for row in (
+            self._any(pick).row(HISTOGRAM, attributes),
+            self.observed.setdefault(attributes, [0.0] * 4),
+        ):
+            row[bucket] += 1.0
+            row[3] += amount
+
+    @rule(pick=picks, attributes=attributes, by=st.sampled_from([-2.0, 1.0, 3.0]))
+    def move(self, pick: int, attributes: Attributes, by: float) -> None:
+        store = self._any(pick)
+        store.row(UP_DOWN, attributes)[0] += by
+        shares = self.shares.setdefault(("connections", attributes), {})
+        shares[id(store)] = shares.get(id(store), 0.0) + by
+
+    @rule(pick=picks, attributes=attributes, value=amounts)
+    def measure(self, pick: int, attributes: Attributes, value: float) -> None:
+        store, self.now = self._any(pick), self.now + 1
+        row = store.row(GAUGE, attributes)
+        row[0], row[1] = value, self.now
+        self.set.setdefault(attributes, {})[id(store)] = self.now, value
+
+    @precondition(lambda self: len(self.alive) > 1)
+    @rule(pick=picks)
+    def die(self, pick: int) -> None:
+        store = self._any(pick)
+        self._leave(store)
+        self.alive.remove(store)
+
+    @rule(pick=picks)
+    def retire(self, pick: int) -> None:
+        """It goes on under another file: to the group its first one is a dead worker's."""
+        store = self._any(pick)
+        last = store.retire(1.0)
+        others = [other for other in self.alive if other is not store]
+        assert last is not None or others
+        self._forget(store)
+
+    @rule(pick=picks)
+    def fold(self, pick: int) -> None:
+        self._any(pick).fold()
+
+    @invariant()
+    def any_worker_shows_what_was_counted(self) -> None:
+        for store in self.alive[:1] + self.alive[-1:]:
+            self._check(store)
+
+    def _check(self, store: Store) -> None:
+        found = {
+            (family.descriptor.name, point.attributes): list(point.cells)
+            for family in store.read().families
+            for point in family.points
+        }
+        assert found == self._expected()
+        self._never_back(store, found)
+
+    def _expected(self) -> dict[Key, list[float]]:
+        latest = {key: max(values.values()) for key, values in self.set.items() if values}
+        return {
+            **{key: [value] for key, value in self.counted.items()},
+            **{("duration", key): row for key, row in self.observed.items()},
+            **{key: [sum(shares.values())] for key, shares in self.shares.items()},
+            **{("temperature", key): [value, at] for key, (at, value) in latest.items()},
+        }
+
+    def _never_back(self, store: Store, found: dict[Key, list[float]]) -> None:
+        for family in store.read().families:
+            for point in family.points:
+                key = family.descriptor.name, point.attributes
+                assert self.starts.setdefault(key, point.start) == point.start
+                if family.descriptor.kind is Kind.COUNTER:
+                    assert self.shown.get(key, 0.0) <= point.cells[0] == found[key][0]
+                    self.shown[key] = point.cells[0]
+
+    def _any(self, pick: int) -> Store:
+        return self.alive[pick % len(self.alive)]
+
+    def _forget(self, store: Store) -> None:
+        """Its shares of what goes up and down go with it, and what it measured."""
+        for shares in self.shares.values():
+            shares.pop(id(store), None)
+        for values in self.set.values():
+            values.pop(id(store), None)
+
+    def _leave(self, store: Store) -> None:
+        self._forget(store)
+        membership = store.membership()
+        assert membership is not None
+        membership.leave()
+
+    def teardown(self) -> None:
+        for store in self.alive:
+            self._leave(store)
+        shutil.rmtree(self.directory)
+
+
+TestGroup = Group.TestCase
+TestGroup.settings = settings(
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
