@@ -6,6 +6,9 @@ import gc
 import logging
 import os
 import re
+import subprocess
+import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import AbstractContextManager as Context
@@ -179,6 +182,7 @@ def test_a_collector_that_dribbles_holds_up_neither_requests_nor_scrapes_nor_the
         assert made.total("http_requests_total") == 100
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("protocol", BOTH)
 @pytest.mark.parametrize("fault", [bad.refusing, lambda: bad.tcp(bad.hangs_up)], ids=["refused", "hangs up"])
 def test_three_hundred_failures_leave_neither_memory_nor_threads_nor_descriptors(
@@ -207,3 +211,35 @@ def held() -> tuple[int, int, int]:
     gc.collect()
     memory = tracemalloc.get_traced_memory()[0]
     return memory, len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+
+PROGRAM = """
+import sys, time
+from tests.chaos.shop import Shop
+made = Shop(*sys.argv[1:], timeout=10)
+made.telemetry.force_flush(0.2)
+made.serve(10)
+print(time.monotonic(), flush=True)
+"""
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("fault", "protocol"),
+    [
+        pytest.param(bad.refusing, HTTP, id="refused"),
+        pytest.param(bad.unreachable, GRPC, id="unreachable"),
+        pytest.param(lambda: bad.tcp(bad.dribbles), HTTP, id="dribbles"),
+        pytest.param(lambda: bad.tcp(bad.hangs_up), GRPC, id="hangs up"),
+    ],
+)
+def test_a_process_ends_in_time_and_without_complaint(
+    fault: Callable[[], Context[str]], protocol: str
+) -> None:
+    with fault() as endpoint:
+        command = [sys.executable, "-c", PROGRAM, endpoint, protocol]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        assert time.monotonic() - float(ended.stdout) < 1 + 1 + 0.5, (
+            "its timeout, a second, and the interpreter"
+        )
+    assert "Traceback" not in ended.stderr
