@@ -98,7 +98,7 @@ class Delivery:
         self._tell(success, rejected, "; ".join(outcome.message for outcome in outcomes if outcome.message))
         if success:
             self._acknowledge(snapshot)
-        return Delivered(success, count_points(sent) - rejected if success else 0)
+        return Delivered(success, max(0, count_points(sent) - rejected) if success else 0)
 
     def _reached(self) -> list[Target]:
         """The targets, built at the first push, in the process and thread that push."""
@@ -166,6 +166,6 @@ class Delivery:
 
     @property
     def _place(self) -> str:
-        """The endpoint, without the password that a URL may carry."""
+        """The endpoint, without the password or the key that a URL may carry."""
         url = urlsplit(self._settings.endpoint or "console:")
-        return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+        return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()

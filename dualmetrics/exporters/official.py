@@ -58,6 +58,8 @@ def http_exporter(endpoint: Endpoint, watcher: Watcher) -> MetricExporter:
 
     class Session(requests.Session):
         def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+            # Said here, the exporter's certificate wins over the one of REQUESTS_CA_BUNDLE.
+            kwargs.setdefault("verify", self.verify)
             try:
                 response = super().request(*args, **kwargs)
             except requests.RequestException as error:

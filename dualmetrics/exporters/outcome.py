@@ -78,6 +78,10 @@ class Caught(logging.Filter):
         return " ... ".join(dict.fromkeys((*self.lines[:1], *self.lines[-1:])))
 
 
+_TRANSPORT = "urllib3.connection"
+"""Logs each response whose headers it cannot read, with the whole URL."""
+
+
 @contextmanager
 def caught(exporter: object) -> Iterator[Caught]:
     """Keep the exporter's own log lines, one or more for each failed push, for whoever logs once per change.
@@ -85,7 +89,8 @@ def caught(exporter: object) -> Iterator[Caught]:
     Lines of other threads, such as a trace exporter's, go where they went before.
     """
     catch = Caught()
-    loggers = [logging.getLogger(name) for name in {kind.__module__ for kind in type(exporter).__mro__}]
+    names = {_TRANSPORT, *(kind.__module__ for kind in type(exporter).__mro__)}
+    loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
         logger.filters.insert(0, catch)  # before the exporter's own, which drops what it has said lately
     try:

@@ -97,6 +97,8 @@ def console_target(is_delta: IsDelta = always_cumulative) -> Target:
 
 
 def _secrets(endpoint: Endpoint) -> tuple[str, ...]:
-    """What may not get into the log: header values, and what a URL may carry."""
+    """What may not get into the log: header values, word by word, and what a URL may carry."""
     url = urlsplit(endpoint.url)
-    return (*(endpoint.headers or {}).values(), url.password or "", url.query)
+    headers = (endpoint.headers or {}).values()
+    words = (word for value in headers for word in value.split())  # a Collector may repeat the token alone
+    return (*headers, *words, url.password or "", url.query)
