@@ -92,10 +92,10 @@ def _resolve(directory: Directory, name: str) -> str:
 
 
 def _sweep(directory: Directory) -> None:
-    """Remove the groups whose root is gone and in which nobody lives."""
+    """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
     roots = {name: root for name in directory.names() if (root := workers.parse_root(name)) is not None}
-    in_use = {_resolve(directory, name) for name, root in roots.items() if root.alive}
-    for name in roots.keys() - in_use:
+    alive = {name for name, root in roots.items() if root.alive}
+    for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
         _remove(directory, name)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
-from dualmetrics import fork
+from dualmetrics import ending, fork
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
@@ -109,7 +109,7 @@ class Telemetry:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
         if self.enabled:
             self._delivery.load()
-            self._store.on_use = self._pusher.start
+            self._store.on_use = self.start
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
@@ -169,7 +169,8 @@ class Telemetry:
 
     def start(self) -> None:
         """Start the background thread; recording does so by itself."""
-        if self.enabled:
+        if self.enabled and not self._pusher.running:
+            ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()
 
     def force_flush(self, timeout: float = 10.0) -> bool:

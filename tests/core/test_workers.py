@@ -82,6 +82,20 @@ def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:
     assert [path.name for path in user.iterdir()] == [mine.name if mine else ""]
 
 
+def test_an_upgraded_server_keeps_its_alias_when_the_old_master_is_gone(tmp_path: Path) -> None:
+    user = tmp_path / f"dualmetrics-{os.geteuid()}"
+    mine = workers.find_root()
+    assert mine is not None
+    (user / gone().name).mkdir(parents=True)
+    (user / mine.name).symlink_to(gone().name)
+    for path in (tmp_path, user):
+        path.chmod(0o700)
+    opened = groups._open(str(tmp_path), mine, "default")
+    assert Path(opened.path).parent.name == gone().name
+    assert (user / mine.name).is_symlink()
+    opened.close()
+
+
 def test_an_orphan_keeps_its_group(tmp_path: Path) -> None:
     orphan = groups._open(str(tmp_path), gone(), "default")
     from dualmetrics.birth import OwnFile

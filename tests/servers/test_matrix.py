@@ -1,0 +1,66 @@
+"""The promise on servers that fork, spawn, thread and end their workers each in its own way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dualmetrics.cli.receiver import Receiver
+from tests.servers.others import COMMANDS, other
+from tests.servers.running import Server, total
+from tests.servers.test_totals import counted, pushed
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.server
+
+ENDS_WITH_A_WORKER = {"hypercorn", "hypercorn-wsgi"}
+"""Servers that end themselves when one of their workers is killed."""
+
+
+def kill_one(server: Server, workers: set[int]) -> None:
+    """Kill a worker and wait for the one that takes its place."""
+    before = server.workers()
+    os.kill(min(workers), signal.SIGKILL)
+    wait_until(lambda: server.workers() - before, 20, "a new worker", details=server.log.read_text)
+
+
+def asked_again(kind: str, server: Server) -> int:
+    """Send more requests; how many. Granian is asked until all serve: it never ends while a worker starts."""
+    asked = 0
+    if not kind.startswith("granian"):
+        return sum(server.work(100).values())
+    while not server.workers() <= set(server.work(20)):
+        asked += 20
+        assert asked < 10_000, "a worker that does not serve"
+    return asked + 20
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_all_workers_are_one_group_and_the_last_counts_are_delivered(kind: str, tmp_path: Path) -> None:
+    with (
+        Receiver() as receiver,
+        other(
+            kind,
+            tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
+            OTEL_METRIC_EXPORT_INTERVAL="300",
+        ) as server,
+    ):
+        answered = server.work(300)
+        page = server.settle(300)
+        assert total(page, "dualmetrics_workers") == len(answered) > 1
+        assert {counted(server) for _ in range(12)} == {300}
+        if kind not in ENDS_WITH_A_WORKER:
+            kill_one(server, set(answered))
+        asked = 300 + asked_again(kind, server)
+        page = server.settle(asked)
+        assert {counted(server) for _ in range(12)} == {asked}
+        assert total(page, "dualmetrics_internal_errors_total") == 0
+        wait_until(lambda: pushed(receiver, "http.requests") == asked, 20, "the push to show the total")
+        server.work(10)
+        server.stop()
+        wait_until(lambda: pushed(receiver, "http.requests") == asked + 10, 5, "the last push")
+        assert len({resource for resource, _, _ in receiver.series()}) == 1
