@@ -199,6 +199,11 @@ def test_two_thousand_short_lives_leave_as_much_as_twenty(tmp_path: Path) -> Non
     assert values(store, HISTOGRAM) == {(): [0.0, 2000.0, 0.0, 0.0]}
 
 
+def damaged(directory: Path) -> list[Path]:
+    """What was moved aside."""
+    return list(group(directory).glob("damaged-*"))
+
+
 @pytest.mark.server
 def test_a_server_among_bad_neighbours(tmp_path: Path) -> None:
     directory = tmp_path / "base"
@@ -207,14 +212,14 @@ def test_a_server_among_bad_neighbours(tmp_path: Path) -> None:
     (group(directory) / "archive").write_text("precious")
     pipe(group(directory) / "worker-0")
     with gunicorn("gunicorn-sync", tmp_path, workers=2, DUALMETRICS_DIR=str(directory)) as server:
-        server.work(20)
+        answered = server.work(20)
         server.settle(20)
-        os.kill(max(server.workers()), signal.SIGKILL)
-        wait_until(lambda: list(group(directory).glob("damaged-*")), 20, "the dead one to be folded")
+        os.kill(max(answered), signal.SIGKILL)
+        wait_until(lambda: server.page() and damaged(directory), 20, "the dead one to be folded")
         server.work(20)
         page = server.settle(40)
         assert total(page, "dualmetrics_skipped_files_total") >= 1
-    [kept] = group(directory).glob("damaged-*")
+    [kept] = damaged(directory)
     assert kept.read_text() == "precious"
     assert server.log.read_text().count("left out archive: foreign") <= 3, "once a worker"
 
