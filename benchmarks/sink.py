@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+SINK = "BENCHMARK_SINK"
+"""The variable with the address of one that listens."""
+
 
 @contextlib.contextmanager
 def sink() -> Iterator[str]:
