@@ -36,23 +36,22 @@ class PageFloor:
 
 
 class CachedPageFloor:
-    """The same, but the text of a row that has not changed is kept."""
+    """The same, but the text of a row that has not changed is kept. Whether it has, its sum tells."""
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         self._head = f"# HELP {name} \n# TYPE {name} histogram\n"
         self._templates = [_template(name, each) for each in labels]
-        self._shown: list[bytes] = [b""] * len(labels)
+        self._sums: Sequence[float] = [-1.0] * len(labels)
         self._texts = [""] * len(labels)
 
-    def render(self, rows: Sequence[Cells]) -> bytes:
-        """The page's text. A row is compared by its bytes."""
-        shown, texts, templates = self._shown, self._texts, self._templates
-        for number, row in enumerate(rows):
-            now = bytes(row)  # type: ignore[arg-type]  # a memoryview
-            if shown[number] != now:
-                shown[number] = now
-                texts[number] = templates[number] % _cumulated(row)
-        return "".join((self._head, *texts)).encode()
+    def render(self, cells: memoryview) -> bytes:
+        """The page's text, of rows one after the other."""
+        sums = cells[WIDTH - 1 :: WIDTH].tolist()
+        changed = [at for at, (new, old) in enumerate(zip(sums, self._sums, strict=True)) if new != old]
+        for at in changed:
+            self._texts[at] = self._templates[at] % _cumulated(cells[at * WIDTH : (at + 1) * WIDTH])
+        self._sums = sums
+        return "".join((self._head, *self._texts)).encode()
 
 
 def _template(name: str, labels: str) -> str:
@@ -61,7 +60,7 @@ def _template(name: str, labels: str) -> str:
 
 
 def _cumulated(row: Cells) -> tuple[float, ...]:
-    counts = [*accumulate(row[:-1])]
+    counts: list[float] = [*accumulate(row[:-1])]
     return (*counts, counts[-1], row[-1])
 
 
@@ -83,7 +82,7 @@ class WorkersFloor:
         total: list[float] = []
         for path in sorted(self._directory.glob("*.cells")):
             cells = memoryview(path.read_bytes()).cast("d")
-            total = list(map(add, total, cells)) if total else cells.tolist()
+            total = list(map(add, total, cells)) if total else [*cells]
         return self._page.render([total[at : at + WIDTH] for at in range(0, len(total), WIDTH)])
 
     def _labels(self) -> list[str]:

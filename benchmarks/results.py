@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import platform
@@ -71,7 +71,7 @@ def _statistics(values: list[float]) -> dict[str, float]:
 
 def result(question: Question, form: Form, rows: Sequence[Row]) -> Result:
     """The rows with their circumstances."""
-    taken = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    taken = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, {load}"
     return Result(question.name, form, taken, machine, versions(question), rows)

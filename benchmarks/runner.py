@@ -28,7 +28,7 @@ PATIENCE = 300.0
 """Seconds that a contestant has for one answer."""
 
 
-class Failed(Exception):
+class ContestantError(Exception):
     """A contestant cannot go on."""
 
 
@@ -46,17 +46,17 @@ class Runner:
         )
 
     def ready(self) -> None:
-        """Wait until it has made what it measures. Raises Failed."""
+        """Wait until it has made what it measures. Raises ContestantError."""
         self._answer()
 
     def batch(self, amount: int) -> Values:
-        """Have it do a batch. Raises Failed."""
+        """Have it do a batch. Raises ContestantError."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{amount}\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise Failed("it ended") from error
+            raise ContestantError("it ended") from error
         values: Values = self._answer()["values"]
         return values
 
@@ -70,7 +70,7 @@ class Runner:
             timer.cancel()
         answer: dict[str, Any] = json.loads(line or '{"failure": "it ended, or took too long"}')
         if "failure" in answer:
-            raise Failed(answer["failure"])
+            raise ContestantError(answer["failure"])
         return answer
 
     def _kill(self) -> None:
@@ -117,7 +117,7 @@ def run_case(question: Question, effort: Effort, case: int, form: Form) -> list[
     """The measurements of one case."""
     contestants = [each for each in question.contestants if form == "full" or case <= each.most]
     if form == "tiny":
-        contestants = [each for each in contestants if each.name in (question.base, question.floor, "ours")]
+        contestants = [each for each in contestants if _is_tiny(question, each.name)]
     batches: Batches = {each.name: [] for each in contestants}
     failures: dict[str, str] = {}
     for _ in range(effort.processes):
@@ -125,6 +125,10 @@ def run_case(question: Question, effort: Effort, case: int, form: Form) -> list[
             interleave(runners, effort, batches, failures)
         contestants = [each for each in contestants if each.name not in failures]
     return [row(case, name, found, failures.get(name)) for name, found in batches.items()]
+
+
+def _is_tiny(question: Question, name: str) -> bool:
+    return name in (question.base, question.floor) or name.startswith("ours")
 
 
 @contextlib.contextmanager
@@ -147,7 +151,7 @@ def interleave(runners: list[Runner], effort: Effort, batches: Batches, failures
                 if number == 0:
                     runner.ready()
                 values = runner.batch(effort.amount)
-            except Failed as failure:
+            except ContestantError as failure:
                 failures[runner.contestant.name] = str(failure)
                 alive.remove(runner)
                 print(f"!!! {runner.contestant.name} failed: {failure}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ NAME = "took_milliseconds"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 STATUSES = ("200", "201", "400", "404", "500")
+
+DAY = 86_400_000
+"""Milliseconds between two pushes: none comes by itself while something else is timed."""
 
 Touch = Callable[[float], None]
 """Records into this share of all sets, at random; 1 means each of them."""
@@ -49,15 +53,14 @@ def toucher(records: Sequence[Callable[[float], object]]) -> Touch:
     return touch
 
 
-def floor_rows(count: int) -> tuple[list[Row], Touch]:
-    """Rows, and what records into them."""
-    rows = [doubles(WIDTH) for _ in range(count)]
-    return rows, toucher([_recorder(row) for row in rows])
+def floor_cells(count: int) -> tuple[memoryview, list[Row], Touch]:
+    """Cells, the rows that they are, and what records into these."""
+    cells: Any = doubles(WIDTH * count)
+    rows = [cells[at : at + WIDTH] for at in range(0, len(cells), WIDTH)]
+    return cells, rows, toucher([_recorder(row) for row in rows])
 
 
 def _recorder(row: Row) -> Callable[[float], None]:
-    from bisect import bisect_left
-
     def record(value: float) -> None:
         row[bisect_left(BOUNDS, value)] += 1.0
         row[-1] += value
@@ -67,9 +70,7 @@ def _recorder(row: Row) -> Callable[[float], None]:
 
 def of_meter(meter: Any, count: int) -> Touch:
     """A histogram of OpenTelemetry's API."""
-    histogram = meter.create_histogram(
-        "took", unit="ms", explicit_bucket_boundaries_advisory=list(BOUNDS)
-    )
+    histogram = meter.create_histogram("took", unit="ms", explicit_bucket_boundaries_advisory=list(BOUNDS))
 
     def recorder(attributes: dict[str, str]) -> Callable[[float], None]:
         return lambda value: histogram.record(value, attributes)
@@ -81,7 +82,9 @@ def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
     """A `Telemetry` with both exports on, and what records into it."""
     from dualmetrics import Telemetry
 
-    telemetry = Telemetry(cardinality_limit=10 * count + 1000, **{**peers.both_on(), **settings})
+    telemetry = Telemetry(
+        cardinality_limit=10 * count + 1000, **{**peers.both_on(), "export_interval": DAY, **settings}
+    )
     return telemetry, of_meter(telemetry.meter("benchmarks"), count)
 
 

@@ -41,10 +41,10 @@ async def send(message: dict[str, Any]) -> None:
         assert message["status"] == 200, message
 
 
-def asgi_server(app: Any, routes: int = ROUTES) -> Measure:
+def asgi_server(app: Any, routes: int = ROUTES, loop: asyncio.AbstractEventLoop | None = None) -> Measure:
     """Microseconds a request."""
     scope = http_scope(path(routes))
-    loop = asyncio.new_event_loop()
+    runs = loop or asyncio.new_event_loop()
 
     async def serve(times: int) -> float:
         started = process_time()
@@ -53,7 +53,7 @@ def asgi_server(app: Any, routes: int = ROUTES) -> Measure:
         return process_time() - started
 
     def measure(times: int) -> Values:
-        return {"": loop.run_until_complete(serve(times)) / times * MICROSECONDS}
+        return {"": runs.run_until_complete(serve(times)) / times * MICROSECONDS}
 
     return measure
 

@@ -50,9 +50,10 @@ def _cell(question: Question, rows: list[Row], row: Row, name: str) -> str:
     base, floor = _median(rows, question.base, name), _median(rows, question.floor, name)
     added = values["median"] - (base or 0.0)
     if base is not None and row.contestant != question.base:
-        text += f"; +{figure(added)}"
-    if floor is not None and row.contestant not in (question.base, question.floor):
-        text += f"; x{added / ((floor - (base or 0.0)) or 1e-9):.2f}"
+        text += f"; {'+' * (added >= 0)}{figure(added)}"
+    least = (floor or 0.0) - (base or 0.0)
+    if least > 0 and row.contestant not in (question.base, question.floor):
+        text += f"; x{added / least:.2f}"
     return text
 
 

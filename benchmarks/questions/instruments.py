@@ -24,18 +24,19 @@ def calls(add: Call, record: Call) -> Measure:
     def measure(amount: int) -> Values:
         routes = ROUTES * (amount // len(ROUTES) or 1)
         return {
-            name: timed(lambda call=call: [call(route) for route in routes]) / len(routes) * MICROSECONDS
-            for name, call in (("counter.add", add), ("histogram.record", record))
+            "counter.add": timed(lambda: [add(route) for route in routes]) / len(routes) * MICROSECONDS,
+            "histogram.record": timed(lambda: [record(route) for route in routes])
+            / len(routes)
+            * MICROSECONDS,
         }
 
     return measure
 
 
 def floor(case: int) -> Measure:
-    lock, counters, histograms = Lock(), {}, {}  # type: ignore[var-annotated]
-    for route in ROUTES:
-        counters["GET", route, "200"] = doubles(1)
-        histograms["GET", route, "200"] = doubles(len(BOUNDS) + 2)
+    lock = Lock()
+    counters = {("GET", route, "200"): doubles(1) for route in ROUTES}
+    histograms = {("GET", route, "200"): doubles(len(BOUNDS) + 2) for route in ROUTES}
 
     def add(route: str) -> None:
         row = counters["GET", route, "200"]

@@ -10,12 +10,9 @@ from benchmarks.clock import mean
 from benchmarks.page_floors import PackingFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 
-DAY = 86_400_000
-"""Milliseconds: nobody is to push by himself here."""
-
 
 def floor(count: int) -> Measure:
-    rows, touch = series.floor_rows(count)
+    _, rows, touch = series.floor_cells(count)
     packing = PackingFloor("took", series.label_sets(count), time.time_ns())
 
     def measure(amount: int) -> Values:
@@ -27,11 +24,12 @@ def floor(count: int) -> Measure:
 
 
 def ours(count: int) -> Measure:
-    from dualmetrics.exporters.batches import batches
-    from dualmetrics.exporters.otlp import to_metrics_data
     from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-    telemetry, touch = series.ours(count, export_interval=DAY)
+    from dualmetrics.exporters.batches import batches
+    from dualmetrics.exporters.otlp import to_metrics_data
+
+    telemetry, touch = series.ours(count)
 
     def to_bytes() -> list[bytes]:
         parts = batches(telemetry.snapshot())
@@ -48,7 +46,7 @@ def ours(count: int) -> Measure:
 
 def otel(count: int) -> Measure:
     collected = _encoding_reader()
-    provider, touch = series.otel(count, peers.otlp_reader(DAY), collected)
+    provider, touch = series.otel(count, peers.otlp_reader(series.DAY), collected)
 
     def measure(amount: int) -> Values:
         return {
