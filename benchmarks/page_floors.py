@@ -39,19 +39,20 @@ class CachedPageFloor:
     """The same, but the text of a row that has not changed is kept. Whether it has, its sum tells."""
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
-        self._head = f"# HELP {name} \n# TYPE {name} histogram\n"
+        self._head = f"# HELP {name} \n# TYPE {name} histogram\n".encode()
         self._templates = [_template(name, each) for each in labels]
         self._sums: Sequence[float] = [-1.0] * len(labels)
-        self._texts = [""] * len(labels)
+        self._texts = [b""] * len(labels)
 
     def render(self, cells: memoryview) -> bytes:
         """The page's text, of rows one after the other."""
         sums = cells[WIDTH - 1 :: WIDTH].tolist()
         changed = [at for at, (new, old) in enumerate(zip(sums, self._sums, strict=True)) if new != old]
         for at in changed:
-            self._texts[at] = self._templates[at] % _cumulated(cells[at * WIDTH : (at + 1) * WIDTH])
+            text = self._templates[at] % _cumulated(cells[at * WIDTH : (at + 1) * WIDTH])
+            self._texts[at] = text.encode()
         self._sums = sums
-        return "".join((self._head, *self._texts)).encode()
+        return b"".join((self._head, *self._texts))
 
 
 def _template(name: str, labels: str) -> str:

@@ -22,7 +22,7 @@ def draw(results: Mapping[str, Result], directory: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "dualmetrics", "font.size": 9})
+    mpl.rcParams.update({"svg.hashsalt": "dualmetrics", "svg.fonttype": "none", "font.size": 9})
     for name in (*BARS, *LINES):
         if name in results:
             figure = _bars(results[name]) if name in BARS else _lines(results[name], LINES[name])

@@ -62,7 +62,7 @@ QUESTION = Question(
         ),
         contestant("OTel ASGI and exporters", "opentelemetry.instrumentation.asgi", *EXPORTERS),
     ),
-    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 5, 1), "full": Effort(1, 20, 1)},
+    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 4, 1), "full": Effort(1, 20, 1)},
     base="bare interpreter",
     floor="",
 )

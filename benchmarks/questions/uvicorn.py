@@ -24,7 +24,7 @@ QUESTION = Question(
         contestant("starlette-exporter", "starlette_exporter", command),
         contestant("OTel ASGI, Prometheus and OTLP", "otel_and_push", command),
     ),
-    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 3, 2), "full": Effort(2, 8, 4)},
+    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 2, 2), "full": Effort(2, 8, 4)},
     floor="bare",
     shown=("median", "maximum"),
     needs="wrk",
