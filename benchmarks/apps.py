@@ -1,37 +1,60 @@
-"""The apps under measurement, without any metrics: ten routes, of which one is asked."""
+"""The apps under measurement, without any metrics: some routes, of which the last one is asked."""
 
 from __future__ import annotations
 
-from flask import Flask
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from collections.abc import Iterator
+from typing import Any
 
-PATH = "/orders/17"
-"""What every request asks for."""
-
-TABLES = ("users", "items", "carts", "orders", "bills", "notes", "files", "teams", "rooms", "plans")
+ROUTES = 10
 
 
-def starlette_app() -> Starlette:
+def tables(routes: int) -> Iterator[str]:
+    """Names for so many routes."""
+    return (f"table{number}" for number in range(routes))
+
+
+def path(routes: int = ROUTES) -> str:
+    """What every request asks for."""
+    return f"/table{routes - 1}/17"
+
+
+def starlette_app(routes: int = ROUTES) -> Any:
     """A Starlette app."""
-    return Starlette(routes=[Route(f"/{table}/{{number:int}}", starlette_view) for table in TABLES])
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
+    async def view(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    return Starlette(routes=[Route(f"/{table}/{{number:int}}", view, name=table) for table in tables(routes)])
 
 
-async def starlette_view(request: Request) -> Response:
-    """Answer at once."""
-    return PlainTextResponse("ok")
+def fastapi_app(**options: Any) -> Any:
+    """A FastAPI app."""
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
 
+    app = FastAPI(**options)
 
-def flask_app() -> Flask:
-    """A Flask app."""
-    app = Flask("benchmarks")
-    for table in TABLES:
-        app.add_url_rule(f"/{table}/<int:number>", table, flask_view)
+    async def view(number: int) -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    for table in tables(ROUTES):
+        app.add_api_route(f"/{table}/{{number}}", view, name=table, response_class=PlainTextResponse)
     return app
 
 
-def flask_view(number: int) -> str:
-    """Answer at once."""
-    return "ok"
+def flask_app(routes: int = ROUTES) -> Any:
+    """A Flask app."""
+    from flask import Flask
+
+    app = Flask("benchmarks")
+
+    def view(number: int) -> str:
+        return "ok"
+
+    for table in tables(routes):
+        app.add_url_rule(f"/{table}/<int:number>", table, view)
+    return app

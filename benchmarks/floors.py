@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from threading import Lock
 from time import perf_counter
 from typing import Any, cast
@@ -28,12 +28,12 @@ class Cells:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.active = _doubles(1)
+        self.active = doubles(1)
         self.rows: dict[tuple[object, ...], Row] = {}
 
     def meet(self, key: tuple[object, ...]) -> Row:
         """The row of a series that was not met before."""
-        return self.rows.setdefault(key, _doubles(WIDTH))
+        return self.rows.setdefault(key, doubles(WIDTH))
 
 
 def asgi_floor(app: App, cells: Cells) -> App:
@@ -142,34 +142,6 @@ class _Body:
         self._closed()
 
 
-class PageFloor:
-    """A page of histograms: one ``%`` template a series, filled from its row (buckets, then the sum)."""
-
-    def __init__(self, name: str, labels: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
-        self._head = f"# HELP {name} \n# TYPE {name} histogram\n"
-        self._series = [(_template(name, each), row) for each, row in zip(labels, rows, strict=True)]
-
-    def render(self) -> bytes:
-        """The page's text."""
-        lines = [self._head]
-        for template, row in self._series:
-            lines.append(template % _cumulated(row))
-        return "".join(lines).encode()
-
-
-def _template(name: str, labels: str) -> str:
-    buckets = "".join(f'{name}_bucket{{{labels},le="{bound}"}} %d\n' for bound in (*BOUNDS, "+Inf"))
-    return f"{buckets}{name}_count{{{labels}}} %d\n{name}_sum{{{labels}}} %r\n"
-
-
-def _cumulated(row: Sequence[float]) -> tuple[float, ...]:
-    total = 0.0
-    values = []
-    for count in row[:-1]:
-        total += count
-        values.append(total)
-    return (*values, total, row[-1])
-
-
-def _doubles(count: int) -> Row:
+def doubles(count: int) -> Row:
+    """So many cells of zero."""
     return cast("Row", memoryview(array("d", bytes(8 * count))))

@@ -1,0 +1,74 @@
+"""Requests per second of a real server, as wrk counts them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from urllib.request import urlopen
+
+from benchmarks.apps import path
+from benchmarks.question import Contestant, Measure, Values
+from benchmarks.served import APP
+
+PATIENCE = 30.0
+"""Seconds for a server to answer."""
+
+Command = Callable[[int], Sequence[str]]
+"""A server's command line for a port."""
+
+
+def contestant(name: str, app: str, command: Command, *packages: str) -> Contestant:
+    """Serves ``app`` (see `benchmarks.served`) and is asked by wrk for so many seconds."""
+
+    def make(case: int) -> Measure:
+        port = _free_port()
+        server = subprocess.Popen([sys.executable, "-m", *command(port)], env={**os.environ, APP: app})
+        atexit.register(_end, server)
+        url = f"http://127.0.0.1:{port}{path()}"
+        _await(url, server)
+        return lambda seconds: _ask(url, seconds)
+
+    return Contestant(name, make, packages)
+
+
+def _ask(url: str, seconds: int) -> Values:
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", done.stdout)
+    if found is None or "Non-2xx" in done.stdout:
+        raise RuntimeError(f"wrk said: {done.stdout}")
+    return {"": float(found[1])}
+
+
+def _await(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urlopen(url, timeout=5) as response:
+                response.read()
+            return
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

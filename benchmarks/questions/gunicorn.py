@@ -1,0 +1,38 @@
+"""Requests per second behind gunicorn, one sync worker."""
+
+from __future__ import annotations
+
+from benchmarks.load import contestant
+from benchmarks.question import Effort, Question
+
+
+def command(port: int) -> list[str]:
+    """One sync worker, as is the default."""
+    return [
+        "gunicorn",
+        "-w",
+        "1",
+        "-b",
+        f"127.0.0.1:{port}",
+        "--log-level",
+        "warning",
+        "benchmarks.served:wsgi()",
+    ]
+
+
+QUESTION = Question(
+    "gunicorn",
+    "Flask behind gunicorn, asked by wrk over 16 connections (more is better; times bare's)",
+    "requests/s",
+    (
+        contestant("bare", "bare", command, "gunicorn"),
+        contestant("floor", "floor", command),
+        contestant("ours", "ours", command, "dualmetrics"),
+        contestant("prometheus-flask-exporter", "flask_exporter", command),
+        contestant("OTel Flask, Prometheus and OTLP", "otel_flask_and_push", command),
+    ),
+    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 2, 2), "full": Effort(2, 8, 4)},
+    floor="bare",
+    shown=("median", "maximum"),
+    needs="wrk",
+)

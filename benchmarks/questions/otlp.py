@@ -1,0 +1,102 @@
+"""What a push costs the processor: the totals become bytes, and these go to a Collector."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from benchmarks import peers, series
+from benchmarks.clock import mean
+from benchmarks.page_floors import PackingFloor
+from benchmarks.question import Contestant, Effort, Measure, Question, Values
+
+
+def floor(count: int) -> Measure:
+    _, rows, touch = series.floor_cells(count)
+    packing = PackingFloor("took", series.label_sets(count), time.time_ns())
+
+    def measure(amount: int) -> Values:
+        return {
+            "to bytes": mean(lambda: packing.encode(rows, time.time_ns()), amount, lambda: touch(1)),
+        }
+
+    return measure
+
+
+def ours(count: int) -> Measure:
+    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+
+    from dualmetrics.exporters.batches import batches
+    from dualmetrics.exporters.otlp import to_metrics_data
+
+    telemetry, touch = series.ours(count)
+
+    def to_bytes() -> list[bytes]:
+        parts = batches(telemetry.snapshot())
+        return [encode_metrics(to_metrics_data(part)).SerializeToString() for part in parts]
+
+    def measure(amount: int) -> Values:
+        return {
+            "to bytes": mean(to_bytes, amount, lambda: touch(1)),
+            "pushed": mean(lambda: _sure(telemetry.force_flush(60)), amount, lambda: touch(1)),
+        }
+
+    return measure
+
+
+def otel(count: int) -> Measure:
+    collected = _encoding_reader()
+    provider, touch = series.otel(count, peers.otlp_reader(series.DAY), collected)
+
+    def measure(amount: int) -> Values:
+        return {
+            "to bytes": mean(collected.collect, amount, lambda: touch(1)),
+            "pushed": mean(lambda: _push(provider), amount, lambda: touch(1)),
+        }
+
+    return measure
+
+
+def _push(provider: Any) -> None:
+    # Every reader is flushed; the one that only encodes adds nothing, since it is silent then.
+    _sure(provider.force_flush(60_000))
+
+
+def _encoding_reader() -> Any:
+    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+    from opentelemetry.sdk.metrics.export import MetricReader
+
+    class Encoding(MetricReader):
+        def _receive_metrics(self, metrics_data: Any, timeout_millis: float = 0, **kwargs: Any) -> None:
+            encode_metrics(metrics_data).SerializeToString()
+
+        def force_flush(self, timeout_millis: float = 0) -> bool:
+            return True
+
+        def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
+            pass
+
+    return Encoding()
+
+
+def _sure(success: bool) -> None:
+    if not success:
+        raise RuntimeError("the push failed")
+
+
+QUESTION = Question(
+    "otlp",
+    "A push of histograms of 14 bounds, all changed; pushed: with HTTP to a Collector on the same machine",
+    "ms",
+    (
+        Contestant("floor", floor),
+        Contestant("ours", ours, ("dualmetrics",)),
+        Contestant("OTel SDK", otel, peers.OTEL),
+    ),
+    {
+        "tiny": Effort(1, 1, 1, (20,)),
+        "quick": Effort(1, 5, 1, (1000, 10_000)),
+        "full": Effort(3, 7, 1, (1000, 10_000)),
+    },
+    case="label sets",
+)

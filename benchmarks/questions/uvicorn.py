@@ -1,0 +1,31 @@
+"""Requests per second behind uvicorn, one worker."""
+
+from __future__ import annotations
+
+from benchmarks.load import contestant
+from benchmarks.question import Effort, Question
+
+
+def command(port: int) -> list[str]:
+    """Without the log of requests."""
+    quiet = ["--log-level", "warning", "--no-access-log"]
+    return ["uvicorn", "--factory", "benchmarks.served:asgi", "--port", str(port), *quiet]
+
+
+QUESTION = Question(
+    "uvicorn",
+    "Starlette behind uvicorn, asked by wrk over 16 connections (more is better; times bare's)",
+    "requests/s",
+    (
+        contestant("bare", "bare", command, "uvicorn"),
+        contestant("floor", "floor", command),
+        contestant("ours", "ours", command, "dualmetrics"),
+        contestant("prometheus-fastapi-instrumentator", "instrumentator", command),
+        contestant("starlette-exporter", "starlette_exporter", command),
+        contestant("OTel ASGI, Prometheus and OTLP", "otel_and_push", command),
+    ),
+    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 2, 2), "full": Effort(2, 8, 4)},
+    floor="bare",
+    shown=("median", "maximum"),
+    needs="wrk",
+)

@@ -1,0 +1,76 @@
+"""The WSGI contestants: each makes the app anew, with the metrics of one library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+from benchmarks import floors, peers
+from benchmarks.apps import ROUTES, flask_app
+
+
+def bare(routes: int = 0) -> Any:
+    return flask_app(routes or ROUTES)
+
+
+def floor(routes: int = 0) -> Any:
+    return floors.wsgi_floor_at_close(bare(routes), floors.Cells())
+
+
+def floor_at_start(routes: int = 0) -> Any:
+    return floors.wsgi_floor_at_start(bare(routes), floors.Cells())
+
+
+def ours(routes: int = 0) -> Any:
+    from dualmetrics_flask import DualMetrics
+
+    app = bare(routes)
+    DualMetrics(app, **peers.both_on())
+    return app
+
+
+def by_hand(routes: int = 0) -> Any:
+    app, hand = bare(routes), peers.ByHand()
+
+    def measured(environ: Any, start_response: Any) -> Iterable[bytes]:
+        started = perf_counter()
+
+        def note(status: str, headers: Any, error: Any = None) -> Any:
+            key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
+            hand.record(key, (perf_counter() - started) * 1000)
+            return start_response(status, headers, error)
+
+        hand.active.inc()
+        body: Iterable[bytes] = app(environ, note)
+        return body
+
+    return measured
+
+
+def flask_exporter(routes: int = 0) -> Any:
+    from prometheus_flask_exporter import PrometheusMetrics
+
+    app = bare(routes)
+    PrometheusMetrics(app, group_by="url_rule")
+    return app
+
+
+def otel_wsgi(*, push: bool = False) -> Any:
+    peers.stable_conventions()
+    from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
+
+    return OpenTelemetryMiddleware(bare(), meter_provider=peers.otel_provider(push=push))
+
+
+def otel_flask(routes: int = 0, *, push: bool = False) -> Any:
+    peers.stable_conventions()
+    from opentelemetry.instrumentation.flask import FlaskInstrumentor
+
+    app = bare(routes)
+    FlaskInstrumentor().instrument_app(app, meter_provider=peers.otel_provider(push=push))
+    return app
+
+
+def otel_flask_and_push(routes: int = 0) -> Any:
+    return otel_flask(routes, push=True)
