@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -51,6 +53,14 @@ class Server:
             status, body = self.get(f"/work/{number}")
             assert status == 200, body
             answered[int(body)] = answered.get(int(body), 0) + 1
+        return answered
+
+    def work_of_several(self, times: int) -> Counter[int]:
+        """Send so many requests, and more until several workers have answered; how many each did."""
+        answered = Counter(self.work(times))
+        while len(answered) < 2:
+            assert answered.total() < 10_000, "one worker alone serves"
+            answered.update(self.work(50))
         return answered
 
     def page(self) -> Samples:
@@ -115,11 +125,11 @@ def uvicorn(tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iter
 
 @contextlib.contextmanager
 def running(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str]) -> Iterator[Server]:
-    """A command of this environment (``python -m``), until the end of the block."""
+    """A command of this environment, until the end of the block."""
     log = tmp_path / f"{command[0]}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [*_program(command[0]), *command[1:]],
             env={**os.environ, **env},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -131,6 +141,14 @@ def running(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str
         yield server
     finally:
         _end(process)
+
+
+def _program(module: str) -> list[str]:
+    """How a server is started. gunicorn by its script: an upgrade starts anew what is in ``sys.argv[0]``, and
+    the folder of a module's file there would hide modules of Python's."""
+    if module == "gunicorn":
+        return [sys.executable, str(Path(sysconfig.get_path("scripts")) / module)]
+    return [sys.executable, "-m", module]
 
 
 def _answers(server: Server) -> bool:

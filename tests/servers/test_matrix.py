@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,15 +25,6 @@ def kill_one(server: Server, workers: set[int]) -> None:
     before = server.workers()
     os.kill(min(workers), signal.SIGKILL)
     wait_until(lambda: server.workers() - before, 20, "a new worker", details=server.log.read_text)
-
-
-def by_several(server: Server) -> Counter[int]:
-    """Send requests until several workers have answered; how many each did."""
-    answered = Counter(server.work(300))
-    while len(answered) < 2:
-        assert answered.total() < 10_000, "one worker alone serves"
-        answered.update(server.work(50))
-    return answered
 
 
 def asked_again(kind: str, server: Server) -> int:
@@ -63,7 +53,7 @@ def test_all_workers_are_one_group_and_the_last_counts_are_delivered(kind: str, 
             OTEL_METRIC_EXPORT_INTERVAL="300",
         ) as server,
     ):
-        answered = by_several(server)
+        answered = server.work_of_several(300)
         first = sum(answered.values())
         page = server.settle(first)
         assert total(page, "dualmetrics_workers") == len(answered)
