@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from dualmetrics import locks, records
 from dualmetrics.directory import Directory, slot
@@ -24,12 +24,17 @@ _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to h
 
 
 def fold(
-    directory: Directory, reader: GroupReader, own: bytes | None, declared: Mapping[Descriptor, int]
+    directory: Directory,
+    reader: GroupReader,
+    own: bytes | None,
+    declared: Mapping[Descriptor, int],
+    on_replaced: Callable[[Descriptor], None] = lambda descriptor: None,
 ) -> bool:
     """Fold the dead, if there are any and nobody else is at it. Raises OSError, having changed nothing.
 
     ``own`` is the identity of this process' file, ``declared`` its descriptors and their time. Returns
-    whether files were folded or removed.
+    whether files were folded or removed. ``on_replaced`` is told of metrics that go, since a newer worker
+    declares them differently.
     """
     with directory.locked(FOLD) as mine:
         if not mine:
@@ -40,6 +45,8 @@ def fold(
         dead = [file for file in reading.files if not file.alive]
         if dead:
             keep = current(reading.declared(), declared)
+            for replaced in reading.declared().keys() - keep.keys():
+                on_replaced(replaced)
             contains = {file.header.file for file in dead} | _still_there(reading)
             _tidy(directory, reading)
             directory.replace(ARCHIVE, _encode(reading, keep, contains))

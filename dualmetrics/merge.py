@@ -84,15 +84,31 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
 
 def families(totals: Mapping[Series, Cells]) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out."""
-    points: dict[Descriptor, list[Point]] = {}
+    found: dict[int, Points] = {}  # by identity: descriptors are interned, and hashing one takes a while
     for series, cells in totals.items():
-        descriptor = series.descriptor
-        if len(cells) > descriptor.width:
-            cells = cells[: descriptor.width]  # once per group: without the time of observation
-        elif descriptor.kind is Kind.GAUGE and not cells[1]:
-            continue
-        points.setdefault(descriptor, []).append(Point(series.attributes, series.start, cells))
-    return [Family(descriptor, tuple(found)) for descriptor, found in points.items()]
+        points = found.get(id(series.descriptor))
+        if points is None:
+            points = found[id(series.descriptor)] = Points(series.descriptor)
+        points.add(series, cells)
+    return [Family(points.descriptor, tuple(points.found)) for points in found.values() if points.found]
+
+
+class Points:
+    """The points of one metric, as they are found."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
+        self.found: list[Point] = []
+        self._width = descriptor.width
+        self._gauge = descriptor.kind is Kind.GAUGE
+
+    def add(self, series: Series, cells: Cells) -> None:
+        """Add a series, unless it is a gauge that was never set."""
+        if len(cells) > self._width:
+            cells = cells[: self._width]  # once per group: without the time of observation
+        elif self._gauge and not cells[1]:
+            return
+        self.found.append(Point(series.attributes, series.start, cells))
 
 
 def width(descriptor: Descriptor) -> int:

@@ -71,7 +71,7 @@ class Share:
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
-        return dict.fromkeys({series.descriptor for series, _ in list(self._rows.values())}, self._born)
+        return dict.fromkeys(list(self._numbers), self._born)
 
     def _start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
         if attributes == OVERFLOW:  # outside the limit, and with a start on which all workers agree

@@ -105,7 +105,7 @@ class Store:
             own, declared = (share.identity, share.declared()) if share else (None, {})
             try:
                 if archive.any_dead(membership.directory):
-                    archive.fold(membership.directory, self._reader, own, declared)
+                    archive.fold(membership.directory, self._reader, own, declared, self._tell_replaced)
             except OSError as error:
                 self._trouble.error("folding the dead workers' files", error)
 
@@ -160,14 +160,18 @@ class Store:
         self, totals: dict[Series, Cells], reading: Reading, own: Mapping[Descriptor, int]
     ) -> dict[Series, Cells]:
         """Leave out the rows of metrics that a newer worker declares differently."""
-        keep = archive.current(reading.declared(), own)
-        stale = {series.descriptor for series in totals} - keep.keys()
+        declared = reading.declared()
+        keep = archive.current(declared, own)
+        stale = (declared.keys() | own.keys()) - keep.keys()
         for descriptor in stale:
-            message = "dualmetrics: %s is now declared differently; what was counted before starts anew"
-            self._trouble.once(f"declared {descriptor.name}", message, descriptor.name)
+            self._tell_replaced(descriptor)
         if not stale:
             return totals
         return {series: cells for series, cells in totals.items() if series.descriptor in keep}
+
+    def _tell_replaced(self, descriptor: Descriptor) -> None:
+        message = "dualmetrics: %s is now declared differently; what was counted before starts anew"
+        self._trouble.once(f"declared {descriptor.name}", message, descriptor.name)
 
     def _skip(self, name: str, reason: str) -> None:
         if (name, reason) not in self._skipped:

@@ -105,6 +105,7 @@ def test_a_reload_with_other_bounds_keeps_the_counters_and_begins_the_histogram_
         assert bounds(page) == {"200", "2000", "+Inf"}
         assert total(page, "http_request_duration_milliseconds_count") == 50
         assert pages(server) == {100}
+        assert "http.request.duration is now declared differently" in server.log.read_text()
 
 
 def test_workers_that_come_and_go_by_signal_are_counted_in(tmp_path: Path) -> None:
