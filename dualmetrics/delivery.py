@@ -12,16 +12,21 @@ from dualmetrics import baseline, locks
 from dualmetrics.settings import Settings
 from dualmetrics.snapshot import Snapshot
 from dualmetrics.store import Store
+from dualmetrics.threads import start_thread
 from dualmetrics.trouble import Trouble, logger
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.target import Target
+    from dualmetrics.exporters.bounded import Exporting
 
 _OFF = (
     "dualmetrics: no OTLP endpoint, so nothing is pushed. Set "
     "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, or "
     "OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
 )
+
+
+PATIENCE = 3
+"""Timeouts until a push that does not end is given up: a big one has several messages, each with its own."""
 
 
 class Delivered(NamedTuple):
@@ -41,7 +46,7 @@ class Delivery:
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
-        self._targets: list[Target] | None = None
+        self._targets: list[Exporting] | None = None
         self._begin()
 
     def after_fork_in_child(self) -> None:
@@ -100,13 +105,14 @@ class Delivery:
             self._acknowledge(snapshot)
         return Delivered(success, max(0, count_points(sent) - rejected) if success else 0)
 
-    def _reached(self) -> list[Target]:
+    def _reached(self) -> list[Exporting]:
         """The targets, built at the first push, in the process and thread that push."""
         if self._targets is None:
             self._targets = list(self._build())
         return self._targets
 
-    def _build(self) -> Iterator[Target]:
+    def _build(self) -> Iterator[Exporting]:
+        from dualmetrics.exporters.bounded import Bounded
         from dualmetrics.exporters.target import console_target, otlp_target
         from dualmetrics.exporters.temporality import deltas
 
@@ -114,7 +120,7 @@ class Delivery:
         if self._console:
             yield console_target(is_delta)
         if self._otlp and settings.endpoint is not None:
-            yield otlp_target(
+            target = otlp_target(
                 settings.endpoint,
                 settings.endpoint_is_signal,
                 settings.protocol,
@@ -124,6 +130,7 @@ class Delivery:
                 compression=settings.compression,
                 insecure=settings.insecure,
             )
+            yield Bounded(target, settings.timeout * PATIENCE, start_thread)
 
     def _last_acknowledged(self) -> Snapshot | None:
         """What deltas count from; the first push of a newly elected worker asks the group's directory."""

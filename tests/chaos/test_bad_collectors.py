@@ -182,6 +182,16 @@ def test_a_collector_that_dribbles_holds_up_neither_requests_nor_scrapes_nor_the
         assert made.total("http_requests_total") == 100
 
 
+@pytest.mark.parametrize("serve", [bad.dribbles, bad.dribbles_a_body])
+def test_a_push_that_dribbles_is_given_up_and_said(
+    serve: bad.Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    with bad.tcp(serve) as endpoint, shop(endpoint, HTTP, timeout=0.3) as made:
+        assert not made.telemetry.force_flush(10)
+        wait_until(lambda: made.failures() >= 1, 10, "the failure to be counted")
+        assert "had not ended after 0.9 seconds" in caplog.text
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("protocol", BOTH)
 @pytest.mark.parametrize("fault", [bad.refusing, lambda: bad.tcp(bad.hangs_up)], ids=["refused", "hangs up"])
