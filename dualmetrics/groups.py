@@ -6,12 +6,14 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 
 from dualmetrics import locks, workers
 from dualmetrics.directory import WORKER, Directory
 from dualmetrics.workers import Root
 
+_DAY = 86400.0
 _MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
 
 
@@ -94,9 +96,20 @@ def _resolve(directory: Directory, name: str) -> str:
 def _sweep(directory: Directory) -> None:
     """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
     roots = {name: root for name in directory.names() if (root := workers.parse_root(name)) is not None}
-    alive = {name for name, root in roots.items() if root.alive}
+    alive = {name for name, root in roots.items() if root.alive and not _deserted(directory, name, root)}
     for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
         _remove(directory, name)
+
+
+def _deserted(directory: Directory, name: str, root: Root) -> bool:
+    """Whether nobody was born or folded for a day in a group whose root, in another container, we cannot see."""
+    if root.visible:
+        return False
+    with contextlib.suppress(OSError):
+        group = os.path.join(directory.path, name)
+        labels = [os.path.join(group, label) for label in os.listdir(group)]
+        return all(time.time() - os.lstat(path).st_mtime > _DAY for path in [group, *labels])
+    return False
 
 
 def _remove(directory: Directory, name: str) -> None:

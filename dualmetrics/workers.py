@@ -29,9 +29,14 @@ class Root(NamedTuple):
         return f"{self.pid}-{self.start}-{self.namespace}"
 
     @property
+    def visible(self) -> bool:
+        """Whether the root is of this process' pid namespace."""
+        return self.namespace == processes.namespace()
+
+    @property
     def alive(self) -> bool:
-        """Whether the root still runs. A root of another pid namespace cannot be seen: assumed to run."""
-        if self.namespace != processes.namespace():
+        """Whether the root still runs. One that cannot be seen is assumed to."""
+        if not self.visible:
             return True
         process = processes.find(self.pid)
         return process is not None and process.start == self.start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,20 @@ def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:
     mine = workers.find_root()
     groups._open(str(tmp_path), mine, "default").close()
     assert [path.name for path in user.iterdir()] == [mine.name if mine else ""]
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(1, True), (25, False)])
+def test_a_group_of_another_container_is_swept_when_it_was_left_alone_for_a_day(
+    tmp_path: Path, hours: int, kept: bool
+) -> None:
+    group = tmp_path / f"dualmetrics-{os.geteuid()}" / "1-100-42"
+    label = group / "default"
+    label.mkdir(parents=True)
+    (label / "worker-0").touch()
+    for path in (label, group):
+        os.utime(path, (0, time.time() - 3600 * hours))
+    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    assert group.exists() == kept
 
 
 def test_an_upgraded_server_keeps_its_alias_when_the_old_master_is_gone(tmp_path: Path) -> None:
