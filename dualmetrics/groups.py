@@ -102,7 +102,7 @@ def _sweep(directory: Directory) -> None:
 
 
 def _deserted(directory: Directory, name: str, root: Root) -> bool:
-    """Whether a group whose root is in another container, out of sight, saw no birth and no fold for a day."""
+    """Whether a group whose root is in another container, out of sight, saw no birth or fold for a day."""
     if root.visible:
         return False
     with contextlib.suppress(OSError):
