@@ -23,7 +23,7 @@ from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
 INFINITY = float("inf")
-_REMEMBERED = 8192  # attribute sets whose row an instrument remembers before it starts anew
+_REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice the limit if that is more
 
 AttributesArgument = Mapping[str, Any] | None
 
@@ -39,6 +39,7 @@ class Rows:
         self.descriptor = descriptor
         self._store = store
         self._trouble = trouble
+        self._most = max(_REMEMBERED, 2 * store.limit)
         self.forget()
         store.on_rebind(self.forget)
 
@@ -65,7 +66,7 @@ class Rows:
             return self._store.row(self.descriptor, canonical(attributes, self._trouble))
         if row is None:
             row = self._store.row(self.descriptor, canonical(attributes, self._trouble))
-            if len(known) + len(typed) >= _REMEMBERED:
+            if len(known) + len(typed) >= self._most:
                 known.clear()
                 typed.clear()
             if all(type(value) is str for _, value in items):

@@ -32,7 +32,7 @@ class Store:
     def __init__(self, address: Address, rules: Rules, limit: int, trouble: Trouble) -> None:
         self._address = address
         self._rules = rules
-        self._limit = limit
+        self.limit = limit
         self._trouble = trouble
         self._void = Listeners()
         self.on_use: Listener = lambda: None
@@ -65,7 +65,7 @@ class Store:
 
     def _begin_share(self) -> Share:
         membership = self.membership()
-        share = self._share = Share(membership, self._catalog, self._limit, self._trouble)
+        share = self._share = Share(membership, self._catalog, self.limit, self._trouble)
         if membership is not None:
             share.be_born(membership)
         return share
@@ -78,7 +78,7 @@ class Store:
         """This process' place in the group, taken at need; None where it counts alone."""
         with self._lock:
             if not self._entered:
-                self._membership = enter(self._address, self._limit, self._trouble)
+                self._membership = enter(self._address, self.limit, self._trouble)
                 self._entered = True
                 if self._membership is not None:
                     self._reader = GroupReader(self._membership.directory, self._catalog, self._skip)
