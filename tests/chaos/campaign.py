@@ -131,14 +131,16 @@ def _route(page: Samples) -> str:
 
 
 def run(name: str, kills: int, folder: Path, *options: str, seed: int = 1, **env: str) -> Report:
-    """One server under so many kills; raises AssertionError if it does not come to rest."""
+    """One server under so many kills. If it does not come to rest, that is a violation too."""
     report, pushes = Report(name), Pushes()
     with _receiver(pushes) as receiver, _server(name, folder, options, receiver, env) as server:
         scrapers = [Scraper(server, 0.02) for _ in range(2)]
         with Load(server.port, CLIENTS) as load, _started(scrapers):
-            campaign = Campaign(report, server, load, seed)
-            _rounds(campaign, kills)
-            _close(report, server, load, receiver)
+            try:
+                _rounds(Campaign(report, server, load, seed), kills)
+                _close(report, server, load, receiver)
+            except AssertionError as error:
+                report.violations.append(f"{name}: {error}")
         report.scrapes = sum(scraper.scrapes for scraper in scrapers)
         report.pushes = pushes.count
         watched = [pushes.violations, *(scraper.violations for scraper in scrapers)]
@@ -158,14 +160,17 @@ def _close(report: Report, server: Server, load: Load, receiver: Receiver) -> No
     page = server.page()
     report.sent, report.answered = load.sent, load.answers().total()
     report.counted = int(total(page, "http_requests_total", http_route=_route(page)))
+    expected = total(page, "http_requests_total")
 
     def pushed() -> float:
         found = receiver.series().items()
         return sum(value.value for (_, name, _), value in found if name == "http.requests")
 
-    wait_until(
-        lambda: pushed() == total(page, "http_requests_total"), 20, "the push to show it", details=pushed
-    )
+    def seen() -> str:
+        pages = {total(server.page(), "http_requests_total") for _ in range(20)}
+        return f"pushed {pushed()}, on pages {pages}\n{server.log.read_text()[-2000:]}"
+
+    wait_until(lambda: pushed() == expected, 20, f"{expected} to be pushed", details=seen)
 
 
 @contextlib.contextmanager
