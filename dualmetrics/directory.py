@@ -91,7 +91,11 @@ class Directory:
     def locked(self, name: str, timeout: float = 0) -> Iterator[bool]:
         """Hold the lock file ``name`` for the block; gives False if it was not to be had in time."""
         with locks.closing(self.open(name)) as descriptor:
-            yield locks.lock(descriptor, timeout)
+            taken = locks.lock(descriptor, timeout)
+            try:
+                yield taken
+            finally:
+                locks.unlock(descriptor)  # closing does not where a forked child has a copy
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import weakref
 from collections.abc import Callable
@@ -24,8 +25,10 @@ class Listeners:
 
     def __call__(self) -> None:
         """Call all that are still there."""
-        listeners = [(reference, reference()) for reference in list(self._references)]
-        self._references = [reference for reference, listener in listeners if listener is not None]
-        for _, listener in listeners:
+        for reference in list(self._references):
+            listener = reference()
             if listener is not None:
                 listener()
+            else:
+                with contextlib.suppress(ValueError):  # another thread was faster
+                    self._references.remove(reference)

@@ -30,6 +30,11 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def unlock(descriptor: int) -> None:
+    """Give up the lock, of all copies of the descriptor."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 def lock(descriptor: int, timeout: float) -> bool:
     """Take the lock, trying for ``timeout`` seconds. flock itself knows no deadline."""
     deadline = time.monotonic() + timeout

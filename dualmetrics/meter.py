@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar, cast
@@ -96,7 +95,6 @@ class Meter(metrics.Meter):
         self._scope = scope
         self._instruments: dict[tuple[str, tuple[object, ...]], metrics.Instrument] = {}
         self._shapes: dict[str, tuple[object, ...]] = {}
-        self._lock = threading.RLock()
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
         """A sum that only grows. Raises ValueError for a name or unit that the specification excludes."""
@@ -186,13 +184,12 @@ class Meter(metrics.Meter):
 
     def _register(self, descriptor: Descriptor, make: Callable[[Rows], Instrument]) -> Instrument:
         key = (descriptor.name, shape(descriptor))
-        with self._lock:
-            known = self._instruments.get(key)
-            if known is None:
-                self._warn_of_conflict(descriptor)
-                known = make(Rows(descriptor, self._provider.store, self._provider.trouble))
-                self._instruments[key] = known
-            return cast("Instrument", known)
+        known = self._instruments.get(key)
+        if known is None:
+            self._warn_of_conflict(descriptor)
+            made = make(Rows(descriptor, self._provider.store, self._provider.trouble))
+            known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
+        return cast("Instrument", known)
 
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name

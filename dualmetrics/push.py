@@ -82,23 +82,32 @@ class PeriodicPusher:
         return self._ask("flush", timeout)
 
     def finish(self, timeout: float) -> bool:
-        """End the thread in good order. False if that failed or took longer than ``timeout`` seconds."""
-        asked = self._ask("finish", timeout)
-        self._requests = None
-        return asked
+        """End the thread in good order, if it is there.
+
+        False if that failed or took longer than ``timeout`` seconds.
+        """
+        return self._ask("finish", timeout)
 
     def pause(self) -> None:
         """End the thread until somebody records again: who forks workers is never the elected one."""
         self._ask("pause", _PAUSE)
-        self._requests = None
 
     def _ask(self, what: str, timeout: float) -> bool:
-        requests = self._requests
-        if requests is None:
-            return False
         request = Request(what)
-        requests.put(request)
-        return request.wait(timeout)
+        with self._lock:  # so that nothing is asked of a thread that has ended
+            requests = self._requests
+            if requests is None:
+                return what == "finish"  # it is done
+            requests.put(request)
+        answer = request.wait(timeout)
+        if what != "flush":
+            self._forget(requests)
+        return answer
+
+    def _forget(self, requests: queue.SimpleQueue[Request]) -> None:
+        with self._lock:
+            if self._requests is requests:  # and not those of a thread that was started since
+                self._requests = None
 
     def _run(self, requests: queue.SimpleQueue[Request]) -> None:
         next_push = time.monotonic() + self._wait()
@@ -113,7 +122,11 @@ class PeriodicPusher:
                 request.answer(done)
             request = self._next(requests, next_push if leading else None)
         last = self._duties.finish if request.what == "finish" else self._pause
-        request.answer(self._guarded(last, "the last push"))
+        success = self._guarded(last, "the last push")
+        self._forget(requests)
+        request.answer(success)
+        while not requests.empty():  # what others asked meanwhile
+            requests.get().answer(success)
 
     def _wait(self) -> float:
         return self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret

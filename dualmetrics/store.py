@@ -152,8 +152,8 @@ class Store:
             inherited.leave()
         self._void()
 
-    def after_fork_in_parent(self) -> None:
-        """Ask for every row again, so that `on_use` learns of the next recording after the fork."""
+    def ask_again(self) -> None:
+        """Have every row asked for again, so that `on_use` learns of the next recording."""
         self._void()
 
     def _in_force(

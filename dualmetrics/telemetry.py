@@ -188,7 +188,9 @@ class Telemetry:
         """
         if not self._pusher.running:
             return True
-        return self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
+        done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
+        self._store.ask_again()  # rows given during the last push have started nothing
+        return done
 
     def reset(self) -> None:
         """Forget everything that was counted. For tests: a Collector takes it for a restart."""
@@ -218,7 +220,7 @@ class Telemetry:
 
     def after_fork_in_parent(self) -> None:
         """See `fork`."""
-        self._store.after_fork_in_parent()
+        self._store.ask_again()
 
     def after_fork_in_child(self) -> None:
         """See `fork`. The store comes last: it tells those that record."""
