@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from dualmetrics import archive, groups
 from dualmetrics.catalog import Catalog
-from dualmetrics.cells import Row
+from dualmetrics.cells import Row, private_row
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
-from dualmetrics.merge import Cells, Rules, Series, families, merge
+from dualmetrics.merge import Cells, Rules, Series, families, merge, width
 from dualmetrics.reader import FOLD, GroupReader, Reading
 from dualmetrics.share import Share
-from dualmetrics.snapshot import Attributes, Descriptor, Family
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind
 from dualmetrics.trouble import Trouble
 
 
@@ -49,6 +49,8 @@ class Store:
         self._reader: GroupReader | None = None
         self._entered = False
         self._share: Share | None = None
+        self._busy = False
+        self._late: list[tuple[Descriptor, Attributes, Row]] = []
         self._skipped: set[tuple[str, str]] = set()
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
@@ -58,10 +60,34 @@ class Store:
         lock, and tells ``on_use``.
         """
         with self._lock:
-            share = self._share or self._begin_share()
-            cells = share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+            if self._busy:  # a signal handler or finalizer has interrupted this very thread in here
+                return self._put_off(descriptor, attributes)
+            self._busy = True
+            try:
+                cells = self._own_row(descriptor, attributes)
+                self._settle()
+            finally:
+                self._busy = False
         self.on_use()
         return cells
+
+    def _own_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+        share = self._share or self._begin_share()
+        return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+
+    def _put_off(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+        cells = private_row(width(descriptor))
+        self._late.append((descriptor, attributes, cells))
+        return cells
+
+    def _settle(self) -> None:
+        """Count in the share what interrupted it."""
+        while self._late:
+            self._void()
+            descriptor, attributes, cells = self._late.pop()
+            row = self._own_row(descriptor, attributes)
+            for index, value in enumerate(cells.tolist()):
+                row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value
 
     def _begin_share(self) -> Share:
         membership = self.membership()

@@ -1,0 +1,149 @@
+"""Recording from where code is interrupted: signal handlers, finalizers, the garbage collector, callbacks."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from dualmetrics import Telemetry, observers
+
+TIMES, SIGNALS = 5_000, 500
+
+
+@pytest.fixture
+def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
+    made = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), cardinality_limit=100_000)
+    yield made
+    assert made.shutdown()
+
+
+class Counting:
+    """Counts in a counter, in a series of its own every now and then, and by itself."""
+
+    def __init__(self, telemetry: Telemetry, by: str) -> None:
+        self._telemetry = telemetry
+        self._counter = telemetry.meter("app").create_counter(by)
+        self._numbers = itertools.count()
+        self.by = by
+        self.times = 0
+
+    def __call__(self) -> None:
+        number = next(self._numbers)
+        self._counter.add(1, {"number": str(number // 10)})
+        self.times += 1
+
+    def recorded(self) -> float:
+        families = self._telemetry.snapshot().families
+        return sum(
+            point.cells[0]
+            for family in families
+            if family.descriptor.name == self.by
+            for point in family.points
+        )
+
+
+def busy(telemetry: Telemetry, count: Counting, enough: Callable[[], bool]) -> None:
+    """Record, with a scrape and a new instrument in between, until it is enough."""
+    for number in itertools.count(1):
+        count()
+        if number % 500 == 0:
+            telemetry.render()
+            telemetry.meter("app").create_histogram(f"h{number}").record(1)
+            if number >= TIMES and enough():
+                return
+
+
+@pytest.fixture
+def alarms() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Sets what happens two thousand times a second, wherever the main thread is."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def each(action: Callable[[], None]) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: action())
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+
+    yield each
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_handler_may_record_anywhere(
+    telemetry: Telemetry, alarms: Callable[[Callable[[], None]], None]
+) -> None:
+    main, handler = Counting(telemetry, "main"), Counting(telemetry, "handler")
+    alarms(handler)
+    busy(telemetry, main, lambda: handler.times >= SIGNALS)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert (main.recorded(), handler.recorded()) == (main.times, handler.times)
+
+
+def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetry: Telemetry) -> None:
+    main, finalizer, collector = (Counting(telemetry, by) for by in ("main", "finalizer", "collector"))
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            finalizer()
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        collector()
+        Cycle()
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(20)
+    try:
+        busy(telemetry, main, lambda: min(finalizer.times, collector.times) >= SIGNALS)
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*threshold)
+        gc.collect()
+    for each in (main, finalizer, collector):
+        assert each.recorded() == each.times
+
+
+def test_observable_callbacks_may_record_raise_sleep_or_never_return(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observers, "PATIENCE", 0.05)
+    inside, ended, begun = Counting(telemetry, "inside"), threading.Event(), [0]
+
+    def records(options: CallbackOptions) -> Iterable[Observation]:
+        inside()
+        yield Observation(1)
+
+    def raises(options: CallbackOptions) -> Iterable[Observation]:
+        yield Observation(2)
+        raise ZeroDivisionError
+
+    def sleeps(options: CallbackOptions) -> Iterable[Observation]:
+        ended.wait(0.02)
+        yield Observation(3)
+
+    def hangs(options: CallbackOptions) -> Iterable[Observation]:
+        begun[0] += 1
+        ended.wait(60)
+        yield Observation(4)
+
+    for callback in (hangs, raises, records, sleeps):
+        telemetry.meter("app").create_observable_gauge(callback.__name__, [callback])
+    try:
+        for _ in range(4):
+            telemetry.render()
+        page = telemetry.render()[1].decode()
+        lines = [line for line in page.splitlines() if line.startswith(("records{", "raises{", "sleeps{"))]
+        assert sorted(line.rpartition(" ")[2] for line in lines) == ["1", "2", "3"]
+        assert "\nhangs{" not in page
+        assert begun == [1]
+        assert inside.recorded() == inside.times >= 5
+    finally:
+        ended.set()
