@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.server  # on one Python: they take a while
+
 HIDDEN = {
     "file locks": "sys.modules['fcntl'] = None",
     "reservation of disk space": "del os.posix_fallocate",
