@@ -67,8 +67,6 @@ class WorkerDuties:
         self._health.begin()
         self._observers.run(leading)
         self._store.fold()
-        if self._delivery.wanted:
-            self._resource()  # its detectors have a thread each, and an interpreter that ends starts none
         return leading
 
     def push(self) -> bool:

@@ -2,39 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dualmetrics.settings import Settings
 from dualmetrics.snapshot import Attributes, AttributeValue
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
 INSTANCE = "service.instance.id"
 
 
-def build_resource(settings: Settings, instance: str) -> Attributes:
-    """The attributes of OpenTelemetry's `Resource`, with its detectors and variables, and ours.
+class GroupResource:
+    """The attributes of OpenTelemetry's `Resource`, with its detectors and variables, and ours."""
 
-    The SDK would give each process an instance id of its own; the group has one, ``instance``, unless the
-    user says another.
-    """
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._detected: Resource | None = None
+        self._built: Attributes | None = None
 
-    given: dict[str, str] = dict(settings.resource_attributes)
-    if INSTANCE not in OTELResourceDetector().detect().attributes:
-        given.setdefault(INSTANCE, instance)
-    for name, value in (
-        ("service.name", settings.service_name),
-        ("service.version", settings.service_version),
-        ("experiment", settings.experiment),
-        ("variant", settings.variant),
-        ("pipeline", settings.pipeline),
-    ):
-        if value:
-            given[name] = value
-    try:
-        return _frozen(Resource.create(given).attributes)
-    except RuntimeError:  # the interpreter ends, and gives no thread to the detectors
-        detected = OTELResourceDetector().detect()
-        return _frozen(Resource.get_empty().merge(detected).merge(Resource(given)).attributes)
+    def detect(self) -> Resource:
+        """Run the detectors, once. They have a thread each, and an interpreter that ends starts none."""
+        if self._detected is None:
+            from opentelemetry.sdk.resources import Resource
+
+            self._detected = Resource.create()
+        return self._detected
+
+    def attributes(self, instance: Callable[[], str]) -> Attributes:
+        """The same from the first call on. ``instance`` gives the id of the group."""
+        if self._built is None:
+            self._built = _frozen(self.detect().merge(self._given(instance())).attributes)
+        return self._built
+
+    def _given(self, instance: str) -> Resource:
+        """What the settings say.
+
+        The SDK would give each process an instance id of its own; the group has one, unless the user says
+        another.
+        """
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+        settings = self._settings
+        given: dict[str, str] = dict(settings.resource_attributes)
+        if INSTANCE not in OTELResourceDetector().detect().attributes:
+            given.setdefault(INSTANCE, instance)
+        for name, value in (
+            ("service.name", settings.service_name),
+            ("service.version", settings.service_version),
+            ("experiment", settings.experiment),
+            ("variant", settings.variant),
+            ("pipeline", settings.pipeline),
+        ):
+            if value:
+                given[name] = value
+        return Resource(given)
 
 
 def _frozen(attributes: Mapping[str, object]) -> Attributes:

@@ -27,7 +27,7 @@ from dualmetrics.observers import Observers
 from dualmetrics.page import MetricsPage
 from dualmetrics.port import PagePort
 from dualmetrics.push import PeriodicPusher
-from dualmetrics.resource import build_resource
+from dualmetrics.resource import GroupResource
 from dualmetrics.settings import Settings, SettingsError
 from dualmetrics.snapshot import Attributes, Snapshot
 from dualmetrics.store import Store
@@ -59,7 +59,7 @@ class Telemetry:
         self._address = Address(settings.directory, label)
         self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
         self._observers = Observers(self.trouble)
-        self._resource_built: Attributes | None = None
+        self._group_resource = GroupResource(settings)
         self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
         self._provider = self._provide(once_per_group=False)
         self._group_provider = self._provide(once_per_group=True)
@@ -108,13 +108,19 @@ class Telemetry:
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
         if self.enabled:
-            self._delivery.load()
+            self._load()
             self._store.on_use = self.start
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
         fork.register(self)
         _alive.add(self)
+
+    def _load(self) -> None:
+        """Do now what a push needs and an interpreter that ends does not do any more."""
+        self._delivery.load()
+        if self._delivery.wanted:
+            self._group_resource.detect()
 
     def _provide(self, once_per_group: bool) -> MeterProvider:
         return MeterProvider(
@@ -203,11 +209,11 @@ class Telemetry:
         return self._exporter.render(self.snapshot(), accept, names)
 
     def _resource(self) -> Attributes:
-        if self._resource_built is None:
-            membership = self._store.membership()
-            instance = membership.identity.instance if membership else self._address.instance
-            self._resource_built = build_resource(self.settings, instance)
-        return self._resource_built
+        return self._group_resource.attributes(self._instance)
+
+    def _instance(self) -> str:
+        membership = self._store.membership()
+        return membership.identity.instance if membership else self._address.instance
 
     def at_exit(self) -> None:
         """The process ends: shut down, and leave no directory behind if it was ours."""

@@ -25,7 +25,6 @@ def test_one_count_and_the_end(protocol: str, temporality: str) -> None:
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
-            "OTEL_SERVICE_NAME": "short",
         }
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
@@ -36,5 +35,8 @@ def test_one_count_and_the_end(protocol: str, temporality: str) -> None:
             check=True,
         )
         assert done.stderr == ""
-        series = {name: (service, found.value) for (service, name, _), found in receiver.series().items()}
-        assert series["jobs"] == ("short", 3)
+        series = {name: (service, found) for (service, name, _), found in receiver.series().items()}
+        service, found = series["jobs"]
+        assert found.value == 3
+        assert service.startswith("unknown_service"), "the resource of every other push"
+        assert {"service.instance.id", "telemetry.sdk.name"} <= dict(found.resource).keys()
