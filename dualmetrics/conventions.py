@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from dualmetrics.attributes import text
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 SCOPE = Scope("dualmetrics")
@@ -107,7 +108,7 @@ class Classic:
         """Method, route and status."""
         return (
             ("http.method", origin.method),
-            ("http.route", UNMATCHED if outcome.route is None else outcome.route),
+            ("http.route", UNMATCHED if outcome.route is None else text(outcome.route)),
             ("http.status_code", _status(outcome.status)),
         )
 
@@ -146,7 +147,7 @@ class Semconv:
             "error.type": outcome.error or (str(outcome.status) if 500 <= outcome.status <= 599 else None),
             "http.request.method": origin.method,
             "http.response.status_code": _status(outcome.status),
-            "http.route": outcome.route,
+            "http.route": None if outcome.route is None else text(outcome.route),
             "network.protocol.version": origin.version,
             "url.scheme": origin.scheme,
         }

@@ -16,7 +16,7 @@ from opentelemetry import metrics
 from opentelemetry.context import Context
 
 from dualmetrics.atomic import atomic
-from dualmetrics.attributes import canonical
+from dualmetrics.attributes import canonical, is_short
 from dualmetrics.cells import Row
 from dualmetrics.snapshot import Descriptor
 from dualmetrics.store import Store
@@ -66,6 +66,8 @@ class Rows:
             return self._store.row(self.descriptor, canonical(attributes, self._trouble))
         if row is None:
             row = self._store.row(self.descriptor, canonical(attributes, self._trouble))
+            if not is_short(items):
+                return row
             if len(known) + len(typed) >= self._most:
                 known.clear()
                 typed.clear()

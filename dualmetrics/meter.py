@@ -13,7 +13,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
-from dualmetrics.attributes import canonical
+from dualmetrics.attributes import canonical, text
 from dualmetrics.instruments import Counter, Gauge, Histogram, Rows, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
@@ -169,7 +169,8 @@ class Meter(metrics.Meter):
             )
         if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
             raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
-        return Descriptor(self._scope, name.lower(), kind, unit, description or "", bounds, observable, once)
+        said = text(str(description or ""))
+        return Descriptor(self._scope, name.lower(), kind, unit, said, bounds, observable, once)
 
     def _observable(
         self,
