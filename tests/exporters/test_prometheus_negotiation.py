@@ -63,7 +63,12 @@ def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expect
 
 
 @pytest.mark.parametrize(
-    "header", [",".join(["text/plain;q=0.1"] * 100_000), "a" + ";q=0" * 300_000, "a," * 500_000]
+    "header",
+    [
+        ",".join(["text/plain;q=0.1"] * 100_000),
+        "a" + "".join(f";{n}=0" for n in range(99_999)),
+        "a," * 500_000,
+    ],
 )
 def test_the_length_of_a_header_buys_no_work(header: str) -> None:
     assert sum(1 + len(wish.parameters) for wish in wishes(header)) <= 8192
