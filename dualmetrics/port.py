@@ -66,7 +66,8 @@ def _handler(path: str, page: MetricsPage) -> type[BaseHTTPRequestHandler]:
             if url.path != path:
                 self.send_error(404)
                 return
-            headers = {name.lower(): value for name, value in self.headers.items()}
+            names = {name.lower() for name in self.headers}
+            headers = {name: ", ".join(self.headers.get_all(name, ())) for name in names}
             response = page.respond(
                 PageRequest(self.command, headers, url.query, str(self.client_address[0]))
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.exporters.prometheus.negotiation import choose
+from dualmetrics.exporters.prometheus.negotiation import choose, wishes
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -60,3 +60,15 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
 )
 def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expected: str) -> None:
     assert choose(accept).content_type == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",".join(["text/plain;q=0.1"] * 100_000),
+        "a" + "".join(f";{n}=0" for n in range(99_999)),
+        "a," * 500_000,
+    ],
+)
+def test_the_length_of_a_header_buys_no_work(header: str) -> None:
+    assert sum(1 + len(wish.parameters) for wish in wishes(header)) <= 8192

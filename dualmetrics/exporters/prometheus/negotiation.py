@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.formats import FORMATS, Format
 
+_LONGEST = 8192
+"""Characters of a header that are read: a client must not buy work with the length of what it sends."""
+
 
 class Wish(NamedTuple):
     """One element of a header with q-values, in lower case. ``quality`` is 0 to 1; 0 means never."""
@@ -19,7 +22,7 @@ class Wish(NamedTuple):
 
 def wishes(header: str) -> Iterator[Wish]:
     """The elements of an ``Accept`` or ``Accept-Encoding`` header. A q that is no number counts as 1."""
-    for element in header.lower().split(","):
+    for element in header[:_LONGEST].lower().split(","):
         name, *parameters = (part.strip() for part in element.split(";"))
         pairs = (parameter.partition("=") for parameter in parameters)
         found = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
