@@ -48,6 +48,7 @@ class Election:
         with self._lock:
             held, self._held = self._held, None
             if held is not None:
+                locks.unlock(held)  # of copies too, which children may have
                 os.close(held)
 
     def after_fork_in_child(self) -> None:

@@ -58,6 +58,7 @@ class PeriodicPusher:
         """The parent's thread does not exist here."""
         self._requests: queue.SimpleQueue[Request] | None = None
         self._lock = threading.RLock()
+        self._random = random.Random()  # noqa: S311  # no secret; the app's own sequence is left alone
 
     @property
     def running(self) -> bool:
@@ -129,7 +130,7 @@ class PeriodicPusher:
             requests.get().answer(success)
 
     def _wait(self) -> float:
-        return self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret
+        return self._interval * self._random.uniform(1 - _JITTER, 1 + _JITTER)
 
     def _next(self, requests: queue.SimpleQueue[Request], next_push: float | None) -> Request | None:
         pause = BEAT if next_push is None else min(BEAT, max(0.0, next_push - time.monotonic()))

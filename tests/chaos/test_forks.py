@@ -166,8 +166,8 @@ def test_a_child_that_lives_on_keeps_nothing_of_what_its_parent_was_doing(teleme
             assert succeeded(child(dies))
     try:
         assert total(telemetry, "child") == FORKS
-        assert telemetry.force_flush(), "a child keeps the parent's place"
-        assert telemetry.shutdown()
+        assert telemetry.force_flush(DEADLINE / 2), "a child keeps the parent's place"
+        assert telemetry.shutdown(DEADLINE / 2)
     finally:
         for end in ends:
             os.close(end)
