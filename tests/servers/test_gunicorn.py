@@ -97,12 +97,13 @@ def test_a_reload_with_other_bounds_keeps_the_counters_and_begins_the_histogram_
         server.work(50)
         assert bounds(server.settle(50)) == {"100", "1000", "+Inf"}
         before = server.workers()
-        config.write_text('raw_env = ["DUALMETRICS_BUCKETS=0.2,2"]')
+        # another length: within a second of the first, Python takes a file as long as before for unchanged
+        config.write_text('raw_env = ["DUALMETRICS_BUCKETS=0.25,2.5"]')
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(server.workers()) == 4 and not server.workers() & before, 20, "new workers")
         server.work(50)
         page = server.settle(100)
-        assert bounds(page) == {"200", "2000", "+Inf"}
+        assert bounds(page) == {"250", "2500", "+Inf"}
         assert total(page, "http_request_duration_milliseconds_count") == 50
         assert pages(server) == {100}
         assert "http.request.duration is now declared differently" in server.log.read_text()
