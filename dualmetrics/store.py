@@ -116,7 +116,7 @@ class Store:
         with self._reading:
             share = self._share
             reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
-            sources = [file.source for file in reading.all] + ([share.source()] if share else [])
+            sources = [file.source for file in reading.all] + (share.sources() if share else [])
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
         alive = [file.alive for file in reading.files]
         return Totals(families(totals), sum(alive) + (share is not None), not all(alive))
