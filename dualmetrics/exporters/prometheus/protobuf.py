@@ -1,7 +1,7 @@
 """Prometheus' protobuf format: ``io.prometheus.client.MetricFamily`` messages (prometheus/client_model).
 
-It alone carries native histograms; and to say when a series was created costs no series of its own here. Fields
-have the numbers of ``io/prometheus/client/metrics.proto``.
+It alone carries native histograms; and to say when a series was created costs no series of its own here.
+The fields are numbered as in ``io/prometheus/client/metrics.proto``.
 """
 
 from __future__ import annotations
