@@ -52,7 +52,7 @@ def test_a_series_that_began_anew_says_so() -> None:
 def test_series_that_become_one_began_with_the_first() -> None:
     points = [family(COUNTER, 1.0, attributes=(("a", value),), start=at) for value, at in ((1, 5), ("1", 3))]
     whole = snapshot(*points)
-    body = PrometheusExporter().render(whole, PROTOBUF).chunks
+    body = PrometheusExporter().render(whole, PROTOBUF).chunks()
     [counter] = (one for one in client_model.families(b"".join(body)) if one.name == "http_requests_total")
     [metric] = counter.metric
     assert (metric.counter.value, metric.counter.created_timestamp.ToNanoseconds()) == (2, 3)
@@ -79,7 +79,7 @@ def test_a_sum_that_must_not_be_shown_leaves_the_created_sample() -> None:
 def test_the_versions_of_a_format_are_the_same_text(one: str, other: str) -> None:
     exporter = PrometheusExporter()
     first, second = exporter.render(everything(), one), exporter.render(everything(), other)
-    assert first.chunks == second.chunks
+    assert first.pieces == second.pieces
     assert first.content_type != second.content_type
 
 
