@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.cells import Row
 from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 
 class Catalog:
@@ -55,6 +55,7 @@ class Index:
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
         self._places: list[Place] = []
+        self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, Descriptor] = {}
@@ -71,12 +72,19 @@ class Index:
         for series, begin, end in self._places:
             yield series, doubles[begin:end].tolist()  # type: ignore[misc]  # typeshed: always int
 
+    def exemplars(self, data: memoryview) -> Iterator[tuple[Series, Exemplars]]:
+        """The series that have had exemplars, with these."""
+        for series, place in self._slots:
+            yield series, slots.decode(data[place])
+
     def _take(self, record: Record) -> None:
         try:
             if record.kind == records.DESCRIPTOR:
                 self._declare(record.body)
             elif record.kind == records.SERIES:
                 self._locate(record)
+            elif record.kind == records.EXEMPLARS:
+                self._locate_slots(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -89,13 +97,20 @@ class Index:
         self.declared[descriptor] = int(str(declared))
 
     def _locate(self, record: Record) -> None:
-        number, start, attributes = record.body
-        descriptor = self._numbers[number]
-        if record.width != width(descriptor):
-            raise ValueError("a series whose cells do not fit its metric")
-        series = self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
+        series = self._series(record, width)
         begin = record.cells_at // 8
         self._places.append(Place(series, begin, begin + record.width))
+
+    def _locate_slots(self, record: Record) -> None:
+        series = self._series(record, slots.width)
+        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width)))
+
+    def _series(self, record: Record, width_of: Callable[[Descriptor], int]) -> Series:
+        number, start, attributes = record.body
+        descriptor = self._numbers[number]
+        if record.width != width_of(descriptor):
+            raise ValueError("a series whose cells do not fit its metric")
+        return self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

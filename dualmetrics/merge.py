@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 Cells = list[float]
 Combine = Callable[[Cells, Cells], Cells]
@@ -30,6 +30,9 @@ class Series:
         self.start = start
         self.combine = rules.combine(descriptor)
         self.outlive = rules.outlive(descriptor)
+
+
+_NONE: Mapping[Series, Exemplars] = {}
 
 
 class Source(NamedTuple):
@@ -82,14 +85,16 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     return totals
 
 
-def families(totals: Mapping[Series, Cells]) -> list[Family]:
+def families(
+    totals: Mapping[Series, Cells], exemplars: Mapping[Series, Exemplars] = _NONE
+) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out."""
     found: dict[int, Points] = {}  # by identity: descriptors are interned, and hashing one takes a while
     for series, cells in totals.items():
         points = found.get(id(series.descriptor))
         if points is None:
             points = found[id(series.descriptor)] = Points(series.descriptor)
-        points.add(series, cells)
+        points.add(series, cells, exemplars.get(series, ()))
     return [Family(points.descriptor, tuple(points.found)) for points in found.values() if points.found]
 
 
@@ -102,13 +107,13 @@ class Points:
         self._width = descriptor.width
         self._gauge = descriptor.kind is Kind.GAUGE
 
-    def add(self, series: Series, cells: Cells) -> None:
+    def add(self, series: Series, cells: Cells, exemplars: Exemplars) -> None:
         """Add a series, unless it is a gauge that was never set."""
         if len(cells) > self._width:
             cells = cells[: self._width]  # once per group: without the time of observation
         elif self._gauge and not cells[1]:
             return
-        self.found.append(Point(series.attributes, series.start, cells))
+        self.found.append(Point(series.attributes, series.start, cells, exemplars))
 
 
 def width(descriptor: Descriptor) -> int:
