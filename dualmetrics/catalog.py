@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 from dualmetrics import records, slots
-from dualmetrics.cells import Row
 from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
+from dualmetrics.rows import Rows
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 
@@ -35,16 +34,8 @@ class Catalog:
             made = Series(descriptor, attributes, start, self._rules)
             known = self._series.setdefault(key, made)  # another thread may have been faster
         elif start < known.start:
-            known.start = start  # admitted privately by one worker when the log could not be written
+            known.begin(start)  # admitted privately by one worker when the log could not be written
         return known
-
-
-class Place(NamedTuple):
-    """Where the cells of a series lie, counted in doubles from the beginning of the file."""
-
-    series: Series
-    begin: int
-    end: int
 
 
 class Index:
@@ -54,25 +45,24 @@ class Index:
         self.declared: dict[Descriptor, int] = {}
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
-        self._places: list[Place] = []
+        self._rows = Rows()
         self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, Descriptor] = {}
 
-    def extend(self, data: memoryview, committed: int) -> None:
+    def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
         for record in records.decode_records(data, self.upto, committed):
             self._take(record)
             self.upto = record.cells_at + 8 * record.width
 
-    def rows(self, data: memoryview) -> Iterator[tuple[Series, Cells]]:
+    def rows(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The series with their cells, from the bytes of the file."""
-        doubles: Row = data[: len(data) - len(data) % 8].cast("d")
-        for series, begin, end in self._places:
-            yield series, doubles[begin:end].tolist()  # type: ignore[misc]  # typeshed: always int
+        # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
+        return self._rows.latest(data) if self._slot is None else self._rows.read(data)
 
-    def exemplars(self, data: memoryview) -> Iterator[tuple[Series, Exemplars]]:
+    def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
         """The series that have had exemplars, with these."""
         for series, place in self._slots:
             yield series, slots.decode(data[place])
@@ -98,8 +88,7 @@ class Index:
 
     def _locate(self, record: Record) -> None:
         series = self._series(record, width)
-        begin = record.cells_at // 8
-        self._places.append(Place(series, begin, begin + record.width))
+        self._rows.add(series, record.cells_at // 8 + record.width, record.width)
 
     def _locate_slots(self, record: Record) -> None:
         series = self._series(record, slots.width)

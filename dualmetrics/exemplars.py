@@ -1,8 +1,8 @@
 """Exemplars: which measurements become one, and where they are kept.
 
-Nothing is paid for them where there can be none: recording functions are made with or without them, and made
-again when a tracer is first seen. That is looked for whenever a row is given, at each scrape and push, and every
-few seconds (`push.BEAT`), until it is there.
+Nothing is paid for them where there can be none: recording functions are made without them, and anew when a
+tracer is seen. It is looked for whenever a row is given, at each scrape, and every few seconds (`push.BEAT`),
+until it is there. So one that is set late costs the exemplars of those seconds at most.
 """
 
 from __future__ import annotations

@@ -22,7 +22,17 @@ Combine = Callable[[Cells, Cells], Cells]
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
-    __slots__ = ("attributes", "combine", "descriptor", "outlive", "start")
+    __slots__ = (
+        "_gauge",
+        "_width",
+        "attributes",
+        "combine",
+        "descriptor",
+        "exemplars",
+        "outlive",
+        "point",
+        "start",
+    )
 
     def __init__(self, descriptor: Descriptor, attributes: Attributes, start: int, rules: Rules) -> None:
         self.descriptor = descriptor
@@ -30,9 +40,32 @@ class Series:
         self.start = start
         self.combine = rules.combine(descriptor)
         self.outlive = rules.outlive(descriptor)
+        self._gauge = descriptor.kind is Kind.GAUGE
+        self._width = descriptor.width
+        self.exemplars: Exemplars = ()
+        self.point = Point(attributes, start, ())
+        """As it was last shown: the same object for as long as nothing changes."""
 
+    def begin(self, start: int) -> None:
+        """It began earlier than was known."""
+        self.start = start
+        self.point = Point(self.attributes, start, ())
 
-_NONE: Mapping[Series, Exemplars] = {}
+    def shown(self, cells: Cells) -> Point | None:
+        """The point with these cells; None for a gauge that was never set."""
+        if self._gauge and not cells[1]:
+            return None
+        if len(cells) > self._width:
+            cells = cells[: self._width]  # once per group: without the time of observation
+        if self.point.cells != cells:
+            self.point = Point(self.attributes, self.start, cells, self.exemplars)
+        return self.point
+
+    def exemplify(self, exemplars: Exemplars) -> None:
+        """These are its exemplars from now on."""
+        if self.exemplars != exemplars:
+            self.exemplars = exemplars
+            self.point = self.point._replace(exemplars=exemplars)
 
 
 class Source(NamedTuple):
@@ -79,41 +112,27 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     totals: dict[Series, Cells] = {}
     for source in sources:
         rows = source.rows if source.alive else _outliving(source.rows)
+        if not totals:
+            totals = dict(rows)
+            continue
         for series, cells in rows:
             have = totals.get(series)
             totals[series] = cells if have is None else series.combine(have, cells)
     return totals
 
 
-def families(
-    totals: Mapping[Series, Cells], exemplars: Mapping[Series, Exemplars] = _NONE
-) -> list[Family]:
+def families(totals: Mapping[Series, Cells]) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out."""
-    found: dict[int, Points] = {}  # by identity: descriptors are interned, and hashing one takes a while
+    # By identity: descriptors are interned, and hashing one takes a while.
+    found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
-        points = found.get(id(series.descriptor))
-        if points is None:
-            points = found[id(series.descriptor)] = Points(series.descriptor)
-        points.add(series, cells, exemplars.get(series, ()))
-    return [Family(points.descriptor, tuple(points.found)) for points in found.values() if points.found]
-
-
-class Points:
-    """The points of one metric, as they are found."""
-
-    def __init__(self, descriptor: Descriptor) -> None:
-        self.descriptor = descriptor
-        self.found: list[Point] = []
-        self._width = descriptor.width
-        self._gauge = descriptor.kind is Kind.GAUGE
-
-    def add(self, series: Series, cells: Cells, exemplars: Exemplars) -> None:
-        """Add a series, unless it is a gauge that was never set."""
-        if len(cells) > self._width:
-            cells = cells[: self._width]  # once per group: without the time of observation
-        elif self._gauge and not cells[1]:
-            return
-        self.found.append(Point(series.attributes, series.start, cells, exemplars))
+        point = series.point if series.point.cells is cells else series.shown(cells)
+        if point is not None:
+            descriptor = series.descriptor
+            if id(descriptor) not in found:
+                found[id(descriptor)] = descriptor, []
+            found[id(descriptor)][1].append(point)
+    return [Family(descriptor, tuple(points)) for descriptor, points in found.values()]
 
 
 def width(descriptor: Descriptor) -> int:

@@ -34,7 +34,7 @@ class File(NamedTuple):
     name: str
     header: Header
     contents: Index
-    data: memoryview
+    data: bytes
     alive: bool
 
     @property
@@ -132,17 +132,17 @@ class GroupReader:
         header = records.decode_header(os.pread(descriptor, HEADER.size, 0))
         index = self._indexes.get(header.file) or Index(self._catalog, slot(name))
         if header.file == own:
-            return File(name, header, index, memoryview(b""), True)
+            return File(name, header, index, b"", True)
         alive = name == ARCHIVE or locks.held(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
         # After the liveness: the bytes of one that is dead are then its last ones.
-        data = memoryview(os.pread(descriptor, header.committed, 0))
+        data = os.pread(descriptor, header.committed, 0)
         self._indexes[header.file] = index
         self._extend(name, index, data, header.committed)
         return File(name, header, index, data, alive)
 
-    def _extend(self, name: str, index: Index, data: memoryview, committed: int) -> None:
+    def _extend(self, name: str, index: Index, data: bytes, committed: int) -> None:
         """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
         if len(data) < max(committed, index.upto):
             raise FormatError("truncated")

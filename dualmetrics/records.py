@@ -110,7 +110,7 @@ def _filled(kind: int, body: object, cells: bytes) -> bytes:
     return record[: len(record) - len(cells)] + cells
 
 
-def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
+def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:
     """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
     while offset < end:
         if min(end, len(data)) - offset < RECORD.size:
@@ -119,7 +119,7 @@ def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
         cells_at = offset + length - 8 * width
         if length % 8 or offset + length > min(end, len(data)) or cells_at < offset + RECORD.size:
             raise FormatError("corrupt")
-        text = bytes(data[offset + RECORD.size : cells_at])
+        text = data[offset + RECORD.size : cells_at]
         if checksum != _checksum(kind, length, width, text):
             raise FormatError("corrupt")
         yield Record(kind, text, cells_at, width)

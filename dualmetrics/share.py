@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dualmetrics import records, slots
 from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.catalog import Catalog
-from dualmetrics.cells import PrivateRegion, Region, Row
+from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
+from dualmetrics.rows import Rows
 from dualmetrics.slots import Slots
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 from dualmetrics.trouble import Trouble
@@ -30,9 +31,12 @@ class Share:
         self._catalog = catalog
         self._limit = limit
         self._trouble = trouble
-        self._rows: dict[tuple[object, ...], tuple[Series, Row]] = {}
+        self._cells: dict[tuple[object, ...], Row] = {}
         self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
+        self._shared = Rows()
+        self._private: list[tuple[Series, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
+        self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
         self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
         self._born, self._slot = 0, 0
@@ -46,30 +50,31 @@ class Share:
         except OSError as error:
             self._space_ran_out(error)
         else:
-            self._region, self._born, self._slot = file.region, file.born, file.slot
+            self._file = self._region = file.region
+            self._born, self._slot = file.born, file.slot
             self.identity = file.identity
 
     def row(
         self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
     ) -> Row:
         """The cells of a series, or of the overflow series if the metric has reached its limit."""
-        known = self._rows.get((descriptor, identity(attributes)))
+        key = descriptor, identity(attributes)
+        known = self._cells.get(key)
         if known is not None:
-            return known[1]
+            return known
         start = self._start_of(descriptor, attributes)
         if start is None:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
-        cells = self._allocate(descriptor, attributes, start)
-        series = self._catalog.series(descriptor, attributes, start, self._slot)
-        self._rows[descriptor, identity(attributes)] = series, cells
+        cells = self._cells[key] = self._allocate(descriptor, attributes, start)
+        self._keep(self._catalog.series(descriptor, attributes, start, self._slot), cells)
         return cells
 
-    def source(self) -> Source:
+    def sources(self) -> list[Source]:
         """The rows as they are now."""
-        rows = list(self._rows.values())
-        values = ((series, cells.tolist()) for series, cells in rows)
-        return Source(True, values)  # type: ignore[arg-type]  # typeshed: always int
+        shared = self._shared.latest(self._file.contents()) if self._file else ()
+        private = ((series, cells.tolist()) for series, cells in self._private)
+        return [Source(True, shared), Source(True, private)]  # type: ignore[arg-type]  # typeshed: always int
 
     def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
         """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
@@ -106,6 +111,12 @@ class Share:
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
         body = [self._number(descriptor), start, attributes]
         return self._append(records.SERIES, body, width(descriptor))
+
+    def _keep(self, series: Series, cells: Row) -> None:
+        if self._file is not None and self._region is self._file:
+            self._shared.add(series, self._file.end // 8, len(cells))
+        else:
+            self._private.append((series, cells))
 
     def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
         """Private ones where space runs out: a series may not become private for an exemplar's sake."""

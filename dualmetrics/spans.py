@@ -8,7 +8,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 SAMPLED = 1
-"""The bit of the trace flags that says so (W3C Trace Context). Reading it is faster than asking the object."""
+"""The bit of the trace flags that says so (W3C Trace Context): to read it is faster than to ask them."""
 
 Span = trace.SpanContext
 

@@ -130,11 +130,13 @@ class Store:
         with self._reading:
             share = self._share
             reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
-            sources = [file.source for file in reading.all] + ([share.source()] if share else [])
+            sources = [file.source for file in reading.all] + (share.sources() if share else [])
             exemplars = slots.merge(reading.exemplars() + (share.exemplars() if share else []))
+            for series, found in exemplars.items():
+                series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
         alive = [file.alive for file in reading.files]
-        return Totals(families(totals, exemplars), sum(alive) + (share is not None), not all(alive))
+        return Totals(families(totals), sum(alive) + (share is not None), not all(alive))
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""

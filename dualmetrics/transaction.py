@@ -81,9 +81,7 @@ class Transaction:
         requests.begin()
         self._began = perf_counter()
 
-    def start(
-        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
-    ) -> Write:
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
         """The app's ``start_response``. The route is asked here: frameworks forget it when they return."""
         if exc_info:
             write = self._start_response(status, headers, exc_info)
@@ -202,8 +200,8 @@ def status_code(line: str) -> int:
 class TracedTransaction(Transaction):
     """A transaction that is recorded in the span of its request.
 
-    That is the one that is active where the request arrives, if the middleware that traces is further out, else
-    where the response starts: when the server reads the body, it is no longer.
+    That is the one that is active where the request arrives, if the middleware that traces is further out,
+    else where the response starts: when the server reads the body, it is no longer.
     """
 
     __slots__ = ("_span",)

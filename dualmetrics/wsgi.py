@@ -59,7 +59,9 @@ class MetricsMiddleware:
             app = self._page if self._page and path == self._paths.page else self.app
             return app(environ, start_response)
         requests = self._by_method.get(environ["REQUEST_METHOD"]) or self._requests_of(environ)
-        transaction = self._transaction(requests, self._name, self._telemetry.trouble, environ, start_response)
+        transaction = self._transaction(
+            requests, self._name, self._telemetry.trouble, environ, start_response
+        )
         try:
             return transaction.deliver(self.app(environ, transaction.start))
         except BaseException as error:

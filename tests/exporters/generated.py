@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from hypothesis import strategies as st
 
 from dualmetrics.snapshot import (
@@ -56,17 +58,39 @@ def descriptors(draw: st.DrawFn) -> Descriptor:
     )
 
 
-@st.composite
-def families(draw: st.DrawFn) -> Family:
-    descriptor = draw(descriptors())
-    cells = {
+def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
+    """Cells as the kind has them."""
+    return {
         Kind.COUNTER: st.tuples(numbers),
         Kind.UP_DOWN_COUNTER: st.tuples(numbers),
         Kind.GAUGE: st.tuples(numbers, st.sampled_from([0.0, 1.0, 2.0])),
         Kind.HISTOGRAM: st.tuples(*[counts] * (len(descriptor.bounds) + 1), numbers),
     }[descriptor.kind]
-    points = st.builds(Point, attributes, st.just(1), cells)
+
+
+@st.composite
+def families(draw: st.DrawFn) -> Family:
+    descriptor = draw(descriptors())
+    points = st.builds(Point, attributes, st.just(1), cells(descriptor))
     return Family(descriptor, tuple(draw(st.lists(points, max_size=3))))
 
 
 snapshots = st.builds(Snapshot, st.just(1), attributes, st.lists(families(), max_size=4).map(tuple))
+
+
+@st.composite
+def successors(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
+    """What may be seen later: points that are the same objects, changed, new, gone or in another order."""
+    return dataclasses.replace(snapshot, families=tuple(draw(_later(family)) for family in snapshot.families))
+
+
+@st.composite
+def _later(draw: st.DrawFn, family: Family) -> Family:
+    points = draw(st.permutations(family.points)) if draw(st.booleans()) else [*family.points]
+    changed = [
+        point._replace(cells=draw(cells(family.descriptor))) if draw(st.booleans()) else point
+        for point in points
+        if draw(st.integers(0, 4))
+    ]
+    new = draw(st.lists(st.builds(Point, attributes, st.just(1), cells(family.descriptor)), max_size=1))
+    return Family(family.descriptor, (*changed, *new))

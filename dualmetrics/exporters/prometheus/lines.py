@@ -1,22 +1,23 @@
 """Writes families line by line, for the formats that are lines of text.
 
 What never changes of a series (name, labels, bounds) is prepared once and kept from page to page, its text
-for as long as the cells are the same. A page costs one ``%`` for each series that has changed.
+for as long as its point is the same object. A page costs one ``%`` for each series that has changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.numbers import number
-from dualmetrics.exporters.prometheus.rows import Line, Row, distinct
-from dualmetrics.snapshot import Attributes, Descriptor, Family
+from dualmetrics.exporters.prometheus.rows import Line, distinct
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Point
 
-CHUNK = 64 * 1024
-"""Characters at which a chunk ends. Joining and encoding hold the interpreter for one chunk at a time."""
+CHUNK = 64
+"""Series, or headers, in a chunk. Joining holds the interpreter for one chunk at a time."""
 
 Fill = Callable[[str, Sequence[float]], str]
 
@@ -37,16 +38,34 @@ class Dialect(Protocol):
     def histogram(self, template: str, cells: Sequence[float]) -> str:
         """The lines of a histogram's series."""
 
+    def annotated(self, family: PageFamily, text: str, exemplars: Exemplars) -> str:
+        """The lines of a series with its exemplars, where the format has them."""
 
-class Known(NamedTuple):
-    """The prepared lines of a metric, by the identity of the attributes.
 
-    Equal attributes may have different labels (``1 == True``), and identity costs no hashing of the contents.
-    An id is not used again while the line, or for the descriptor's id this tuple, holds the object.
+class Shown(NamedTuple):
+    """A family as it stands on a page: its points, their lines and texts.
+
+    ``lengths`` says how many points each member has. There is a text for each point, unless points of equal
+    labels were ``merged``.
     """
 
-    descriptor: Descriptor
-    lines: dict[int, Line]
+    lengths: list[int]
+    points: list[Point]
+    lines: list[Line]
+    texts: list[bytes]
+    merged: bool
+
+    def changed(self, lengths: list[int], points: list[Point]) -> list[int] | None:
+        """Where other points are than on the page before; None unless these are of the same series."""
+        if self.merged or lengths != self.lengths:
+            return None
+        before = self.points
+        found = [at for at, (new, old) in enumerate(zip(points, before, strict=True)) if new is not old]
+        same = all(points[at].attributes is before[at].attributes for at in found)
+        return found if same else None
+
+
+_NOTHING = Shown([], [], [], [], merged=False)
 
 
 class LineWriter:
@@ -58,36 +77,69 @@ class LineWriter:
     def __init__(self, dialect: Dialect, report: Report) -> None:
         self._dialect = dialect
         self._report = report
-        self._known: dict[int, Known] = {}
+        self._shown: dict[tuple[int, ...], Shown] = {}
 
     def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]:
         """The page in chunks."""
-        used: dict[int, Known] = {}
+        used: dict[tuple[int, ...], Shown] = {}
         yield from _chunks(self._page(families, labels, used))
-        self._known = used
+        self._shown = used
 
-    def _page(self, families: Iterable[PageFamily], labels: Labels, used: dict[int, Known]) -> Iterator[str]:
+    def _page(
+        self, families: Iterable[PageFamily], labels: Labels, used: dict[tuple[int, ...], Shown]
+    ) -> Iterator[list[bytes]]:
         for family in families:
-            rows = [row for member in family.members for row in self._rows(family, member, labels, used)]
-            yield self._dialect.header(family)
-            fill = self._dialect.histogram if family.type == "histogram" else _sample
-            yield from _filled(distinct(family, rows, self._report), fill)
-        yield self._dialect.end
+            yield [self._dialect.header(family).encode()]
+            # By identity, which the lines keep: hashing a descriptor takes a while.
+            key = tuple(id(member.descriptor) for member in family.members)
+            used[key] = self._show(family, labels, self._shown.get(key, _NOTHING))
+            yield used[key].texts
+        yield [self._dialect.end.encode()]
 
-    def _rows(
-        self, family: PageFamily, member: Family, labels: Labels, used: dict[int, Known]
-    ) -> Iterator[Row]:
-        descriptor = member.descriptor
-        known = self._known.get(id(descriptor))
-        before = known.lines if known else {}
-        lines: dict[int, Line] = {}
-        used[id(descriptor)] = Known(descriptor, lines)
-        for attributes, _, cells in member.points:
-            line = before.get(id(attributes))
-            if line is None:
-                line = self._line(family, descriptor, attributes, labels)
-            lines[id(attributes)] = line
-            yield line, cells
+    def _show(self, family: PageFamily, labels: Labels, before: Shown) -> Shown:
+        lengths = [len(member.points) for member in family.members]
+        points = [*chain.from_iterable(member.points for member in family.members)]
+        changed = before.changed(lengths, points)
+        if changed is None:
+            return self._show_anew(family, lengths, points, self._lines(family, labels, before), before)
+        texts, lines, fill = [*before.texts], before.lines, self._fill(family)
+        for at in changed:
+            texts[at] = self._text(family, fill, lines[at], points[at])
+        return before._replace(points=points, texts=texts)
+
+    def _show_anew(
+        self, family: PageFamily, lengths: list[int], points: list[Point], lines: list[Line], before: Shown
+    ) -> Shown:
+        rows = [(line, point.cells) for line, point in zip(lines, points, strict=True)]
+        apart, fill = distinct(family, rows, self._report), self._fill(family)
+        if apart is not rows:
+            texts = [fill(line.template, cells).encode() for line, cells in apart]
+            return Shown(lengths, points, lines, texts, merged=True)
+        kept = {} if before.merged else dict(zip(map(id, before.points), before.texts, strict=True))
+        texts = [
+            kept.get(id(point)) or self._text(family, fill, line, point)
+            for line, point in zip(lines, points, strict=True)
+        ]
+        return Shown(lengths, points, lines, texts, merged=False)
+
+    def _text(self, family: PageFamily, fill: Fill, line: Line, point: Point) -> bytes:
+        text = fill(line.template, point.cells)
+        if point.exemplars:
+            text = self._dialect.annotated(family, text, point.exemplars)
+        return text.encode()
+
+    def _lines(self, family: PageFamily, labels: Labels, before: Shown) -> list[Line]:
+        """The line of each point: by identity, since equal attributes may have different labels (1, True)."""
+        known = {(id(line.descriptor), id(line.attributes)): line for line in before.lines}
+        return [
+            known.get((id(member.descriptor), id(point.attributes)))
+            or self._line(family, member.descriptor, point.attributes, labels)
+            for member in family.members
+            for point in member.points
+        ]
+
+    def _fill(self, family: PageFamily) -> Fill:
+        return self._dialect.histogram if family.type == "histogram" else _sample
 
     def _line(
         self, family: PageFamily, descriptor: Descriptor, attributes: Attributes, labels: Labels
@@ -97,31 +149,18 @@ class LineWriter:
             template = self._dialect.histogram_template(family.name, text, descriptor.bounds)
         else:
             template = f"{family.name}{{{text}}} " if text else f"{family.name} "
-        return Line(attributes, text, template)
-
-
-def _filled(rows: list[Row], fill: Fill) -> Iterator[str]:
-    for line, cells in rows:
-        shown, text = line.latest
-        if shown != cells:
-            text = fill(line.template, cells)
-            line.latest = cells, text
-        yield text
+        return Line(descriptor, attributes, text, template)
 
 
 def _sample(template: str, cells: Sequence[float]) -> str:
     return f"{template}{number(cells[0])}\n"
 
 
-def _chunks(texts: Iterable[str]) -> Iterator[bytes]:
-    held: list[str] = []
-    size = 0
-    for text in texts:
-        held.append(text)
-        size += len(text)
-        if size >= CHUNK:
-            yield "".join(held).encode()
-            held.clear()
-            size = 0
-    if size:
-        yield "".join(held).encode()
+def _chunks(parts: Iterable[list[bytes]]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    for part in parts:
+        held += part
+        if len(held) >= CHUNK:
+            yield from (b"".join(held[at : at + CHUNK]) for at in range(0, len(held), CHUNK))
+            held = []
+    yield b"".join(held)

@@ -11,7 +11,8 @@ from dualmetrics.exporters.prometheus import histograms
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import escaped
 from dualmetrics.exporters.prometheus.lines import LineWriter
-from dualmetrics.exporters.prometheus.numbers import canonical
+from dualmetrics.exporters.prometheus.numbers import canonical, number
+from dualmetrics.snapshot import Exemplar, Exemplars
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
@@ -59,6 +60,22 @@ class OpenMetrics:
         if cells[-1] >= 0 or template.endswith(histograms.NO_SUM):
             return text
         return text.rsplit("\n", 3)[0] + "\n"
+
+    def annotated(self, family: PageFamily, text: str, exemplars: Exemplars) -> str:
+        """Buckets come first, in the order of their exemplars; a counter has one line."""
+        if _type(family) not in ("counter", "histogram"):
+            return text
+        lines = text.split("\n")
+        for at, exemplar in enumerate(exemplars):
+            if exemplar:
+                lines[at] += _exemplar(exemplar)
+        return "\n".join(lines)
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    value, time, trace_id, span_id = exemplar
+    ids = f'trace_id="{trace_id:032x}",span_id="{span_id:016x}"' if trace_id else ""
+    return f" # {{{ids}}} {number(value)} {time / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import add
+from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.snapshot import Attributes
+from dualmetrics.snapshot import Attributes, Descriptor
 
 
-class Line:
-    """The prepared text of a series.
+class Line(NamedTuple):
+    """What of a series' text never changes: the template stands before the value, or is a histogram's."""
 
-    ``template`` is what stands before the value; a histogram's is for ``%``. ``latest`` is what was last
-    shown: the cells and their text, in one object so that threads see both or neither.
-    """
-
-    __slots__ = ("attributes", "labels", "latest", "template")
-
-    def __init__(self, attributes: Attributes, labels: str, template: str) -> None:
-        self.attributes = attributes
-        self.labels = labels
-        self.template = template
-        self.latest: tuple[Sequence[float], str] = ((), "")
+    descriptor: Descriptor
+    attributes: Attributes
+    labels: str
+    template: str
 
 
 Row = tuple[Line, Sequence[float]]

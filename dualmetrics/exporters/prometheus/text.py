@@ -8,6 +8,7 @@ from dualmetrics.exporters.prometheus import histograms
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.lines import LineWriter
 from dualmetrics.exporters.prometheus.numbers import positional
+from dualmetrics.snapshot import Exemplars
 
 
 class Text:
@@ -43,6 +44,10 @@ class Text:
     def histogram(self, template: str, cells: Sequence[float]) -> str:
         """The lines of one series."""
         return histograms.filled(template, cells)
+
+    def annotated(self, family: PageFamily, text: str, exemplars: Exemplars) -> str:
+        """This format has no exemplars."""
+        return text
 
 
 def _escaped(text: str) -> str:
