@@ -1,8 +1,8 @@
 """Exemplars: which measurements become one, and where they are kept.
 
 Nothing is paid for them where there can be none: recording functions are made without them, and anew when a
-tracer is seen. It is looked for whenever a row is given, at each scrape, and every few seconds (`push.BEAT`),
-until it is there. So one that is set late costs the exemplars of those seconds at most.
+tracer is seen. It is looked for at first, whenever a row is given, at each scrape, and every few seconds
+(`push.BEAT`), until it is there. So one that is set late costs the exemplars of those seconds at most.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class ExemplarFilter:
         """Whether any measurement may become an exemplar."""
         self.span = sampled_span if self._traced else active_span
         """Gives the span of a measurement that is made now; None if it becomes no exemplar."""
+        self.look()
 
     def on_active(self, listener: Listener) -> None:
         """Call ``listener`` (a bound method is held weakly) when `active` becomes true, or now."""
