@@ -36,8 +36,8 @@ def active(number: int = 0, sampled: bool = True) -> Iterator[None]:
         yield
 
 
-def traced(tmp_path: Path, **settings: object) -> Telemetry:
-    return Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), **settings)
+def traced(tmp_path: Path, rule: str = "trace_based") -> Telemetry:
+    return Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), exemplar_filter=rule)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_the_filter_says_which_become_exemplars(
     alone: int | None,
 ) -> None:
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-    telemetry = traced(tmp_path, exemplar_filter=rule)
+    telemetry = traced(tmp_path, rule)
     orders = telemetry.meter("app").create_counter("orders")
     with active():
         orders.add(1, {"in": "span"})
@@ -267,7 +267,9 @@ def test_those_of_dead_workers_stay_when_they_are_folded_again_and_again(tmp_pat
         victim = worker(tmp_path)
         keep(victim, HISTOGRAM, bucket, exemplar)
         die(victim)
-        assert (shown(survivor, HISTOGRAM), survivor.fold())[0] == shown(survivor, HISTOGRAM)
+        before = shown(survivor, HISTOGRAM)
+        survivor.fold()
+        assert shown(survivor, HISTOGRAM) == before
     assert shown(survivor, HISTOGRAM) == {A: (THREE, TWO, None)}
 
 
@@ -327,7 +329,7 @@ def test_a_full_disk_costs_exemplars_and_no_series(tmp_path: Path, monkeypatch: 
 def test_what_fails_is_counted_and_reaches_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    telemetry = traced(tmp_path, exemplar_filter="always_on")
+    telemetry = traced(tmp_path, "always_on")
     monkeypatch.setattr(Store, "slots", lambda *arguments: 1 / 0)
     telemetry.meter("app").create_counter("orders").add(1)
     assert of(telemetry, "orders") == {(): ()}
