@@ -118,7 +118,7 @@ class Index:
         if record.width != cells:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._catalog.written(descriptor, record.text, self._slot)
-        self._rows.add(series, record.cells_at // 8 + record.width, record.width)
+        self._rows.add(series, record.cells_at + 8 * record.width, record.width)
 
     def _locate_slots(self, record: Record) -> None:
         descriptor, _ = self._numbers[_number(record.text)]

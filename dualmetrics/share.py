@@ -73,8 +73,8 @@ class Share:
     def sources(self) -> list[Source]:
         """The rows as they are now."""
         shared = self._shared.latest(self._file.contents()) if self._file else ()
-        private = ((series, cells.tolist()) for series, cells in self._private)
-        return [Source(True, shared), Source(True, private)]  # type: ignore[arg-type]  # typeshed: always int
+        private = ((series, tuple(cells)) for series, cells in self._private)
+        return [Source(True, shared), Source(True, private)]
 
     def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
         """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
@@ -114,7 +114,7 @@ class Share:
 
     def _keep(self, series: Series, cells: Row) -> None:
         if self._file is not None and self._region is self._file:
-            self._shared.add(series, self._file.end // 8, len(cells))
+            self._shared.add(series, self._file.end, len(cells))
         else:
             self._private.append((series, cells))
 
