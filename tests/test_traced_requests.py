@@ -26,7 +26,7 @@ def telemetry_of(directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: s
     """One to whom a tracer is announced: the tests' is not the global one."""
     with monkeypatch.context() as announced:
         announced.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-        return Telemetry(metrics_exporter="prometheus", directory=str(directory), **settings)  # type: ignore[arg-type]
+        return Telemetry(metrics_exporter="prometheus", directory=str(directory), **settings)
 
 
 @pytest.fixture(params=["classic", "semconv", "both"])

@@ -1,4 +1,4 @@
-"""With OpenTelemetry's own instrumentations, outside of us and inside: a request's exemplar is of its trace."""
+"""With OpenTelemetry's instrumentations, outside of us and inside: a request's exemplar is of its trace."""
 
 from __future__ import annotations
 
