@@ -9,7 +9,6 @@ from dualmetrics.atomic import atomic
 from dualmetrics.cells import Row
 from dualmetrics.conventions import Measure
 from dualmetrics.exemplars import ExemplarFilter, Reservoir
-from dualmetrics.spans import REQUEST
 from dualmetrics.trouble import Trouble
 
 Record = Callable[[float], None]
@@ -31,7 +30,7 @@ def exemplifier(
 
     def add(seconds: float) -> None:
         record(seconds)
-        span = REQUEST.get() or exemplars.span()
+        span = exemplars.request_span()
         if span is not None:
             value = seconds * scale
             duration.offer(bisect_left(bounds, value), value, span)

@@ -9,7 +9,7 @@ from typing import Any
 from dualmetrics.asgi_types import Message, Naming, Receive, Scope, Send
 from dualmetrics.conventions import Outcome, error_type
 from dualmetrics.http import Requests
-from dualmetrics.spans import REQUEST, sampled_span
+from dualmetrics.spans import REQUEST, own_span
 
 MARK = "dualmetrics"
 """The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""
@@ -186,7 +186,7 @@ class TracedExchange(Exchange):
     __slots__ = ("_span",)
 
     def __init__(self, *arguments: Any) -> None:
-        self._span = sampled_span()
+        self._span = own_span()
         super().__init__(*arguments)
 
     def _record(self, status: int, error: str | None) -> None:

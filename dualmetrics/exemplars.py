@@ -14,7 +14,7 @@ from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.settings import Settings
 from dualmetrics.slots import Slots
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplar
-from dualmetrics.spans import Span, active_span, has_tracer, sampled_span
+from dualmetrics.spans import REQUEST, SAMPLED, Span, active_span, has_tracer, sampled_span
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
@@ -33,6 +33,13 @@ class ExemplarFilter:
         self.span = sampled_span if self._traced else active_span
         """Gives the span of a measurement that is made now; None if it becomes no exemplar."""
         self.look()
+
+    def request_span(self) -> Span | None:
+        """The same for the request that is being recorded."""
+        span = REQUEST.get()
+        if span is None:
+            return self.span()
+        return span if span.trace_flags & SAMPLED or not self._traced else None
 
     def on_active(self, listener: Listener) -> None:
         """Call ``listener`` (a bound method is held weakly) when `active` becomes true, or now."""

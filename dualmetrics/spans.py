@@ -13,7 +13,7 @@ SAMPLED = 1
 Span = trace.SpanContext
 
 REQUEST: ContextVar[Span | None] = ContextVar("dualmetrics.request", default=None)
-"""The span of the request that is being recorded, where its middleware knows that better than the context."""
+"""The span of the request that is being recorded, sampled or not, where its middleware knows it already."""
 
 
 def active_span(context: Context | None = None) -> Span:
@@ -25,6 +25,12 @@ def sampled_span(context: Context | None = None) -> Span | None:
     """The active span, if it is sampled."""
     span = trace.get_current_span(context).get_span_context()
     return span if span.trace_flags & SAMPLED else None
+
+
+def own_span() -> Span | None:
+    """The active span of this process, sampled or not; what a client's header names is not one."""
+    span = trace.get_current_span().get_span_context()
+    return span if span.is_valid and not span.is_remote else None
 
 
 def has_tracer() -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dualmetrics.conventions import error_type
 from dualmetrics.exchange import CLIENT_GONE
 from dualmetrics.http import Requests
-from dualmetrics.spans import REQUEST, sampled_span
+from dualmetrics.spans import REQUEST, own_span
 from dualmetrics.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -207,12 +207,12 @@ class TracedTransaction(Transaction):
     __slots__ = ("_span",)
 
     def __init__(self, *arguments: Any) -> None:
-        self._span = sampled_span()
+        self._span = own_span()
         super().__init__(*arguments)
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
         """The app's ``start_response``."""
-        self._span = self._span or sampled_span()
+        self._span = self._span or own_span()
         return super().start(status, headers, exc_info)
 
     def _end(self, without_start: int) -> None:

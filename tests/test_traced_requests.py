@@ -83,6 +83,18 @@ def test_asgi_the_span_of_the_arrival_comes_before_that_of_the_response(telemetr
     assert span_ids(telemetry) == {id_of(outer)}
 
 
+def test_asgi_in_a_trace_that_is_not_sampled_nothing_further_in_is_taken(telemetry: Telemetry) -> None:
+    unsampled = trace.SpanContext(1, 2, is_remote=False)
+    serve_asgi(telemetry, trace.NonRecordingSpan(unsampled), tracer.start_span("send"))
+    assert exemplars(telemetry) == []
+
+
+def test_asgi_the_span_that_a_client_names_is_not_the_request_s(telemetry: Telemetry) -> None:
+    remote, inner = trace.SpanContext(1, 2, is_remote=True), tracer.start_span("server")
+    serve_asgi(telemetry, trace.NonRecordingSpan(remote), inner)
+    assert span_ids(telemetry) == {id_of(inner)}
+
+
 def test_asgi_without_a_span_at_the_arrival_that_of_the_response_is_taken(telemetry: Telemetry) -> None:
     inner = tracer.start_span("server")
     serve_asgi(telemetry, None, inner)
