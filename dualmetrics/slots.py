@@ -65,7 +65,10 @@ def encode(exemplars: Exemplars) -> bytes:
 
 def decode(data: bytes | Slots) -> Exemplars:
     """What the slots hold; empty if that is nothing."""
-    found = tuple(_decoded(*fields) for fields in _SLOT.iter_unpack(data))
+    checks = memoryview(data).cast("Q").tolist()[:: _SLOT.size // 8]  # most slots are empty
+    if not any(checks):
+        return ()
+    found = tuple([_decoded(data, at) if check else None for at, check in enumerate(checks)])
     return found if any(found) else ()
 
 
@@ -85,8 +88,10 @@ def _encoded(exemplar: Exemplar) -> bytes:
     return _CHECK.pack(_USED + zlib.crc32(fields)) + fields
 
 
-def _decoded(check: int, value: float, time: int, high: int, low: int, span_id: int) -> Exemplar | None:
-    if not check or check != _USED + zlib.crc32(_FIELDS.pack(value, time, high, low, span_id)):
+def _decoded(data: bytes | Slots, at: int) -> Exemplar | None:
+    slot = bytes(data[at * _SLOT.size : (at + 1) * _SLOT.size])
+    check, value, time, high, low, span_id = _SLOT.unpack(slot)
+    if check != _USED + zlib.crc32(slot[_CHECK.size :]):
         return None
     return Exemplar(value, time, high << 64 | low, span_id)
 
