@@ -172,7 +172,7 @@ class Telemetry:
     def render(self, accept: str | None = None) -> tuple[str, bytes]:
         """The page in the format that an Accept header asks for: its content type and its bytes."""
         page = self._render(accept, ())
-        return page.content_type, b"".join(page.chunks)
+        return page.content_type, b"".join(page.pieces)
 
     def start(self) -> None:
         """Start the background thread, and find a tracer that was set late; recording does so by itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.families import Arrangement, PageFamily, Report
@@ -11,13 +11,26 @@ from dualmetrics.exporters.prometheus.labels import Labels
 from dualmetrics.exporters.prometheus.negotiation import choose
 from dualmetrics.snapshot import Snapshot
 
+CHUNK = 32
+"""Pieces in a chunk: the text of a histogram's series takes some 2 KB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page. The body is ``chunks`` one after the other."""
+    """A rendered page. The body is ``pieces`` one after the other: many, and shared with other pages."""
 
     content_type: str
-    chunks: list[bytes]
+    pieces: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """The body's length in bytes."""
+        return sum(map(len, self.pieces))
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in parts that are worth sending, each made when its turn has come."""
+        for at in range(0, len(self.pieces), CHUNK):
+            yield b"".join(self.pieces[at : at + CHUNK])
 
 
 class PrometheusExporter:
@@ -53,7 +66,7 @@ class PrometheusExporter:
         if names:
             families = [family for family in families if _wanted(family, format_, names)]
             writer = format_.writer(self._report)  # the other one is to remember the whole page
-        return Page(format_.content_type, [*writer.write(families, self._labels)])
+        return Page(format_.content_type, writer.write(families, self._labels))
 
 
 def _wanted(family: PageFamily, format_: Format, names: Collection[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
@@ -14,7 +14,7 @@ from dualmetrics.exporters.prometheus.text import Text
 class Writer(Protocol):
     """Writes pages, and may remember what helps with the next."""
 
-    def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]: ...
+    def write(self, families: Iterable[PageFamily], labels: Labels) -> list[bytes]: ...
 
 
 class Format(Protocol):

@@ -6,7 +6,7 @@ for as long as its point is the same object. A page costs one ``%`` for each ser
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -15,9 +15,6 @@ from dualmetrics.exporters.prometheus.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.numbers import number
 from dualmetrics.exporters.prometheus.rows import Line, distinct
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Point
-
-CHUNK = 64
-"""Series, or headers, in a chunk. Joining holds the interpreter for one chunk at a time."""
 
 Fill = Callable[[str, Sequence[float]], str]
 
@@ -79,22 +76,18 @@ class LineWriter:
         self._report = report
         self._shown: dict[tuple[int, ...], Shown] = {}
 
-    def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]:
-        """The page in chunks."""
+    def write(self, families: Iterable[PageFamily], labels: Labels) -> list[bytes]:
+        """The page: headers and series."""
+        pieces: list[bytes] = []
         used: dict[tuple[int, ...], Shown] = {}
-        yield from _chunks(self._page(families, labels, used))
-        self._shown = used
-
-    def _page(
-        self, families: Iterable[PageFamily], labels: Labels, used: dict[tuple[int, ...], Shown]
-    ) -> Iterator[list[bytes]]:
         for family in families:
-            yield [self._dialect.header(family).encode()]
             # By identity, which the lines keep: hashing a descriptor takes a while.
             key = tuple(id(member.descriptor) for member in family.members)
             used[key] = self._show(family, labels, self._shown.get(key, _NOTHING))
-            yield used[key].texts
-        yield [self._dialect.end.encode()]
+            pieces.append(self._dialect.header(family).encode())
+            pieces += used[key].texts
+        self._shown = used
+        return [*pieces, self._dialect.end.encode()]
 
     def _show(self, family: PageFamily, labels: Labels, before: Shown) -> Shown:
         lengths = [len(member.points) for member in family.members]
@@ -154,13 +147,3 @@ class LineWriter:
 
 def _sample(template: str, cells: Sequence[float]) -> str:
     return f"{template}{number(cells[0])}\n"
-
-
-def _chunks(parts: Iterable[list[bytes]]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    for part in parts:
-        held += part
-        if len(held) >= CHUNK:
-            yield from (b"".join(held[at : at + CHUNK]) for at in range(0, len(held), CHUNK))
-            held = []
-    yield b"".join(held)
