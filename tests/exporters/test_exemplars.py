@@ -12,7 +12,7 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.target import otlp_target
 from dualmetrics.exporters.temporality import deltas, subtract
 from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Snapshot
-from tests.exporters import reading
+from tests.exporters import client_model, reading
 from tests.exporters.snapshots import COUNTER, HISTOGRAM, OWN, START, TIME, snapshot
 
 SECOND = 1_000_000_000
@@ -56,6 +56,27 @@ def test_openmetrics_has_them_on_buckets_and_totals() -> None:
         ("http_request_duration_milliseconds_bucket", (("le", "5.0"),)): (ids, 1.5, at - 2000),
         ("http_request_duration_milliseconds_bucket", (("le", "10.0"),)): (ids, 7.25, at - 2000),
     }
+
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
+
+def test_protobuf_has_them_on_buckets_and_counters() -> None:
+    page = PrometheusExporter().render(observed(), PROTOBUF)
+    families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
+    [counter] = families["http_requests_total"].metric
+    [histogram] = families["http_request_duration_milliseconds"].metric
+    assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time)
+    ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
+    *buckets, last = histogram.histogram.bucket
+    assert [_plain(each.exemplar) for each in buckets] == [(ids, 1.5, ONE.time), (ids, 7.25, TWO.time)]
+    assert not last.HasField("exemplar")
+
+
+def _plain(exemplar: Any) -> object:
+    at = exemplar.timestamp
+    labels = {pair.name: pair.value for pair in exemplar.label}
+    return labels, exemplar.value, at.seconds * SECOND + at.nanos
 
 
 def test_the_text_format_has_none() -> None:
