@@ -22,6 +22,13 @@ _TYPES = {"counter": 0, "gauge": 1, "info": 1, "histogram": 4}
 _METRIC = 4  # the field of MetricFamily; the next ones are of Metric
 _LABEL, _GAUGE, _COUNTER, _HISTOGRAM = 1, 2, 3, 7
 
+_BOUND = len(wire.double(2, 0.0))
+_BUCKETS = [
+    wire.tag(3, wire.BYTES) + wire.varint(1 + length + _BOUND) + wire.tag(1, wire.VARINT)
+    for length in range(11)
+]
+"""What stands before a bucket's count, by the length of that: there are many buckets."""
+
 
 class Protobuf(Text):
     """Length-delimited messages, one a family; they claim the names that the text claims."""
@@ -56,7 +63,7 @@ def _counter(before: bytes, point: Point) -> bytes:
 
 
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
-    """Count, sum, the buckets with ascending counts, and when it was created."""
+    """Count, sum, the buckets, and when it was created."""
     counts = [*map(int, accumulate(point.cells[:-1]))]
     if point.exemplars:
         found = (wire.message(3, _exemplar(each)) if each else b"" for each in point.exemplars)
@@ -66,9 +73,15 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
         _HISTOGRAM,
         wire.whole(1, counts[-1]),
         wire.double(2, point.cells[-1]),
-        *(wire.message(3, wire.whole(1, count) + bound) for count, bound in zip(counts, bounds, strict=True)),
+        *map(_bucket, counts, bounds),
         wire.message(15, _timestamp(point.start)),
     )
+
+
+def _bucket(count: int, bound: bytes) -> bytes:
+    """With the count of all up to this bound."""
+    number = wire.varint(count)
+    return _BUCKETS[len(number)] + number + bound
 
 
 def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
