@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from operator import add
 
 from dualmetrics.exporters.prometheus import wire
 from dualmetrics.exporters.prometheus.families import PageFamily
@@ -65,15 +64,15 @@ def _counter(before: bytes, point: Point) -> bytes:
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     """Count, sum, the buckets, and when it was created."""
     counts = [*map(int, accumulate(point.cells[:-1]))]
+    buckets = map(_bucket, counts, bounds)
     if point.exemplars:
-        found = (wire.message(3, _exemplar(each)) if each else b"" for each in point.exemplars)
-        bounds = tuple(map(add, bounds, found))
+        buckets = map(_bucket_with, counts, bounds, point.exemplars)
     return _metric(
         before,
         _HISTOGRAM,
         wire.whole(1, counts[-1]),
         wire.double(2, point.cells[-1]),
-        *map(_bucket, counts, bounds),
+        *buckets,
         wire.message(15, _timestamp(point.start)),
     )
 
@@ -82,6 +81,12 @@ def _bucket(count: int, bound: bytes) -> bytes:
     """With the count of all up to this bound."""
     number = wire.varint(count)
     return _BUCKETS[len(number)] + number + bound
+
+
+def _bucket_with(count: int, bound: bytes, exemplar: Exemplar | None) -> bytes:
+    if exemplar is None:
+        return _bucket(count, bound)
+    return wire.message(3, wire.whole(1, count) + bound + wire.message(3, _exemplar(exemplar)))
 
 
 def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
