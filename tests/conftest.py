@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import dualmetrics
 from tests.waiting import free_port, wait_until
@@ -18,6 +19,9 @@ HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 
 POOL = "dualmetrics-page"
 """Threads that render pages: made when first needed, they wait for the next page until the process ends."""
+
+settings.register_profile("dualmetrics", deadline=None)  # seconds are measured in `benchmarks`
+settings.load_profile("dualmetrics")
 
 
 def pytest_report_header() -> str:
