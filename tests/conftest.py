@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import dualmetrics
+from tests import backends
 from tests.waiting import free_port, wait_until
 
 PREFIXES = ("OTEL_", "DUALMETRICS_", "PROMETHEUS_", "GUNICORN_")
@@ -27,6 +28,12 @@ settings.load_profile("dualmetrics")
 def pytest_report_header() -> str:
     """Say which dualmetrics is tested: the built wheel under tox, else the source tree."""
     return f"dualmetrics: {Path(dualmetrics.__file__).parent}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which backends could not be had."""
+    for line in backends.warnings():
+        terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 @pytest.fixture(autouse=True)
