@@ -70,7 +70,7 @@ def families(draw: st.DrawFn) -> Family:
 def import_page(there: backends.VictoriaMetrics, snapshot: Snapshot, scope_labels: str) -> None:
     page = PrometheusExporter(scope_labels=scope_labels).render(snapshot, "text/plain")
     url = f"{there.url}/api/v1/import/prometheus?extra_label=way=page"
-    with urlopen(Request(url, b"".join(page.chunks)), timeout=10) as response:
+    with urlopen(Request(url, b"".join(page.pieces)), timeout=10) as response:
         assert response.status == 204
 
 
