@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dualmetrics import locks, records
 from dualmetrics.directory import Directory, slot
-from dualmetrics.merge import Cells, Series, Source, merge, metric
+from dualmetrics.exponential import Exponential
+from dualmetrics.exponentials import merge_exponentials
+from dualmetrics.merge import Cells, Series, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
 from dualmetrics.snapshot import Descriptor, Kind
@@ -97,12 +99,13 @@ def _still_there(reading: Reading) -> set[bytes]:
 def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable[bytes]) -> bytes:
     """The new archive: the old one and the dead, without gauges and without metrics no longer in force."""
     dead = [file.source for file in reading.files if not file.alive]
-    old = [Source(False, reading.archive.source.rows)] if reading.archive else []
+    old = [reading.archive.source._replace(alive=False)] if reading.archive else []
     totals = {
         series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
     }
+    exponentials = merge_exponentials(old + dead)
     group = (reading.archive or reading.files[0]).header.group
-    body = b"".join(_records(totals, keep, contains))
+    body = b"".join(_records(totals, exponentials, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return records.encode_header(header) + body
 
@@ -112,7 +115,10 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 
 
 def _records(
-    totals: Mapping[Series, Cells], keep: Mapping[Descriptor, int], contains: Iterable[bytes]
+    totals: Mapping[Series, Cells],
+    exponentials: Mapping[Series, Exponential],
+    keep: Mapping[Descriptor, int],
+    contains: Iterable[bytes],
 ) -> Iterable[bytes]:
     yield records.encode_record(records.CONTAINS, sorted(name.hex() for name in contains), 0)
     numbers: dict[Descriptor, int] = {}
@@ -123,6 +129,8 @@ def _records(
             body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
             yield records.encode_record(records.DESCRIPTOR, body, 0)
         yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
+        if series in exponentials:
+            yield records.encode_exponential(exponentials[series])
 
 
 def any_dead(directory: Directory) -> bool:

@@ -35,7 +35,7 @@ def load(directory: Directory) -> Snapshot | None:
         index.extend(data, header.committed)
     except (FileNotFoundError, FormatError):
         return None
-    return Snapshot(header.born, (), tuple(families(dict(index.rows(data)))))
+    return Snapshot(header.born, (), tuple(families(dict(index.rows(data)), dict(index.exponentials(data)))))
 
 
 def _records(snapshot: Snapshot) -> Iterator[bytes]:
@@ -46,6 +46,8 @@ def _records(snapshot: Snapshot) -> Iterator[bytes]:
         time_cell = [0.0] * (width(descriptor) - descriptor.width)
         for point in family.points:
             yield records.encode_series(number, point.start, point.attributes, [*point.cells, *time_cell])
+            if point.exponential is not None:
+                yield records.encode_exponential(point.exponential)
 
 
 def _summed(snapshot: Snapshot) -> Iterator[Family]:

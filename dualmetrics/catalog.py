@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dualmetrics import records
+from dualmetrics.banks import WIDTH
+from dualmetrics.exponential import LEAST, Exponential
+from dualmetrics.exponentials import Exponentials, Place
 from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
@@ -46,6 +49,7 @@ class Index:
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
         self._rows = Rows()
+        self._exponentials = Exponentials()
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, Descriptor] = {}
@@ -61,12 +65,24 @@ class Index:
         # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
         return self._rows.latest(data) if self._slot is None else self._rows.read(data)
 
+    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Exponential]]:
+        """The series that have been recorded in exponential buckets too."""
+        return self._exponentials.read(data)
+
+    def torn(self, data: bytes) -> bool:
+        """Whether the bytes are to be read again (see `banks`)."""
+        return self._exponentials.torn(data)
+
     def _take(self, record: Record) -> None:
         try:
             if record.kind == records.DESCRIPTOR:
                 self._declare(record.body)
             elif record.kind == records.SERIES:
                 self._locate(record)
+            elif record.kind == records.BANKS:
+                self._exponentials.add_banks(self._beside(record))
+            elif record.kind == records.EXPONENTIAL:
+                self._exponentials.add_total(self._beside(record))
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -85,6 +101,13 @@ class Index:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
         self._rows.add(series, record.cells_at // 8 + record.width, record.width)
+
+    def _beside(self, record: Record) -> Place:
+        if record.width < LEAST or (record.kind == records.BANKS and record.width != WIDTH):
+            raise ValueError("cells that are no exponential histogram")
+        series, _, end = self._rows.last
+        begin = record.cells_at // 8
+        return Place(series, begin, begin + record.width, end - 1)
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

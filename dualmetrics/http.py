@@ -7,21 +7,15 @@ that adds to the cells of its series. All else is done when a series is met for 
 from __future__ import annotations
 
 import functools
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from dualmetrics.atomic import atomic
+from dualmetrics.adders import Move, Record, adder, chained, exponential_adder, mover
+from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row, private_row
-from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
+from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Origin, Outcome, conventions
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.trouble import Trouble
-
-Record = Callable[[float], None]
-"""Adds a request that took so many seconds to the cells of its series."""
-
-Move = Callable[[], None]
-"""Adds a request to those that are active, or takes it from them."""
 
 NOWHERE: Row = private_row(1)
 """A cell that nobody reads."""
@@ -33,7 +27,11 @@ REMEMBERED = 4096
 class Rows(Protocol):
     """What of a `Store` is needed here."""
 
+    exponential: bool
+
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row: ...
+
+    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution: ...
 
     def on_rebind(self, listener: Callable[[], None]) -> None: ...
 
@@ -194,53 +192,8 @@ class Requests:
     def _adder(self, convention: Convention, active: Row, outcome: Outcome) -> Record:
         attributes = convention.attributes(self._origin, outcome)
         measure = convention.measure
-        duration = self._store.row(measure.duration, attributes)
         count = self._store.row(measure.requests, attributes) if measure.requests else NOWHERE
-        return adder(measure, active, count, duration)
-
-
-def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
-    """A function that adds a request, which is no longer active, to these rows."""
-    bounds, scale = measure.duration.bounds, measure.scale
-
-    @atomic
-    def add(seconds: float) -> None:
-        value = seconds * scale
-        active[0] -= 1.0
-        count[0] += 1.0
-        duration[bisect_left(bounds, value)] += 1.0
-        duration[-1] += value
-
-    return add
-
-
-def mover(rows: tuple[Row, ...], by: float, trouble: Trouble) -> Move:
-    """A function that adds to the first cell of each row, and never raises."""
-
-    @atomic
-    def move() -> None:
-        try:
-            for row in rows:
-                row[0] += by
-        except Exception as error:
-            trouble.error("counting an active request", error)
-
-    @atomic
-    def move_one() -> None:
-        try:
-            only[0] += by
-        except Exception as error:
-            trouble.error("counting an active request", error)
-
-    only = rows[0]
-    return move_one if len(rows) == 1 else move
-
-
-def chained(records: list[Record]) -> Record:
-    """A function that calls them all."""
-
-    def all_of_them(seconds: float) -> None:
-        for record in records:
-            record(seconds)
-
-    return records[0] if len(records) == 1 else all_of_them
+        if self._store.exponential:
+            both = self._store.distribution(measure.duration, attributes)
+            return exponential_adder(measure, active, count, both)
+        return adder(measure, active, count, self._store.row(measure.duration, attributes))

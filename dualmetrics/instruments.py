@@ -9,16 +9,17 @@ from __future__ import annotations
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
 
 from dualmetrics.atomic import atomic
 from dualmetrics.attributes import canonical, is_short
+from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row
-from dualmetrics.snapshot import Descriptor
+from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
@@ -27,17 +28,27 @@ _REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice
 
 AttributesArgument = Mapping[str, Any] | None
 
+RowT = TypeVar("RowT")
 
-class Rows:
+
+class Rows(Generic[RowT]):
     """Finds the row for attributes as an app gives them, and remembers it.
+
+    ``ask`` is asked for those that were not met before. It gives a row of cells, or what stands for one.
 
     ``known`` is the fast way: by the items in the given order, for sets of strings only, because 1, 1.0 and
     True are equal keys in Python and different attributes in OTLP.
     """
 
-    def __init__(self, descriptor: Descriptor, store: Store, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        store: Store,
+        trouble: Trouble,
+        ask: Callable[[Descriptor, Attributes], RowT],
+    ) -> None:
         self.descriptor = descriptor
-        self._store = store
+        self._ask = ask
         self._trouble = trouble
         self._most = max(_REMEMBERED, 2 * store.limit)
         self.forget()
@@ -45,17 +56,17 @@ class Rows:
 
     def forget(self) -> None:
         """All rows are void: after a fork, a reset, a shutdown."""
-        self.known: dict[tuple[tuple[str, Any], ...], Row] = {}
-        self._typed: dict[tuple[tuple[str, type, Any], ...], Row] = {}
+        self.known: dict[tuple[tuple[str, Any], ...], RowT] = {}
+        self._typed: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
 
-    def get(self, attributes: AttributesArgument) -> Row:
+    def get(self, attributes: AttributesArgument) -> RowT:
         """The row of the series, from memory if possible."""
         try:
             return self.known[tuple(attributes.items()) if attributes else ()]
         except (KeyError, TypeError):
             return self.find(attributes)
 
-    def find(self, attributes: AttributesArgument) -> Row:
+    def find(self, attributes: AttributesArgument) -> RowT:
         """The slow way, for every kind of value."""
         known, typed = self.known, self._typed  # those of now: a row that is void meanwhile is not kept
         items = tuple(attributes.items()) if attributes else ()
@@ -63,9 +74,9 @@ class Rows:
         try:
             row = typed.get(key)
         except TypeError:  # a list among the values
-            return self._store.row(self.descriptor, canonical(attributes, self._trouble))
+            return self._ask(self.descriptor, canonical(attributes, self._trouble))
         if row is None:
-            row = self._store.row(self.descriptor, canonical(attributes, self._trouble))
+            row = self._ask(self.descriptor, canonical(attributes, self._trouble))
             if not is_short(items):
                 return row
             if len(known) + len(typed) >= self._most:
@@ -93,7 +104,7 @@ class Sum:
 
     lowest: float
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self._rows = rows
 
     @atomic
@@ -132,7 +143,7 @@ class UpDownCounter(Sum, metrics.UpDownCounter):
 class Histogram(metrics.Histogram):
     """A distribution in buckets with fixed, upper-inclusive bounds."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
 
@@ -158,10 +169,40 @@ class Histogram(metrics.Histogram):
             rows.failed(error)
 
 
+class ExponentialHistogram(metrics.Histogram):
+    """A `Histogram` that is also recorded in exponential buckets."""
+
+    def __init__(self, rows: Rows[Distribution]) -> None:
+        self._rows = rows
+        self._bounds = rows.descriptor.bounds
+
+    @atomic
+    def record(
+        self,
+        amount: float,
+        attributes: AttributesArgument = None,
+        context: Context | None = None,
+    ) -> None:
+        """Count ``amount`` as `Histogram.record` does."""
+        rows = self._rows
+        try:
+            if not 0 <= amount < INFINITY:
+                return rows.refuse(amount)
+            try:
+                row, banks = rows.known[tuple(attributes.items()) if attributes else ()]
+            except (KeyError, TypeError):
+                row, banks = rows.find(attributes)
+            row[bisect_left(self._bounds, amount)] += 1
+            row[-1] += amount
+            banks.add(amount)
+        except Exception as error:
+            rows.failed(error)
+
+
 class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this name and no other
     """A value that is set; the workers' values merge as DUALMETRICS_GAUGE_MERGE says."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self._rows = rows
 
     @atomic

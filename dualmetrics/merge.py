@@ -11,8 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import add
+from types import MappingProxyType
 from typing import NamedTuple
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
 
 Cells = list[float]
@@ -56,6 +58,7 @@ class Source(NamedTuple):
 
     alive: bool
     rows: Iterable[tuple[Series, Cells]]
+    exponentials: Iterable[tuple[Series, Exponential]] = ()
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,16 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     return totals
 
 
-def families(totals: Mapping[Series, Cells]) -> list[Family]:
+def families(
+    totals: Mapping[Series, Cells], exponentials: Mapping[Series, Exponential] = MappingProxyType({})
+) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out."""
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
+        if series in exponentials and point is not None:
+            point = point._replace(exponential=exponentials[series])
         if point is not None:
             descriptor = series.descriptor
             if id(descriptor) not in found:

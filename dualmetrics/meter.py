@@ -14,7 +14,8 @@ from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.attributes import canonical, text
-from dualmetrics.instruments import Counter, Gauge, Histogram, Rows, UpDownCounter
+from dualmetrics.cells import Row
+from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, Rows, RowT, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
     ObservableCounter,
@@ -22,7 +23,7 @@ from dualmetrics.observables import (
     ObservableUpDownCounter,
 )
 from dualmetrics.observers import Observers
-from dualmetrics.snapshot import Descriptor, Kind, Scope, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope, identity
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
@@ -129,6 +130,9 @@ class Meter(metrics.Meter):
         )
         bounds = self._provider.buckets.get(name.lower()) or _boundaries(name, advised)
         descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
+        store = self._provider.store
+        if store.exponential:
+            return self._register_asking(store.distribution, descriptor, ExponentialHistogram)
         return self._register(descriptor, Histogram)
 
     def create_observable_counter(
@@ -175,7 +179,7 @@ class Meter(metrics.Meter):
     def _observable(
         self,
         descriptor: Descriptor,
-        make: Callable[[Rows], Observed],
+        make: Callable[[Rows[Row]], Observed],
         callbacks: Sequence[CallbackT] | None,
     ) -> Observed:
         instrument = self._register(descriptor, make)
@@ -183,12 +187,20 @@ class Meter(metrics.Meter):
         self._provider.observers.add(instrument)
         return instrument
 
-    def _register(self, descriptor: Descriptor, make: Callable[[Rows], Instrument]) -> Instrument:
+    def _register(self, descriptor: Descriptor, make: Callable[[Rows[Row]], Instrument]) -> Instrument:
+        return self._register_asking(self._provider.store.row, descriptor, make)
+
+    def _register_asking(
+        self,
+        ask: Callable[[Descriptor, Attributes], RowT],
+        descriptor: Descriptor,
+        make: Callable[[Rows[RowT]], Instrument],
+    ) -> Instrument:
         key = (descriptor.name, shape(descriptor))
         known = self._instruments.get(key)
         if known is None:
             self._warn_of_conflict(descriptor)
-            made = make(Rows(descriptor, self._provider.store, self._provider.trouble))
+            made = make(Rows(descriptor, self._provider.store, self._provider.trouble, ask))
             known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
         return cast("Instrument", known)
 

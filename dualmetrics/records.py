@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 MAGIC = b"dualmtrx"
@@ -34,6 +35,8 @@ COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
 
 DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
+BANKS, EXPONENTIAL = 5, 6
+"""An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
@@ -97,7 +100,16 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
 
 def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
     """The record of a series of descriptor ``number``, with its cells filled."""
-    record = encode_record(SERIES, [number, start, attributes], len(cells))
+    return _filled(SERIES, [number, start, attributes], cells)
+
+
+def encode_exponential(exponential: Exponential) -> bytes:
+    """The record of what a series, encoded just before, has in exponential buckets."""
+    return _filled(EXPONENTIAL, None, exponential.cells)
+
+
+def _filled(kind: int, body: object, cells: Sequence[float]) -> bytes:
+    record = encode_record(kind, body, len(cells))
     return record[: len(record) - 8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
 
 

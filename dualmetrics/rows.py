@@ -37,9 +37,14 @@ class Rows:
         """There is a series whose cells end at this double. Another thread may be reading."""
         self._places.append(Place(series, end - width, end))
 
+    @property
+    def last(self) -> Place:
+        """The series that was added last. Raises IndexError if there is none."""
+        return self._places[-1]
+
     def read(self, data: bytes) -> Iterator[tuple[Series, Cells]]:
         """The series with their cells, from the file's bytes; nothing is kept."""
-        doubles = _doubles(data)
+        doubles = doubles_of(data)
         for series, begin, end in self._places:
             yield series, doubles[begin:end].tolist()  # type: ignore[misc]  # typeshed: always int
 
@@ -49,7 +54,7 @@ class Rows:
         Takes the memory of a copy of the file and its rows. The list is good until the next call.
         """
         if data != self._seen:
-            doubles = _doubles(data)
+            doubles = doubles_of(data)
             self._reach(len(doubles))
             for first in range(0, len(self._latest), _BLOCK):
                 self._refresh(first, min(first + _BLOCK, len(self._latest)), data, doubles)
@@ -75,5 +80,6 @@ class Rows:
                 self._latest[at] = series, doubles[begin:end].tolist()  # type: ignore[assignment]  # typeshed: always int
 
 
-def _doubles(data: bytes) -> Row:
+def doubles_of(data: bytes) -> Row:
+    """A file's bytes, 8 at a time."""
     return memoryview(data)[: len(data) - len(data) % 8].cast("d")

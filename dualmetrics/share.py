@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from dualmetrics import records
 from dualmetrics.admission import Admission, PrivateAdmission
+from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
+from dualmetrics.exponentials import Exponentials, Place
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Kind, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -26,13 +29,24 @@ class Share:
     is said once. The caller holds a lock.
     """
 
-    def __init__(self, membership: Membership | None, catalog: Catalog, limit: int, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        membership: Membership | None,
+        catalog: Catalog,
+        limit: int,
+        trouble: Trouble,
+        exponential: bool = False,
+    ) -> None:
         self._catalog = catalog
         self._limit = limit
+        self._exponential = exponential
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
         self._shared = Rows()
         self._private: list[tuple[Series, Row]] = []
+        self._banks: dict[tuple[object, ...], Banks] = {}
+        self._exponentials = Exponentials()
+        self._private_banks: list[tuple[Series, Row, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
         self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
@@ -65,14 +79,33 @@ class Share:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
         cells = self._cells[key] = self._allocate(descriptor, attributes, start)
-        self._keep(self._catalog.series(descriptor, attributes, start, self._slot), cells)
+        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        self._keep(series, cells)
+        if self._exponential and descriptor.kind is Kind.HISTOGRAM:
+            self._banks[key] = self._allocate_banks(series, cells)
         return cells
+
+    def distribution(
+        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+    ) -> Distribution:
+        """The cells of a histogram's series, and its exponential buckets. Where such are wanted only."""
+        row = self.row(descriptor, attributes, on_overflow)
+        banks = self._banks.get((descriptor, identity(attributes)))
+        return Distribution(row, banks or self._banks[descriptor, identity(OVERFLOW)])
 
     def sources(self) -> list[Source]:
         """The rows as they are now."""
-        shared = self._shared.latest(self._file.contents()) if self._file else ()
-        private = ((series, cells.tolist()) for series, cells in self._private)
-        return [Source(True, shared), Source(True, private)]  # type: ignore[arg-type]  # typeshed: always int
+        data = self._contents()
+        shared = Source(True, self._shared.latest(data), self._exponentials.read(data))
+        rows: Any = ((series, cells.tolist()) for series, cells in self._private)
+        exponentials = ((series, histogram_of(banks, row)) for series, row, banks in self._private_banks)
+        return [shared, Source(True, rows, exponentials)]
+
+    def _contents(self) -> bytes:
+        data = self._file.contents() if self._file else b""
+        while self._file and self._exponentials.torn(data):
+            data = self._file.contents()
+        return data
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
@@ -97,6 +130,15 @@ class Share:
             self._shared.add(series, self._file.end // 8, len(cells))
         else:
             self._private.append((series, cells))
+
+    def _allocate_banks(self, series: Series, row: Row) -> Banks:
+        cells = self._append(records.BANKS, None, WIDTH)
+        if self._file is not None and self._region is self._file:
+            end = self._file.end // 8
+            self._exponentials.add_banks(Place(series, end - WIDTH, end, self._shared.last.end - 1))
+        else:
+            self._private_banks.append((series, row, cells))
+        return Banks(cells)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""

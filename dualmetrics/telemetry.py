@@ -57,7 +57,9 @@ class Telemetry:
         self.trouble = Trouble()
         rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
         self._address = Address(settings.directory, label)
-        self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
+        self._store = Store(
+            self._address, rules, settings.cardinality_limit, self.trouble, settings.exponential
+        )
         self._observers = Observers(self.trouble)
         self._group_resource = GroupResource(settings)
         self.server_metrics = ServerMetrics(self._store, settings, self.trouble)

@@ -40,8 +40,9 @@ def _snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
 
 
 def _weight(point: Point) -> int:
-    # Two timestamps and the frame; 8 bytes a count and 8 a bound.
-    return 64 + 16 * len(point.cells) + _text(point.attributes)
+    # Two timestamps and the frame; 8 bytes a count and 8 a bound; a count of exponential buckets is a varint.
+    buckets = 64 + 10 * len(point.exponential.counts) if point.exponential else 16 * len(point.cells)
+    return 64 + buckets + _text(point.attributes)
 
 
 def _text(attributes: Attributes) -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -19,6 +24,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 
@@ -38,7 +44,7 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     for family in map(_present, snapshot.families):
         if family.points:
             metrics = scopes.setdefault(family.descriptor.scope, [])
-            metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
+            metrics += _metrics(family, snapshot.time, is_delta(family.descriptor))
     scoped = [ScopeMetrics(_scope(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
     return MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), scoped, "")])
 
@@ -59,12 +65,24 @@ def _scope(scope: Scope) -> InstrumentationScope:
     return InstrumentationScope(scope.name, scope.version, scope.schema_url, dict(scope.attributes))
 
 
+def _metrics(family: Family, time: int, delta: bool) -> Iterator[Metric]:
+    """One metric; two if some of its points have been recorded in exponential buckets and others not."""
+    for _, points in groupby(sorted(family.points, key=_is_exponential), key=_is_exponential):
+        yield _metric(Family(family.descriptor, tuple(points)), time, delta)
+
+
+def _is_exponential(point: Point) -> bool:
+    return point.exponential is not None
+
+
 def _metric(family: Family, time: int, delta: bool) -> Metric:
     descriptor = family.descriptor
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-    data: Gauge | Histogram | Sum
+    data: Gauge | Histogram | ExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
         data = Gauge([_gauge(point) for point in family.points])
+    elif _is_exponential(family.points[0]):
+        data = ExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
         data = Histogram([_histogram(point, time, descriptor.bounds) for point in family.points], temporality)
     else:
@@ -81,6 +99,32 @@ def _gauge(point: Point) -> NumberDataPoint:
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
     return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0])
+
+
+def _exponentials(family: Family, time: int) -> Iterator[ExponentialHistogramDataPoint]:
+    return (
+        _exponential(point, point.exponential, time)
+        for point in family.points
+        if point.exponential is not None
+    )
+
+
+def _exponential(point: Point, found: Exponential, time: int) -> ExponentialHistogramDataPoint:
+    unknown: Any = None  # as in `_histogram`
+    return ExponentialHistogramDataPoint(
+        dict(point.attributes),
+        point.start,
+        time,
+        int(found.total),
+        found.sum,
+        found.scale,
+        int(found.zeros),
+        Buckets(found.offset, [int(count) for count in found.counts]),
+        Buckets(0, []),
+        0,
+        unknown,
+        unknown,
+    )
 
 
 def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramDataPoint:
