@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import add
-from types import MappingProxyType
 from typing import NamedTuple
 
 from dualmetrics.exponential import Exponential
@@ -108,17 +107,20 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
 
 
 def families(
-    totals: Mapping[Series, Cells], exponentials: Mapping[Series, Exponential] = MappingProxyType({})
+    totals: Mapping[Series, Cells], exponentials: Mapping[Series, Exponential] | None = None
 ) -> list[Family]:
-    """The series by metric, in the order of their first appearance; absent gauges left out."""
+    """The series by metric, in the order of their first appearance; absent gauges left out.
+
+    Where there are ``exponentials``, every histogram has one: all points of a metric are of one type.
+    """
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
-        if series in exponentials and point is not None:
-            point = point._replace(exponential=exponentials[series])
+        descriptor = series.descriptor
+        if exponentials is not None and point is not None and descriptor.kind is Kind.HISTOGRAM:
+            point = point._replace(exponential=exponentials.get(series, Exponential()))
         if point is not None:
-            descriptor = series.descriptor
             if id(descriptor) not in found:
                 found[id(descriptor)] = descriptor, []
             found[id(descriptor)][1].append(point)

@@ -149,7 +149,7 @@ class Store:
             sources = [file.source for file in reading.all] + (share.sources() if share else [])
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
             wanted = exponential and self.exponential
-            exponentials = merge_exponentials(sources) if wanted else {}
+            exponentials = merge_exponentials(sources) if wanted else None
         alive = [file.alive for file in reading.files]
         return Totals(families(totals, exponentials), sum(alive) + (share is not None), not all(alive))
 

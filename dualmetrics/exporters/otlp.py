@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 from opentelemetry.sdk.metrics.export import (
@@ -44,7 +43,7 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     for family in map(_present, snapshot.families):
         if family.points:
             metrics = scopes.setdefault(family.descriptor.scope, [])
-            metrics += _metrics(family, snapshot.time, is_delta(family.descriptor))
+            metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
     scoped = [ScopeMetrics(_scope(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
     return MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), scoped, "")])
 
@@ -65,23 +64,13 @@ def _scope(scope: Scope) -> InstrumentationScope:
     return InstrumentationScope(scope.name, scope.version, scope.schema_url, dict(scope.attributes))
 
 
-def _metrics(family: Family, time: int, delta: bool) -> Iterator[Metric]:
-    """One metric; two if some of its points have been recorded in exponential buckets and others not."""
-    for _, points in groupby(sorted(family.points, key=_is_exponential), key=_is_exponential):
-        yield _metric(Family(family.descriptor, tuple(points)), time, delta)
-
-
-def _is_exponential(point: Point) -> bool:
-    return point.exponential is not None
-
-
 def _metric(family: Family, time: int, delta: bool) -> Metric:
     descriptor = family.descriptor
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
     data: Gauge | Histogram | ExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
         data = Gauge([_gauge(point) for point in family.points])
-    elif _is_exponential(family.points[0]):
+    elif family.points[0].exponential is not None:
         data = ExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
         data = Histogram([_histogram(point, time, descriptor.bounds) for point in family.points], temporality)
