@@ -20,19 +20,26 @@ Cells = list[float]
 Combine = Callable[[Cells, Cells], Cells]
 
 
+class Treatment(NamedTuple):
+    """What a metric and the settings mean for each of its series. ``width`` is that of a point."""
+
+    descriptor: Descriptor
+    combine: Combine
+    outlive: Callable[[Cells], Cells | None]
+    width: int
+    is_gauge: bool
+    per_worker: bool
+
+
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
     __slots__ = ("_gauge", "_width", "attributes", "combine", "descriptor", "outlive", "point", "start")
 
-    def __init__(self, descriptor: Descriptor, attributes: Attributes, start: int, rules: Rules) -> None:
-        self.descriptor = descriptor
+    def __init__(self, treatment: Treatment, attributes: Attributes, start: int) -> None:
+        self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
         self.attributes = attributes
         self.start = start
-        self.combine = rules.combine(descriptor)
-        self.outlive = rules.outlive(descriptor)
-        self._gauge = descriptor.kind is Kind.GAUGE
-        self._width = descriptor.width
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
 
@@ -73,6 +80,17 @@ class Rules:
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
         return self.gauge_by_name.get(descriptor.name, self.gauges)
+
+    def treatment(self, descriptor: Descriptor) -> Treatment:
+        """What these rules make of a metric."""
+        return Treatment(
+            descriptor,
+            self.combine(descriptor),
+            self.outlive(descriptor),
+            descriptor.width,
+            is_gauge=descriptor.kind is Kind.GAUGE,
+            per_worker=self.gauge(descriptor) == "each",
+        )
 
     def combine(self, descriptor: Descriptor) -> Combine:
         if descriptor.once_per_group:

@@ -8,7 +8,6 @@ of series at a time, which costs a fraction of reading them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from dualmetrics.cells import Row
 from dualmetrics.merge import Cells, Series
@@ -17,12 +16,8 @@ _BLOCK = 16
 """Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""
 
 
-class Place(NamedTuple):
-    """Where the cells of a series lie, counted in doubles from the beginning of the file."""
-
-    series: Series
-    begin: int
-    end: int
+Place = tuple[Series, int, int]
+"""Where the cells of a series lie: their begin and end, counted in doubles from the file's beginning."""
 
 
 class Rows:
@@ -35,7 +30,7 @@ class Rows:
 
     def add(self, series: Series, end: int, width: int) -> None:
         """There is a series whose cells end at this double. Another thread may be reading."""
-        self._places.append(Place(series, end - width, end))
+        self._places.append((series, end - width, end))
 
     @property
     def last(self) -> Place:
@@ -63,15 +58,15 @@ class Rows:
 
     def _reach(self, doubles: int) -> None:
         """Begin rows for places that this many doubles contain."""
-        for place in self._places[len(self._latest) :]:
-            if place.end > doubles:
+        for series, _, end in self._places[len(self._latest) :]:
+            if end > doubles:
                 break
-            self._latest.append((place.series, []))
+            self._latest.append((series, []))
 
     def _refresh(self, first: int, last: int, data: bytes, doubles: Row) -> None:
         """Read anew what differs of these series."""
         places, seen = self._places, self._seen
-        block = slice(8 * places[first].begin, 8 * places[last - 1].end)
+        block = slice(8 * places[first][1], 8 * places[last - 1][2])
         if data[block] == seen[block]:
             return
         for at in range(first, last):

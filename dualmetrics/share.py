@@ -135,7 +135,8 @@ class Share:
         cells = self._append(records.BANKS, None, WIDTH)
         if self._file is not None and self._region is self._file:
             end = self._file.end // 8
-            self._exponentials.add_banks(Place(series, end - WIDTH, end, self._shared.last.end - 1))
+            _, _, row_end = self._shared.last
+            self._exponentials.add_banks(Place(series, end - WIDTH, end, row_end - 1))
         else:
             self._private_banks.append((series, row, cells))
         return Banks(cells)

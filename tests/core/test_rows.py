@@ -12,6 +12,7 @@ from dualmetrics.rows import Rows
 from dualmetrics.snapshot import Descriptor, Kind, Scope
 
 HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
+TREATMENT = Rules().treatment(HITS)
 CELLS = 3
 
 changes = st.lists(st.tuples(st.integers(0, 39), st.floats(width=64)), max_size=5)
@@ -21,7 +22,7 @@ def appended(rows: Rows, doubles: array[float], count: int) -> None:
     """Let the file have so many series more."""
     for _ in range(count):
         doubles.extend([0.0] * (CELLS + 2))
-        rows.add(Series(HITS, (), 1, Rules()), len(doubles), CELLS)
+        rows.add(Series(TREATMENT, (), 1), len(doubles), CELLS)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), changes), max_size=6))
