@@ -208,7 +208,8 @@ class Telemetry:
     # Inside
 
     def _render(self, accept: str | None, names: Collection[str]) -> Page:
-        return self._exporter.render(self.snapshot(), accept, names)
+        self.start()
+        return self._exporter.render(self._duties.snapshot(exponential=False), accept, names)
 
     def _resource(self) -> Attributes:
         return self._group_resource.attributes(self._instance)
