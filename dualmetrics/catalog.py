@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dualmetrics import records
 from dualmetrics.banks import WIDTH
 from dualmetrics.exponential import LEAST, Exponential
-from dualmetrics.exponentials import Exponentials, Place
+from dualmetrics.exponentials import Exponentials
 from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
@@ -76,6 +76,8 @@ class Index:
         self.upto = HEADER.size
         self._rows = Rows()
         self._exponentials = Exponentials()
+        self._located: tuple[Series, int] | None = None
+        """The series whose record came last, and the byte where that ends."""
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, tuple[Descriptor, int]] = {}
@@ -105,10 +107,8 @@ class Index:
                 self._locate(record)
             elif record.kind == records.DESCRIPTOR:
                 self._declare(record.body)
-            elif record.kind == records.BANKS:
-                self._exponentials.add_banks(self._beside(record))
-            elif record.kind == records.EXPONENTIAL:
-                self._exponentials.add_total(self._beside(record))
+            elif record.kind in (records.BANKS, records.EXPONENTIAL):
+                self._locate_exponential(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -126,14 +126,21 @@ class Index:
         if record.width != cells:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._catalog.written(descriptor, record.text, self._slot)
-        self._rows.add(series, record.cells_at // 8 + record.width, record.width)
+        end = record.cells_at + 8 * record.width
+        self._rows.add(series, end, record.width)
+        self._located = series, end
 
-    def _beside(self, record: Record) -> Place:
-        if record.width < LEAST or (record.kind == records.BANKS and record.width != WIDTH):
+    def _locate_exponential(self, record: Record) -> None:
+        if self._located is None:
+            raise ValueError("cells that belong to no series")
+        series, row_end = self._located
+        end = record.cells_at + 8 * record.width
+        if record.kind == records.BANKS and record.width == WIDTH:
+            self._exponentials.add_banks(series, row_end, end)
+        elif record.kind == records.EXPONENTIAL and record.width >= LEAST:
+            self._exponentials.add_total(series, record.width, end)
+        else:
             raise ValueError("cells that are no exponential histogram")
-        series, _, end = self._rows.last
-        begin = record.cells_at // 8
-        return Place(series, begin, begin + record.width, end - 1)
 
 
 def _number(text: bytes) -> int:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
 
-Cells = list[float]
+Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
 
 
@@ -181,7 +181,7 @@ def _whole(cells: Cells) -> Cells:
 
 def _zero(cells: Cells) -> Cells:
     # The series stays, at zero: one that vanished would leave dashboards and alerts without a value.
-    return [0.0] * len(cells)
+    return (0.0,) * len(cells)
 
 
 def _nothing(cells: Cells) -> None:
@@ -189,7 +189,7 @@ def _nothing(cells: Cells) -> None:
 
 
 def _add(one: Cells, other: Cells) -> Cells:
-    return list(map(add, one, other))
+    return tuple(map(add, one, other))
 
 
 def _last(one: Cells, other: Cells) -> Cells:
@@ -202,7 +202,7 @@ def _set_both(choose: Callable[[float, float], float]) -> Combine:
     def combine(one: Cells, other: Cells) -> Cells:
         if not (one[1] and other[1]):
             return one if one[1] else other
-        return [choose(one[0], other[0]), max(one[1], other[1])]
+        return choose(one[0], other[0]), max(one[1], other[1])
 
     return combine
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from dualmetrics import records
 from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
-from dualmetrics.exponentials import Exponentials, Place
+from dualmetrics.exponentials import Exponentials
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
@@ -97,7 +96,7 @@ class Share:
         """The rows as they are now."""
         data = self._contents()
         shared = Source(True, self._shared.latest(data), self._exponentials.read(data))
-        rows: Any = ((series, cells.tolist()) for series, cells in self._private)
+        rows = ((series, tuple(cells)) for series, cells in self._private)
         exponentials = ((series, histogram_of(banks, row)) for series, row, banks in self._private_banks)
         return [shared, Source(True, rows, exponentials)]
 
@@ -127,16 +126,15 @@ class Share:
 
     def _keep(self, series: Series, cells: Row) -> None:
         if self._file is not None and self._region is self._file:
-            self._shared.add(series, self._file.end // 8, len(cells))
+            self._shared.add(series, self._file.end, len(cells))
         else:
             self._private.append((series, cells))
 
     def _allocate_banks(self, series: Series, row: Row) -> Banks:
+        row_end = self._file.end if self._file else 0
         cells = self._append(records.BANKS, None, WIDTH)
         if self._file is not None and self._region is self._file:
-            end = self._file.end // 8
-            _, _, row_end = self._shared.last
-            self._exponentials.add_banks(Place(series, end - WIDTH, end, row_end - 1))
+            self._exponentials.add_banks(series, row_end, self._file.end)
         else:
             self._private_banks.append((series, row, cells))
         return Banks(cells)
