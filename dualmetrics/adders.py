@@ -1,4 +1,4 @@
-"""The functions that add one request to the cells of its series."""
+"""Functions that record a request, made for the rows of its series: the arithmetic and nothing else."""
 
 from __future__ import annotations
 

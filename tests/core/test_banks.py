@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -88,6 +89,18 @@ def test_threads_lose_nothing_while_the_buckets_get_coarser() -> None:
         assert histogram(row.tolist()) == recorded([value for part in parts for value in part])
 
 
+@contextmanager
+def interrupting(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Have ``handler`` called again and again, by the time that this process takes."""
+    before = signal.signal(signal.SIGVTALRM, handler)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 1e-3, 1e-3)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def test_a_signal_handler_may_record_at_any_time() -> None:
     values, late, rows = wide(1, 80), itertools.cycle(wide(2, 80)), [private_row(WIDTH)]
     interruptions = 0
@@ -97,19 +110,13 @@ def test_a_signal_handler_may_record_at_any_time() -> None:
         nonlocal interruptions
         interruptions += 1
         banks.add(next(late))
-        signal.setitimer(signal.ITIMER_REAL, 1e-4)  # not before it is over: it may take longer than that
 
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 1e-4)
-    try:
+    with interrupting(handler):
         while len(rows) < 50 or interruptions < 50:
             rows.append(private_row(WIDTH))
             banks = Banks(rows[-1])
             for value in values:
                 banks.add(value)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     total = sum(histogram(row.tolist()).total for row in rows)
     assert total == (len(rows) - 1) * len(values) + interruptions
 
@@ -151,6 +158,7 @@ def add_and_die(banks: Banks, value: float, at: int) -> bool:
     """Add a value in a child that is killed before its n-th instruction; whether it came to that."""
     pid = os.fork()
     if pid == 0:
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for it when it begins to trace
         sys.settrace(killer(at))
         banks.add(value)
         os._exit(0)
