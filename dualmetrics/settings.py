@@ -112,6 +112,14 @@ class Settings:
     scope_labels: Literal["own", "all", "none"] = setting(
         choice("own", "all", "none"), "DUALMETRICS_SCOPE_LABELS", default="own"
     )
+    translation_strategy: Literal["underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"] = (
+        setting(
+            choice("underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"),
+            "DUALMETRICS_TRANSLATION_STRATEGY",
+            default="underscore_escaping_with_suffixes",
+        )
+    )
+    created_series: bool = setting(flag, "DUALMETRICS_CREATED_SERIES", default=False)
     host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
     exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")

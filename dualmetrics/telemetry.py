@@ -93,6 +93,8 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
+            translation_strategy=settings.translation_strategy,
+            created=settings.created_series,
             on_conflict=lambda message: self.trouble.once(
                 message, "dualmetrics: %s; it is left out", message
             ),
