@@ -211,7 +211,8 @@ class Telemetry:
 
     def _render(self, accept: str | None, names: Collection[str]) -> Page:
         self.start()
-        return self._exporter.render(self._duties.snapshot(exponential=False), accept, names)
+        native = self.settings.native_histograms and self._exporter.is_native(accept)
+        return self._exporter.render(self._duties.snapshot(native), accept, names)
 
     def _resource(self) -> Attributes:
         return self._group_resource.attributes(self._instance)

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from dualmetrics.exporters.prometheus import wire
 from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.native import Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
 from dualmetrics.snapshot import Descriptor, Point
@@ -54,15 +55,37 @@ def _counter(before: bytes, point: Point) -> bytes:
 
 
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
-    """Count, sum, the buckets with ascending counts, and when it was created."""
+    """Count, sum, the buckets with ascending counts, and when it was created; native buckets, if any."""
     counts = [*map(int, accumulate(point.cells[:-1]))]
+    total, value = counts[-1], point.cells[-1]
+    fields = b""
+    if point.exponential is not None:
+        found = native(point.exponential)
+        total, value, fields = found.total, found.sum, _native(found)
+        # Prometheus wants the count of the native buckets; values just being recorded may be in one kind only.
+        counts = [*(min(count, total) for count in counts[:-1]), total]
     return _metric(
         before,
         _HISTOGRAM,
-        wire.whole(1, counts[-1]),
-        wire.double(2, point.cells[-1]),
+        wire.whole(1, total),
+        wire.double(2, value),
         *(wire.message(3, wire.whole(1, count) + bound) for count, bound in zip(counts, bounds, strict=True)),
+        fields,
         wire.message(15, _timestamp(point.start)),
+    )
+
+
+def _native(found: Native) -> bytes:
+    """Schema, threshold and number of zeros, and the buckets."""
+    spans = (wire.zigzag(1, span.offset) + wire.whole(2, span.length) for span in found.spans)
+    return b"".join(
+        (
+            wire.zigzag(5, found.schema),
+            wire.double(6, 0.0),
+            wire.whole(7, found.zeros),
+            *(wire.message(12, span) for span in spans),
+            *(wire.zigzag(13, delta) for delta in found.deltas),
+        )
     )
 
 
