@@ -71,7 +71,7 @@ def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
 @st.composite
 def families(draw: st.DrawFn) -> Family:
     descriptor = draw(descriptors())
-    points = st.builds(Point, attributes, st.just(1), cells(descriptor))
+    points = st.builds(Point, attributes, st.just(1), cells(descriptor), st.none())
     return Family(descriptor, tuple(draw(st.lists(points, max_size=3))))
 
 
@@ -92,5 +92,5 @@ def _later(draw: st.DrawFn, family: Family) -> Family:
         for point in points
         if draw(st.integers(0, 4))
     ]
-    new = draw(st.lists(st.builds(Point, attributes, st.just(1), cells(family.descriptor)), max_size=1))
+    new = draw(st.lists(st.builds(Point, attributes, st.just(1), cells(family.descriptor), st.none()), max_size=1))
     return Family(family.descriptor, (*changed, *new))

@@ -62,7 +62,7 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     if point.exponential is not None:
         found = native(point.exponential)
         total, value, fields = found.total, found.sum, _native(found)
-        # Prometheus wants the count of the native buckets; values just being recorded may be in one kind only.
+        # The count must be that of the native buckets; a value that is being recorded may be in one kind only.
         counts = [*(min(count, total) for count in counts[:-1]), total]
     return _metric(
         before,
