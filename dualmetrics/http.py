@@ -7,7 +7,7 @@ that adds to the cells of its series. All else is done when a series is met for 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 from dualmetrics.adders import Move, Record, adder, chained, exponential_adder, mover
@@ -37,10 +37,13 @@ class Rows(Protocol):
 
 
 class HttpSettings(Protocol):
-    """What of the `Settings` is needed here: the convention's name, and bounds in seconds."""
+    """What of the `Settings` is needed here: the convention's name, other methods, bounds in seconds."""
 
     @property
     def convention(self) -> str: ...
+
+    @property
+    def known_methods(self) -> Collection[str] | None: ...
 
     @property
     def buckets(self) -> tuple[float, ...]: ...
@@ -53,6 +56,7 @@ class ServerMetrics:
         self._store = store
         self._trouble = trouble
         self._conventions = conventions(settings.convention, settings.buckets)
+        self._methods = settings.known_methods or METHODS
         self._known: dict[tuple[str, str, str | None], Requests] = {}
         self.by_method: dict[str, Requests] = {}
         """The same by the method alone, if the convention asks for no more: a shorter way to `requests`."""
@@ -62,8 +66,8 @@ class ServerMetrics:
     def requests(self, method: str, scheme: str, version: str | None) -> Requests:
         """Those of this method, URL scheme and version of HTTP (``1.1``), all as the client sent them."""
         origin = Origin(method, scheme, version)
-        found = self._known.get(origin) or self._find(origin.normalised())
-        if self._method_decides and method in METHODS:
+        found = self._known.get(origin) or self._find(origin.normalised(self._methods))
+        if self._method_decides and method in self._methods:
             self.by_method[method] = found
         return found
 

@@ -21,6 +21,8 @@ def _otlp(name: str) -> tuple[str, str]:
 
 _SIGNAL_URL = Option(values.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
 
+_OPT_IN = Option(values.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
+
 _LEFT_TO_OTHERS = (
     Option(values.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
     *(Option(values.readable, _otlp(name)) for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")),
@@ -96,6 +98,9 @@ class Settings:
     convention: Literal["classic", "semconv", "both"] = setting(
         choice("classic", "semconv", "both"), "DUALMETRICS_CONVENTION", default="classic"
     )
+    known_methods: frozenset[str] | None = setting(
+        values.known_methods, "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
+    )
     buckets: tuple[float, ...] = setting(values.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
     instrument_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     cardinality_limit: int = setting(
@@ -150,6 +155,7 @@ class Settings:
         check(_LEFT_TO_OTHERS, environ)
         found = resolve(options, environ, arguments)
         _complete_endpoint(found, environ, arguments)
+        found.setdefault("convention", _opted_in(environ))
         if "headers" in found:
             found["headers"] = {
                 **resolve({"": options["headers"]}, environ, {}).get("", {}),
@@ -195,6 +201,10 @@ def _complete_endpoint(
     if signal and arguments.get("endpoint") is None:
         found.update(signal, endpoint_is_signal=True)
     found.setdefault("protocol", values.protocol_of(found.get("endpoint")))
+
+
+def _opted_in(environ: Mapping[str, str]) -> str:
+    return resolve({"convention": _OPT_IN}, environ, {}).get("convention") or "classic"
 
 
 def _split(found: dict[str, Any], plain: str, by_name: str) -> None:

@@ -57,9 +57,8 @@ class Telemetry:
         self.trouble = Trouble()
         rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
         self._address = Address(settings.directory, label)
-        self._store = Store(
-            self._address, rules, settings.cardinality_limit, self.trouble, settings.exponential
-        )
+        limit, exponential = settings.cardinality_limit, settings.exponential
+        self._store = Store(self._address, rules, limit, self.trouble, exponential)
         self._observers = Observers(self.trouble)
         self._group_resource = GroupResource(settings)
         self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
@@ -175,7 +174,7 @@ class Telemetry:
     def render(self, accept: str | None = None) -> tuple[str, bytes]:
         """The page in the format that an Accept header asks for: its content type and its bytes."""
         page = self._render(accept, ())
-        return page.content_type, b"".join(page.chunks)
+        return page.content_type, b"".join(page.pieces)
 
     def start(self) -> None:
         """Start the background thread; recording does so by itself."""
@@ -206,8 +205,6 @@ class Telemetry:
         """Forget everything that was counted. For tests: a Collector takes it for a restart."""
         self._pusher.pause()
         self._store.reset()
-
-    # Inside
 
     def _render(self, accept: str | None, names: Collection[str]) -> Page:
         self.start()

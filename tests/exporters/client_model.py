@@ -96,7 +96,7 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
 def _all_known(message: Any) -> bool:
     size: int = message.ByteSize()
     message.DiscardUnknownFields()
-    return size == message.ByteSize()
+    return bool(size == message.ByteSize())
 
 
 def _message_class() -> Any:

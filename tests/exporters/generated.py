@@ -92,5 +92,7 @@ def _later(draw: st.DrawFn, family: Family) -> Family:
         for point in points
         if draw(st.integers(0, 4))
     ]
-    new = draw(st.lists(st.builds(Point, attributes, st.just(1), cells(family.descriptor), st.none()), max_size=1))
+    new = draw(
+        st.lists(st.builds(Point, attributes, st.just(1), cells(family.descriptor), st.none()), max_size=1)
+    )
     return Family(family.descriptor, (*changed, *new))

@@ -30,7 +30,7 @@ def of(body: bytes, name: str) -> Any:
 
 def shown(*points: Point) -> Any:
     page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), PROTOBUF)
-    return of(b"".join(page.chunks), "http_request_duration_milliseconds")
+    return of(b"".join(page.chunks()), "http_request_duration_milliseconds")
 
 
 def point(cells: tuple[float, ...], exponential: Exponential, attributes: Attributes = ()) -> Point:

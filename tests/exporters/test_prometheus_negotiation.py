@@ -36,7 +36,9 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
         ("text/plain", TEXT),
         ("text/*", TEXT),
         (PROMETHEUS_3, OPENMETRICS + UTF8),
-        (f"{ASKED};q=0.6,{PROMETHEUS_3}", PROTOBUF),
+        (f"{ASKED};q=0.6,{PROMETHEUS_3}", PROTOBUF + UTF8),
+        (ASKED, PROTOBUF),
+        ("text/plain, application/openmetrics-text;escaping=dots;q=0.4", TEXT),
         (f"{ASKED};escaping=allow-utf-8;q=0.7,{PROMETHEUS_3}", PROTOBUF + UTF8),
         (PROMETHEUS_2, OPENMETRICS),
         (

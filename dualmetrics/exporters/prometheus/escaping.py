@@ -46,8 +46,11 @@ def values(name: str) -> str:
 
 
 def escaped_label(name: str, escape: Escape) -> str:
-    """A label's name in a scheme. A metric's may have colons everywhere, a label's need UTF-8."""
-    return name if escape is unescaped else escape(name.replace(":", "_"))
+    """A label's name in a scheme: without colons, and without Prometheus' own two leading underscores."""
+    if escape is unescaped:
+        return name
+    found = escape(name.replace(":", "_"))
+    return f"key{found}" if found.startswith("__") else found
 
 
 def _value(found: re.Match[str]) -> str:

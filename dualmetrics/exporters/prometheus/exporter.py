@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.escaping import DEFAULT
@@ -17,13 +17,26 @@ from dualmetrics.snapshot import Snapshot
 _REMEMBERED = 4
 """Forms whose texts are kept, the newest ones: who asks for every form must not fill the memory."""
 
+CHUNK = 32
+"""Pieces in a chunk: the text of a histogram's series takes some 2 KB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page. The body is ``chunks`` one after the other."""
+    """A rendered page. The body is ``pieces`` one after the other: many, and shared with other pages."""
 
     content_type: str
-    chunks: list[bytes]
+    pieces: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """The body's length in bytes."""
+        return sum(map(len, self.pieces))
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in parts that are worth sending, each made when its turn has come."""
+        for at in range(0, len(self.pieces), CHUNK):
+            yield b"".join(self.pieces[at : at + CHUNK])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class PrometheusExporter:
         if names:
             families = [family for family in families if _wanted(family, form.language, names)]
             writer = LineWriter(form.language, self._report)  # the other one is to remember the whole page
-        return Page(choice.content_type, [*writer.write(families, form.labels)])
+        return Page(choice.content_type, writer.write(families, form.labels))
 
     def _form(self, dialect: str, scheme: str) -> Form:
         found = self._forms.get((dialect, scheme))

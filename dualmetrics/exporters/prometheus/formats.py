@@ -28,6 +28,8 @@ class Format:
     parameters: Mapping[str, str]
     dialect: str
     charset: str = "; charset=utf-8"
+    says_no_escaping: bool = False
+    """Whether Prometheus asks for it without a scheme, and means the one that it says for the others."""
 
     @property
     def content_type(self) -> str:
@@ -46,6 +48,7 @@ FORMATS = (
         {"proto": "io.prometheus.client.MetricFamily", "encoding": "delimited"},
         "protobuf",
         charset="",
+        says_no_escaping=True,
     ),
 )
 """Of equally liked ones the first is taken, so the one for everybody comes first."""

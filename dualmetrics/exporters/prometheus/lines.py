@@ -6,7 +6,7 @@ for as long as its point is the same object. A page of text costs one ``%`` for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol
 
@@ -14,9 +14,6 @@ from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.rows import Fill, Line, distinct
 from dualmetrics.snapshot import Attributes, Descriptor, Point
-
-CHUNK = 64
-"""Series, or headers, in a chunk. Joining holds the interpreter for one chunk at a time."""
 
 
 class Dialect(Protocol):
@@ -70,23 +67,19 @@ class LineWriter:
         self._report = report
         self._shown: dict[tuple[int, ...], Shown] = {}
 
-    def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]:
-        """The page in chunks."""
+    def write(self, families: Iterable[PageFamily], labels: Labels) -> list[bytes]:
+        """The page: headers and series."""
+        pieces: list[bytes] = []
         used: dict[tuple[int, ...], Shown] = {}
-        yield from _chunks(self._page(families, labels, used))
-        self._shown = used
-
-    def _page(
-        self, families: Iterable[PageFamily], labels: Labels, used: dict[tuple[int, ...], Shown]
-    ) -> Iterator[list[bytes]]:
         for family in families:
             # By identity, which the lines keep: hashing a descriptor takes a while.
             key = tuple(id(member.descriptor) for member in family.members)
             used[key] = self._show(family, labels, self._shown.get(key, _NOTHING))
             texts = used[key].texts
-            yield [self._dialect.header(family, texts)]
-            yield texts
-        yield [self._dialect.end]
+            pieces.append(self._dialect.header(family, texts))
+            pieces += texts
+        self._shown = used
+        return [*pieces, self._dialect.end]
 
     def _show(self, family: PageFamily, labels: Labels, before: Shown) -> Shown:
         lengths = [len(member.points) for member in family.members]
@@ -127,13 +120,3 @@ class LineWriter:
         found = labels(descriptor, attributes)
         text = label_text(found)
         return Line(descriptor, attributes, text, self._dialect.fill(family, descriptor, found, text))
-
-
-def _chunks(parts: Iterable[list[bytes]]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    for part in parts:
-        held += part
-        if len(held) >= CHUNK:
-            yield from (b"".join(held[at : at + CHUNK]) for at in range(0, len(held), CHUNK))
-            held = []
-    yield b"".join(held)

@@ -36,7 +36,8 @@ def choose(accept: str | None) -> Choice:
     asked = [*wishes(accept or "")] or [Wish("*/*", {}, 1.0)]
     found = [(format_, _liking(format_, asked)) for format_ in FORMATS]
     format_, liking = max(found, key=lambda each: each[1])
-    return Choice(format_, _escaping(asked[-liking.place]) if liking.quality else None)
+    meant = [asked[-liking.place]] if liking.quality else []
+    return Choice(format_, _escaping(meant + asked if format_.says_no_escaping else meant))
 
 
 class Liking(NamedTuple):
@@ -69,10 +70,10 @@ def _specificity(format_: Format, wish: Wish) -> int | None:
     return 0 if wish.name == "*/*" else None
 
 
-def _escaping(wish: Wish) -> str | None:
-    """The scheme; an unknown one counts as none."""
-    scheme = wish.parameters.get("escaping")
-    return scheme if scheme in SCHEMES else None
+def _escaping(meant: list[Wish]) -> str | None:
+    """The first scheme that is said and known."""
+    said = (wish.parameters.get("escaping") for wish in meant)
+    return next((scheme for scheme in said if scheme in SCHEMES), None)
 
 
 def _quality(text: str) -> float:

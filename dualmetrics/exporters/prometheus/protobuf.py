@@ -22,6 +22,13 @@ _TYPES = {"counter": 0, "gauge": 1, "info": 1, "histogram": 4}
 _METRIC = 4  # the field of MetricFamily; the next ones are of Metric
 _LABEL, _GAUGE, _COUNTER, _HISTOGRAM = 1, 2, 3, 7
 
+_BOUND = len(wire.double(2, 0.0))
+_BUCKETS = [
+    wire.tag(3, wire.BYTES) + wire.varint(1 + length + _BOUND) + wire.tag(1, wire.VARINT)
+    for length in range(11)
+]
+"""What stands before a bucket's count, by the length of that: there are many buckets."""
+
 
 class Protobuf(Text):
     """Length-delimited messages, one a family; they claim the names that the text claims."""
@@ -62,17 +69,23 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     if point.exponential is not None:
         found = native(point.exponential)
         total, value, fields = found.total, found.sum, _native(found)
-        # The count must be that of the native buckets; a value that is being recorded may be in one kind only.
+        # The native buckets must add up to the count; a value just being recorded may be in one kind only.
         counts = [*(min(count, total) for count in counts[:-1]), total]
     return _metric(
         before,
         _HISTOGRAM,
         wire.whole(1, total),
         wire.double(2, value),
-        *(wire.message(3, wire.whole(1, count) + bound) for count, bound in zip(counts, bounds, strict=True)),
+        *map(_bucket, counts, bounds),
         fields,
         wire.message(15, _timestamp(point.start)),
     )
+
+
+def _bucket(count: int, bound: bytes) -> bytes:
+    """With the count of all up to this bound."""
+    number = wire.varint(count)
+    return _BUCKETS[len(number)] + number + bound
 
 
 def _native(found: Native) -> bytes:

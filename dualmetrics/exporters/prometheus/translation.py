@@ -7,6 +7,7 @@ The other one keeps what Prometheus 3 can store, ``http.requests_total``; other 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.escaping import DEFAULT, SCHEMES, Escape, escaped_label
@@ -25,7 +26,7 @@ class Translation(NamedTuple):
         """The same, as a scraper wants it."""
         return Translation(
             lambda name, unit, kind, namespace: escape(self.metric(name, unit, kind, namespace)),
-            lambda key: escaped_label(self.label(key), escape),
+            lru_cache(4096)(lambda key: escaped_label(self.label(key), escape)),
             lambda name: escape(self.fixed(name)),
         )
 
@@ -63,5 +64,6 @@ def effective(strategy: str, scheme: str) -> str:
 
 
 def translation(strategy: str, scheme: str) -> Translation:
-    """The names of a page."""
-    return STRATEGIES[strategy].escaped(SCHEMES[scheme])
+    """The names of a page; translated ones are plain already."""
+    names = STRATEGIES[strategy]
+    return names if (strategy, scheme) == (UNDERSCORES, DEFAULT) else names.escaped(SCHEMES[scheme])

@@ -8,10 +8,13 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
-_VARINT, _FIXED64, _BYTES = 0, 1, 2
+VARINT, FIXED64, BYTES = 0, 1, 2
+"""Kinds of values."""
+
 _DOUBLE = struct.Struct("<d")
 
 
+@lru_cache(1024)
 def varint(value: int) -> bytes:
     """A whole number, 0 or more."""
     if value < 0x80:
@@ -32,22 +35,22 @@ def tag(field: int, kind: int) -> bytes:
 
 def whole(field: int, value: int) -> bytes:
     """A field of type ``uint64``, ``int64`` (0 or more) or ``enum``."""
-    return tag(field, _VARINT) + varint(value)
+    return tag(field, VARINT) + varint(value)
 
 
 def zigzag(field: int, value: int) -> bytes:
     """A field of type ``sint32`` or ``sint64``."""
-    return tag(field, _VARINT) + varint(value << 1 if value >= 0 else (-value << 1) - 1)
+    return tag(field, VARINT) + varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
 def double(field: int, value: float) -> bytes:
     """A field of type ``double``."""
-    return tag(field, _FIXED64) + _DOUBLE.pack(value)
+    return tag(field, FIXED64) + _DOUBLE.pack(value)
 
 
 def message(field: int, content: bytes) -> bytes:
     """A field that is a message, or ``bytes``."""
-    return tag(field, _BYTES) + varint(len(content)) + content
+    return tag(field, BYTES) + varint(len(content)) + content
 
 
 def text(field: int, value: str) -> bytes:
