@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import dualmetrics
+from tests import backends
 from tests.waiting import free_port, wait_until
 
 PREFIXES = ("OTEL_", "DUALMETRICS_", "PROMETHEUS_", "GUNICORN_")
@@ -23,6 +24,12 @@ POOL = "dualmetrics-page"
 def pytest_report_header() -> str:
     """Say which dualmetrics is tested: the built wheel under tox, else the source tree."""
     return f"dualmetrics: {Path(dualmetrics.__file__).parent}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which backends could not be had."""
+    for line in backends.warnings():
+        terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 @pytest.fixture(autouse=True)
