@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dualmetrics import locks, records
 from dualmetrics.directory import Directory, slot
-from dualmetrics.exponential import Exponential
-from dualmetrics.exponentials import merge_exponentials
+from dualmetrics.exponentials import Together
 from dualmetrics.merge import Cells, Series, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
@@ -103,7 +102,7 @@ def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable
     totals = {
         series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
     }
-    exponentials = merge_exponentials(old + dead)
+    exponentials = Together(old + dead)
     group = (reading.archive or reading.files[0]).header.group
     body = b"".join(_records(totals, exponentials, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
@@ -116,7 +115,7 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 
 def _records(
     totals: Mapping[Series, Cells],
-    exponentials: Mapping[Series, Exponential],
+    exponentials: Together,
     keep: Mapping[Descriptor, int],
     contains: Iterable[bytes],
 ) -> Iterable[bytes]:
@@ -129,8 +128,9 @@ def _records(
             body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
             yield records.encode_record(records.DESCRIPTOR, body, 0)
         yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
-        if series in exponentials:
-            yield records.encode_exponential(exponentials[series])
+        exponential = exponentials.of(series)
+        if exponential.total:
+            yield records.encode_exponential(exponential)
 
 
 def any_dead(directory: Directory) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dualmetrics import records
 from dualmetrics.banks import WIDTH
@@ -93,8 +93,8 @@ class Index:
         # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
         return self._rows.latest(data) if self._slot is None else self._rows.read(data)
 
-    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Exponential]]:
-        """The series that have been recorded in exponential buckets too."""
+    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Callable[[], Exponential]]]:
+        """The series that have been recorded in exponential buckets too, with what reads these."""
         return self._exponentials.read(data)
 
     def torn(self, data: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, reduce
 from struct import Struct
 from typing import NamedTuple
 
@@ -45,13 +46,13 @@ class Exponentials:
         """There is a total, as `Exponential.cells` gives it, that ends at this byte."""
         self._totals.append(Total(series, end - 8 * width, Struct(f"<{width}d")))
 
-    def read(self, data: bytes) -> Iterator[tuple[Series, Exponential]]:
-        """The series with what they have counted, from the file's bytes."""
-        for series, begin, cells in self._totals:
-            yield series, Exponential.of(cells.unpack_from(data, begin))
-        for series, begin, end, sum_at in self._places:
-            if end <= len(data):  # and not added by another thread since the bytes were copied
-                yield series, histogram(_BANKS.unpack_from(data, begin))._replace(sum=_double(data, sum_at))
+    def read(self, data: bytes) -> Iterator[tuple[Series, Callable[[], Exponential]]]:
+        """The series with what reads from the file's bytes what they have counted."""
+        for total in self._totals:
+            yield total.series, partial(_read_total, data, total)
+        for place in self._places:
+            if place.end <= len(data):  # and not added by another thread since the bytes were copied
+                yield place.series, partial(_read_banks, data, place)
 
     def torn(self, data: bytes) -> bool:
         """Whether some histogram was rewritten twice while these bytes were copied: copy them again."""
@@ -62,16 +63,30 @@ class Exponentials:
         )
 
 
+def _read_total(data: bytes, total: Total) -> Exponential:
+    return Exponential.of(total.cells.unpack_from(data, total.begin))
+
+
+def _read_banks(data: bytes, place: Place) -> Exponential:
+    found = histogram(_BANKS.unpack_from(data, place.begin))
+    return found._replace(sum=_double(data, place.sum_at))
+
+
 def _double(data: bytes, at: int) -> float:
     found: float = _DOUBLE.unpack_from(data, at)[0]
     return found
 
 
-def merge_exponentials(sources: Iterable[Source]) -> dict[Series, Exponential]:
-    """The histograms of all sources together; those of the dead stay."""
-    totals: dict[Series, Exponential] = {}
-    for source in sources:
-        for series, found in source.exponentials:
-            have = totals.get(series)
-            totals[series] = found if have is None else have.plus(found)
-    return totals
+class Together:
+    """The histograms of all sources added up, those of the dead as well: each when it is asked for."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._parts: dict[Series, list[Callable[[], Exponential]]] = {}
+        for source in sources:
+            for series, part in source.exponentials:
+                self._parts.setdefault(series, []).append(part)
+
+    def of(self, series: Series) -> Exponential:
+        """What a series has counted; an empty histogram if it is not recorded so."""
+        parts = (part() for part in self._parts.get(series, ()))
+        return reduce(Exponential.plus, parts, Exponential())

@@ -34,7 +34,17 @@ class Treatment(NamedTuple):
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
-    __slots__ = ("_gauge", "_width", "attributes", "combine", "descriptor", "outlive", "point", "start")
+    __slots__ = (
+        "_gauge",
+        "_width",
+        "attributes",
+        "both",
+        "combine",
+        "descriptor",
+        "outlive",
+        "point",
+        "start",
+    )
 
     def __init__(self, treatment: Treatment, attributes: Attributes, start: int) -> None:
         self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
@@ -42,6 +52,8 @@ class Series:
         self.start = start
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
+        self.both = self.point
+        """Likewise with its exponential histogram."""
 
     def begin(self, start: int) -> None:
         """It began earlier than was known."""
@@ -58,13 +70,22 @@ class Series:
             self.point = Point(self.attributes, self.start, cells)
         return self.point
 
+    def shown_with(self, point: Point, exponential: Callable[[Series], Exponential]) -> Point:
+        """That point with its exponential histogram, which is read only if it may have changed."""
+        both = self.both
+        if both.cells is point.cells and both.start == point.start and _is_complete(both):
+            return both
+        both = self.both = point._replace(exponential=exponential(self))
+        return both
+
 
 class Source(NamedTuple):
     """The rows of one file, or of this process."""
 
     alive: bool
     rows: Iterable[tuple[Series, Cells]]
-    exponentials: Iterable[tuple[Series, Exponential]] = ()
+    exponentials: Iterable[tuple[Series, Callable[[], Exponential]]] = ()
+    """What reads, if need be, the exponential histograms of those series that are recorded so."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +131,11 @@ class Rules:
         return _whole
 
 
+def _is_complete(point: Point) -> bool:
+    """Whether no value was just being recorded, in one kind of buckets and not yet in the other."""
+    return point.exponential is not None and point.exponential.total == sum(point.cells[:-1])
+
+
 def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     """The sum of all sources, series by series."""
     totals: dict[Series, Cells] = {}
@@ -125,19 +151,19 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
 
 
 def families(
-    totals: Mapping[Series, Cells], exponentials: Mapping[Series, Exponential] | None = None
+    totals: Mapping[Series, Cells], exponential: Callable[[Series], Exponential] | None = None
 ) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out.
 
-    Where there are ``exponentials``, every histogram has one: all points of a metric are of one type.
+    With ``exponential`` every histogram has one: all points of a metric are of one type.
     """
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
         descriptor = series.descriptor
-        if exponentials is not None and point is not None and descriptor.kind is Kind.HISTOGRAM:
-            point = point._replace(exponential=exponentials.get(series, Exponential()))
+        if exponential is not None and point is not None and descriptor.kind is Kind.HISTOGRAM:
+            point = series.shown_with(point, exponential)
         if point is not None:
             if id(descriptor) not in found:
                 found[id(descriptor)] = descriptor, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -97,7 +98,10 @@ class Share:
         data = self._contents()
         shared = Source(True, self._shared.latest(data), self._exponentials.read(data))
         rows = ((series, tuple(cells)) for series, cells in self._private)
-        exponentials = ((series, histogram_of(banks, row)) for series, row, banks in self._private_banks)
+        exponentials = (
+            (series, functools.partial(histogram_of, banks, row))
+            for series, row, banks in self._private_banks
+        )
         return [shared, Source(True, rows, exponentials)]
 
     def _contents(self) -> bytes:

@@ -10,7 +10,7 @@ from dualmetrics import archive, groups
 from dualmetrics.banks import WIDTH, Banks, Distribution, histogram
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import Row, private_row
-from dualmetrics.exponentials import merge_exponentials
+from dualmetrics.exponentials import Together
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
 from dualmetrics.merge import Cells, Rules, Series, families, merge, width
@@ -149,9 +149,9 @@ class Store:
             sources = [file.source for file in reading.all] + (share.sources() if share else [])
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
             wanted = exponential and self.exponential
-            exponentials = merge_exponentials(sources) if wanted else None
+            found = Together(sources).of if wanted else None
         alive = [file.alive for file in reading.files]
-        return Totals(families(totals, exponentials), sum(alive) + (share is not None), not all(alive))
+        return Totals(families(totals, found), sum(alive) + (share is not None), not all(alive))
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""

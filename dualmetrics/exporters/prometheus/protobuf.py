@@ -7,7 +7,7 @@ The fields are numbered as in ``io/prometheus/client/metrics.proto``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus import wire
@@ -88,6 +88,11 @@ def _bucket(count: int, bound: bytes) -> bytes:
     return _BUCKETS[len(number)] + number + bound
 
 
+@lru_cache(4096)
+def _delta(value: int) -> bytes:
+    return wire.zigzag(13, value)
+
+
 def _native(found: Native) -> bytes:
     """Schema, threshold and number of zeros, and the buckets."""
     spans = (wire.zigzag(1, span.offset) + wire.whole(2, span.length) for span in found.spans)
@@ -97,7 +102,7 @@ def _native(found: Native) -> bytes:
             wire.double(6, 0.0),
             wire.whole(7, found.zeros),
             *(wire.message(12, span) for span in spans),
-            *(wire.zigzag(13, delta) for delta in found.deltas),
+            *map(_delta, found.deltas),
         )
     )
 
