@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from dualmetrics import records
 from dualmetrics.admission import Admission, PrivateAdmission
+from dualmetrics.atomic import needs_lock
 from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
@@ -106,8 +107,8 @@ class Share:
 
     def _contents(self) -> bytes:
         data = self._file.contents() if self._file else b""
-        while self._file and self._exponentials.torn(data):
-            data = self._file.contents()
+        while self._file and needs_lock() and self._exponentials.torn(data):
+            data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
         return data
 
     def declared(self) -> dict[Descriptor, int]:
