@@ -7,6 +7,7 @@ every double into the right bucket, where a logarithm would err beside a boundar
 
 from __future__ import annotations
 
+import functools
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from itertools import islice
 
 FINEST = 20
 """The highest scale (OpenTelemetry's default *MaxScale*): buckets 0.66 millionths wide."""
+
+_KEPT = 8
+"""The highest scale whose boundaries are kept once reckoned, 8 KB of them."""
 
 _BITS = 128
 _ONE = 1 << _BITS
@@ -34,7 +38,16 @@ def boundaries(scale: int, first: int, amount: int) -> tuple[float, ...]:
     """The boundaries of index ``first`` and on, each rounded down to a double; infinity past the last one."""
     if scale <= 0:
         return tuple(_rounded_down(_ONE, index << -scale) for index in range(first, first + amount))
+    if scale <= _KEPT and first >> scale >= -1022 and (first + amount) >> scale < 1024:
+        octave, mask = _octave(scale), (1 << scale) - 1
+        return tuple([math.ldexp(octave[at & mask], at >> scale) for at in range(first, first + amount)])
     return tuple(islice(_between_powers(scale, first), amount))
+
+
+@functools.lru_cache(_KEPT)
+def _octave(scale: int) -> tuple[float, ...]:
+    """The boundaries from 1 to 2: those of the other octaves differ in the exponent alone."""
+    return tuple(islice(_between_powers(scale, 0), 1 << scale))
 
 
 def index(value: float) -> int:
