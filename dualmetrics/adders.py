@@ -9,6 +9,7 @@ from dualmetrics.atomic import atomic
 from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row
 from dualmetrics.conventions import Measure
+from dualmetrics.exemplars import ExemplarFilter, Reservoir
 from dualmetrics.trouble import Trouble
 
 Record = Callable[[float], None]
@@ -16,6 +17,28 @@ Record = Callable[[float], None]
 
 Move = Callable[[], None]
 """Adds a request to those that are active, or takes it from them."""
+
+
+def exemplifier(
+    record: Record,
+    measure: Measure,
+    duration: Reservoir,
+    count: Reservoir | None,
+    exemplars: ExemplarFilter,
+) -> Record:
+    """A function that records a request, and offers it as an exemplar."""
+    bounds, scale = measure.duration.bounds, measure.scale
+
+    def add(seconds: float) -> None:
+        record(seconds)
+        span = exemplars.request_span()
+        if span is not None:
+            value = seconds * scale
+            duration.offer(bisect_left(bounds, value), value, span)
+            if count is not None:
+                count.offer(0, 1.0, span)
+
+    return add
 
 
 def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:

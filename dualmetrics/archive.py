@@ -13,13 +13,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
-from dualmetrics import locks, records
+from dualmetrics import locks, records, slots
 from dualmetrics.directory import Directory, slot
 from dualmetrics.exponentials import Together
 from dualmetrics.merge import Cells, Series, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
-from dualmetrics.snapshot import Descriptor, Kind
+from dualmetrics.snapshot import Descriptor, Exemplars, Kind
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
 
@@ -104,9 +104,15 @@ def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable
     }
     exponentials = Together(old + dead)
     group = (reading.archive or reading.files[0]).header.group
-    body = b"".join(_records(totals, exponentials, keep, contains))
+    exemplars = slots.merge(_of_dead(reading))
+    body = b"".join(_records(totals, exponentials, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return records.encode_header(header) + body
+
+
+def _of_dead(reading: Reading) -> Iterable[tuple[Series, Exemplars]]:
+    files = [file for file in reading.all if file is reading.archive or not file.alive]
+    return (found for file in files for found in file.contents.exemplars(file.data))
 
 
 def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
@@ -116,6 +122,7 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 def _records(
     totals: Mapping[Series, Cells],
     exponentials: Together,
+    exemplars: Mapping[Series, Exemplars],
     keep: Mapping[Descriptor, int],
     contains: Iterable[bytes],
 ) -> Iterable[bytes]:
@@ -131,6 +138,9 @@ def _records(
         exponential = exponentials.of(series)
         if exponential.total:
             yield records.encode_exponential(exponential)
+        if series in exemplars:
+            filled = slots.encode(exemplars[series])
+            yield records.encode_exemplars(numbers[descriptor], series.start, series.attributes, filled)
 
 
 def any_dead(directory: Directory) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.banks import WIDTH
 from dualmetrics.exponential import LEAST, Exponential
 from dualmetrics.exponentials import Exponentials
 from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 
 class Catalog:
@@ -78,6 +78,7 @@ class Index:
         self._exponentials = Exponentials()
         self._located: tuple[Series, int] | None = None
         """The series whose record came last, and the byte where that ends."""
+        self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, tuple[Descriptor, int]] = {}
@@ -101,6 +102,11 @@ class Index:
         """Whether the bytes are to be read again (see `banks`)."""
         return self._exponentials.torn(data)
 
+    def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
+        """The series that have had exemplars, with these."""
+        for series, place in self._slots:
+            yield series, slots.decode(data[place])
+
     def _take(self, record: Record) -> None:
         try:
             if record.kind == records.SERIES:
@@ -109,6 +115,8 @@ class Index:
                 self._declare(record.body)
             elif record.kind in (records.BANKS, records.EXPONENTIAL):
                 self._locate_exponential(record)
+            elif record.kind == records.EXEMPLARS:
+                self._locate_slots(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -141,6 +149,13 @@ class Index:
             self._exponentials.add_total(series, record.width, end)
         else:
             raise ValueError("cells that are no exponential histogram")
+
+    def _locate_slots(self, record: Record) -> None:
+        descriptor, _ = self._numbers[_number(record.text)]
+        if record.width != slots.width(descriptor):
+            raise ValueError("exemplars that do not fit their metric")
+        series = self._catalog.written(descriptor, record.text, self._slot)
+        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width)))
 
 
 def _number(text: bytes) -> int:

@@ -10,10 +10,11 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
-from dualmetrics.adders import Move, Record, adder, chained, exponential_adder, mover
+from dualmetrics.adders import Move, Record, adder, chained, exemplifier, exponential_adder, mover
 from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row, private_row
-from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Origin, Outcome, conventions
+from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.trouble import Trouble
 
@@ -52,9 +53,12 @@ class HttpSettings(Protocol):
 class ServerMetrics:
     """Gives the `Requests` that a request belongs to."""
 
-    def __init__(self, store: Rows, settings: HttpSettings, trouble: Trouble) -> None:
+    def __init__(
+        self, store: Rows, settings: HttpSettings, trouble: Trouble, exemplars: ExemplarFilter
+    ) -> None:
         self._store = store
         self._trouble = trouble
+        self.exemplars = exemplars
         self._conventions = conventions(settings.convention, settings.buckets)
         self._methods = settings.known_methods or METHODS
         self._known: dict[tuple[str, str, str | None], Requests] = {}
@@ -79,7 +83,7 @@ class ServerMetrics:
         """Only normalised origins are remembered: what a client makes up must not fill the memory."""
         found = self._known.get(origin)
         if found is None:
-            made = Requests(origin, self._conventions, self._store, self._trouble)
+            made = Requests(origin, self._conventions, self._store, self._trouble, self.exemplars)
             found = self._known.setdefault(origin, made)
         return found
 
@@ -100,6 +104,7 @@ class Requests:
         "_active",
         "_conventions",
         "_ended",
+        "_exemplars",
         "_origin",
         "_store",
         "_void",
@@ -110,11 +115,17 @@ class Requests:
     )
 
     def __init__(
-        self, origin: Origin, conventions: tuple[Convention, ...], store: Rows, trouble: Trouble
+        self,
+        origin: Origin,
+        conventions: tuple[Convention, ...],
+        store: Rows,
+        trouble: Trouble,
+        exemplars: ExemplarFilter,
     ) -> None:
         self._origin = origin
         self._conventions = conventions
         self._store = store
+        self._exemplars = exemplars
         self.trouble = trouble
         self._void = False
         self._ended: dict[tuple[str | None, int, str | None], Record] = {}
@@ -197,7 +208,16 @@ class Requests:
         attributes = convention.attributes(self._origin, outcome)
         measure = convention.measure
         count = self._store.row(measure.requests, attributes) if measure.requests else NOWHERE
+        record = self._counting(measure, active, count, attributes)
+        return self._with_exemplars(record, measure, attributes) if self._exemplars.active else record
+
+    def _counting(self, measure: Measure, active: Row, count: Row, attributes: Attributes) -> Record:
         if self._store.exponential:
             both = self._store.distribution(measure.duration, attributes)
             return exponential_adder(measure, active, count, both)
         return adder(measure, active, count, self._store.row(measure.duration, attributes))
+
+    def _with_exemplars(self, record: Record, measure: Measure, attributes: Attributes) -> Record:
+        duration = self._exemplars.reservoir(measure.duration, attributes)
+        count = self._exemplars.reservoir(measure.requests, attributes) if measure.requests else None
+        return exemplifier(record, measure, duration, count, self._exemplars)

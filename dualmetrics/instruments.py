@@ -15,10 +15,11 @@ from typing import Any, Generic, TypeVar
 from opentelemetry import metrics
 from opentelemetry.context import Context
 
+from dualmetrics import banks
 from dualmetrics.atomic import atomic
 from dualmetrics.attributes import canonical, is_short
-from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row
+from dualmetrics.exemplars import ExemplarFilter, Reservoir
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
@@ -45,9 +46,11 @@ class Rows(Generic[RowT]):
         descriptor: Descriptor,
         store: Store,
         trouble: Trouble,
+        exemplars: ExemplarFilter,
         ask: Callable[[Descriptor, Attributes], RowT],
     ) -> None:
         self.descriptor = descriptor
+        self.exemplars = exemplars
         self._ask = ask
         self._trouble = trouble
         self._most = max(_REMEMBERED, 2 * store.limit)
@@ -58,6 +61,7 @@ class Rows(Generic[RowT]):
         """All rows are void: after a fork, a reset, a shutdown."""
         self.known: dict[tuple[tuple[str, Any], ...], RowT] = {}
         self._typed: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
+        self._reservoirs: dict[int, tuple[RowT, Reservoir]] = {}
 
     def get(self, attributes: AttributesArgument) -> RowT:
         """The row of the series, from memory if possible."""
@@ -87,6 +91,23 @@ class Rows(Generic[RowT]):
             else:
                 typed[key] = row
         return row
+
+    def offer(
+        self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None
+    ) -> None:
+        """Make an exemplar of what was just counted, if the filter wants it."""
+        span = self.exemplars.span(context)
+        if span is not None and 0 <= amount < INFINITY:
+            self._reservoir(attributes).offer(bucket, amount, span)
+
+    def _reservoir(self, attributes: AttributesArgument) -> Reservoir:
+        """That of the series, by its row, which is kept here lest another get its id."""
+        row = self.get(attributes)
+        known = self._reservoirs.get(id(row))
+        if known is None:
+            made = self.exemplars.reservoir(self.descriptor, canonical(attributes, self._trouble))
+            known = self._reservoirs.setdefault(id(row), (row, made))
+        return known[1]
 
     def refuse(self, amount: object) -> None:
         """Report a value that cannot be counted."""
@@ -133,6 +154,22 @@ class Counter(Sum, metrics.Counter):
 
     lowest = 0.0
 
+    def __init__(self, rows: Rows[Row]) -> None:
+        super().__init__(rows)
+        rows.exemplars.on_active(self._trace)
+
+    def _trace(self) -> None:
+        self.add = self._add_with_exemplar  # type: ignore[method-assign]  # so that the other pays nothing
+
+    def _add_with_exemplar(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        super().add(amount, attributes, context)
+        try:
+            self._rows.offer(0, amount, attributes, context)
+        except Exception:
+            return  # what is wrong with the arguments was reported where they were counted
+
 
 class UpDownCounter(Sum, metrics.UpDownCounter):
     """A sum that may fall, such as the number of requests under way."""
@@ -140,12 +177,29 @@ class UpDownCounter(Sum, metrics.UpDownCounter):
     lowest = -sys.float_info.max
 
 
-class Histogram(metrics.Histogram):
-    """A distribution in buckets with fixed, upper-inclusive bounds."""
+class Distribution(metrics.Histogram, Generic[RowT]):
+    """What the two kinds of histograms share."""
 
-    def __init__(self, rows: Rows[Row]) -> None:
+    def __init__(self, rows: Rows[RowT]) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
+        rows.exemplars.on_active(self._trace)
+
+    def _trace(self) -> None:
+        self.record = self._record_with_exemplar  # type: ignore[method-assign]  # as in `Counter`
+
+    def _record_with_exemplar(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        type(self).record(self, amount, attributes, context)
+        try:
+            self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
+        except Exception:
+            return
+
+
+class Histogram(Distribution[Row]):
+    """A distribution in buckets with fixed, upper-inclusive bounds."""
 
     @atomic
     def record(
@@ -169,12 +223,8 @@ class Histogram(metrics.Histogram):
             rows.failed(error)
 
 
-class ExponentialHistogram(metrics.Histogram):
+class ExponentialHistogram(Distribution[banks.Distribution]):
     """A `Histogram` that is also recorded in exponential buckets."""
-
-    def __init__(self, rows: Rows[Distribution]) -> None:
-        self._rows = rows
-        self._bounds = rows.descriptor.bounds
 
     @atomic
     def record(
@@ -189,12 +239,12 @@ class ExponentialHistogram(metrics.Histogram):
             if not 0 <= amount < INFINITY:
                 return rows.refuse(amount)
             try:
-                row, banks = rows.known[tuple(attributes.items()) if attributes else ()]
+                row, exponential = rows.known[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
-                row, banks = rows.find(attributes)
+                row, exponential = rows.find(attributes)
             row[bisect_left(self._bounds, amount)] += 1
             row[-1] += amount
-            banks.add(amount)
+            exponential.add(amount)
         except Exception as error:
             rows.failed(error)
 

@@ -14,7 +14,7 @@ from operator import add
 from typing import NamedTuple
 
 from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
@@ -41,6 +41,7 @@ class Series:
         "both",
         "combine",
         "descriptor",
+        "exemplars",
         "outlive",
         "point",
         "start",
@@ -50,6 +51,7 @@ class Series:
         self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
         self.attributes = attributes
         self.start = start
+        self.exemplars: Exemplars = ()
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
         self.both = self.point
@@ -67,16 +69,23 @@ class Series:
         if len(cells) > self._width:
             cells = cells[: self._width]  # once per group: without the time of observation
         if self.point.cells != cells:
-            self.point = Point(self.attributes, self.start, cells)
+            self.point = Point(self.attributes, self.start, cells, self.exemplars)
         return self.point
 
     def shown_with(self, point: Point, exponential: Callable[[Series], Exponential]) -> Point:
         """That point with its exponential histogram, which is read only if it may have changed."""
         both = self.both
-        if both.cells is point.cells and both.start == point.start and _is_complete(both):
+        unchanged = both._replace(exponential=None) == point
+        if both.cells is point.cells and unchanged and _is_complete(both):
             return both
         both = self.both = point._replace(exponential=exponential(self))
         return both
+
+    def exemplify(self, exemplars: Exemplars) -> None:
+        """These are its exemplars from now on."""
+        if self.exemplars != exemplars:
+            self.exemplars = exemplars
+            self.point = self.point._replace(exemplars=exemplars)
 
 
 class Source(NamedTuple):

@@ -15,6 +15,7 @@ from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.attributes import canonical, text
 from dualmetrics.cells import Row
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, Rows, RowT, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
@@ -51,12 +52,14 @@ class MeterProvider(metrics.MeterProvider):
         store: Store,
         observers: Observers,
         trouble: Trouble,
+        exemplars: ExemplarFilter,
         buckets: Mapping[str, tuple[float, ...]],
         once_per_group: bool = False,
     ) -> None:
         self.store = store
         self.observers = observers
         self.trouble = trouble
+        self.exemplars = exemplars
         self.buckets = buckets
         self.once_per_group = once_per_group
         self._meters: dict[object, metrics.Meter] = {}
@@ -200,9 +203,13 @@ class Meter(metrics.Meter):
         known = self._instruments.get(key)
         if known is None:
             self._warn_of_conflict(descriptor)
-            made = make(Rows(descriptor, self._provider.store, self._provider.trouble, ask))
+            made = make(self._rows(descriptor, ask))
             known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
         return cast("Instrument", known)
+
+    def _rows(self, descriptor: Descriptor, ask: Callable[[Descriptor, Attributes], RowT]) -> Rows[RowT]:
+        provider = self._provider
+        return Rows(descriptor, provider.store, provider.trouble, provider.exemplars, ask)
 
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name

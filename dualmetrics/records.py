@@ -35,7 +35,7 @@ COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
-DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
+DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 BANKS, EXPONENTIAL = 5, 6
 """An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
@@ -101,17 +101,23 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
 
 def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
     """The record of a series of descriptor ``number``, with its cells filled."""
-    return _filled(SERIES, [number, start, attributes], cells)
+    return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
 
 
 def encode_exponential(exponential: Exponential) -> bytes:
     """The record of what a series, encoded just before, has in exponential buckets."""
-    return _filled(EXPONENTIAL, None, exponential.cells)
+    cells = exponential.cells
+    return _filled(EXPONENTIAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
-def _filled(kind: int, body: object, cells: Sequence[float]) -> bytes:
-    record = encode_record(kind, body, len(cells))
-    return record[: len(record) - 8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
+def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
+    """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
+    return _filled(EXEMPLARS, [number, start, attributes], slots)
+
+
+def _filled(kind: int, body: object, cells: bytes) -> bytes:
+    record = encode_record(kind, body, len(cells) // 8)
+    return record[: len(record) - len(cells)] + cells
 
 
 def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
+
 from dualmetrics import values
 from dualmetrics.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
 from dualmetrics.parsing import choice, flag, instrument, items, number, subset, text, whole
@@ -88,6 +90,8 @@ class Settings:
         "OTEL_METRICS_EXEMPLAR_FILTER",
         default="trace_based",
     )
+    tracer_named: bool = False
+    """Whether OTEL_PYTHON_TRACER_PROVIDER says that OpenTelemetry will have a tracer provider."""
     sdk_disabled: bool = setting(flag, "OTEL_SDK_DISABLED", default=False, lenient=True)
 
     namespace: str = setting(values.namespace, "DUALMETRICS_NAMESPACE", default="")
@@ -163,6 +167,7 @@ class Settings:
             }
         _split(found, "buckets", "instrument_buckets")
         _split(found, "gauge_merge", "gauge_merge_by_name")
+        found["tracer_named"] = OTEL_PYTHON_TRACER_PROVIDER in environ
         return _consistent(_excluding_own_page(cls(**found)), environ)
 
     @property

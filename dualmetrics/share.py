@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.atomic import needs_lock
 from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
@@ -16,7 +16,8 @@ from dualmetrics.exponentials import Exponentials
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, identity
+from dualmetrics.slots import Slots
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Kind, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -43,6 +44,7 @@ class Share:
         self._exponential = exponential
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
+        self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
         self._shared = Rows()
         self._private: list[tuple[Series, Row]] = []
         self._banks: dict[tuple[object, ...], Banks] = {}
@@ -111,6 +113,24 @@ class Share:
             data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
         return data
 
+    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+        """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
+        key = descriptor, identity(attributes)
+        known = self._slots.get(key)
+        if known is not None:
+            return known[1]
+        start = self._start_of(descriptor, attributes)
+        if start is None:
+            return self.slots(descriptor, OVERFLOW)
+        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes])
+        self._slots[key] = series, made
+        return made
+
+    def exemplars(self) -> list[tuple[Series, Exemplars]]:
+        """What the slots hold now."""
+        return [(series, slots.decode(found)) for series, found in list(self._slots.values())]
+
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
         return dict.fromkeys(list(self._numbers), self._born)
@@ -143,6 +163,13 @@ class Share:
         else:
             self._private_banks.append((series, row, cells))
         return Banks(cells)
+
+    def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
+        """Private ones where space runs out: a series may not become private for an exemplar's sake."""
+        try:
+            return self._region.append(records.EXEMPLARS, body, slots.width(descriptor)).cast("B")
+        except OSError:
+            return slots.private(descriptor)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""

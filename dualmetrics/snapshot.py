@@ -77,6 +77,22 @@ class Descriptor:
         return 2 if self.kind is Kind.GAUGE else 1
 
 
+class Exemplar(NamedTuple):
+    """One measurement: its value, when it was made (nanoseconds since the epoch), and in which span.
+
+    Both ids are 0 where there was none.
+    """
+
+    value: float
+    time: int
+    trace_id: int
+    span_id: int
+
+
+Exemplars = tuple[Exemplar | None, ...]
+"""The latest exemplar of each bucket of a histogram, or the one of a counter; empty where there are none."""
+
+
 class Point(NamedTuple):
     """One series: its attributes, when it began (nanoseconds since the epoch), its cells (see `Kind`).
 
@@ -86,6 +102,7 @@ class Point(NamedTuple):
     attributes: Attributes
     start: int
     cells: Sequence[float]
+    exemplars: Exemplars = ()
     exponential: Exponential | None = None
 
 

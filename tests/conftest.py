@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import dualmetrics
 from tests import backends
@@ -19,6 +20,9 @@ HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 
 POOL = "dualmetrics-page"
 """Threads that render pages: made when first needed, they wait for the next page until the process ends."""
+
+settings.register_profile("dualmetrics", deadline=None)  # seconds are measured in `benchmarks`
+settings.load_profile("dualmetrics")
 
 
 def pytest_report_header() -> str:

@@ -75,6 +75,7 @@ def _download(package: str, folder: Path) -> None:
         "Dir::Cache": str(folder / "cache"),
         "APT::Sandbox::User": "",
         "Acquire::Languages": "none",
+        "APT::Update::Error-Mode": "any",
         "Acquire::http::Timeout": "20",
     }
     apt = ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]

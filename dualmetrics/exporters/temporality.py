@@ -84,7 +84,8 @@ def _says_anything(point: Point) -> bool:
 
 def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
     again = before is None or before.start != point.start or _fell(kind, before.cells, point.cells)
-    point = point._replace(start=max(point.start, since))
+    exemplars = tuple(each for each in point.exemplars if each and each.time > since)
+    point = point._replace(start=max(point.start, since), exemplars=exemplars)
     if before is None or again:
         return point
     difference = map(sub, point.cells, before.cells)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.instruments import ExponentialHistogram, Histogram
 from dualmetrics.meter import MeterProvider
 from dualmetrics.observers import Observers
+from dualmetrics.settings import Settings
 from dualmetrics.snapshot import Point
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
@@ -24,7 +26,8 @@ class Recorded:
     def __init__(self, directory: Path | None = None, exponential: bool = True) -> None:
         self.store: Store = worker(directory, exponential=exponential)
         self.trouble = Trouble()
-        provider = MeterProvider(self.store, Observers(self.trouble), self.trouble, {})
+        exemplars = ExemplarFilter(self.store, self.trouble, Settings.load({}))
+        provider = MeterProvider(self.store, Observers(self.trouble), self.trouble, exemplars, {})
         self.histogram = provider.get_meter("tests").create_histogram("took")
 
     def points(self) -> list[Point]:

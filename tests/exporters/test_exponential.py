@@ -40,7 +40,7 @@ def recorded(*values: float) -> Family:
     """A histogram of these values, in both kinds of buckets."""
     buckets = [sum(low < value <= high for value in values) for low, high in ((-1, 5), (5, 10), (10, 1e999))]
     cells = (*map(float, buckets), sum(values))
-    both = Point(ATTRIBUTES, START, cells, histogram([*values])._replace(sum=sum(values)))
+    both = Point(ATTRIBUTES, START, cells, (), histogram([*values])._replace(sum=sum(values)))
     return Family(HISTOGRAM, (both,))
 
 
@@ -136,7 +136,7 @@ def test_what_began_anew_is_sent_whole() -> None:
 
 def test_messages_of_many_histograms_are_small_enough() -> None:
     wide = Exponential(FINEST, -5, (2.0**50,) * 160)
-    many = tuple(Point((("n", at),), 1, (1.0,) * 4, wide) for at in range(8000))
+    many = tuple(Point((("n", at),), 1, (1.0,) * 4, (), wide) for at in range(8000))
     parts = [*batches(snapshot(Family(HISTOGRAM, many)))]
     sizes = [encode_metrics(to_metrics_data(part)).ByteSize() for part in parts]
     assert max(sizes) < 4 << 20

@@ -34,7 +34,7 @@ def shown(*points: Point) -> Any:
 
 
 def point(cells: tuple[float, ...], exponential: Exponential, attributes: Attributes = ()) -> Point:
-    return Point(attributes, START, cells, exponential)
+    return Point(attributes, START, cells, (), exponential)
 
 
 @given(several)

@@ -14,7 +14,7 @@ from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.numbers import canonical, number
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import sample
-from dualmetrics.snapshot import Descriptor, Point
+from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Point
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
@@ -58,23 +58,44 @@ class OpenMetrics:
     def _values(self, family: PageFamily, descriptor: Descriptor, text: str) -> Fill:
         """With negative bounds there must be no sum, and without a sum no count."""
         if family.type != "histogram":
-            return partial(sample, f"{quoting.series(family.name, text)} ")
+            fill = _counter if _type(family) == "counter" else sample
+            return partial(fill, f"{quoting.series(family.name, text)} ")
         buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, canonical)
         negative = bool(descriptor.bounds) and descriptor.bounds[0] < 0
         ending = histograms.NO_SUM if negative else histograms.sum_lines(family.name, text)
         return partial(_histogram, buckets + ending)
 
 
+def _counter(template: str, point: Point) -> bytes:
+    text = sample(template, point)
+    return _annotated(text, point.exemplars) if point.exemplars else text
+
+
 def _histogram(template: str, point: Point) -> bytes:
     """A sum that is negative or NaN must not be shown, nor then the count."""
-    text = histograms.filled(template, point.cells)
-    if point.cells[-1] >= 0 or template.endswith(histograms.NO_SUM):
-        return text.encode()
-    return f"{text.rsplit(chr(10), 3)[0]}\n".encode()
+    text = histograms.filled(template, point.cells).encode()
+    if not (point.cells[-1] >= 0 or template.endswith(histograms.NO_SUM)):
+        text = text.rsplit(b"\n", 3)[0] + b"\n"
+    return _annotated(text, point.exemplars) if point.exemplars else text
 
 
 def _with_created(values: Fill, template: str, point: Point) -> bytes:
     return values(point) + f"{template}{number(point.start / 1e9)}\n".encode()
+
+
+def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
+    """Buckets come first, in the order of their exemplars; a counter has one line."""
+    lines = text.split(b"\n")
+    for at, exemplar in enumerate(exemplars):
+        if exemplar:
+            lines[at] += _exemplar(exemplar).encode()
+    return b"\n".join(lines)
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    value, time, trace_id, span_id = exemplar
+    ids = f'trace_id="{trace_id:032x}",span_id="{span_id:016x}"' if trace_id else ""
+    return f" # {{{ids}}} {number(value)} {time / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:

@@ -15,7 +15,7 @@ from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.native import Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
-from dualmetrics.snapshot import Descriptor, Point
+from dualmetrics.snapshot import Descriptor, Exemplar, Point
 
 _TYPES = {"counter": 0, "gauge": 1, "info": 1, "histogram": 4}
 
@@ -45,8 +45,7 @@ class Protobuf(Text):
 
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Writes a Metric."""
-        pairs = (wire.text(1, name) + wire.text(2, value) for name, value in labels.items())
-        before = b"".join(wire.message(_LABEL, pair) for pair in pairs)
+        before = _labels(_LABEL, labels)
         if family.type == "histogram":
             bounds = tuple(wire.double(2, bound) for bound in (*descriptor.bounds, float("inf")))
             return partial(_histogram, before, bounds)
@@ -58,7 +57,9 @@ def _gauge(before: bytes, point: Point) -> bytes:
 
 
 def _counter(before: bytes, point: Point) -> bytes:
-    return _metric(before, _COUNTER, wire.double(1, point.cells[0]), wire.message(3, _timestamp(point.start)))
+    found = b"".join(wire.message(2, _exemplar(each)) for each in point.exemplars if each)
+    created = wire.message(3, _timestamp(point.start))
+    return _metric(before, _COUNTER, wire.double(1, point.cells[0]), found, created)
 
 
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
@@ -71,12 +72,15 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
         total, value, fields = found.total, found.sum, _native(found)
         # The native buckets must add up to the count; a value just being recorded may be in one kind only.
         counts = [*(min(count, total) for count in counts[:-1]), total]
+    buckets = map(_bucket, counts, bounds)
+    if point.exemplars:
+        buckets = map(_bucket_with, counts, bounds, point.exemplars)
     return _metric(
         before,
         _HISTOGRAM,
         wire.whole(1, total),
         wire.double(2, value),
-        *map(_bucket, counts, bounds),
+        *buckets,
         fields,
         wire.message(15, _timestamp(point.start)),
     )
@@ -107,10 +111,27 @@ def _native(found: Native) -> bytes:
     )
 
 
+def _bucket_with(count: int, bound: bytes, exemplar: Exemplar | None) -> bytes:
+    if exemplar is None:
+        return _bucket(count, bound)
+    return wire.message(3, wire.whole(1, count) + bound + wire.message(3, _exemplar(exemplar)))
+
+
 def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
     """The series with its labels, and in that field its value."""
     value = wire.message(field, b"".join(fields))
     return wire.message(_METRIC, before + value)
+
+
+def _exemplar(exemplar: Exemplar) -> bytes:
+    value, time, trace_id, span_id = exemplar
+    ids = {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} if trace_id else {}
+    return _labels(1, ids) + wire.double(2, value) + wire.message(3, _timestamp(time))
+
+
+def _labels(field: int, labels: Mapping[str, str]) -> bytes:
+    pairs = (wire.text(1, name) + wire.text(2, value) for name, value in labels.items())
+    return b"".join(wire.message(field, pair) for pair in pairs)
 
 
 def _timestamp(nanoseconds: int) -> bytes:
