@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from dualmetrics.atomic import atomic
+from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row
 from dualmetrics.conventions import Measure
 from dualmetrics.exemplars import ExemplarFilter, Reservoir
@@ -51,6 +52,24 @@ def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
         count[0] += 1.0
         duration[bisect_left(bounds, value)] += 1.0
         duration[-1] += value
+
+    return add
+
+
+def exponential_adder(measure: Measure, active: Row, count: Row, duration: Distribution) -> Record:
+    """An `adder` that records the duration in exponential buckets too."""
+    bounds, scale = measure.duration.bounds, measure.scale
+    row, banks = duration
+    add_exponential = banks.add
+
+    @atomic
+    def add(seconds: float) -> None:
+        value = seconds * scale
+        active[0] -= 1.0
+        count[0] += 1.0
+        row[bisect_left(bounds, value)] += 1.0
+        row[-1] += value
+        add_exponential(value)
 
     return add
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dualmetrics import locks, records, slots
 from dualmetrics.directory import Directory, slot
-from dualmetrics.merge import Cells, Series, Source, merge, metric
+from dualmetrics.exponentials import Together
+from dualmetrics.merge import Cells, Series, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
 from dualmetrics.snapshot import Descriptor, Exemplars, Kind
@@ -97,13 +98,14 @@ def _still_there(reading: Reading) -> set[bytes]:
 def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable[bytes]) -> bytes:
     """The new archive: the old one and the dead, without gauges and without metrics no longer in force."""
     dead = [file.source for file in reading.files if not file.alive]
-    old = [Source(False, reading.archive.source.rows)] if reading.archive else []
+    old = [reading.archive.source._replace(alive=False)] if reading.archive else []
     totals = {
         series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
     }
+    exponentials = Together(old + dead)
     group = (reading.archive or reading.files[0]).header.group
     exemplars = slots.merge(_of_dead(reading))
-    body = b"".join(_records(totals, exemplars, keep, contains))
+    body = b"".join(_records(totals, exponentials, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return records.encode_header(header) + body
 
@@ -119,6 +121,7 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 
 def _records(
     totals: Mapping[Series, Cells],
+    exponentials: Together,
     exemplars: Mapping[Series, Exemplars],
     keep: Mapping[Descriptor, int],
     contains: Iterable[bytes],
@@ -132,6 +135,9 @@ def _records(
             body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
             yield records.encode_record(records.DESCRIPTOR, body, 0)
         yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
+        exponential = exponentials.of(series)
+        if exponential.total:
+            yield records.encode_exponential(exponential)
         if series in exemplars:
             filled = slots.encode(exemplars[series])
             yield records.encode_exemplars(numbers[descriptor], series.start, series.attributes, filled)

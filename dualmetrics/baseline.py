@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dualmetrics import records
 from dualmetrics.catalog import Catalog, Index
 from dualmetrics.directory import Directory
-from dualmetrics.merge import Rules, families, width
+from dualmetrics.exponentials import Together
+from dualmetrics.merge import Rules, Source, families, width
 from dualmetrics.records import HEADER, FormatError, Header
 from dualmetrics.snapshot import Family, Kind, Snapshot
 
@@ -35,7 +36,8 @@ def load(directory: Directory) -> Snapshot | None:
         index.extend(data, header.committed)
     except (FileNotFoundError, FormatError):
         return None
-    return Snapshot(header.born, (), tuple(families(dict(index.rows(data)))))
+    source = Source(False, index.rows(data), index.exponentials(data))
+    return Snapshot(header.born, (), tuple(families(dict(source.rows), Together([source]).of)))
 
 
 def _records(snapshot: Snapshot) -> Iterator[bytes]:
@@ -46,6 +48,8 @@ def _records(snapshot: Snapshot) -> Iterator[bytes]:
         time_cell = [0.0] * (width(descriptor) - descriptor.width)
         for point in family.points:
             yield records.encode_series(number, point.start, point.attributes, [*point.cells, *time_cell])
+            if point.exponential is not None:
+                yield records.encode_exponential(point.exponential)
 
 
 def _summed(snapshot: Snapshot) -> Iterator[Family]:

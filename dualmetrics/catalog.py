@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from dualmetrics import records, slots
+from dualmetrics.banks import WIDTH
+from dualmetrics.exponential import LEAST, Exponential
+from dualmetrics.exponentials import Exponentials
 from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
@@ -72,6 +75,9 @@ class Index:
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
         self._rows = Rows()
+        self._exponentials = Exponentials()
+        self._located: tuple[Series, int] | None = None
+        """The series whose record came last, and the byte where that ends."""
         self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
@@ -88,6 +94,14 @@ class Index:
         # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
         return self._rows.latest(data) if self._slot is None else self._rows.read(data)
 
+    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Callable[[], Exponential]]]:
+        """The series that have been recorded in exponential buckets too, with what reads these."""
+        return self._exponentials.read(data)
+
+    def torn(self, data: bytes) -> bool:
+        """Whether the bytes are to be read again (see `banks`)."""
+        return self._exponentials.torn(data)
+
     def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
         """The series that have had exemplars, with these."""
         for series, place in self._slots:
@@ -99,6 +113,8 @@ class Index:
                 self._locate(record)
             elif record.kind == records.DESCRIPTOR:
                 self._declare(record.body)
+            elif record.kind in (records.BANKS, records.EXPONENTIAL):
+                self._locate_exponential(record)
             elif record.kind == records.EXEMPLARS:
                 self._locate_slots(record)
             elif record.kind == records.CONTAINS:
@@ -118,7 +134,21 @@ class Index:
         if record.width != cells:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._catalog.written(descriptor, record.text, self._slot)
-        self._rows.add(series, record.cells_at + 8 * record.width, record.width)
+        end = record.cells_at + 8 * record.width
+        self._rows.add(series, end, record.width)
+        self._located = series, end
+
+    def _locate_exponential(self, record: Record) -> None:
+        if self._located is None:
+            raise ValueError("cells that belong to no series")
+        series, row_end = self._located
+        end = record.cells_at + 8 * record.width
+        if record.kind == records.BANKS and record.width == WIDTH:
+            self._exponentials.add_banks(series, row_end, end)
+        elif record.kind == records.EXPONENTIAL and record.width >= LEAST:
+            self._exponentials.add_total(series, record.width, end)
+        else:
+            raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
         descriptor, _ = self._numbers[_number(record.text)]

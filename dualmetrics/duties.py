@@ -52,10 +52,13 @@ class WorkerDuties:
         self._look = look
         self._shutdown_timeout = shutdown_timeout
 
-    def snapshot(self) -> Snapshot:
-        """The totals of the group now, with what is observed in this process. Raises OSError."""
+    def snapshot(self, exponential: bool = True) -> Snapshot:
+        """The totals of the group now, with what is observed in this process. Raises OSError.
+
+        With exponential histograms if they are recorded and wanted.
+        """
         self._observers.run(self._election.stand())
-        totals = self._store.read()
+        totals = self._store.read(exponential)
         if totals.dead:
             self._store.fold()
         return self._snapshot(totals)

@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
-from dualmetrics.adders import Move, Record, adder, chained, exemplifier, mover
+from dualmetrics.adders import Move, Record, adder, chained, exemplifier, exponential_adder, mover
+from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row, private_row
 from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
 from dualmetrics.exemplars import ExemplarFilter
@@ -27,7 +28,11 @@ REMEMBERED = 4096
 class Rows(Protocol):
     """What of a `Store` is needed here."""
 
+    exponential: bool
+
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row: ...
+
+    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution: ...
 
     def on_rebind(self, listener: Callable[[], None]) -> None: ...
 
@@ -202,10 +207,15 @@ class Requests:
     def _adder(self, convention: Convention, active: Row, outcome: Outcome) -> Record:
         attributes = convention.attributes(self._origin, outcome)
         measure = convention.measure
-        duration = self._store.row(measure.duration, attributes)
         count = self._store.row(measure.requests, attributes) if measure.requests else NOWHERE
-        record = adder(measure, active, count, duration)
+        record = self._counting(measure, active, count, attributes)
         return self._with_exemplars(record, measure, attributes) if self._exemplars.active else record
+
+    def _counting(self, measure: Measure, active: Row, count: Row, attributes: Attributes) -> Record:
+        if self._store.exponential:
+            both = self._store.distribution(measure.duration, attributes)
+            return exponential_adder(measure, active, count, both)
+        return adder(measure, active, count, self._store.row(measure.duration, attributes))
 
     def _with_exemplars(self, record: Record, measure: Measure, attributes: Attributes) -> Record:
         duration = self._exemplars.reservoir(measure.duration, attributes)

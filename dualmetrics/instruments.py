@@ -9,17 +9,18 @@ from __future__ import annotations
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 from opentelemetry import metrics
 from opentelemetry.context import Context
 
+from dualmetrics import banks
 from dualmetrics.atomic import atomic
 from dualmetrics.attributes import canonical, is_short
 from dualmetrics.cells import Row
 from dualmetrics.exemplars import ExemplarFilter, Reservoir
-from dualmetrics.snapshot import Descriptor
+from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
@@ -28,20 +29,29 @@ _REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice
 
 AttributesArgument = Mapping[str, Any] | None
 
+RowT = TypeVar("RowT")
 
-class Rows:
+
+class Rows(Generic[RowT]):
     """Finds the row for attributes as an app gives them, and remembers it.
+
+    ``ask`` is asked for those that were not met before. It gives a row of cells, or what stands for one.
 
     ``known`` is the fast way: by the items in the given order, for sets of strings only, because 1, 1.0 and
     True are equal keys in Python and different attributes in OTLP.
     """
 
     def __init__(
-        self, descriptor: Descriptor, store: Store, trouble: Trouble, exemplars: ExemplarFilter
+        self,
+        descriptor: Descriptor,
+        store: Store,
+        trouble: Trouble,
+        exemplars: ExemplarFilter,
+        ask: Callable[[Descriptor, Attributes], RowT],
     ) -> None:
         self.descriptor = descriptor
         self.exemplars = exemplars
-        self._store = store
+        self._ask = ask
         self._trouble = trouble
         self._most = max(_REMEMBERED, 2 * store.limit)
         self.forget()
@@ -49,18 +59,18 @@ class Rows:
 
     def forget(self) -> None:
         """All rows are void: after a fork, a reset, a shutdown."""
-        self.known: dict[tuple[tuple[str, Any], ...], Row] = {}
-        self._typed: dict[tuple[tuple[str, type, Any], ...], Row] = {}
-        self._reservoirs: dict[int, tuple[Row, Reservoir]] = {}
+        self.known: dict[tuple[tuple[str, Any], ...], RowT] = {}
+        self._typed: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
+        self._reservoirs: dict[int, tuple[RowT, Reservoir]] = {}
 
-    def get(self, attributes: AttributesArgument) -> Row:
+    def get(self, attributes: AttributesArgument) -> RowT:
         """The row of the series, from memory if possible."""
         try:
             return self.known[tuple(attributes.items()) if attributes else ()]
         except (KeyError, TypeError):
             return self.find(attributes)
 
-    def find(self, attributes: AttributesArgument) -> Row:
+    def find(self, attributes: AttributesArgument) -> RowT:
         """The slow way, for every kind of value."""
         known, typed = self.known, self._typed  # those of now: a row that is void meanwhile is not kept
         items = tuple(attributes.items()) if attributes else ()
@@ -68,9 +78,9 @@ class Rows:
         try:
             row = typed.get(key)
         except TypeError:  # a list among the values
-            return self._store.row(self.descriptor, canonical(attributes, self._trouble))
+            return self._ask(self.descriptor, canonical(attributes, self._trouble))
         if row is None:
-            row = self._store.row(self.descriptor, canonical(attributes, self._trouble))
+            row = self._ask(self.descriptor, canonical(attributes, self._trouble))
             if not is_short(items):
                 return row
             if len(known) + len(typed) >= self._most:
@@ -115,7 +125,7 @@ class Sum:
 
     lowest: float
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self._rows = rows
 
     @atomic
@@ -144,7 +154,7 @@ class Counter(Sum, metrics.Counter):
 
     lowest = 0.0
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         super().__init__(rows)
         rows.exemplars.on_active(self._trace)
 
@@ -167,10 +177,10 @@ class UpDownCounter(Sum, metrics.UpDownCounter):
     lowest = -sys.float_info.max
 
 
-class Histogram(metrics.Histogram):
-    """A distribution in buckets with fixed, upper-inclusive bounds."""
+class Distribution(metrics.Histogram, Generic[RowT]):
+    """What the two kinds of histograms share."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[RowT]) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
         rows.exemplars.on_active(self._trace)
@@ -181,11 +191,15 @@ class Histogram(metrics.Histogram):
     def _record_with_exemplar(
         self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
     ) -> None:
-        Histogram.record(self, amount, attributes, context)
+        type(self).record(self, amount, attributes, context)
         try:
             self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
         except Exception:
             return
+
+
+class Histogram(Distribution[Row]):
+    """A distribution in buckets with fixed, upper-inclusive bounds."""
 
     @atomic
     def record(
@@ -209,10 +223,36 @@ class Histogram(metrics.Histogram):
             rows.failed(error)
 
 
+class ExponentialHistogram(Distribution[banks.Distribution]):
+    """A `Histogram` that is also recorded in exponential buckets."""
+
+    @atomic
+    def record(
+        self,
+        amount: float,
+        attributes: AttributesArgument = None,
+        context: Context | None = None,
+    ) -> None:
+        """Count ``amount`` as `Histogram.record` does."""
+        rows = self._rows
+        try:
+            if not 0 <= amount < INFINITY:
+                return rows.refuse(amount)
+            try:
+                row, exponential = rows.known[tuple(attributes.items()) if attributes else ()]
+            except (KeyError, TypeError):
+                row, exponential = rows.find(attributes)
+            row[bisect_left(self._bounds, amount)] += 1
+            row[-1] += amount
+            exponential.add(amount)
+        except Exception as error:
+            rows.failed(error)
+
+
 class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this name and no other
     """A value that is set; the workers' values merge as DUALMETRICS_GAUGE_MERGE says."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self._rows = rows
 
     @atomic

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 Cells = tuple[float, ...]
@@ -37,6 +38,7 @@ class Series:
         "_gauge",
         "_width",
         "attributes",
+        "both",
         "combine",
         "descriptor",
         "exemplars",
@@ -52,6 +54,8 @@ class Series:
         self.exemplars: Exemplars = ()
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
+        self.both = self.point
+        """Likewise with its exponential histogram."""
 
     def begin(self, start: int) -> None:
         """It began earlier than was known."""
@@ -68,6 +72,15 @@ class Series:
             self.point = Point(self.attributes, self.start, cells, self.exemplars)
         return self.point
 
+    def shown_with(self, point: Point, exponential: Callable[[Series], Exponential]) -> Point:
+        """That point with its exponential histogram, which is read only if it may have changed."""
+        both = self.both
+        unchanged = both._replace(exponential=None) == point
+        if both.cells is point.cells and unchanged and _is_complete(both):
+            return both
+        both = self.both = point._replace(exponential=exponential(self))
+        return both
+
     def exemplify(self, exemplars: Exemplars) -> None:
         """These are its exemplars from now on."""
         if self.exemplars != exemplars:
@@ -80,6 +93,8 @@ class Source(NamedTuple):
 
     alive: bool
     rows: Iterable[tuple[Series, Cells]]
+    exponentials: Iterable[tuple[Series, Callable[[], Exponential]]] = ()
+    """What reads, if need be, the exponential histograms of those series that are recorded so."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,11 @@ class Rules:
         return _whole
 
 
+def _is_complete(point: Point) -> bool:
+    """Whether no value was just being recorded, in one kind of buckets and not yet in the other."""
+    return point.exponential is not None and point.exponential.total == sum(point.cells[:-1])
+
+
 def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     """The sum of all sources, series by series."""
     totals: dict[Series, Cells] = {}
@@ -139,14 +159,21 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     return totals
 
 
-def families(totals: Mapping[Series, Cells]) -> list[Family]:
-    """The series by metric, in the order of their first appearance; absent gauges left out."""
+def families(
+    totals: Mapping[Series, Cells], exponential: Callable[[Series], Exponential] | None = None
+) -> list[Family]:
+    """The series by metric, in the order of their first appearance; absent gauges left out.
+
+    With ``exponential`` every histogram has one: all points of a metric are of one type.
+    """
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
+        descriptor = series.descriptor
+        if exponential is not None and point is not None and descriptor.kind is Kind.HISTOGRAM:
+            point = series.shown_with(point, exponential)
         if point is not None:
-            descriptor = series.descriptor
             if id(descriptor) not in found:
                 found[id(descriptor)] = descriptor, []
             found[id(descriptor)][1].append(point)

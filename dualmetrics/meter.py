@@ -14,8 +14,9 @@ from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.attributes import canonical, text
+from dualmetrics.cells import Row
 from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.instruments import Counter, Gauge, Histogram, Rows, UpDownCounter
+from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, Rows, RowT, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
     ObservableCounter,
@@ -23,7 +24,7 @@ from dualmetrics.observables import (
     ObservableUpDownCounter,
 )
 from dualmetrics.observers import Observers
-from dualmetrics.snapshot import Descriptor, Kind, Scope, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope, identity
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 
@@ -132,6 +133,9 @@ class Meter(metrics.Meter):
         )
         bounds = self._provider.buckets.get(name.lower()) or _boundaries(name, advised)
         descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
+        store = self._provider.store
+        if store.exponential:
+            return self._register_asking(store.distribution, descriptor, ExponentialHistogram)
         return self._register(descriptor, Histogram)
 
     def create_observable_counter(
@@ -178,7 +182,7 @@ class Meter(metrics.Meter):
     def _observable(
         self,
         descriptor: Descriptor,
-        make: Callable[[Rows], Observed],
+        make: Callable[[Rows[Row]], Observed],
         callbacks: Sequence[CallbackT] | None,
     ) -> Observed:
         instrument = self._register(descriptor, make)
@@ -186,18 +190,26 @@ class Meter(metrics.Meter):
         self._provider.observers.add(instrument)
         return instrument
 
-    def _register(self, descriptor: Descriptor, make: Callable[[Rows], Instrument]) -> Instrument:
+    def _register(self, descriptor: Descriptor, make: Callable[[Rows[Row]], Instrument]) -> Instrument:
+        return self._register_asking(self._provider.store.row, descriptor, make)
+
+    def _register_asking(
+        self,
+        ask: Callable[[Descriptor, Attributes], RowT],
+        descriptor: Descriptor,
+        make: Callable[[Rows[RowT]], Instrument],
+    ) -> Instrument:
         key = (descriptor.name, shape(descriptor))
         known = self._instruments.get(key)
         if known is None:
             self._warn_of_conflict(descriptor)
-            made = make(self._rows(descriptor))
+            made = make(self._rows(descriptor, ask))
             known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
         return cast("Instrument", known)
 
-    def _rows(self, descriptor: Descriptor) -> Rows:
+    def _rows(self, descriptor: Descriptor, ask: Callable[[Descriptor, Attributes], RowT]) -> Rows[RowT]:
         provider = self._provider
-        return Rows(descriptor, provider.store, provider.trouble, provider.exemplars)
+        return Rows(descriptor, provider.store, provider.trouble, provider.exemplars, ask)
 
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name

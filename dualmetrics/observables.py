@@ -19,7 +19,7 @@ Observe = Callable[[CallbackOptions], Iterable[Observation]]
 class Observable:
     """An instrument with its callbacks. What a callback gives replaces what it gave before."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows[Row]) -> None:
         self.rows = rows
         self.once_per_group = rows.descriptor.once_per_group
         self.name = rows.descriptor.name

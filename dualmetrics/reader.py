@@ -39,7 +39,8 @@ class File(NamedTuple):
 
     @property
     def source(self) -> Source:
-        return Source(self.alive, self.contents.rows(self.data))
+        data = self.data
+        return Source(self.alive, self.contents.rows(data), self.contents.exponentials(data))
 
 
 @dataclass
@@ -136,11 +137,18 @@ class GroupReader:
         alive = name == ARCHIVE or locks.held(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
-        # After the liveness: the bytes of one that is dead are then its last ones.
-        data = os.pread(descriptor, header.committed, 0)
         self._indexes[header.file] = index
-        self._extend(name, index, data, header.committed)
-        return File(name, header, index, data, alive)
+        # After the liveness: the bytes of one that is dead are then its last ones.
+        return File(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
+
+    def _copy(self, name: str, descriptor: int, index: Index, committed: int) -> bytes:
+        data = b""
+        for _ in range(_ATTEMPTS):
+            data = os.pread(descriptor, committed, 0)
+            self._extend(name, index, data, committed)
+            if not index.torn(data):
+                break
+        return data
 
     def _extend(self, name: str, index: Index, data: bytes, committed: int) -> None:
         """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""

@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 MAGIC = b"dualmtrx"
@@ -35,6 +36,8 @@ RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
 DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
+BANKS, EXPONENTIAL = 5, 6
+"""An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
@@ -99,6 +102,12 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
 def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
     """The record of a series of descriptor ``number``, with its cells filled."""
     return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
+
+
+def encode_exponential(exponential: Exponential) -> bytes:
+    """The record of what a series, encoded just before, has in exponential buckets."""
+    cells = exponential.cells
+    return _filled(EXPONENTIAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
 def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:

@@ -84,6 +84,7 @@ class Settings:
             default="explicit_bucket_histogram",
         )
     )
+    native_histograms: bool = setting(flag, "DUALMETRICS_NATIVE_HISTOGRAMS", default=False)
     exemplar_filter: Literal["always_on", "always_off", "trace_based"] = setting(
         choice("always_on", "always_off", "trace_based"),
         "OTEL_METRICS_EXEMPLAR_FILTER",
@@ -168,6 +169,11 @@ class Settings:
         _split(found, "gauge_merge", "gauge_merge_by_name")
         found["tracer_named"] = OTEL_PYTHON_TRACER_PROVIDER in environ
         return _consistent(_excluding_own_page(cls(**found)), environ)
+
+    @property
+    def exponential(self) -> bool:
+        """Whether exponential histograms are recorded, and pushed."""
+        return self.native_histograms or self.histogram_aggregation == "base2_exponential_bucket_histogram"
 
     @property
     def page_labels(self) -> dict[str, str]:

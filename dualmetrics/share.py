@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
 from dualmetrics import records, slots
 from dualmetrics.admission import Admission, PrivateAdmission
+from dualmetrics.atomic import needs_lock
+from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
+from dualmetrics.exponentials import Exponentials
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
 from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Kind, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -27,14 +31,25 @@ class Share:
     is said once. The caller holds a lock.
     """
 
-    def __init__(self, membership: Membership | None, catalog: Catalog, limit: int, trouble: Trouble) -> None:
+    def __init__(
+        self,
+        membership: Membership | None,
+        catalog: Catalog,
+        limit: int,
+        trouble: Trouble,
+        exponential: bool = False,
+    ) -> None:
         self._catalog = catalog
         self._limit = limit
+        self._exponential = exponential
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
         self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
         self._shared = Rows()
         self._private: list[tuple[Series, Row]] = []
+        self._banks: dict[tuple[object, ...], Banks] = {}
+        self._exponentials = Exponentials()
+        self._private_banks: list[tuple[Series, Row, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
         self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
@@ -67,14 +82,36 @@ class Share:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
         cells = self._cells[key] = self._allocate(descriptor, attributes, start)
-        self._keep(self._catalog.series(descriptor, attributes, start, self._slot), cells)
+        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        self._keep(series, cells)
+        if self._exponential and descriptor.kind is Kind.HISTOGRAM:
+            self._banks[key] = self._allocate_banks(series, cells)
         return cells
+
+    def distribution(
+        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+    ) -> Distribution:
+        """The cells of a histogram's series, and its exponential buckets. Where such are wanted only."""
+        row = self.row(descriptor, attributes, on_overflow)
+        banks = self._banks.get((descriptor, identity(attributes)))
+        return Distribution(row, banks or self._banks[descriptor, identity(OVERFLOW)])
 
     def sources(self) -> list[Source]:
         """The rows as they are now."""
-        shared = self._shared.latest(self._file.contents()) if self._file else ()
-        private = ((series, tuple(cells)) for series, cells in self._private)
-        return [Source(True, shared), Source(True, private)]
+        data = self._contents()
+        shared = Source(True, self._shared.latest(data), self._exponentials.read(data))
+        rows = ((series, tuple(cells)) for series, cells in self._private)
+        exponentials = (
+            (series, functools.partial(histogram_of, banks, row))
+            for series, row, banks in self._private_banks
+        )
+        return [shared, Source(True, rows, exponentials)]
+
+    def _contents(self) -> bytes:
+        data = self._file.contents() if self._file else b""
+        while self._file and needs_lock() and self._exponentials.torn(data):
+            data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
+        return data
 
     def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
         """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
@@ -117,6 +154,15 @@ class Share:
             self._shared.add(series, self._file.end, len(cells))
         else:
             self._private.append((series, cells))
+
+    def _allocate_banks(self, series: Series, row: Row) -> Banks:
+        row_end = self._file.end if self._file else 0
+        cells = self._append(records.BANKS, None, WIDTH)
+        if self._file is not None and self._region is self._file:
+            self._exponentials.add_banks(series, row_end, self._file.end)
+        else:
+            self._private_banks.append((series, row, cells))
+        return Banks(cells)
 
     def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
         """Private ones where space runs out: a series may not become private for an exemplar's sake."""

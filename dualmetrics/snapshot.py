@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dualmetrics.exponential import Exponential
+
 AttributeValue = (
     str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...] | tuple[float, ...]
 )
@@ -92,12 +94,16 @@ Exemplars = tuple[Exemplar | None, ...]
 
 
 class Point(NamedTuple):
-    """One series: its attributes, when it began (nanoseconds since the epoch), its cells (see `Kind`)."""
+    """One series: its attributes, when it began (nanoseconds since the epoch), its cells (see `Kind`).
+
+    ``exponential`` has the same measurements as the cells of a histogram, where such are recorded and wanted.
+    """
 
     attributes: Attributes
     start: int
     cells: Sequence[float]
     exemplars: Exemplars = ()
+    exponential: Exponential | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from dualmetrics import archive, groups, slots
+from dualmetrics.banks import WIDTH, Banks, Distribution, histogram
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import Row, private_row
+from dualmetrics.exponentials import Together
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
 from dualmetrics.merge import Cells, Rules, Series, families, merge, width
@@ -17,6 +19,9 @@ from dualmetrics.share import Share
 from dualmetrics.slots import Slots
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind
 from dualmetrics.trouble import Trouble
+
+T = TypeVar("T")
+Ask = Callable[[Descriptor, Attributes], T]
 
 
 class Totals(NamedTuple):
@@ -30,10 +35,14 @@ class Totals(NamedTuple):
 class Store:
     """This process' share of its worker group, and the way to the others'."""
 
-    def __init__(self, address: Address, rules: Rules, limit: int, trouble: Trouble) -> None:
+    def __init__(
+        self, address: Address, rules: Rules, limit: int, trouble: Trouble, exponential: bool = False
+    ) -> None:
         self._address = address
         self._rules = rules
         self.limit = limit
+        self.exponential = exponential
+        """Whether histograms are recorded in exponential buckets too."""
         self._trouble = trouble
         self._void = Listeners()
         self.on_use: Listener = lambda: None
@@ -51,7 +60,7 @@ class Store:
         self._entered = False
         self._share: Share | None = None
         self._busy = False
-        self._late: list[tuple[Descriptor, Attributes, Row]] = []
+        self._late: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
         self._skipped: set[tuple[str, str]] = set()
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
@@ -60,21 +69,32 @@ class Store:
         Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a
         lock, and tells ``on_use``.
         """
+        return self._ask(self._own_row, self._late_row, descriptor, attributes)
+
+    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+        """Likewise of a histogram, if it is recorded in exponential buckets too."""
+        return self._ask(self._own_distribution, self._late_distribution, descriptor, attributes)
+
+    def _ask(self, own: Ask[T], late: Ask[T], descriptor: Descriptor, attributes: Attributes) -> T:
         with self._lock:
             if self._busy:  # a signal handler or finalizer has interrupted this very thread in here
-                return self._put_off(descriptor, attributes)
+                return late(descriptor, attributes)
             self._busy = True
             try:
-                cells = self._own_row(descriptor, attributes)
+                found = own(descriptor, attributes)
                 self._settle()
             finally:
                 self._busy = False
         self.on_use()
-        return cells
+        return found
 
     def _own_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         share = self._share or self._begin_share()
         return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+
+    def _own_distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+        share = self._share or self._begin_share()
+        return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
 
     def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
         """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
@@ -89,23 +109,30 @@ class Store:
                 self._busy = False
         return found
 
-    def _put_off(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def _late_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         cells = private_row(width(descriptor))
-        self._late.append((descriptor, attributes, cells))
+        self._late.append((descriptor, attributes, cells, None))
         return cells
+
+    def _late_distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+        cells, banks = private_row(width(descriptor)), private_row(WIDTH)
+        self._late.append((descriptor, attributes, cells, banks))
+        return Distribution(cells, Banks(banks))
 
     def _settle(self) -> None:
         """Count in the share what interrupted it."""
         while self._late:
             self._void()
-            descriptor, attributes, cells = self._late.pop()
+            descriptor, attributes, cells, banks = self._late.pop()
             row = self._own_row(descriptor, attributes)
+            if banks is not None:
+                self._own_distribution(descriptor, attributes).banks.join(histogram(banks.tolist()))
             for index, value in enumerate(cells.tolist()):
                 row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value
 
     def _begin_share(self) -> Share:
         membership = self.membership()
-        share = self._share = Share(membership, self._catalog, self.limit, self._trouble)
+        share = self._share = Share(membership, self._catalog, self.limit, self._trouble, self.exponential)
         if membership is not None:
             share.be_born(membership)
         return share
@@ -124,8 +151,11 @@ class Store:
                     self._reader = GroupReader(self._membership.directory, self._catalog, self._skip)
             return self._membership
 
-    def read(self) -> Totals:
-        """The totals of the whole group. Raises OSError where its directory cannot be read."""
+    def read(self, exponential: bool = True) -> Totals:
+        """The totals of the whole group, with exponential histograms if they are recorded and wanted.
+
+        Raises OSError where its directory cannot be read.
+        """
         self.membership()
         with self._reading:
             share = self._share
@@ -135,8 +165,10 @@ class Store:
             for series, found in exemplars.items():
                 series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
+            wanted = exponential and self.exponential
+            together = Together(sources).of if wanted else None
         alive = [file.alive for file in reading.files]
-        return Totals(families(totals), sum(alive) + (share is not None), not all(alive))
+        return Totals(families(totals, together), sum(alive) + (share is not None), not all(alive))
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""

@@ -58,7 +58,8 @@ class Telemetry:
         self.trouble = Trouble()
         rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
         self._address = Address(settings.directory, label)
-        self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
+        limit, exponential = settings.cardinality_limit, settings.exponential
+        self._store = Store(self._address, rules, limit, self.trouble, exponential)
         self._observers = Observers(self.trouble)
         self._group_resource = GroupResource(settings)
         self._exemplars = ExemplarFilter(self._store, self.trouble, settings)
@@ -207,10 +208,10 @@ class Telemetry:
         self._pusher.pause()
         self._store.reset()
 
-    # Inside
-
     def _render(self, accept: str | None, names: Collection[str]) -> Page:
-        return self._exporter.render(self.snapshot(), accept, names)
+        self.start()
+        native = self.settings.native_histograms and self._exporter.is_native(accept)
+        return self._exporter.render(self._duties.snapshot(native), accept, names)
 
     def _resource(self) -> Attributes:
         return self._group_resource.attributes(self._instance)

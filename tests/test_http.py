@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualmetrics.banks import Distribution
 from dualmetrics.cells import Row
 from dualmetrics.conventions import METHODS, Classic, Origin, Outcome, Semconv, conventions
 from dualmetrics.http import REMEMBERED, ServerMetrics
@@ -155,6 +156,11 @@ def test_a_request_under_way_at_a_fork_ends_in_the_parent_alone(telemetry: Telem
 
 class FailingStore:
     """A store that has no rows to give."""
+
+    exponential = False
+
+    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+        raise OSError("no rows")
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         raise OSError("no rows")

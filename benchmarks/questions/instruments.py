@@ -69,6 +69,12 @@ def ours(case: int) -> Measure:
     return of_meter(Telemetry(**peers.both_on()).meter("benchmarks"))
 
 
+def ours_native(case: int) -> Measure:
+    from dualmetrics import Telemetry
+
+    return of_meter(Telemetry(native_histograms=True, **peers.both_on()).meter("benchmarks"))
+
+
 def prometheus_client(case: int) -> Measure:
     from prometheus_client import Counter, Histogram
 
@@ -100,6 +106,7 @@ QUESTION = Question(
     (
         Contestant("floor", floor),
         Contestant("ours", ours, ("dualmetrics",)),
+        Contestant("ours, native histograms", ours_native),
         Contestant("prometheus_client", prometheus_client, ("prometheus-client",)),
         Contestant("prometheus_client, multiprocess", prometheus_client_multiprocess),
         Contestant("OTel SDK, Prometheus", sdk, peers.OTEL),

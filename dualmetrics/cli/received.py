@@ -17,11 +17,20 @@ Key = tuple[str, str, Attributes]
 """A series: its resource's service.name, the metric's name, the attributes sorted by name."""
 
 
+_KINDS = {
+    "gauge": "gauge",
+    "sum": "up_down_counter",
+    "histogram": "histogram",
+    "exponential_histogram": "histogram",
+}
+
+
 @dataclass(frozen=True)
 class Received:
     """The latest state of a series.
 
-    ``value`` is a histogram's count; times are nanoseconds since the epoch.
+    ``value`` is a histogram's count; of an exponential one count and sum are all that is kept. Times are
+    nanoseconds since the epoch.
     """
 
     kind: str
@@ -63,19 +72,19 @@ def series(request: ExportMetricsServiceRequest) -> Iterator[tuple[Key, Received
 
 
 def _points(metric: Metric, scope: str, resource: Attributes) -> Iterator[tuple[Attributes, Received]]:
-    kind = metric.WhichOneof("data")
-    if kind not in ("gauge", "sum", "histogram"):
+    data_name = metric.WhichOneof("data") or ""
+    if data_name not in _KINDS:
         return
-    data = getattr(metric, kind)
+    data = getattr(metric, data_name)
+    kind = "counter" if getattr(data, "is_monotonic", False) else _KINDS[data_name]
     delta = (
         getattr(data, "aggregation_temporality", 0) == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     )
-    name = "counter" if getattr(data, "is_monotonic", False) else {"sum": "up_down_counter"}.get(kind, kind)
     for point in data.data_points:
         yield (
             attributes(point.attributes),
             Received(
-                kind=name,
+                kind=kind,
                 delta=delta,
                 value=float(point.count if kind == "histogram" else _number(point)),
                 sum=point.sum if kind == "histogram" else 0.0,

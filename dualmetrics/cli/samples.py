@@ -57,7 +57,8 @@ def _samples(name: str, attributes: Attributes, received: Received) -> Iterator[
     if kind is Kind.HISTOGRAM:
         yield Sample(f"{base}_count", labels), received.value
         yield Sample(f"{base}_sum", labels), received.sum
-        yield from _buckets(base, labels, received)
+        if received.buckets:
+            yield from _buckets(base, labels, received)
     else:
         yield Sample(base, labels), received.value
 

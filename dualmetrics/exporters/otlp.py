@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -20,6 +24,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 
@@ -63,9 +68,11 @@ def _scope(scope: Scope) -> InstrumentationScope:
 def _metric(family: Family, time: int, delta: bool) -> Metric:
     descriptor = family.descriptor
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-    data: Gauge | Histogram | Sum
+    data: Gauge | Histogram | ExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
         data = Gauge([_gauge(point) for point in family.points])
+    elif family.points[0].exponential is not None:
+        data = ExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
         data = Histogram([_histogram(point, time, descriptor.bounds) for point in family.points], temporality)
     else:
@@ -82,6 +89,32 @@ def _gauge(point: Point) -> NumberDataPoint:
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
     return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0], _exemplars(point))
+
+
+def _exponentials(family: Family, time: int) -> Iterator[ExponentialHistogramDataPoint]:
+    return (
+        _exponential(point, point.exponential, time)
+        for point in family.points
+        if point.exponential is not None
+    )
+
+
+def _exponential(point: Point, found: Exponential, time: int) -> ExponentialHistogramDataPoint:
+    unknown: Any = None  # as in `_histogram`
+    return ExponentialHistogramDataPoint(
+        dict(point.attributes),
+        point.start,
+        time,
+        int(found.total),
+        found.sum,
+        found.scale,
+        int(found.zeros),
+        Buckets(found.offset, [int(count) for count in found.counts]),
+        Buckets(0, []),
+        0,
+        unknown,
+        unknown,
+    )
 
 
 def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramDataPoint:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import sub
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
 
 IsDelta = Callable[[Descriptor], bool]
@@ -73,16 +74,30 @@ def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
         _since(descriptor.kind, point, known.get(_key(descriptor, point.attributes)), since)
         for point in family.points
     )
-    return Family(descriptor, tuple(point for point in changed if any(point.cells)))
+    return Family(descriptor, tuple(point for point in changed if _says_anything(point)))
+
+
+def _says_anything(point: Point) -> bool:
+    # A value that is being recorded may stand in one of the two and not yet in the other.
+    return any(point.cells) or (point.exponential is not None and point.exponential.total > 0)
 
 
 def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
-    start = max(point.start, since)
+    again = before is None or before.start != point.start or _fell(kind, before.cells, point.cells)
     exemplars = tuple(each for each in point.exemplars if each and each.time > since)
-    if before is None or before.start != point.start or _fell(kind, before.cells, point.cells):
-        return Point(point.attributes, start, point.cells, exemplars)
+    point = point._replace(start=max(point.start, since), exemplars=exemplars)
+    if before is None or again:
+        return point
     difference = map(sub, point.cells, before.cells)
-    return Point(point.attributes, start, tuple(max(cell, 0.0) for cell in difference), exemplars)
+    cells = tuple(max(cell, 0.0) for cell in difference)
+    return point._replace(cells=cells, exponential=_difference(point.exponential, before.exponential))
+
+
+def _difference(now: Exponential | None, before: Exponential | None) -> Exponential | None:
+    """What came since. All of it if that cannot be: nothing was recorded then, or it began anew."""
+    if now is None or before is None:
+        return now
+    return now.minus(before) or now
 
 
 def _fell(kind: Kind, before: Sequence[float], cells: Sequence[float]) -> bool:

@@ -8,20 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dualmetrics import baseline, groups, workers
+from dualmetrics.boundaries import FINEST, index
 from dualmetrics.election import Election
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Snapshot
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
 from tests.chaos.crashing import deaths
-from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, die, values, worker
+from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, die, exponentials, record, values, worker
 from tests.core.test_workers import gone
 
 
 def dead(directory: Path) -> None:
     """A worker that counted one, and died."""
-    store = worker(directory)
+    store = worker(directory, exponential=True)
     store.row(COUNTER, ())[0] += 1
-    store.row(HISTOGRAM, ())[1] += 1
+    record(store, 1.5)
     store.row(UP_DOWN, ())[0] += 1
     die(store)
     membership = store.membership()
@@ -32,7 +34,7 @@ def dead(directory: Path) -> None:
 @contextmanager
 def fresh(directory: Path) -> Iterator[Store]:
     """A worker that was not there when it happened; dead and folded afterwards."""
-    store = worker(directory)
+    store = worker(directory, exponential=True)
     yield store
     membership = store.membership()
     assert membership is not None
@@ -44,7 +46,8 @@ def fresh(directory: Path) -> Iterator[Store]:
 def check(directory: Path, total: float) -> None:
     with fresh(directory) as reader:
         assert values(reader, COUNTER) == {(): [total]}
-        assert values(reader, HISTOGRAM) == {(): [0.0, total, 0.0, 0.0]}
+        assert values(reader, HISTOGRAM) == {(): [0.0, total, 0.0, 1.5 * total]}
+        assert exponentials(reader) == {(): Exponential(FINEST, index(1.5), (total,), sum=1.5 * total)}
         assert values(reader, UP_DOWN) == {(): [0.0]}
 
 

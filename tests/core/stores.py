@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
+from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
+from dualmetrics.exponential import Exponential
 from dualmetrics.membership import Address
 from dualmetrics.merge import Rules
 from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
@@ -20,10 +22,12 @@ GAUGE = Descriptor(SCOPE, "temperature", Kind.GAUGE)
 HISTOGRAM = Descriptor(SCOPE, "duration", Kind.HISTOGRAM, "s", bounds=(1.0, 2.0))
 
 
-def worker(directory: Path | None, rules: Rules | None = None, limit: int = 2000) -> Store:
+def worker(
+    directory: Path | None, rules: Rules | None = None, limit: int = 2000, exponential: bool = False
+) -> Store:
     """A store that is one worker of the group in ``directory``; without one, it counts alone."""
     address = Address(str(directory) if directory else "/proc/nowhere", "test")
-    return Store(address, rules or Rules(), limit, Trouble())
+    return Store(address, rules or Rules(), limit, Trouble(), exponential)
 
 
 def die(store: Store) -> None:
@@ -39,6 +43,25 @@ def values(store: Store, descriptor: Descriptor) -> dict[Attributes, list[float]
         point.attributes: list(point.cells)
         for family in store.read().families
         if family.descriptor.name == descriptor.name
+        for point in family.points
+    }
+
+
+def record(store: Store, *values: float, attributes: Attributes = ()) -> None:
+    """Record values in the histogram, in exponential buckets too."""
+    row, banks = store.distribution(HISTOGRAM, attributes)
+    for value in values:
+        row[bisect_left(HISTOGRAM.bounds, value)] += 1
+        row[-1] += value
+        banks.add(value)
+
+
+def exponentials(store: Store) -> dict[Attributes, Exponential | None]:
+    """The exponential histogram of each series of the histogram, over the group."""
+    return {
+        point.attributes: point.exponential
+        for family in store.read().families
+        if family.descriptor.name == HISTOGRAM.name
         for point in family.points
     }
 

@@ -87,7 +87,7 @@ def exemplars(descriptor: Descriptor) -> st.SearchStrategy[Exemplars]:
 
 def points(descriptor: Descriptor) -> st.SearchStrategy[Point]:
     """Points as the metric has them."""
-    return st.builds(Point, attributes, st.just(1), cells(descriptor), exemplars(descriptor))
+    return st.builds(Point, attributes, st.just(1), cells(descriptor), exemplars(descriptor), st.none())
 
 
 @st.composite

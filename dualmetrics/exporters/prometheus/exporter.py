@@ -77,6 +77,11 @@ class PrometheusExporter:
         self._forms: dict[tuple[str, str], Form] = {}
         self._form("text", DEFAULT)  # bad labels are refused here
 
+    @staticmethod
+    def is_native(accept: str | None) -> bool:
+        """Whether the page that ``accept`` likes best can have native histograms."""
+        return choose(accept).format.dialect == "protobuf"
+
     def render(self, snapshot: Snapshot, accept: str | None = None, names: Collection[str] = ()) -> Page:
         """The page in the format that the header value ``accept`` likes best.
 

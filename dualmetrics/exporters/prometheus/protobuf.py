@@ -7,11 +7,12 @@ The fields are numbered as in ``io/prometheus/client/metrics.proto``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus import wire
 from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.native import Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
 from dualmetrics.snapshot import Descriptor, Exemplar, Point
@@ -62,17 +63,25 @@ def _counter(before: bytes, point: Point) -> bytes:
 
 
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
-    """Count, sum, the buckets, and when it was created."""
+    """Count, sum, the buckets with ascending counts, and when it was created; native buckets, if any."""
     counts = [*map(int, accumulate(point.cells[:-1]))]
+    total, value = counts[-1], point.cells[-1]
+    fields = b""
+    if point.exponential is not None:
+        found = native(point.exponential)
+        total, value, fields = found.total, found.sum, _native(found)
+        # The native buckets must add up to the count; a value just being recorded may be in one kind only.
+        counts = [*(min(count, total) for count in counts[:-1]), total]
     buckets = map(_bucket, counts, bounds)
     if point.exemplars:
         buckets = map(_bucket_with, counts, bounds, point.exemplars)
     return _metric(
         before,
         _HISTOGRAM,
-        wire.whole(1, counts[-1]),
-        wire.double(2, point.cells[-1]),
+        wire.whole(1, total),
+        wire.double(2, value),
         *buckets,
+        fields,
         wire.message(15, _timestamp(point.start)),
     )
 
@@ -81,6 +90,25 @@ def _bucket(count: int, bound: bytes) -> bytes:
     """With the count of all up to this bound."""
     number = wire.varint(count)
     return _BUCKETS[len(number)] + number + bound
+
+
+@lru_cache(4096)
+def _delta(value: int) -> bytes:
+    return wire.zigzag(13, value)
+
+
+def _native(found: Native) -> bytes:
+    """Schema, threshold and number of zeros, and the buckets."""
+    spans = (wire.zigzag(1, span.offset) + wire.whole(2, span.length) for span in found.spans)
+    return b"".join(
+        (
+            wire.zigzag(5, found.schema),
+            wire.double(6, 0.0),
+            wire.whole(7, found.zeros),
+            *(wire.message(12, span) for span in spans),
+            *map(_delta, found.deltas),
+        )
+    )
 
 
 def _bucket_with(count: int, bound: bytes, exemplar: Exemplar | None) -> bytes:

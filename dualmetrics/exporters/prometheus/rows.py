@@ -50,7 +50,8 @@ def _merged(family: PageFamily, one: Point, other: Point) -> Point:
     if family.type == "gauge" and max(len(one.cells), len(other.cells)) > 1:
         return max(other, one, key=lambda point: _time(point.cells))
     cells = list(map(add, one.cells, other.cells))
-    return one._replace(start=min(one.start, other.start), cells=cells)
+    exponential = one.exponential and other.exponential and one.exponential.plus(other.exponential)
+    return one._replace(start=min(one.start, other.start), cells=cells, exponential=exponential)
 
 
 def _time(cells: Sequence[float]) -> float:

@@ -1,0 +1,92 @@
+"""Reading the exponential histograms of one file, and adding up those of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, reduce
+from struct import Struct
+from typing import NamedTuple
+
+from dualmetrics.banks import WIDTH, histogram, torn
+from dualmetrics.exponential import Exponential
+from dualmetrics.merge import Series, Source
+
+_BANKS, _DOUBLE = Struct(f"<{WIDTH}d"), Struct("<d")
+
+
+class Place(NamedTuple):
+    """Where in the file's bytes the banks of a series lie, and the sum of its values."""
+
+    series: Series
+    begin: int
+    end: int
+    sum_at: int
+
+
+class Total(NamedTuple):
+    """Where a total of an archive lies, and what reads its cells."""
+
+    series: Series
+    begin: int
+    cells: Struct
+
+
+class Exponentials:
+    """The exponential histograms of a file: those being recorded, and totals of an archive."""
+
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+        self._totals: list[Total] = []
+
+    def add_banks(self, series: Series, row_end: int, end: int) -> None:
+        """There is a row of `banks` that ends at this byte; that of its series ends at byte ``row_end``."""
+        self._places.append(Place(series, end - _BANKS.size, end, row_end - _DOUBLE.size))
+
+    def add_total(self, series: Series, width: int, end: int) -> None:
+        """There is a total, as `Exponential.cells` gives it, that ends at this byte."""
+        self._totals.append(Total(series, end - 8 * width, Struct(f"<{width}d")))
+
+    def read(self, data: bytes) -> Iterator[tuple[Series, Callable[[], Exponential]]]:
+        """The series with what reads from the file's bytes what they have counted."""
+        for total in self._totals:
+            yield total.series, partial(_read_total, data, total)
+        for place in self._places:
+            if place.end <= len(data):  # and not added by another thread since the bytes were copied
+                yield place.series, partial(_read_banks, data, place)
+
+    def torn(self, data: bytes) -> bool:
+        """Whether some histogram was rewritten twice while these bytes were copied: copy them again."""
+        return any(
+            torn(_double(data, place.begin), _double(data, place.end - _DOUBLE.size))
+            for place in self._places
+            if place.end <= len(data)
+        )
+
+
+def _read_total(data: bytes, total: Total) -> Exponential:
+    return Exponential.of(total.cells.unpack_from(data, total.begin))
+
+
+def _read_banks(data: bytes, place: Place) -> Exponential:
+    found = histogram(_BANKS.unpack_from(data, place.begin))
+    return found._replace(sum=_double(data, place.sum_at))
+
+
+def _double(data: bytes, at: int) -> float:
+    found: float = _DOUBLE.unpack_from(data, at)[0]
+    return found
+
+
+class Together:
+    """The histograms of all sources added up, those of the dead as well: each when it is asked for."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._parts: dict[Series, list[Callable[[], Exponential]]] = {}
+        for source in sources:
+            for series, part in source.exponentials:
+                self._parts.setdefault(series, []).append(part)
+
+    def of(self, series: Series) -> Exponential:
+        """What a series has counted; an empty histogram if it is not recorded so."""
+        parts = (part() for part in self._parts.get(series, ()))
+        return reduce(Exponential.plus, parts, Exponential())

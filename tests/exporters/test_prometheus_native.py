@@ -1,0 +1,76 @@
+"""Native histograms say what the exponential ones say, in Prometheus' words."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics.boundaries import boundaries
+from dualmetrics.exponential import Exponential
+from dualmetrics.exporters.prometheus.native import HIGHEST, Native, Span, native
+from tests.core.test_exponential import histogram, several
+
+
+def buckets(found: Native) -> dict[int, int]:
+    """The counts by Prometheus' index, as its reader walks spans and deltas."""
+    counts = iter([*accumulate(found.deltas)])
+    walked: dict[int, int] = {}
+    at = 0
+    for span in found.spans:
+        at += span.offset
+        for _ in range(span.length):
+            walked[at] = next(counts)
+            at += 1
+    assert not [*counts]
+    return {index: count for index, count in walked.items() if count}
+
+
+def index(value: float, schema: int) -> int:
+    """The bucket whose upper boundary, 2 ** (index / 2 ** schema), is the first that is not below."""
+    about = math.ceil(math.log2(value) * 2.0**schema) - 2
+    return about + bisect_left(boundaries(schema, about, 5), value)
+
+
+@given(several)
+def test_every_value_is_in_the_bucket_that_prometheus_puts_it_in(values: list[float]) -> None:
+    found = native(histogram(values))
+    expected: dict[int, int] = {}
+    for value in filter(None, values):
+        at = index(value, found.schema)
+        expected[at] = expected.get(at, 0) + 1
+    assert buckets(found) == expected
+    assert (found.zeros, found.total) == (values.count(0), len(values))
+
+
+@given(several)
+def test_the_schema_is_one_that_prometheus_takes(values: list[float]) -> None:
+    assert -4 <= native(histogram(values)).schema <= HIGHEST
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
+def test_spans_begin_and_end_with_counts_and_stand_apart(counts: list[int]) -> None:
+    found = native(Exponential(3, 5, (1.0, *map(float, counts), 1.0)))
+    assert sum(span.length for span in found.spans) == len(found.deltas)
+    assert all(span.offset > 2 for span in found.spans[1:])
+    assert found.spans[0].offset == 6
+
+
+def test_a_histogram_without_values_is_still_a_native_one() -> None:
+    assert native(Exponential()) == Native(HIGHEST, 0, 0, 0.0, (Span(0, 0),), ())
+
+
+def test_by_hand() -> None:
+    found = native(Exponential(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zeros=3.0, sum=99.0))
+    assert found == Native(0, 3, 10, 99.0, (Span(2, 2), Span(3, 1)), (2, -1, 3))
+
+
+@pytest.mark.parametrize("scale", [9, 20])
+def test_what_is_finer_than_prometheus_knows_is_made_coarser(scale: int) -> None:
+    found = native(Exponential(scale, 0, (1.0,) * 100))
+    assert found.schema == HIGHEST
+    assert sum(buckets(found).values()) == 100

@@ -1,0 +1,97 @@
+"""Native histograms on the protobuf page, and the classic ones beside them everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from dualmetrics import Telemetry
+from dualmetrics.exponential import Exponential
+from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.native import native
+from dualmetrics.snapshot import Attributes, Family, Point
+from tests.core.test_exponential import histogram, several
+from tests.exporters import client_model
+from tests.exporters.snapshots import HISTOGRAM, START, snapshot
+from tests.exporters.test_exponential import use
+from tests.exporters.test_prometheus_protobuf import PROTOBUF
+
+FORMATS = ["text/plain", "application/openmetrics-text; version=1.0.0", PROTOBUF]
+
+
+def of(body: bytes, name: str) -> Any:
+    """The histogram of the only series of a family."""
+    [family] = [family for family in client_model.families(body) if family.name == name]
+    [metric] = family.metric
+    return metric.histogram
+
+
+def shown(*points: Point) -> Any:
+    page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), PROTOBUF)
+    return of(b"".join(page.chunks()), "http_request_duration_milliseconds")
+
+
+def point(cells: tuple[float, ...], exponential: Exponential, attributes: Attributes = ()) -> Point:
+    return Point(attributes, START, cells, (), exponential)
+
+
+@given(several)
+def test_the_fields_are_those_of_the_native_histogram(values: list[float]) -> None:
+    expected = native(histogram(values)._replace(sum=2.5))
+    found = shown(point((0.0, 0.0, 0.0, 2.5), histogram(values)._replace(sum=2.5)))
+    assert (found.schema, found.zero_threshold, found.zero_count) == (expected.schema, 0.0, expected.zeros)
+    assert (found.sample_count, found.sample_sum) == (len(values), 2.5)
+    assert [(span.offset, span.length) for span in found.positive_span] == [*expected.spans]
+    assert [*found.positive_delta] == [*expected.deltas]
+    assert not [*found.negative_span, *found.negative_delta]
+
+
+def test_the_classic_buckets_stand_beside_it() -> None:
+    found = shown(point((1.0, 0.0, 2.0, 30.5), histogram([1.0, 11.0, 12.0])._replace(sum=30.5)))
+    buckets = [(bucket.upper_bound, bucket.cumulative_count) for bucket in found.bucket]
+    assert buckets == [(5.0, 1), (10.0, 1), (float("inf"), 3)]
+
+
+def test_a_value_that_is_just_being_recorded_makes_no_bucket_exceed_the_count() -> None:
+    found = shown(point((0.0, 3.0, 0.0, 24.0), histogram([8.0, 8.0])._replace(sum=16.0)))
+    assert found.sample_count == 2
+    assert [bucket.cumulative_count for bucket in found.bucket] == [0, 2, 2]
+
+
+def test_series_of_equal_labels_are_added() -> None:
+    """As `200` and `"200"` are."""
+    found = shown(
+        point((1.0, 0.0, 0.0, 2.0), histogram([2.0])._replace(sum=2.0), (("status", 200),)),
+        point((0.0, 0.0, 1.0, 64.0), histogram([64.0])._replace(sum=64.0), (("status", "200"),)),
+    )
+    assert (found.sample_count, found.sample_sum) == (2, 66.0)
+    assert found.schema == native(histogram([2.0, 64.0])).schema
+
+
+def test_without_exponential_buckets_it_is_a_classic_one() -> None:
+    found = shown(Point((), START, (1.0, 0.0, 2.0, 30.5)))
+    assert (found.sample_count, len(found.bucket)) == (3, 3)
+    assert not [*found.positive_span]
+
+
+def test_the_setting_brings_them_to_the_protobuf_page_alone() -> None:
+    telemetry = Telemetry(metrics_exporter="prometheus", native_histograms=True, scope_labels="none")
+    use(telemetry)
+    pages = {accept: telemetry.render(accept)[1] for accept in FORMATS}
+    telemetry.shutdown()
+    took = of(pages.pop(PROTOBUF), "took")
+    assert (took.sample_count, took.zero_count, len(took.positive_delta)) == (2, 1, 1)
+    assert (len(took.bucket), took.bucket[0].cumulative_count) == (16, 1)
+    for page in pages.values():
+        assert b'took_bucket{a="b",le="+Inf"} 2' in page
+
+
+@pytest.mark.parametrize("aggregation", ["explicit_bucket_histogram", "base2_exponential_bucket_histogram"])
+def test_what_the_push_alone_asks_for_is_not_on_the_page(aggregation: str) -> None:
+    telemetry = Telemetry(metrics_exporter="prometheus", histogram_aggregation=aggregation)
+    use(telemetry)
+    found = of(telemetry.render(PROTOBUF)[1], "took")
+    telemetry.shutdown()
+    assert (found.sample_count, [*found.positive_span]) == (2, [])
