@@ -112,6 +112,7 @@ class Settings:
         choice("own", "all", "none"), "DUALMETRICS_SCOPE_LABELS", default="own"
     )
     host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
+    registries: tuple[object, ...] = setting(items(values.registry), "DUALMETRICS_REGISTRIES", default=())
     exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
     gauge_merge_by_name: Mapping[str, str] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class Share:
         self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
         self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
-        self._born, self._slot = 0, 0
+        self._born, self.slot = 0, 0
         self._began = membership.identity.start if membership else time.time_ns()
         self.identity: bytes | None = None
 
@@ -49,23 +49,27 @@ class Share:
             self._space_ran_out(error)
         else:
             self._file = self._region = file.region
-            self._born, self._slot = file.born, file.slot
+            self._born, self.slot = file.born, file.slot
             self.identity = file.identity
 
     def row(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: Callable[[Descriptor], None],
+        began: int | None = None,
     ) -> Row:
         """The cells of a series, or of the overflow series if the metric has reached its limit."""
         key = descriptor, identity(attributes)
         known = self._cells.get(key)
         if known is not None:
             return known
-        start = self._start_of(descriptor, attributes)
+        start = self._start_of(descriptor, attributes, began)
         if start is None:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
         cells = self._cells[key] = self._allocate(descriptor, attributes, start)
-        self._keep(self._catalog.series(descriptor, attributes, start, self._slot), cells)
+        self._keep(self._catalog.series(descriptor, attributes, start, self.slot), cells)
         return cells
 
     def sources(self) -> list[Source]:
@@ -78,15 +82,15 @@ class Share:
         """The metrics that this process has rows of, and since when it exists."""
         return dict.fromkeys(list(self._numbers), self._born)
 
-    def _start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
+    def _start_of(self, descriptor: Descriptor, attributes: Attributes, began: int | None) -> int | None:
         if attributes == OVERFLOW:  # outside the limit, and with a start on which all workers agree
             return self._began
         try:
-            return self._admission.start_of(descriptor, attributes)
+            return self._admission.start_of(descriptor, attributes, began)
         except OSError as error:
             self._admission = PrivateAdmission(self._limit)
             self._space_ran_out(error)
-            return self._admission.start_of(descriptor, attributes)
+            return self._admission.start_of(descriptor, attributes, began)
 
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
         body = [self._number(descriptor), start, attributes]

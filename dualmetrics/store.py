@@ -53,27 +53,28 @@ class Store:
         self._late: list[tuple[Descriptor, Attributes, Row]] = []
         self._skipped: set[tuple[str, str]] = set()
 
-    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
         """The cells of a series in this process' share; past the limit, those of the overflow series.
 
-        Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a
-        lock, and tells ``on_use``.
+        ``began`` (ns since the epoch; default now) is the start of a series that is new to the group. Keep
+        the row until a listener of `on_rebind` is called. This is the slow path of recording: it locks, and
+        tells ``on_use``.
         """
         with self._lock:
             if self._busy:  # a signal handler or finalizer has interrupted this very thread in here
                 return self._put_off(descriptor, attributes)
             self._busy = True
             try:
-                cells = self._own_row(descriptor, attributes)
+                cells = self._own_row(descriptor, attributes, began)
                 self._settle()
             finally:
                 self._busy = False
         self.on_use()
         return cells
 
-    def _own_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def _own_row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
         share = self._share or self._begin_share()
-        return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+        return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
     def _put_off(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         cells = private_row(width(descriptor))
@@ -95,6 +96,11 @@ class Store:
         if membership is not None:
             share.be_born(membership)
         return share
+
+    def slot(self) -> int:
+        """The number of this worker, the smallest that was free; 0 before its first row."""
+        share = self._share
+        return share.slot if share else 0
 
     def on_rebind(self, listener: Listener) -> None:
         """Call ``listener`` (a bound method is held weakly) whenever the rows given so far are void."""

@@ -13,10 +13,12 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
 from dualmetrics import ending, fork
+from dualmetrics.bridging import GAUGES, Bridging, Source
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.exporters.prometheus.precedence import Precedence
 from dualmetrics.health import OWN_SCOPE, Health
 from dualmetrics.host import observe_host
 from dualmetrics.http import ServerMetrics
@@ -55,10 +57,13 @@ class Telemetry:
         self.settings = settings
         self.enabled = bool(settings.metrics_exporter) and not settings.sdk_disabled
         self.trouble = Trouble()
-        rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
+        rules = Rules(settings.gauge_merge, {**GAUGES, **settings.gauge_merge_by_name}, settings.retain)
         self._address = Address(settings.directory, label)
         self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
         self._observers = Observers(self.trouble)
+        self._bridging = Bridging(
+            self._store, self._observers, Precedence(settings.namespace, self._left_out), self.trouble
+        )
         self._group_resource = GroupResource(settings)
         self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
         self._provider = self._provide(once_per_group=False)
@@ -81,6 +86,7 @@ class Telemetry:
             self._delivery,
             self._port,
             self._health,
+            self._bridging,
             self._resource,
             settings.shutdown_timeout,
         )
@@ -91,9 +97,7 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
-            on_conflict=lambda message: self.trouble.once(
-                message, "dualmetrics: %s; it is left out", message
-            ),
+            on_conflict=self._left_out,
         )
         return exporter, MetricsPage(
             self._render,
@@ -109,7 +113,9 @@ class Telemetry:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
         if self.enabled:
             self._load()
-            self._store.on_use = self.start
+            self._store.on_use = self._used
+            if self.settings.registries:
+                self._bridging.attach(self._read_registries())
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
@@ -121,6 +127,22 @@ class Telemetry:
         self._delivery.load()
         if self._delivery.wanted:
             self._group_resource.detect()
+
+    def _left_out(self, message: str) -> None:
+        self.trouble.once(message, "dualmetrics: %s; it is left out", message)
+
+    def _read_registries(self) -> Source:
+        try:
+            from dualmetrics.bridges.registry import RegistrySource, is_opentelemetry
+        except ImportError as error:
+            raise SettingsError(
+                'DUALMETRICS_REGISTRIES needs the extra `prometheus`: pip install "dualmetrics[prometheus]"'
+            ) from error
+        return RegistrySource(
+            self.settings.registries,
+            self._bridging.left_out,
+            lambda collector: self._bridging.reads("sdk") and is_opentelemetry(collector),
+        )
 
     def _provide(self, once_per_group: bool) -> MeterProvider:
         return MeterProvider(
@@ -163,6 +185,13 @@ class Telemetry:
             }
             create[kind](name, [callback], unit, description)
 
+    def bridge(self, source: Source) -> None:
+        """Join what ``source`` measures, such as a `dualmetrics.bridges.sdk.MetricReader`."""
+        if self.enabled:
+            self._bridging.attach(source)
+            if self._pusher.running:
+                self._bridging.start()
+
     def snapshot(self) -> Snapshot:
         """The totals of the whole group as both exports see them. Raises OSError if they cannot be read."""
         self.start()
@@ -178,6 +207,7 @@ class Telemetry:
         if self.enabled and not self._pusher.running:
             ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()
+            self._bridging.start()
 
     def force_flush(self, timeout: float = 10.0) -> bool:
         """Push now, if this worker is the group's elected one.
@@ -194,12 +224,14 @@ class Telemetry:
         """
         if not self._pusher.running:
             return True
+        self._bridging.pause()
         done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
         self._store.ask_again()  # rows given during the last push have started nothing
         return done
 
     def reset(self) -> None:
         """Forget everything that was counted. For tests: a Collector takes it for a restart."""
+        self._bridging.pause()
         self._pusher.pause()
         self._store.reset()
 
@@ -208,8 +240,14 @@ class Telemetry:
     def _render(self, accept: str | None, names: Collection[str]) -> Page:
         return self._exporter.render(self.snapshot(), accept, names)
 
+    def _used(self) -> None:
+        if not self._bridging.settling:
+            self.start()
+
     def _resource(self) -> Attributes:
-        return self._group_resource.attributes(self._instance)
+        own = self._group_resource.attributes(self._instance)
+        foreign = self._bridging.resource()
+        return tuple(sorted({**foreign, **dict(own)}.items())) if foreign else own
 
     def _instance(self) -> str:
         membership = self._store.membership()
@@ -217,15 +255,20 @@ class Telemetry:
 
     def at_exit(self) -> None:
         """The process ends: shut down, and leave no directory behind if it was ours."""
+        if self.enabled and not self._pusher.running:
+            self._bridging.settle()
         self.shutdown()
         self._store.leave()
 
     def before_fork(self) -> None:
         """See `fork`."""
         self._pusher.pause()
+        if self.enabled:
+            self._bridging.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """See `fork`."""
+        self._bridging.after_fork_in_parent()
         self._store.ask_again()
 
     def after_fork_in_child(self) -> None:
@@ -237,6 +280,7 @@ class Telemetry:
         self.page.after_fork_in_child()
         self._delivery.after_fork_in_child()
         self._observers.after_fork_in_child()
+        self._bridging.after_fork_in_child()
         self._store.after_fork_in_child()
 
 

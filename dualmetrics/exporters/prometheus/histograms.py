@@ -13,13 +13,13 @@ NO_SUM = "%.0s%.0s"
 
 def bucket_lines(name: str, labels: str, bounds: Iterable[str]) -> str:
     """The template of the bucket lines. ``labels`` is the text between the braces."""
-    before = f"{name}_bucket{{{_literal(labels)}{',' if labels else ''}le="
+    before = f"{name}_bucket{{{literal(labels)}{',' if labels else ''}le="
     return "".join(f'{before}"{bound}"}} %d\n' for bound in (*bounds, "+Inf"))
 
 
 def sum_lines(name: str, labels: str) -> str:
     """The template of the lines of sum and count."""
-    braces = f"{{{_literal(labels)}}}" if labels else ""
+    braces = f"{{{literal(labels)}}}" if labels else ""
     return f"{name}_sum{braces} %s\n{name}_count{braces} %d\n"
 
 
@@ -29,5 +29,6 @@ def filled(template: str, cells: Sequence[float]) -> str:
     return template % (*counts, number(cells[-1]), counts[-1])
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Text that ``%`` leaves as it is."""
     return text.replace("%", "%%")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import itemgetter
 
-from dualmetrics.exporters.prometheus.names import label_name
+from dualmetrics.exporters.prometheus.names import label_name, legal_name
 from dualmetrics.exporters.prometheus.values import label_value
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
+from dualmetrics.snapshot import PROMETHEUS, Attributes, Descriptor, Kind, Scope
 
 SCOPE_LABELS = ("own", "all", "none")
 
@@ -37,7 +37,7 @@ class Labels:
 
         Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
         """
-        labels = translated(attributes)
+        labels = _kept(attributes) if descriptor.form else translated(attributes)
         if descriptor is not TARGET:
             labels = {**self._const, **labels, **self._scope(descriptor.scope)}
         if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
@@ -46,7 +46,9 @@ class Labels:
         return {name: labels[name] for name in sorted(labels) if labels[name]}
 
     def _scope(self, scope: Scope) -> dict[str, str]:
-        if self._scope_labels == "none" or (self._scope_labels == "own" and scope.name == self._own_scope):
+        if self._scope_labels == "none":
+            return {}
+        if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS.name):
             return {}
         others = (
             (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY
@@ -57,6 +59,11 @@ class Labels:
             "otel_scope_version": scope.version,
             "otel_scope_schema_url": scope.schema_url,
         }
+
+
+def _kept(attributes: Attributes) -> dict[str, str]:
+    """Labels that were labels before."""
+    return {legal_name(key, colon=""): str(value) for key, value in attributes}
 
 
 def translated(attributes: Attributes | tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol
 
+from dualmetrics.exporters.prometheus import summaries
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.numbers import number
@@ -37,6 +38,9 @@ class Dialect(Protocol):
 
     def histogram(self, template: str, cells: Sequence[float]) -> str:
         """The lines of a histogram's series."""
+
+    def summary_template(self, name: str, labels: str, quantiles: Sequence[float]) -> str:
+        """What of a summary's series never changes."""
 
 
 class Shown(NamedTuple):
@@ -130,7 +134,7 @@ class LineWriter:
         ]
 
     def _fill(self, family: PageFamily) -> Fill:
-        return self._dialect.histogram if family.type == "histogram" else _sample
+        return {"histogram": self._dialect.histogram, "summary": summaries.filled}.get(family.type, _sample)
 
     def _line(
         self, family: PageFamily, descriptor: Descriptor, attributes: Attributes, labels: Labels
@@ -138,6 +142,8 @@ class LineWriter:
         text = label_text(labels(descriptor, attributes))
         if family.type == "histogram":
             template = self._dialect.histogram_template(family.name, text, descriptor.bounds)
+        elif family.type == "summary":
+            template = self._dialect.summary_template(family.name, text, descriptor.bounds)
         else:
             template = f"{family.name}{{{text}}} " if text else f"{family.name} "
         return Line(descriptor, attributes, text, template)

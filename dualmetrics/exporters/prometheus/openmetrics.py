@@ -12,12 +12,15 @@ from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import escaped
 from dualmetrics.exporters.prometheus.lines import LineWriter
 from dualmetrics.exporters.prometheus.numbers import canonical
+from dualmetrics.exporters.prometheus.summaries import summary_template
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
     "gauge": ("",),
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
     "info": ("", "_info"),
+    "stateset": ("",),
+    "summary": ("", "_sum", "_count", "_created"),
     "unknown": ("",),
 }
 """Names that a family reserves, whether it has such samples or not."""
@@ -59,6 +62,10 @@ class OpenMetrics:
         if cells[-1] >= 0 or template.endswith(histograms.NO_SUM):
             return text
         return text.rsplit("\n", 3)[0] + "\n"
+
+    def summary_template(self, name: str, labels: str, quantiles: Sequence[float]) -> str:
+        """What of a summary's series never changes."""
+        return summary_template(name, labels, quantiles, canonical)
 
 
 def _type(family: PageFamily) -> str:

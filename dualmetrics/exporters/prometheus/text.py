@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from dualmetrics.exporters.prometheus import histograms
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.lines import LineWriter
-from dualmetrics.exporters.prometheus.numbers import positional
+from dualmetrics.exporters.prometheus.numbers import number, positional
+from dualmetrics.exporters.prometheus.summaries import summary_template
+
+_TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
+"""What this format calls types that it does not have."""
 
 
 class Text:
@@ -27,11 +31,13 @@ class Text:
         name = family.name
         if family.type == "histogram":
             return name, f"{name}_bucket", f"{name}_sum", f"{name}_count"
+        if family.type == "summary":
+            return name, f"{name}_sum", f"{name}_count"
         return (name,)
 
     def header(self, family: PageFamily) -> str:
-        """HELP, if there is any, and TYPE. Info metrics are gauges here."""
-        kind = "gauge" if family.type == "info" else family.type
+        """HELP, if there is any, and TYPE."""
+        kind = _TYPES.get(family.type, family.type)
         help_line = f"# HELP {family.name} {_escaped(family.help)}\n" if family.help else ""
         return f"{help_line}# TYPE {family.name} {kind}\n"
 
@@ -41,8 +47,16 @@ class Text:
         return buckets + histograms.sum_lines(name, labels)
 
     def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of one series."""
-        return histograms.filled(template, cells)
+        """The lines of one series; a sum of NaN is none."""
+        text = histograms.filled(template, cells)
+        if cells[-1] == cells[-1]:
+            return text
+        *buckets, _, count, _ = text.split("\n")
+        return "\n".join((*buckets, count, ""))
+
+    def summary_template(self, name: str, labels: str, quantiles: Sequence[float]) -> str:
+        """What of a summary's series never changes."""
+        return summary_template(name, labels, quantiles, number)
 
 
 def _escaped(text: str) -> str:

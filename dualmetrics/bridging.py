@@ -1,0 +1,221 @@
+"""Joining what others measure: collectors are read by each worker, and shared like our own rows.
+
+Those that a read costs nothing are read every `TICK`, so that a worker that is killed loses no more than came
+since. All are read with the observable instruments: every few seconds, and at once in the process that
+answers or pushes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from opentelemetry.metrics import CallbackOptions
+
+from dualmetrics.foreign import ForeignRows
+from dualmetrics.observers import Observers
+from dualmetrics.snapshot import Family
+from dualmetrics.store import Store
+from dualmetrics.threads import start_thread
+from dualmetrics.trouble import Trouble
+
+TICK = 0.5
+"""Seconds between two reads."""
+
+_SPARE = 20  # times what a read took, before the next one: no more than a twentieth of a processor
+_STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the child would find taken
+
+
+GAUGES = {
+    "process_virtual_memory_bytes": "sum",
+    "process_resident_memory_bytes": "sum",
+    "process_open_fds": "sum",
+    "process_max_fds": "min",
+    "process_start_time_seconds": "min",
+}
+"""How gauges of processes merge over workers, unless a setting says otherwise."""
+
+
+Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
+
+
+class Collector(Protocol):
+    """Something that is read as a whole.
+
+    ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
+    in memory, which a forked child inherits, and reading it runs nobody else's code. ``each``: what it shows
+    is of the process, and worth seeing of each worker. ``once_per_group``: what it shows holds for all.
+    """
+
+    name: str
+    quick: bool
+    counts: bool
+    each: bool
+    once_per_group: bool
+
+    def read(self) -> Iterable[Family]:
+        """What it shows now. May raise anything, and may hang."""
+        ...
+
+
+class Source(Protocol):
+    """A library that measures."""
+
+    name: str
+
+    def collectors(self) -> Iterable[Collector]:
+        """The collectors that it has now; the same object for the same one. Does not raise."""
+        ...
+
+    def resource(self) -> Mapping[str, str]:
+        """What it says of the process as a whole."""
+        ...
+
+
+class Reading:
+    """Reads one collector at a time that it is asked to, as an observable instrument is (see `Observers`)."""
+
+    def __init__(self, collector: Collector, rows: ForeignRows, trouble: Trouble) -> None:
+        self.collector = collector
+        self.name = collector.name
+        self.once_per_group = collector.once_per_group
+        self._rows = rows
+        self._trouble = trouble
+        self.turn = threading.Lock()
+
+    def observe(self, options: CallbackOptions) -> None:
+        """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
+        with self.turn:
+            self._rows.share(self, self._families(), each=self.collector.each)
+
+    def settle(self) -> None:
+        """Share its sums. The caller has its turn."""
+        self._rows.settle(self._families())
+
+    def _families(self) -> list[Family]:
+        try:
+            return list(self.collector.read())
+        except Exception as error:
+            self._trouble.count()
+            message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
+            self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
+            return []
+
+
+class Bridging:
+    """All foreign collectors of a `Telemetry`."""
+
+    def __init__(self, store: Store, observers: Observers, arbitrate: Arbitrate, trouble: Trouble) -> None:
+        """``arbitrate`` gives the families without those that must not be shown."""
+        self.arbitrate = arbitrate
+        self._trouble = trouble
+        self._rows = ForeignRows(store)
+        self._sources: list[Source] = []
+        self._readings: dict[int, Reading] = {}
+        self._quick = Observers(trouble)
+        self._quick.include(lambda: (each for each in self._current() if each.collector.quick))
+        self._shared = Observers(trouble)
+        self._shared.include(lambda: (each for each in self._current() if each.once_per_group))
+        observers.include(self._current)
+        self.settling = False
+        self._stop: queue.SimpleQueue[None] | None = None
+        self._held: list[Reading] = []
+
+    def attach(self, source: Source) -> None:
+        """Read ``source`` from now on."""
+        self._sources.append(source)
+
+    def reads(self, name: str) -> bool:
+        """Whether a source of this name is attached."""
+        return any(source.name == name for source in self._sources)
+
+    def left_out(self, what: str, why: str) -> None:
+        """Say once what cannot be shown, and count it."""
+        self._trouble.count()
+        self._trouble.once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
+
+    def resource(self) -> dict[str, str]:
+        """What the sources say of the process as a whole."""
+        return {key: value for source in self._sources for key, value in source.resource().items()}
+
+    def start(self) -> None:
+        """Start reading in the background, if there is anything to read."""
+        if self._sources and self._stop is None:
+            stop: queue.SimpleQueue[None] = queue.SimpleQueue()
+            if start_thread("dualmetrics-bridge", self._run, stop):
+                self._stop = stop
+
+    def pause(self) -> None:
+        """End the reading in the background."""
+        if self._stop is not None:
+            self._stop.put(None)
+            self._stop = None
+
+    def refresh(self) -> None:
+        """Read what holds for the group, in whichever worker this is."""
+        self._shared.run(True)
+
+    def settle(self) -> None:
+        """Share the sums of now, which needs no thread; for who may never have shared anything."""
+        self.settling = True
+        try:
+            for reading in self._held or [each for each in self._current() if each.turn.acquire(False)]:
+                if reading.collector.counts:
+                    reading.settle()
+                if reading not in self._held:
+                    reading.turn.release()
+        finally:
+            self.settling = False
+
+    def before_fork(self) -> None:
+        """Share what was counted, which then is ours and not the child's, and keep all still meanwhile."""
+        deadline = time.monotonic() + _STILL
+        for reading in self._current():
+            if reading.turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self._held.append(reading)
+        self.settle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        for reading in self._held:
+            reading.turn.release()
+        self._held = []
+
+    def after_fork_in_child(self) -> None:
+        """The threads and locks are the parent's."""
+        self._stop, self._held = None, []
+        for reading in self._readings.values():
+            reading.turn = threading.Lock()
+        self._quick.after_fork_in_child()
+        self._shared.after_fork_in_child()
+        self._rows.after_fork_in_child()
+
+    def _current(self) -> Iterator[Reading]:
+        """One reading for each collector, the same one for as long as that is there."""
+        collectors = [each for source in self._sources for each in source.collectors()]
+        known, make = self._readings, self._reading
+        self._readings = {
+            id(each): known.get(id(each)) or known.setdefault(id(each), make(each)) for each in collectors
+        }
+        return iter(list(self._readings.values()))
+
+    def _reading(self, collector: Collector) -> Reading:
+        return Reading(collector, self._rows, self._trouble)
+
+    def _run(self, stop: queue.SimpleQueue[None]) -> None:
+        pause = TICK
+        while not _stopped(stop, pause):
+            began = time.monotonic()
+            self._quick.run(False, TICK)
+            pause = max(TICK, _SPARE * (time.monotonic() - began))
+
+
+def _stopped(stop: queue.SimpleQueue[None], seconds: float) -> bool:
+    try:
+        stop.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True
