@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from dualmetrics import records
-from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
+from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
 from dualmetrics.snapshot import Attributes, Descriptor, identity
@@ -17,24 +18,49 @@ class Catalog:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._descriptors: dict[tuple[object, ...], Descriptor] = {}
+        self._treatments: dict[int, Treatment] = {}
         self._series: dict[tuple[object, ...], Series] = {}
+        self._written: dict[tuple[int, bytes], Series] = {}
 
     def descriptor(self, descriptor: Descriptor) -> Descriptor:
         """The first descriptor met that differs in nothing but the description."""
         return self._descriptors.setdefault((metric(descriptor), shape(descriptor)), descriptor)
 
     def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
-        """The series; gauges that are kept per worker get the attribute ``worker``."""
-        descriptor = self.descriptor(descriptor)
-        if slot is not None and self._rules.gauge(descriptor) == "each":
+        """The series; ``descriptor`` is one that `descriptor` gave.
+
+        Gauges that are kept per worker get the attribute ``worker``.
+        """
+        treatment = self._treatment(descriptor)
+        if slot is not None and treatment.per_worker:
             attributes = _with_worker(attributes, slot)
         key = (id(descriptor), identity(attributes))
         known = self._series.get(key)
         if known is None:
-            made = Series(descriptor, attributes, start, self._rules)
+            made = Series(treatment, attributes, start)
             known = self._series.setdefault(key, made)  # another thread may have been faster
         elif start < known.start:
             known.begin(start)  # admitted privately by one worker when the log could not be written
+        return known
+
+    def written(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
+        """The series of a record. Siblings write the same text for the same series: it is parsed once.
+
+        Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
+        """
+        key = id(descriptor), text
+        known = self._written.get(key)
+        if known is None:
+            _, start, attributes = json.loads(text)
+            known = self.series(descriptor, records.decode_attributes(attributes), start, slot)
+            if not self._treatment(descriptor).per_worker:
+                self._written[key] = known
+        return known
+
+    def _treatment(self, descriptor: Descriptor) -> Treatment:
+        known = self._treatments.get(id(descriptor))
+        if known is None:
+            known = self._treatments[id(descriptor)] = self._rules.treatment(descriptor)
         return known
 
 
@@ -48,7 +74,7 @@ class Index:
         self._rows = Rows()
         self._catalog = catalog
         self._slot = slot
-        self._numbers: dict[int, Descriptor] = {}
+        self._numbers: dict[int, tuple[Descriptor, int]] = {}
 
     def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
@@ -63,10 +89,10 @@ class Index:
 
     def _take(self, record: Record) -> None:
         try:
-            if record.kind == records.DESCRIPTOR:
-                self._declare(record.body)
-            elif record.kind == records.SERIES:
+            if record.kind == records.SERIES:
                 self._locate(record)
+            elif record.kind == records.DESCRIPTOR:
+                self._declare(record.body)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -75,16 +101,21 @@ class Index:
     def _declare(self, body: list[object]) -> None:
         declared, *rest = body
         number, descriptor = records.decode_descriptor(rest)
-        descriptor = self._numbers[number] = self._catalog.descriptor(descriptor)
+        descriptor = self._catalog.descriptor(descriptor)
+        self._numbers[number] = descriptor, width(descriptor)
         self.declared[descriptor] = int(str(declared))
 
     def _locate(self, record: Record) -> None:
-        number, start, attributes = record.body
-        descriptor = self._numbers[number]
-        if record.width != width(descriptor):
+        descriptor, cells = self._numbers[_number(record.text)]
+        if record.width != cells:
             raise ValueError("a series whose cells do not fit its metric")
-        series = self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
-        self._rows.add(series, record.cells_at // 8 + record.width, record.width)
+        series = self._catalog.written(descriptor, record.text, self._slot)
+        self._rows.add(series, record.cells_at + 8 * record.width, record.width)
+
+
+def _number(text: bytes) -> int:
+    """That of the descriptor, which a series' text begins with."""
+    return int(text[1 : text.index(b",")])
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

@@ -15,8 +15,19 @@ from typing import NamedTuple
 
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
 
-Cells = list[float]
+Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
+
+
+class Treatment(NamedTuple):
+    """What a metric and the settings mean for each of its series. ``width`` is that of a point."""
+
+    descriptor: Descriptor
+    combine: Combine
+    outlive: Callable[[Cells], Cells | None]
+    width: int
+    is_gauge: bool
+    per_worker: bool
 
 
 class Series:
@@ -24,14 +35,10 @@ class Series:
 
     __slots__ = ("_gauge", "_width", "attributes", "combine", "descriptor", "outlive", "point", "start")
 
-    def __init__(self, descriptor: Descriptor, attributes: Attributes, start: int, rules: Rules) -> None:
-        self.descriptor = descriptor
+    def __init__(self, treatment: Treatment, attributes: Attributes, start: int) -> None:
+        self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
         self.attributes = attributes
         self.start = start
-        self.combine = rules.combine(descriptor)
-        self.outlive = rules.outlive(descriptor)
-        self._gauge = descriptor.kind is Kind.GAUGE
-        self._width = descriptor.width
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
 
@@ -72,6 +79,17 @@ class Rules:
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
         return self.gauge_by_name.get(descriptor.name, self.gauges)
+
+    def treatment(self, descriptor: Descriptor) -> Treatment:
+        """What these rules make of a metric."""
+        return Treatment(
+            descriptor,
+            self.combine(descriptor),
+            self.outlive(descriptor),
+            descriptor.width,
+            is_gauge=descriptor.kind is Kind.GAUGE,
+            per_worker=self.gauge(descriptor) == "each",
+        )
 
     def combine(self, descriptor: Descriptor) -> Combine:
         if descriptor.once_per_group:
@@ -158,7 +176,7 @@ def _whole(cells: Cells) -> Cells:
 
 def _zero(cells: Cells) -> Cells:
     # The series stays, at zero: one that vanished would leave dashboards and alerts without a value.
-    return [0.0] * len(cells)
+    return (0.0,) * len(cells)
 
 
 def _nothing(cells: Cells) -> None:
@@ -166,12 +184,12 @@ def _nothing(cells: Cells) -> None:
 
 
 def _add(one: Cells, other: Cells) -> Cells:
-    return list(map(add, one, other))
+    return tuple(map(add, one, other))
 
 
 def _summaries(one: Cells, other: Cells) -> Cells:
     """Count and sum add; quantiles cannot be, so the latest are shown."""
-    return [one[0] + other[0], one[1] + other[1], *_last(one, other)[2:]]
+    return (one[0] + other[0], one[1] + other[1], *_last(one, other)[2:])
 
 
 def _last(one: Cells, other: Cells) -> Cells:
@@ -184,7 +202,7 @@ def _set_both(choose: Callable[[float, float], float]) -> Combine:
     def combine(one: Cells, other: Cells) -> Cells:
         if not (one[1] and other[1]):
             return one if one[1] else other
-        return [choose(one[0], other[0]), max(one[1], other[1])]
+        return choose(one[0], other[0]), max(one[1], other[1])
 
     return combine
 

@@ -32,6 +32,7 @@ VERSION = 1
 HEADER = struct.Struct("<8sII16s16sQQ")
 COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
+_CHECKED = struct.Struct("<III")
 
 DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
 
@@ -103,12 +104,13 @@ def encode_series(number: int, start: int, attributes: Attributes, cells: Sequen
 
 def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:
     """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
+    limit = min(end, len(data))
     while offset < end:
-        if min(end, len(data)) - offset < RECORD.size:
+        if limit - offset < RECORD.size:
             raise FormatError("corrupt")
         kind, length, checksum, width = RECORD.unpack_from(data, offset)
         cells_at = offset + length - 8 * width
-        if length % 8 or offset + length > min(end, len(data)) or cells_at < offset + RECORD.size:
+        if length % 8 or offset + length > limit or cells_at < offset + RECORD.size:
             raise FormatError("corrupt")
         text = data[offset + RECORD.size : cells_at]
         if checksum != _checksum(kind, length, width, text):
@@ -118,7 +120,7 @@ def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:
 
 
 def _checksum(kind: int, length: int, width: int, text: bytes) -> int:
-    return zlib.crc32(text, zlib.crc32(struct.pack("<III", kind, length, width)))
+    return zlib.crc32(text, zlib.crc32(_CHECKED.pack(kind, length, width)))
 
 
 def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:

@@ -75,8 +75,8 @@ class Share:
     def sources(self) -> list[Source]:
         """The rows as they are now."""
         shared = self._shared.latest(self._file.contents()) if self._file else ()
-        private = ((series, cells.tolist()) for series, cells in self._private)
-        return [Source(True, shared), Source(True, private)]  # type: ignore[arg-type]  # typeshed: always int
+        private = ((series, tuple(cells)) for series, cells in self._private)
+        return [Source(True, shared), Source(True, private)]
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
@@ -98,7 +98,7 @@ class Share:
 
     def _keep(self, series: Series, cells: Row) -> None:
         if self._file is not None and self._region is self._file:
-            self._shared.add(series, self._file.end // 8, len(cells))
+            self._shared.add(series, self._file.end, len(cells))
         else:
             self._private.append((series, cells))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus.numbers import number
@@ -11,10 +12,15 @@ NO_SUM = "%.0s%.0s"
 """Stands for the lines of sum and count where these must not be: takes their values, prints nothing."""
 
 
-def bucket_lines(name: str, labels: str, bounds: Iterable[str]) -> str:
+def bucket_lines(name: str, labels: str, bounds: Sequence[float], bound_text: Callable[[float], str]) -> str:
     """The template of the bucket lines. ``labels`` is the text between the braces."""
     before = f"{name}_bucket{{{literal(labels)}{',' if labels else ''}le="
-    return "".join(f'{before}"{bound}"}} %d\n' for bound in (*bounds, "+Inf"))
+    return before + before.join(_line_ends(tuple(bounds), bound_text))
+
+
+@functools.lru_cache(256)
+def _line_ends(bounds: tuple[float, ...], bound_text: Callable[[float], str]) -> tuple[str, ...]:
+    return tuple(f'"{text}"}} %d\n' for text in (*map(bound_text, bounds), "+Inf"))
 
 
 def sum_lines(name: str, labels: str) -> str:

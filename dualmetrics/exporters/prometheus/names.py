@@ -92,6 +92,7 @@ def unit_name(unit: str, kind: Kind) -> str:
     return "_".join(filter(None, _unit_words(unit))).strip("_")
 
 
+@functools.lru_cache(4096)
 def label_name(key: str) -> str:
     """An attribute's key as the name of a label.
 

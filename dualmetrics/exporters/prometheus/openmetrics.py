@@ -52,7 +52,7 @@ class OpenMetrics:
 
     def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
         """With negative bounds there must be no sum, and without a sum no count."""
-        buckets = histograms.bucket_lines(name, labels, map(canonical, bounds))
+        buckets = histograms.bucket_lines(name, labels, bounds, canonical)
         negative = bool(bounds) and bounds[0] < 0
         return buckets + (histograms.NO_SUM if negative else histograms.sum_lines(name, labels))
 

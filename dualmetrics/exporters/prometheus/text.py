@@ -43,7 +43,7 @@ class Text:
 
     def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
         """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
-        buckets = histograms.bucket_lines(name, labels, map(positional, bounds))
+        buckets = histograms.bucket_lines(name, labels, bounds, positional)
         return buckets + histograms.sum_lines(name, labels)
 
     def histogram(self, template: str, cells: Sequence[float]) -> str:
