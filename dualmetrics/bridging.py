@@ -123,6 +123,7 @@ class Bridging:
         self.settling = False
         self._stop: queue.SimpleQueue[None] | None = None
         self._held: list[Reading] = []
+        self._ticking, self._lock = threading.Lock(), threading.RLock()
 
     def attach(self, source: Source) -> None:
         """Read ``source`` from now on."""
@@ -143,16 +144,20 @@ class Bridging:
 
     def start(self) -> None:
         """Start reading in the background, if there is anything to read."""
-        if self._sources and self._stop is None:
-            stop: queue.SimpleQueue[None] = queue.SimpleQueue()
-            if start_thread("dualmetrics-bridge", self._run, stop):
-                self._stop = stop
+        with self._lock:
+            if self._sources and self._stop is None:
+                stop: queue.SimpleQueue[None] = queue.SimpleQueue()
+                if start_thread("dualmetrics-bridge", self._run, stop):
+                    self._stop = stop
 
     def pause(self) -> None:
-        """End the reading in the background."""
-        if self._stop is not None:
-            self._stop.put(None)
-            self._stop = None
+        """End the reading in the background; one that is under way would begin a new life of the process."""
+        with self._lock:
+            stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.put(None)
+            if self._ticking.acquire(timeout=_STILL):
+                self._ticking.release()
 
     def refresh(self) -> None:
         """Read what holds for the group, in whichever worker this is."""
@@ -187,6 +192,7 @@ class Bridging:
     def after_fork_in_child(self) -> None:
         """The threads and locks are the parent's."""
         self._stop, self._held = None, []
+        self._ticking, self._lock = threading.Lock(), threading.RLock()
         for reading in self._readings.values():
             reading.turn = threading.Lock()
         self._quick.after_fork_in_child()
@@ -209,7 +215,9 @@ class Bridging:
         pause = TICK
         while not _stopped(stop, pause):
             began = time.monotonic()
-            self._quick.run(False, TICK)
+            with self._ticking:
+                if stop.empty():
+                    self._quick.run(False, TICK)
             pause = max(TICK, _SPARE * (time.monotonic() - began))
 
 

@@ -18,13 +18,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.waiting import free_port, wait_until
 
-APPS = {"flask": "tests.servers.flask_app:app", "asgi": "tests.servers.asgi_app:app"}
+APPS = {
+    "flask": "tests.servers.flask_app:app",
+    "asgi": "tests.servers.asgi_app:app",
+    "bridged": "tests.servers.bridged_app:app",
+}
 GUNICORN = {
     "gunicorn-sync": ("flask", ["-k", "sync"]),
     "gunicorn-gthread": ("flask", ["-k", "gthread", "--threads", "4"]),
     "gunicorn-asgi": ("asgi", ["-k", "asgi"]),
     "gunicorn-uvicorn": ("asgi", ["-k", "uvicorn.workers.UvicornWorker"]),
 }
+BRIDGED = {"gunicorn-bridged": ("bridged", ["-k", "gthread", "--threads", "2"])}
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -104,8 +109,8 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 @contextlib.contextmanager
 def gunicorn(kind: str, tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iterator[Server]:
-    """gunicorn with workers of a kind that `GUNICORN` lists."""
-    app, arguments = GUNICORN[kind]
+    """gunicorn with workers of a kind that `GUNICORN` lists, or `BRIDGED`."""
+    app, arguments = {**GUNICORN, **BRIDGED}[kind]
     port = free_port()
     command = ["gunicorn", "-w", str(workers), "-b", f"127.0.0.1:{port}", *arguments, *options, APPS[app]]
     with running(command, port, tmp_path, env) as server:
