@@ -85,11 +85,15 @@ class Reading:
         self._rows = rows
         self._trouble = trouble
         self.turn = threading.Lock()
+        self.cost = 0.0
+        """Seconds of a processor that the last read took."""
 
     def observe(self, options: CallbackOptions) -> None:
         """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
         with self.turn:
+            began = time.thread_time()
             self._rows.share(self, self._families(), each=self.collector.each)
+            self.cost = time.thread_time() - began
 
     def settle(self) -> None:
         """Share its sums. The caller has its turn."""
@@ -214,11 +218,11 @@ class Bridging:
     def _run(self, stop: queue.SimpleQueue[None]) -> None:
         pause = TICK
         while not _stopped(stop, pause):
-            began = time.monotonic()
             with self._ticking:
                 if stop.empty():
                     self._quick.run(False, TICK)
-            pause = max(TICK, _SPARE * (time.monotonic() - began))
+            costs = (reading.cost for reading in self._readings.values() if reading.collector.quick)
+            pause = max(TICK, _SPARE * sum(costs))
 
 
 def _stopped(stop: queue.SimpleQueue[None], seconds: float) -> bool:

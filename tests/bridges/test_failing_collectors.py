@@ -36,11 +36,11 @@ class Hanging:
         return [metric("gauge", "late", ("", {}, 1.0))]
 
 
-def garbage(*metrics: Any) -> Callable[[], Custom]:
+def garbage(*metrics: Any) -> Callable[[], Any]:
     return lambda: Custom(*metrics)
 
 
-GARBAGE = {
+GARBAGE: dict[str, Callable[[], Any]] = {
     "nothing": garbage(None),
     "text": garbage("a metric"),
     "value": garbage(metric("gauge", "g", ("", {}, "many"))),  # type: ignore[arg-type]

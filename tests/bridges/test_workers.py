@@ -43,22 +43,29 @@ def pushed(receiver: Receiver, name: str, **attributes: str) -> float:
 def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    with Receiver() as receiver:
-        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "300"}
-        with gunicorn("gunicorn-bridged", tmp_path, *options, **env) as server:
-            answered = server.work_of_several(REQUESTS)
-            done = answered.total()
-            settled(server, "jobs_total", done, where="request")
-            victim = max(answered, key=lambda pid: answered[pid])
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
-            done += server.work_of_several(REQUESTS).total()
-            page = settled(server, "jobs_total", done, where="request")
-            assert total(page, "sizes_count") == total(page, "waits_count") == done
-            assert total(page, "waits_sum") == done * 0.5
-            assert total(page, "phase", phase="busy") == 1
-            assert total(page, "dualmetrics_internal_errors_total") == 0
-            wait_until(lambda: pushed(receiver, "jobs_total", where="request") == done, 20, "the push")
+    with (
+        Receiver() as receiver,
+        gunicorn(
+            "gunicorn-bridged",
+            tmp_path,
+            *options,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
+            OTEL_METRIC_EXPORT_INTERVAL="300",
+        ) as server,
+    ):
+        answered = server.work_of_several(REQUESTS)
+        done = answered.total()
+        settled(server, "jobs_total", done, where="request")
+        victim = max(answered, key=lambda pid: answered[pid])
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
+        done += server.work_of_several(REQUESTS).total()
+        page = settled(server, "jobs_total", done, where="request")
+        assert total(page, "sizes_count") == total(page, "waits_count") == done
+        assert total(page, "waits_sum") == done * 0.5
+        assert total(page, "phase", phase="busy") == 1
+        assert total(page, "dualmetrics_internal_errors_total") == 0
+        wait_until(lambda: pushed(receiver, "jobs_total", where="request") == done, 20, "the push")
 
 
 def test_what_was_counted_before_the_fork_is_counted_once(tmp_path: Path) -> None:
