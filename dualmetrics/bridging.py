@@ -22,7 +22,7 @@ from dualmetrics.store import Store
 from dualmetrics.threads import start_thread
 from dualmetrics.trouble import Trouble
 
-TICK = 0.5
+TICK = 0.25
 """Seconds between two reads."""
 
 _SPARE = 20  # times what a read took, before the next one: no more than a twentieth of a processor
@@ -220,7 +220,7 @@ class Bridging:
         while not _stopped(stop, pause):
             with self._ticking:
                 if stop.empty():
-                    self._quick.run(False, TICK)
+                    self._quick.run(False, _STILL)
             costs = (reading.cost for reading in self._readings.values() if reading.collector.quick)
             pause = max(TICK, _SPARE * sum(costs))
 

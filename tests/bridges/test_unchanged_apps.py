@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.receiver import Receiver
+from tests.bridges.bridged import scopes
 from tests.bridges.test_workers import pushed, settled
 from tests.servers.running import gunicorn, total
 from tests.waiting import wait_until
@@ -70,14 +71,23 @@ def test_common_instrumentations_record_through_us(tmp_path: Path) -> None:
     ):
         server.work(100)
 
-        def told(scope: str) -> float:
-            return sum(
-                received.value
-                for (_, name, _), received in receiver.series().items()
-                if name == "http.client.request.duration" and received.scope.endswith(scope)
+        def told(scope: str) -> int:
+            """The calls of the last push that one library made: both tell of them by the same attributes."""
+            points = (
+                point
+                for found in scopes(receiver)[-50:]
+                if found.scope.name.endswith(scope)
+                for metric in found.metrics
+                if metric.name == "http.client.request.duration"
+                for point in metric.histogram.data_points
             )
+            latest = {str(point.attributes): int(point.count) for point in points}
+            return sum(latest.values())
 
-        wait_until(lambda: told("httpx") == told("requests") == 100, 30, "the push", details=receiver.series)
+        def state() -> object:
+            return told("httpx"), told("requests")
+
+        wait_until(lambda: state() == (100, 100), 30, "the push", details=state)
         names = {name for (_, name, _) in receiver.series()}
         assert {"http.server.request.duration", "system.memory.usage"} <= names
         assert [name for name in names if name.startswith("db.client")]

@@ -10,7 +10,6 @@ from threading import Thread
 import httpx
 import requests
 from flask import Flask
-from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from sqlalchemy import create_engine, text
 
 
@@ -25,8 +24,6 @@ class Peer(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-# ``opentelemetry-instrument`` passes over httpx where the instrumentation's other library is missing.
-HTTPXClientInstrumentor().instrument()
 app = Flask(__name__)
 pool = ThreadPoolExecutor(1)
 engine = create_engine("sqlite://")
