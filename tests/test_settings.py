@@ -100,6 +100,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("DUALMETRICS_TRUSTED_PROXIES", "192.0.2.7", "trusted_proxies", (ipaddress.ip_network("192.0.2.7/32"),)),
     ("DUALMETRICS_SCOPE_LABELS", "all", "scope_labels", "all"),
     ("DUALMETRICS_HOST_METRICS", "true", "host_metrics", True),
+    ("DUALMETRICS_REGISTRIES", "default", "registries", ("default",)),
     ("DUALMETRICS_EXCLUDE", "/health,/static/*", "exclude", ("/metrics", "/health", "/static/*")),
     ("DUALMETRICS_GAUGE_MERGE", "max", "gauge_merge", "max"),
     ("DUALMETRICS_GAUGE_MERGE", "last;Queue.Depth=sum", "gauge_merge_by_name", {"queue.depth": "sum"}),
