@@ -10,13 +10,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions
 
 from dualmetrics.foreign import ForeignRows
 from dualmetrics.observers import Observers
+from dualmetrics.settings import SettingsError
 from dualmetrics.snapshot import Family
 from dualmetrics.store import Store
 from dualmetrics.threads import start_thread
@@ -132,6 +133,22 @@ class Bridging:
     def attach(self, source: Source) -> None:
         """Read ``source`` from now on."""
         self._sources.append(source)
+
+    def read_registries(self, registries: Collection[object]) -> None:
+        """Read those of prometheus_client. Raises SettingsError if it is not installed."""
+        if not registries:
+            return
+        try:
+            from dualmetrics.bridges.registry import RegistrySource, is_opentelemetry
+        except ImportError as error:
+            raise SettingsError(
+                'DUALMETRICS_REGISTRIES needs the extra `prometheus`: pip install "dualmetrics[prometheus]"'
+            ) from error
+
+        def told_by_the_sdk(collector: object) -> bool:
+            return self.reads("sdk") and is_opentelemetry(collector)
+
+        self.attach(RegistrySource(registries, self.left_out, told_by_the_sdk))
 
     def reads(self, name: str) -> bool:
         """Whether a source of this name is attached."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 
 class Catalog:
@@ -72,6 +72,7 @@ class Index:
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
         self._rows = Rows()
+        self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[int, tuple[Descriptor, int]] = {}
@@ -87,12 +88,19 @@ class Index:
         # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
         return self._rows.latest(data) if self._slot is None else self._rows.read(data)
 
+    def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
+        """The series that have had exemplars, with these."""
+        for series, place in self._slots:
+            yield series, slots.decode(data[place])
+
     def _take(self, record: Record) -> None:
         try:
             if record.kind == records.SERIES:
                 self._locate(record)
             elif record.kind == records.DESCRIPTOR:
                 self._declare(record.body)
+            elif record.kind == records.EXEMPLARS:
+                self._locate_slots(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -111,6 +119,13 @@ class Index:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._catalog.written(descriptor, record.text, self._slot)
         self._rows.add(series, record.cells_at + 8 * record.width, record.width)
+
+    def _locate_slots(self, record: Record) -> None:
+        descriptor, _ = self._numbers[_number(record.text)]
+        if record.width != slots.width(descriptor):
+            raise ValueError("exemplars that do not fit their metric")
+        series = self._catalog.written(descriptor, record.text, self._slot)
+        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width)))
 
 
 def _number(text: bytes) -> int:

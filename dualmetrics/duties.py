@@ -48,6 +48,7 @@ class WorkerDuties:
         health: Health,
         joined: Joined,
         resource: Callable[[], Attributes],
+        look: Callable[[], None],
         shutdown_timeout: float,
     ) -> None:
         self._store = store
@@ -58,6 +59,7 @@ class WorkerDuties:
         self._health = health
         self._joined = joined
         self._resource = resource
+        self._look = look
         self._shutdown_timeout = shutdown_timeout
 
     def snapshot(self) -> Snapshot:
@@ -73,6 +75,7 @@ class WorkerDuties:
 
     def beat(self) -> bool:
         """Stand for election, observe, fold (see `push.Duties`)."""
+        self._look()
         leading = self._election.stand()
         if leading:
             self._port.open()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
@@ -33,12 +33,23 @@ class Treatment(NamedTuple):
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
-    __slots__ = ("_gauge", "_width", "attributes", "combine", "descriptor", "outlive", "point", "start")
+    __slots__ = (
+        "_gauge",
+        "_width",
+        "attributes",
+        "combine",
+        "descriptor",
+        "exemplars",
+        "outlive",
+        "point",
+        "start",
+    )
 
     def __init__(self, treatment: Treatment, attributes: Attributes, start: int) -> None:
         self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
         self.attributes = attributes
         self.start = start
+        self.exemplars: Exemplars = ()
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
 
@@ -55,8 +66,14 @@ class Series:
         if timed:
             cells = cells[: self._width]  # once per group: without the time of observation
         if self.point.cells != cells:
-            self.point = Point(self.attributes, self.start, cells)
+            self.point = Point(self.attributes, self.start, cells, self.exemplars)
         return self.point
+
+    def exemplify(self, exemplars: Exemplars) -> None:
+        """These are its exemplars from now on."""
+        if self.exemplars != exemplars:
+            self.exemplars = exemplars
+            self.point = self.point._replace(exemplars=exemplars)
 
 
 class Source(NamedTuple):

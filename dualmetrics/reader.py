@@ -18,9 +18,9 @@ from typing import NamedTuple
 from dualmetrics import locks, records
 from dualmetrics.catalog import Catalog, Index
 from dualmetrics.directory import Directory, slot
-from dualmetrics.merge import Source
+from dualmetrics.merge import Series, Source
 from dualmetrics.records import HEADER, FormatError, Header
-from dualmetrics.snapshot import Descriptor
+from dualmetrics.snapshot import Descriptor, Exemplars
 
 ARCHIVE, FOLD = "archive", "fold"
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
@@ -60,6 +60,10 @@ class Reading:
     @property
     def contained(self) -> frozenset[bytes]:
         return self.archive.contents.contains if self.archive else frozenset()
+
+    def exemplars(self) -> list[tuple[Series, Exemplars]]:
+        """The exemplars in all files. Those of dead workers tell as much as others."""
+        return [found for file in self.all for found in file.contents.exemplars(file.data)]
 
     def declared(self) -> dict[Descriptor, int]:
         """Each descriptor, with the time of the newest worker that declared it."""

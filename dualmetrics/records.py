@@ -34,7 +34,7 @@ COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
-DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
+DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
@@ -98,8 +98,17 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
 
 def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
     """The record of a series of descriptor ``number``, with its cells filled."""
-    record = encode_record(SERIES, [number, start, attributes], len(cells))
-    return record[: len(record) - 8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
+    return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
+
+
+def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
+    """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
+    return _filled(EXEMPLARS, [number, start, attributes], slots)
+
+
+def _filled(kind: int, body: object, cells: bytes) -> bytes:
+    record = encode_record(kind, body, len(cells) // 8)
+    return record[: len(record) - len(cells)] + cells
 
 
 def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.slots import Slots
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -31,6 +32,7 @@ class Share:
         self._limit = limit
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
+        self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
         self._shared = Rows()
         self._private: list[tuple[Series, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
@@ -78,6 +80,24 @@ class Share:
         private = ((series, tuple(cells)) for series, cells in self._private)
         return [Source(True, shared), Source(True, private)]
 
+    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+        """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
+        key = descriptor, identity(attributes)
+        known = self._slots.get(key)
+        if known is not None:
+            return known[1]
+        start = self._start_of(descriptor, attributes, None)
+        if start is None:
+            return self.slots(descriptor, OVERFLOW)
+        series = self._catalog.series(descriptor, attributes, start, self.slot)
+        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes])
+        self._slots[key] = series, made
+        return made
+
+    def exemplars(self) -> list[tuple[Series, Exemplars]]:
+        """What the slots hold now."""
+        return [(series, slots.decode(found)) for series, found in list(self._slots.values())]
+
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
         return dict.fromkeys(list(self._numbers), self._born)
@@ -101,6 +121,13 @@ class Share:
             self._shared.add(series, self._file.end, len(cells))
         else:
             self._private.append((series, cells))
+
+    def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
+        """Private ones where space runs out: a series may not become private for an exemplar's sake."""
+        try:
+            return self._region.append(records.EXEMPLARS, body, slots.width(descriptor)).cast("B")
+        except OSError:
+            return slots.private(descriptor)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""

@@ -17,6 +17,7 @@ from dualmetrics.bridging import GAUGES, Bridging, Source
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.exporters.prometheus.precedence import Precedence
 from dualmetrics.health import OWN_SCOPE, Health
@@ -62,12 +63,15 @@ class Telemetry:
         self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
         self._observers = Observers(self.trouble)
         self._bridging = Bridging(
-            self._store, self._observers, Precedence(settings.namespace, self._left_out), self.trouble
+            self._store,
+            self._observers,
+            Precedence(settings.translation_strategy, settings.namespace, self._left_out),
+            self.trouble,
         )
         self._group_resource = GroupResource(settings)
-        self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
-        self._provider = self._provide(once_per_group=False)
-        self._group_provider = self._provide(once_per_group=True)
+        self._exemplars = ExemplarFilter(self._store, self.trouble, settings)
+        self.server_metrics = ServerMetrics(self._store, settings, self.trouble, self._exemplars)
+        self._provider, self._group_provider = self._provide(once=False), self._provide(once=True)
         self._wire_exports(settings)
         self._connect()
         if self.enabled and settings.host_metrics:
@@ -88,6 +92,7 @@ class Telemetry:
             self._health,
             self._bridging,
             self._resource,
+            self._exemplars.look,
             settings.shutdown_timeout,
         )
         self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
@@ -97,6 +102,8 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
+            translation_strategy=settings.translation_strategy,
+            created=settings.created_series,
             on_conflict=self._left_out,
         )
         return exporter, MetricsPage(
@@ -114,8 +121,7 @@ class Telemetry:
         if self.enabled:
             self._load()
             self._store.on_use = self._used
-            if self.settings.registries:
-                self._bridging.attach(self._read_registries())
+            self._bridging.read_registries(self.settings.registries)
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
@@ -131,23 +137,9 @@ class Telemetry:
     def _left_out(self, message: str) -> None:
         self.trouble.once(message, "dualmetrics: %s; it is left out", message)
 
-    def _read_registries(self) -> Source:
-        try:
-            from dualmetrics.bridges.registry import RegistrySource, is_opentelemetry
-        except ImportError as error:
-            raise SettingsError(
-                'DUALMETRICS_REGISTRIES needs the extra `prometheus`: pip install "dualmetrics[prometheus]"'
-            ) from error
-        return RegistrySource(
-            self.settings.registries,
-            self._bridging.left_out,
-            lambda collector: self._bridging.reads("sdk") and is_opentelemetry(collector),
-        )
-
-    def _provide(self, once_per_group: bool) -> MeterProvider:
-        return MeterProvider(
-            self._store, self._observers, self.trouble, self.settings.instrument_buckets, once_per_group
-        )
+    def _provide(self, once: bool) -> MeterProvider:
+        buckets, exemplars = self.settings.instrument_buckets, self._exemplars
+        return MeterProvider(self._store, self._observers, self.trouble, exemplars, buckets, once)
 
     # What users call
 
@@ -200,10 +192,11 @@ class Telemetry:
     def render(self, accept: str | None = None) -> tuple[str, bytes]:
         """The page in the format that an Accept header asks for: its content type and its bytes."""
         page = self._render(accept, ())
-        return page.content_type, b"".join(page.chunks)
+        return page.content_type, b"".join(page.pieces)
 
     def start(self) -> None:
-        """Start the background thread; recording does so by itself."""
+        """Start the background thread, and find a tracer that was set late; recording does so by itself."""
+        self._exemplars.look()
         if self.enabled and not self._pusher.running:
             ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -88,7 +89,7 @@ def _gauge(point: Point, time: int | None) -> NumberDataPoint:
 
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0])
+    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0], _exemplars(point))
 
 
 def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramDataPoint:
@@ -105,4 +106,14 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
         bounds,
         unknown,
         unknown,
+        _exemplars(point),
     )
+
+
+def _exemplars(point: Point) -> list[Exemplar]:
+    """With neither id where there was no span."""
+    return [
+        Exemplar({}, each.value, each.time, each.span_id or None, each.trace_id or None)
+        for each in point.exemplars
+        if each
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus.numbers import number
+from dualmetrics.exporters.prometheus.quoting import opened, series
 
 NO_SUM = "%.0s%.0s"
 """Stands for the lines of sum and count where these must not be: takes their values, prints nothing."""
@@ -14,7 +15,7 @@ NO_SUM = "%.0s%.0s"
 
 def bucket_lines(name: str, labels: str, bounds: Sequence[float], bound_text: Callable[[float], str]) -> str:
     """The template of the bucket lines. ``labels`` is the text between the braces."""
-    before = f"{name}_bucket{{{literal(labels)}{',' if labels else ''}le="
+    before = literal(f"{opened(f'{name}_bucket', labels)}le=")
     return before + before.join(_line_ends(tuple(bounds), bound_text))
 
 
@@ -25,8 +26,8 @@ def _line_ends(bounds: tuple[float, ...], bound_text: Callable[[float], str]) ->
 
 def sum_lines(name: str, labels: str) -> str:
     """The template of the lines of sum and count."""
-    braces = f"{{{literal(labels)}}}" if labels else ""
-    return f"{name}_sum{braces} %s\n{name}_count{braces} %d\n"
+    total, count = literal(series(f"{name}_sum", labels)), literal(series(f"{name}_count", labels))
+    return f"{total} %s\n{count} %d\n"
 
 
 def filled(template: str, cells: Sequence[float]) -> str:

@@ -1,46 +1,33 @@
-"""Writes families line by line, for the formats that are lines of text.
+"""Writes families series by series, in lines of text or in messages.
 
 What never changes of a series (name, labels, bounds) is prepared once and kept from page to page, its text
-for as long as its point is the same object. A page costs one ``%`` for each series that has changed.
+for as long as its point is the same object. A page of text costs one ``%`` for each series that has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, Protocol
 
-from dualmetrics.exporters.prometheus import summaries
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import Labels, label_text
-from dualmetrics.exporters.prometheus.numbers import number
-from dualmetrics.exporters.prometheus.rows import Line, distinct
+from dualmetrics.exporters.prometheus.rows import Fill, Line, distinct
 from dualmetrics.snapshot import Attributes, Descriptor, Point
-
-CHUNK = 64
-"""Series, or headers, in a chunk. Joining holds the interpreter for one chunk at a time."""
-
-Fill = Callable[[str, Sequence[float]], str]
 
 
 class Dialect(Protocol):
-    """What tells one line format from another."""
+    """What tells one format from another."""
 
     @property
-    def end(self) -> str:
+    def end(self) -> bytes:
         """What the page ends with."""
 
-    def header(self, family: PageFamily) -> str:
-        """The metadata lines."""
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
+        """What stands before the series of a family, given those."""
 
-    def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
-        """What of a histogram's series never changes. ``labels`` is the text between the braces."""
-
-    def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of a histogram's series."""
-
-    def summary_template(self, name: str, labels: str, quantiles: Sequence[float]) -> str:
-        """What of a summary's series never changes."""
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
+        """What writes one series, with all prepared that never changes; ``text`` is that of the labels."""
 
 
 class Shown(NamedTuple):
@@ -80,22 +67,19 @@ class LineWriter:
         self._report = report
         self._shown: dict[tuple[int, ...], Shown] = {}
 
-    def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]:
-        """The page in chunks."""
+    def write(self, families: Iterable[PageFamily], labels: Labels) -> list[bytes]:
+        """The page: headers and series."""
+        pieces: list[bytes] = []
         used: dict[tuple[int, ...], Shown] = {}
-        yield from _chunks(self._page(families, labels, used))
-        self._shown = used
-
-    def _page(
-        self, families: Iterable[PageFamily], labels: Labels, used: dict[tuple[int, ...], Shown]
-    ) -> Iterator[list[bytes]]:
         for family in families:
-            yield [self._dialect.header(family).encode()]
             # By identity, which the lines keep: hashing a descriptor takes a while.
             key = tuple(id(member.descriptor) for member in family.members)
             used[key] = self._show(family, labels, self._shown.get(key, _NOTHING))
-            yield used[key].texts
-        yield [self._dialect.end.encode()]
+            texts = used[key].texts
+            pieces.append(self._dialect.header(family, texts))
+            pieces += texts
+        self._shown = used
+        return [*pieces, self._dialect.end]
 
     def _show(self, family: PageFamily, labels: Labels, before: Shown) -> Shown:
         lengths = [len(member.points) for member in family.members]
@@ -103,24 +87,21 @@ class LineWriter:
         changed = before.changed(lengths, points)
         if changed is None:
             return self._show_anew(family, lengths, points, self._lines(family, labels, before), before)
-        texts, lines, fill = [*before.texts], before.lines, self._fill(family)
+        texts, lines = [*before.texts], before.lines
         for at in changed:
-            texts[at] = fill(lines[at].template, points[at].cells).encode()
+            texts[at] = lines[at].fill(points[at])
         return before._replace(points=points, texts=texts)
 
     def _show_anew(
         self, family: PageFamily, lengths: list[int], points: list[Point], lines: list[Line], before: Shown
     ) -> Shown:
-        rows = [(line, point.cells) for line, point in zip(lines, points, strict=True)]
-        apart, fill = distinct(family, rows, self._report), self._fill(family)
+        rows = [*zip(lines, points, strict=True)]
+        apart = distinct(family, rows, self._report)
         if apart is not rows:
-            texts = [fill(line.template, cells).encode() for line, cells in apart]
+            texts = [line.fill(point) for line, point in apart]
             return Shown(lengths, points, lines, texts, merged=True)
         kept = {} if before.merged else dict(zip(map(id, before.points), before.texts, strict=True))
-        texts = [
-            kept.get(id(point)) or fill(line.template, point.cells).encode()
-            for line, point in zip(lines, points, strict=True)
-        ]
+        texts = [kept.get(id(point)) or line.fill(point) for line, point in rows]
         return Shown(lengths, points, lines, texts, merged=False)
 
     def _lines(self, family: PageFamily, labels: Labels, before: Shown) -> list[Line]:
@@ -133,31 +114,9 @@ class LineWriter:
             for point in member.points
         ]
 
-    def _fill(self, family: PageFamily) -> Fill:
-        return {"histogram": self._dialect.histogram, "summary": summaries.filled}.get(family.type, _sample)
-
     def _line(
         self, family: PageFamily, descriptor: Descriptor, attributes: Attributes, labels: Labels
     ) -> Line:
-        text = label_text(labels(descriptor, attributes))
-        if family.type == "histogram":
-            template = self._dialect.histogram_template(family.name, text, descriptor.bounds)
-        elif family.type == "summary":
-            template = self._dialect.summary_template(family.name, text, descriptor.bounds)
-        else:
-            template = f"{family.name}{{{text}}} " if text else f"{family.name} "
-        return Line(descriptor, attributes, text, template)
-
-
-def _sample(template: str, cells: Sequence[float]) -> str:
-    return f"{template}{number(cells[0])}\n"
-
-
-def _chunks(parts: Iterable[list[bytes]]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    for part in parts:
-        held += part
-        if len(held) >= CHUNK:
-            yield from (b"".join(held[at : at + CHUNK]) for at in range(0, len(held), CHUNK))
-            held = []
-    yield b"".join(held)
+        found = labels(descriptor, attributes)
+        text = label_text(found)
+        return Line(descriptor, attributes, text, self._dialect.fill(family, descriptor, found, text))

@@ -6,13 +6,15 @@ from collections.abc import Collection
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report, named
 from dualmetrics.exporters.prometheus.text import Text
+from dualmetrics.exporters.prometheus.translation import STRATEGIES
 from dualmetrics.snapshot import Descriptor, Family
 
 
 class Precedence:
     """Leaves out the metrics of registries whose names on the page are taken, and tells of them."""
 
-    def __init__(self, namespace: str, report: Report) -> None:
+    def __init__(self, strategy: str, namespace: str, report: Report) -> None:
+        self._names = STRATEGIES[strategy]
         self._namespace = namespace
         self._report = report
 
@@ -31,5 +33,5 @@ class Precedence:
         return False
 
     def _claims(self, descriptor: Descriptor) -> Collection[str]:
-        name, type_ = named(descriptor, self._namespace)
+        name, type_ = named(descriptor, self._names, self._namespace)
         return Text().claims(PageFamily(name, type_, "", "", []))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from dualmetrics.exporters.prometheus.histograms import literal, sum_lines
 from dualmetrics.exporters.prometheus.numbers import number
+from dualmetrics.exporters.prometheus.quoting import opened
+from dualmetrics.snapshot import Point
 
 
-def summary_template(
-    name: str, labels: str, quantiles: Iterable[float], bound: Callable[[float], str]
-) -> str:
+def template(name: str, labels: str, quantiles: Iterable[float], bound: Callable[[float], str]) -> str:
     """What of a series never changes. ``labels`` is the text between the braces."""
-    before = f"{name}{{{literal(labels)}{',' if labels else ''}quantile="
+    before = literal(f"{opened(name, labels)}quantile=")
     lines = "".join(f'{before}"{bound(quantile)}"}} %s\n' for quantile in quantiles)
     return lines + sum_lines(name, labels)
 
 
-def filled(template: str, cells: Sequence[float]) -> str:
+def filled(lines: str, point: Point) -> bytes:
     """The lines of one series; see `dualmetrics.snapshot.Kind` for the cells."""
-    count, total, *quantiles = cells[:-1]
-    return template % (*map(number, quantiles), number(total), count)
+    count, total, *quantiles = point.cells[:-1]
+    return (lines % (*map(number, quantiles), number(total), count)).encode()

@@ -1,14 +1,18 @@
-"""Prometheus' text format 0.0.4 (prometheus.io, *Exposition formats*)."""
+"""Prometheus' text format (prometheus.io, *Exposition formats*).
+
+Version 1.0.0 is for scrapers that know names in quotes; a page of either version has them where asked to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms
-from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.exporters.prometheus.lines import LineWriter
+from dualmetrics.exporters.prometheus import histograms, quoting, summaries
+from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.numbers import number, positional
-from dualmetrics.exporters.prometheus.summaries import summary_template
+from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.snapshot import Descriptor, Point
 
 _TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
 """What this format calls types that it does not have."""
@@ -17,14 +21,7 @@ _TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
 class Text:
     """The format that everything understands."""
 
-    media_type = "text/plain"
-    version = "0.0.4"
-    content_type = "text/plain; version=0.0.4; charset=utf-8"
-    end = ""
-
-    def writer(self, report: Report) -> LineWriter:
-        """A writer that remembers the text of the series."""
-        return LineWriter(self, report)
+    end = b""
 
     def claims(self, family: PageFamily) -> Sequence[str]:
         """Each name that a sample or a TYPE line of the family has."""
@@ -35,28 +32,35 @@ class Text:
             return name, f"{name}_sum", f"{name}_count"
         return (name,)
 
-    def header(self, family: PageFamily) -> str:
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
         """HELP, if there is any, and TYPE."""
         kind = _TYPES.get(family.type, family.type)
-        help_line = f"# HELP {family.name} {_escaped(family.help)}\n" if family.help else ""
-        return f"{help_line}# TYPE {family.name} {kind}\n"
+        name = quoting.metric(family.name)
+        help_line = f"# HELP {name} {_escaped(family.help)}\n" if family.help else ""
+        return f"{help_line}# TYPE {name} {kind}\n".encode()
 
-    def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
-        buckets = histograms.bucket_lines(name, labels, bounds, positional)
-        return buckets + histograms.sum_lines(name, labels)
+        if family.type == "summary":
+            return partial(summaries.filled, summaries.template(family.name, text, descriptor.bounds, number))
+        if family.type != "histogram":
+            return partial(sample, f"{quoting.series(family.name, text)} ")
+        buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, positional)
+        return partial(_histogram, buckets + histograms.sum_lines(family.name, text))
 
-    def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of one series; a sum of NaN is none."""
-        text = histograms.filled(template, cells)
-        if cells[-1] == cells[-1]:
-            return text
-        *buckets, _, count, _ = text.split("\n")
-        return "\n".join((*buckets, count, ""))
 
-    def summary_template(self, name: str, labels: str, quantiles: Sequence[float]) -> str:
-        """What of a summary's series never changes."""
-        return summary_template(name, labels, quantiles, number)
+def sample(template: str, point: Point) -> bytes:
+    """The line of a series that has one value."""
+    return f"{template}{number(point.cells[0])}\n".encode()
+
+
+def _histogram(template: str, point: Point) -> bytes:
+    """A sum of NaN is none."""
+    text = histograms.filled(template, point.cells).encode()
+    if point.cells[-1] == point.cells[-1]:
+        return text
+    *buckets, _, count, _ = text.split(b"\n")
+    return b"\n".join((*buckets, count, b""))
 
 
 def _escaped(text: str) -> str:
