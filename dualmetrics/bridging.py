@@ -166,6 +166,7 @@ class Bridging:
     def start(self) -> None:
         """Start reading in the background, if there is anything to read."""
         with self._lock:
+            self._rows.closed = False
             if self._sources and self._stop is None:
                 stop: queue.SimpleQueue[None] = queue.SimpleQueue()
                 if start_thread("dualmetrics-bridge", self._run, stop):
@@ -179,6 +180,10 @@ class Bridging:
             stop.put(None)
             if self._ticking.acquire(timeout=_STILL):
                 self._ticking.release()
+
+    def end(self) -> None:
+        """Share nothing any more, until it is started again."""
+        self._rows.closed = True
 
     def refresh(self) -> None:
         """Read what holds for the group, in whichever worker this is."""

@@ -45,6 +45,8 @@ class ForeignRows:
         self._bound: dict[tuple[object, ...], Bound] = {}
         self._owners: dict[int, Bound] = {}
         self._shown: dict[object, set[Bound]] = {}
+        self.closed = False
+        """Whether the recording has ended: what comes in late must not begin it anew."""
         self.after_fork_in_child()
         store.on_rebind(self.forget)
 
@@ -64,6 +66,8 @@ class ForeignRows:
         With ``each`` this worker has series of its own besides, with the label ``worker``.
         """
         with self._lock:
+            if self.closed:
+                return
             now = time.time()
             shown: set[Bound] = set()
             for family in families:

@@ -219,6 +219,7 @@ class Telemetry:
             return True
         self._bridging.pause()
         done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
+        self._bridging.end()
         self._store.ask_again()  # rows given during the last push have started nothing
         return done
 

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Metric
 
 from dualmetrics import SettingsError, Telemetry
 from tests.bridges.bridged import Custom, metric, shown, telemetry
+from tests.waiting import wait_until
 
 
 class Raising:
@@ -29,10 +30,12 @@ class Hanging:
     def __init__(self) -> None:
         self.free = threading.Event()
         self.calls = 0
+        self.returned = False
 
     def collect(self) -> Iterable[Metric]:
         self.calls += 1
         self.free.wait(60)
+        self.returned = True
         return [metric("gauge", "late", ("", {}, 1.0))]
 
 
@@ -101,6 +104,25 @@ def test_one_that_hangs_is_asked_once_and_said_once(
         assert len([line for line in caplog.messages if "Hanging" in line]) == 1
     finally:
         hanging.free.set()
+
+
+def test_one_that_comes_back_after_the_end_begins_nothing_anew(
+    tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    hanging = Hanging()
+    registry.register(hanging)
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+        assert shown(made) == {}
+    uses: list[None] = []
+    made._store.on_use = lambda: uses.append(None)
+    hanging.free.set()
+    wait_until(lambda: hanging.returned, 5, "the collector to return")
+    wait_until(lambda: not _reading(), 5, "its reader to end")
+    assert uses == []
+
+
+def _reading() -> bool:
+    return any(thread.name == "dualmetrics-observer" for thread in threading.enumerate())
 
 
 def test_gauges_of_one_that_begins_to_fail_go_and_come_back(
