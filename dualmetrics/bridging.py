@@ -10,8 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterator
 
 from opentelemetry.metrics import CallbackOptions
 
@@ -19,6 +18,7 @@ from dualmetrics.foreign import ForeignRows
 from dualmetrics.observers import Observers
 from dualmetrics.settings import SettingsError
 from dualmetrics.snapshot import Family
+from dualmetrics.sources import Collector, Source
 from dualmetrics.store import Store
 from dualmetrics.threads import start_thread
 from dualmetrics.trouble import Trouble
@@ -30,50 +30,7 @@ _SPARE = 20  # times what a read took, before the next one: no more than a twent
 _STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the child would find taken
 
 
-GAUGES = {
-    "process_virtual_memory_bytes": "sum",
-    "process_resident_memory_bytes": "sum",
-    "process_open_fds": "sum",
-    "process_max_fds": "min",
-    "process_start_time_seconds": "min",
-}
-"""How gauges of processes merge over workers, unless a setting says otherwise."""
-
-
 Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
-
-
-class Collector(Protocol):
-    """Something that is read as a whole.
-
-    ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
-    in memory, which a forked child inherits, and reading it runs nobody else's code. ``each``: what it shows
-    is of the process, and worth seeing of each worker. ``once_per_group``: what it shows holds for all.
-    """
-
-    name: str
-    quick: bool
-    counts: bool
-    each: bool
-    once_per_group: bool
-
-    def read(self) -> Iterable[Family]:
-        """What it shows now. May raise anything, and may hang."""
-        ...
-
-
-class Source(Protocol):
-    """A library that measures."""
-
-    name: str
-
-    def collectors(self) -> Iterable[Collector]:
-        """The collectors that it has now; the same object for the same one. Does not raise."""
-        ...
-
-    def resource(self) -> Mapping[str, str]:
-        """What it says of the process as a whole."""
-        ...
 
 
 class Reading:

@@ -13,12 +13,12 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
 from dualmetrics import ending, fork
-from dualmetrics.bridging import GAUGES, Bridging, Source
+from dualmetrics.bridging import Bridging
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
 from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.exporters.prometheus import Page
 from dualmetrics.exporters.prometheus.precedence import Precedence
 from dualmetrics.health import OWN_SCOPE, Health
 from dualmetrics.host import observe_host
@@ -27,14 +27,15 @@ from dualmetrics.membership import Address
 from dualmetrics.merge import Rules
 from dualmetrics.meter import MeterProvider
 from dualmetrics.observers import Observers
-from dualmetrics.page import MetricsPage
 from dualmetrics.port import PagePort
 from dualmetrics.push import PeriodicPusher
 from dualmetrics.resource import GroupResource
 from dualmetrics.settings import Settings, SettingsError
 from dualmetrics.snapshot import Attributes, Snapshot
+from dualmetrics.sources import GAUGES, Source
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
+from dualmetrics.wiring import exporter_of, page_of
 
 _LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ordinals = itertools.count(1)
@@ -79,7 +80,8 @@ class Telemetry:
 
     def _wire_exports(self, settings: Settings) -> None:
         self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
-        self._exporter, self.page = self._make_page(settings)
+        self._exporter = exporter_of(settings, self._left_out)
+        self.page = page_of(settings, self._render, self._health.scraped, self.trouble)
         self._delivery = Delivery(settings, self._store, self.trouble)
         self._election = Election(self._store, self.trouble)
         self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
@@ -96,25 +98,6 @@ class Telemetry:
             settings.shutdown_timeout,
         )
         self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
-
-    def _make_page(self, settings: Settings) -> tuple[PrometheusExporter, MetricsPage]:
-        exporter = PrometheusExporter(
-            namespace=settings.namespace,
-            const_labels=settings.page_labels,
-            scope_labels=settings.scope_labels,
-            translation_strategy=settings.translation_strategy,
-            created=settings.created_series,
-            on_conflict=self._left_out,
-        )
-        return exporter, MetricsPage(
-            self._render,
-            token=settings.metrics_token,
-            basic_auth=settings.metrics_basic_auth,
-            allow=settings.metrics_allow,
-            trusted_proxies=settings.trusted_proxies,
-            trouble=self.trouble,
-            on_scrape=self._health.scraped,
-        )
 
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""

@@ -29,7 +29,7 @@ Report = Callable[[str, str], None]
 
 
 class Read:
-    """A collector as it is read (see `dualmetrics.bridging.Collector`)."""
+    """A collector as it is read (see `dualmetrics.sources.Collector`)."""
 
     def __init__(self, collector: Any, report: Report, once_per_group: bool = False) -> None:
         self.collector = collector

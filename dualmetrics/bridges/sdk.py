@@ -53,7 +53,7 @@ class MetricReader(InMemoryMetricReader):
             telemetry.bridge(self)
 
     def collectors(self) -> Iterable[MetricReader]:
-        """See `dualmetrics.bridging.Source`."""
+        """See `dualmetrics.sources.Source`."""
         return (self,)
 
     def resource(self) -> Mapping[str, str]:
@@ -61,7 +61,7 @@ class MetricReader(InMemoryMetricReader):
         return {}
 
     def read(self) -> list[Family]:
-        """See `dualmetrics.bridging.Collector`. After the provider's shutdown, what it showed last."""
+        """See `dualmetrics.sources.Collector`. After the provider's shutdown, what it showed last."""
         if self._over.is_set():
             return self._ended
         data = self.get_metrics_data()
