@@ -102,7 +102,7 @@ def _samples(
     if descriptor.kind is Kind.HISTOGRAM:
         counts = list(accumulate(point.cells[:-1]))
         for bound, count in zip((*descriptor.bounds, float("inf")), counts, strict=True):
-            yield reading.named(f"{name}_bucket", {**labels, "le": str(bound)}, bucket=True), count
+            yield reading.named(f"{name}_bucket", {**labels, "le": str(bound + 0.0)}, bucket=True), count
         yield reading.named(f"{name}_sum", labels), point.cells[-1]
         yield reading.named(f"{name}_count", labels), counts[-1]
     elif descriptor.kind is not Kind.GAUGE or point.cells[1]:

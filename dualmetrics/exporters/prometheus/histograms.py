@@ -21,7 +21,9 @@ def bucket_lines(name: str, labels: str, bounds: Sequence[float], bound_text: Ca
 
 @functools.lru_cache(256)
 def _line_ends(bounds: tuple[float, ...], bound_text: Callable[[float], str]) -> tuple[str, ...]:
-    return tuple(f'"{text}"}} %d\n' for text in (*map(bound_text, bounds), "+Inf"))
+    # Zero is added, since bounds are remembered and equal ones must read alike: there is a negative zero.
+    texts = [bound_text(bound + 0.0) for bound in bounds]
+    return tuple(f'"{text}"}} %d\n' for text in (*texts, "+Inf"))
 
 
 def sum_lines(name: str, labels: str) -> str:
