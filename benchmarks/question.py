@@ -25,6 +25,7 @@ QUESTIONS = (
     "workers",
     "recycled",
     "otlp",
+    "registry",
     "uvicorn",
     "gunicorn",
     "stall",

@@ -24,8 +24,13 @@ ENTRY = struct.Struct("<8s8sQ8s")
 class Admission(Protocol):
     """Decides on attribute sets that a process meets for the first time."""
 
-    def start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
-        """When the series began in the group (ns since the epoch); None: past the limit."""
+    def start_of(
+        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
+    ) -> int | None:
+        """When the series began in the group (ns since the epoch); None: past the limit.
+
+        ``began`` is when one that is new to the group did; by default now.
+        """
         ...
 
 
@@ -35,12 +40,14 @@ class PrivateAdmission:
     def __init__(self, limit: int) -> None:
         self._ledger = Ledger(limit)
 
-    def start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
+    def start_of(
+        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
+    ) -> int | None:
         """See `Admission`."""
         metric, series = hashes(descriptor, attributes)
         if self._ledger.full(metric) and self._ledger.find(metric, series) is None:
             return None
-        self._ledger.enter(metric, series, time.time_ns())
+        self._ledger.enter(metric, series, began or time.time_ns())
         return self._ledger.find(metric, series)
 
 
@@ -53,21 +60,22 @@ class GroupAdmission:
         self._read_upto = 0
         self._lock = threading.RLock()
 
-    def start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
+    def start_of(
+        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
+    ) -> int | None:
         """See `Admission`. Raises OSError when the log cannot be written."""
         metric, series = hashes(descriptor, attributes)
         with self._lock:
             self._catch_up()
             start = self._ledger.find(metric, series)
             if start is None and not self._ledger.full(metric):
-                now = self._append(metric, series)
+                now = self._append(metric, series, began or time.time_ns())
                 self._catch_up()
                 self._ledger.enter(metric, series, now)  # if a damaged log does not show it
                 start = self._ledger.find(metric, series)
             return start
 
-    def _append(self, metric: bytes, series: bytes) -> int:
-        start = time.time_ns()
+    def _append(self, metric: bytes, series: bytes, start: int) -> int:
         entry = ENTRY.pack(metric, series, start, _check(metric, series, start))
         if os.write(self._descriptor, entry) != ENTRY.size:
             raise OSError("the log of admitted attribute sets could not be written whole")

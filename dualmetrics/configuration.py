@@ -7,6 +7,7 @@ from typing import Any
 
 from opentelemetry import metrics
 
+from dualmetrics import joining
 from dualmetrics.settings import Settings, SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.trouble import logger
@@ -25,7 +26,9 @@ def configure(**settings: Any) -> Telemetry:
     with _lock:
         if _default is None:
             _default = Telemetry(label="default", **settings)
-            _make_global(_default)
+            sources = joining.take(_default.bridge)
+            if not any(source.name == "sdk" for source in sources):  # else the SDK's is to be the global one
+                _make_global(_default)
         elif settings:
             _refuse_change(_default.settings, Settings.load(**settings))
         return _default

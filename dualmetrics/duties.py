@@ -11,7 +11,7 @@ from dualmetrics.election import Election
 from dualmetrics.health import Health, derived
 from dualmetrics.observers import Observers
 from dualmetrics.port import PagePort
-from dualmetrics.snapshot import Attributes, Snapshot
+from dualmetrics.snapshot import Attributes, Family, Snapshot
 from dualmetrics.store import Store, Totals
 
 
@@ -27,6 +27,14 @@ class Delivery(Protocol):
     def deliver(self, snapshot: Snapshot) -> Delivered: ...
 
 
+class Joined(Protocol):
+    """What others measure, in our rows."""
+
+    def refresh(self) -> None: ...
+
+    def arbitrate(self, families: tuple[Family, ...]) -> tuple[Family, ...]: ...
+
+
 class WorkerDuties:
     """Takes snapshots of the group, and pushes them while this worker is the elected one."""
 
@@ -38,6 +46,7 @@ class WorkerDuties:
         delivery: Delivery,
         port: PagePort,
         health: Health,
+        joined: Joined,
         resource: Callable[[], Attributes],
         look: Callable[[], None],
         shutdown_timeout: float,
@@ -48,6 +57,7 @@ class WorkerDuties:
         self._delivery = delivery
         self._port = port
         self._health = health
+        self._joined = joined
         self._resource = resource
         self._look = look
         self._shutdown_timeout = shutdown_timeout
@@ -57,7 +67,10 @@ class WorkerDuties:
 
         With exponential histograms if they are recorded and wanted.
         """
-        self._observers.run(self._election.stand())
+        leading = self._election.stand()
+        self._observers.run(leading)
+        if not leading:
+            self._joined.refresh()
         totals = self._store.read(exponential)
         if totals.dead:
             self._store.fold()
@@ -104,4 +117,4 @@ class WorkerDuties:
     def _snapshot(self, totals: Totals) -> Snapshot:
         now = time.time_ns()
         families = (*totals.families, *derived(totals, now / 1e9))
-        return Snapshot(now, self._resource(), families)
+        return Snapshot(now, self._resource(), self._joined.arbitrate(families))

@@ -63,10 +63,11 @@ class Series:
         self.point = Point(self.attributes, start, ())
 
     def shown(self, cells: Cells) -> Point | None:
-        """The point with these cells; None for a gauge that was never set."""
-        if self._gauge and not cells[1]:
+        """The point with these cells; None if it was never set, or is withdrawn."""
+        timed = len(cells) > self._width
+        if (timed or self._gauge) and not cells[-1]:
             return None
-        if len(cells) > self._width:
+        if timed:
             cells = cells[: self._width]  # once per group: without the time of observation
         if self.point.cells != cells:
             self.point = Point(self.attributes, self.start, cells, self.exemplars)
@@ -127,6 +128,8 @@ class Rules:
             return _last
         if descriptor.kind is Kind.GAUGE:
             return _GAUGES[self.gauge(descriptor) or "last"]
+        if descriptor.kind is Kind.SUMMARY:
+            return _summaries
         return _add
 
     def outlive(self, descriptor: Descriptor) -> Callable[[Cells], Cells | None]:
@@ -194,6 +197,7 @@ def shape(descriptor: Descriptor) -> tuple[object, ...]:
         descriptor.bounds,
         descriptor.observable,
         descriptor.once_per_group,
+        descriptor.form,
     )
 
 
@@ -225,6 +229,11 @@ def _nothing(cells: Cells) -> None:
 
 def _add(one: Cells, other: Cells) -> Cells:
     return tuple(map(add, one, other))
+
+
+def _summaries(one: Cells, other: Cells) -> Cells:
+    """Count and sum add; quantiles cannot be, so the latest are shown."""
+    return (one[0] + other[0], one[1] + other[1], *_last(one, other)[2:])
 
 
 def _last(one: Cells, other: Cells) -> Cells:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions
@@ -36,11 +38,12 @@ class Observers:
     def __init__(self, trouble: Trouble) -> None:
         self._trouble = trouble
         self._observed: list[Observed] = []
+        self._included: list[Callable[[], Iterable[Observed]]] = []
         self.after_fork_in_child()
 
     def after_fork_in_child(self) -> None:
         """Threads of the parent do not exist here: nobody is late, no round is under way."""
-        self._late: set[int] = set()
+        self._late: dict[int, Observed] = {}
         self._turn = threading.Lock()
 
     def add(self, observed: Observed) -> None:
@@ -48,15 +51,20 @@ class Observers:
         if not any(one is observed for one in self._observed):
             self._observed.append(observed)
 
+    def include(self, observed: Callable[[], Iterable[Observed]]) -> None:
+        """Run from the next round on what ``observed`` gives then."""
+        self._included.append(observed)
+
     def run(self, leading: bool, timeout: float = 5.0) -> None:
         """Run all callbacks, those once per group only where ``leading``; takes ``timeout`` seconds at most.
 
         Rounds do not overlap; a second caller waits for the first one's, so that its values are fresh too.
         """
-        if not self._observed or not self._turn.acquire(timeout=timeout):
+        if not (self._observed or self._included) or not self._turn.acquire(timeout=timeout):
             return
         try:
-            self._round(deque(one for one in self._observed if leading or not one.once_per_group), timeout)
+            every = chain(self._observed, *(observed() for observed in self._included))
+            self._round(deque(one for one in every if leading or not one.once_per_group), timeout)
         finally:
             self._turn.release()
 
@@ -69,6 +77,7 @@ class Observers:
             left = len(waiting)
             while not finished.wait(PATIENCE):
                 if len(waiting) == left:  # the same callback as a second ago: go on without it
+                    self._tell_of_late()
                     break
                 left = len(waiting)
 
@@ -77,15 +86,16 @@ class Observers:
             one = waiting.popleft()
             if id(one) in self._late:
                 continue
-            self._late.add(id(one))
+            self._late[id(one)] = one
             options = CallbackOptions(timeout_millis=max(0.0, deadline - time.monotonic()) * 1000)
             started = time.monotonic()
             one.observe(options)
-            self._late.discard(id(one))
+            self._late.pop(id(one), None)
             if time.monotonic() - started > PATIENCE:
-                return self._trouble.once(
-                    f"late {one.name}",
-                    "dualmetrics: a callback of %s takes long; it is not waited for",
-                    one.name,
-                )
+                return  # another thread does the rest
         finished.set()
+
+    def _tell_of_late(self) -> None:
+        for one in list(self._late.values()):
+            message = "dualmetrics: a callback of %s takes long; it is not waited for"
+            self._trouble.once(f"late {one.name}", message, one.name)

@@ -154,6 +154,7 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
         descriptor.bounds,
         descriptor.observable,
         descriptor.once_per_group,
+        *filter(None, [descriptor.form]),  # so that a worker of an earlier version reads all others
     ]
 
 
@@ -162,10 +163,8 @@ def decode_descriptor(body: Any) -> tuple[int, Descriptor]:
     try:
         number, (name, version, schema_url, attributes), *rest = body
         scope = Scope(name, version, schema_url, decode_attributes(attributes))
-        metric, kind, unit, description, bounds, observable, once = rest
-        return number, Descriptor(
-            scope, metric, Kind(kind), unit, description, tuple(bounds), observable, once
-        )
+        metric, kind, unit, description, bounds, *others = rest
+        return number, Descriptor(scope, metric, Kind(kind), unit, description, tuple(bounds), *others)
     except (ValueError, TypeError) as error:
         raise FormatError("corrupt") from error
 

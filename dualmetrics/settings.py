@@ -130,6 +130,7 @@ class Settings:
     )
     created_series: bool = setting(flag, "DUALMETRICS_CREATED_SERIES", default=False)
     host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
+    registries: tuple[object, ...] = setting(items(values.registry), "DUALMETRICS_REGISTRIES", default=())
     exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
     gauge_merge_by_name: Mapping[str, str] = field(default_factory=dict)

@@ -54,7 +54,7 @@ class Share:
         self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
         self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
-        self._born, self._slot = 0, 0
+        self._born, self.slot = 0, 0
         self._began = membership.identity.start if membership else time.time_ns()
         self.identity: bytes | None = None
 
@@ -66,23 +66,27 @@ class Share:
             self._space_ran_out(error)
         else:
             self._file = self._region = file.region
-            self._born, self._slot = file.born, file.slot
+            self._born, self.slot = file.born, file.slot
             self.identity = file.identity
 
     def row(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: Callable[[Descriptor], None],
+        began: int | None = None,
     ) -> Row:
         """The cells of a series, or of the overflow series if the metric has reached its limit."""
         key = descriptor, identity(attributes)
         known = self._cells.get(key)
         if known is not None:
             return known
-        start = self._start_of(descriptor, attributes)
+        start = self._start_of(descriptor, attributes, began)
         if start is None:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
         cells = self._cells[key] = self._allocate(descriptor, attributes, start)
-        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        series = self._catalog.series(descriptor, attributes, start, self.slot)
         self._keep(series, cells)
         if self._exponential and descriptor.kind is Kind.HISTOGRAM:
             self._banks[key] = self._allocate_banks(series, cells)
@@ -119,10 +123,10 @@ class Share:
         known = self._slots.get(key)
         if known is not None:
             return known[1]
-        start = self._start_of(descriptor, attributes)
+        start = self._start_of(descriptor, attributes, None)
         if start is None:
             return self.slots(descriptor, OVERFLOW)
-        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        series = self._catalog.series(descriptor, attributes, start, self.slot)
         made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes])
         self._slots[key] = series, made
         return made
@@ -135,15 +139,15 @@ class Share:
         """The metrics that this process has rows of, and since when it exists."""
         return dict.fromkeys(list(self._numbers), self._born)
 
-    def _start_of(self, descriptor: Descriptor, attributes: Attributes) -> int | None:
+    def _start_of(self, descriptor: Descriptor, attributes: Attributes, began: int | None) -> int | None:
         if attributes == OVERFLOW:  # outside the limit, and with a start on which all workers agree
             return self._began
         try:
-            return self._admission.start_of(descriptor, attributes)
+            return self._admission.start_of(descriptor, attributes, began)
         except OSError as error:
             self._admission = PrivateAdmission(self._limit)
             self._space_ran_out(error)
-            return self._admission.start_of(descriptor, attributes)
+            return self._admission.start_of(descriptor, attributes, began)
 
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
         body = [self._number(descriptor), start, attributes]

@@ -31,7 +31,10 @@ class Kind(enum.Enum):
     ``UP_DOWN_COUNTER``       one cell, the running total, which may fall
     ``GAUGE``                 two cells, the value and when it was set (seconds since the epoch)
     ``HISTOGRAM``             a cell per bucket (one more than there are bounds), then the sum; the
-                              count is the buckets' sum, so that the two cannot disagree
+                              count is the buckets' sum, so that the two cannot disagree; a sum
+                              of NaN is none
+    ``SUMMARY``               the count, the sum, a cell per quantile (the bounds), and when these were
+                              seen (seconds since the epoch)
     ========================  =====================================================================
     """
 
@@ -39,6 +42,7 @@ class Kind(enum.Enum):
     UP_DOWN_COUNTER = "up_down_counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
+    SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,10 @@ class Scope:
     attributes: Attributes = ()
 
 
+PROMETHEUS = Scope("prometheus_client")
+"""The scope of metrics from a Prometheus registry, which knows no scopes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Descriptor:
     """One metric: who made it, its name as OTLP sends it (lower case, dotted), kind and unit.
@@ -58,6 +66,8 @@ class Descriptor:
     ``bounds`` are a histogram's bucket boundaries, ascending, upper-inclusive, without infinity.
     ``observable`` says that callbacks give the values. ``once_per_group`` says that the values are the
     same for every worker (a host's memory, a queue's length): overwritten, never added.
+    ``form`` is the Prometheus type of a metric that a Prometheus client library has made, such as
+    ``stateset``: its name and labels are Prometheus' already. A summary's ``bounds`` are its quantiles.
     """
 
     scope: Scope
@@ -68,12 +78,15 @@ class Descriptor:
     bounds: tuple[float, ...] = ()
     observable: bool = False
     once_per_group: bool = False
+    form: str = ""
 
     @property
     def width(self) -> int:
         """How many cells a point of this metric has in a snapshot."""
         if self.kind is Kind.HISTOGRAM:
             return len(self.bounds) + 2
+        if self.kind is Kind.SUMMARY:
+            return len(self.bounds) + 3
         return 2 if self.kind is Kind.GAUGE else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
@@ -63,13 +64,15 @@ class Store:
         self._late: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
         self._skipped: set[tuple[str, str]] = set()
 
-    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
         """The cells of a series in this process' share; past the limit, those of the overflow series.
 
-        Keep it until a listener of `on_rebind` is called. This is the slow path of recording: it takes a
-        lock, and tells ``on_use``.
+        ``began`` (ns since the epoch; default now) is the start of a series that is new to the group. Keep
+        the row until a listener of `on_rebind` is called. This is the slow path of recording: it locks, and
+        tells ``on_use``.
         """
-        return self._ask(self._own_row, self._late_row, descriptor, attributes)
+        own = functools.partial(self._own_row, began=began)
+        return self._ask(own, self._late_row, descriptor, attributes)
 
     def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
         """Likewise of a histogram, if it is recorded in exponential buckets too."""
@@ -88,9 +91,9 @@ class Store:
         self.on_use()
         return found
 
-    def _own_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def _own_row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
         share = self._share or self._begin_share()
-        return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+        return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
     def _own_distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
         share = self._share or self._begin_share()
@@ -136,6 +139,11 @@ class Store:
         if membership is not None:
             share.be_born(membership)
         return share
+
+    def slot(self) -> int:
+        """The number of this worker, the smallest that was free; 0 before its first row."""
+        share = self._share
+        return share.slot if share else 0
 
     def on_rebind(self, listener: Listener) -> None:
         """Call ``listener`` (a bound method is held weakly) whenever the rows given so far are void."""

@@ -13,11 +13,13 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
 from dualmetrics import ending, fork
+from dualmetrics.bridging import Bridging
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
 from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.exporters.prometheus import Page
+from dualmetrics.exporters.prometheus.precedence import Precedence
 from dualmetrics.health import OWN_SCOPE, Health
 from dualmetrics.host import observe_host
 from dualmetrics.http import ServerMetrics
@@ -25,14 +27,15 @@ from dualmetrics.membership import Address
 from dualmetrics.merge import Rules
 from dualmetrics.meter import MeterProvider
 from dualmetrics.observers import Observers
-from dualmetrics.page import MetricsPage
 from dualmetrics.port import PagePort
 from dualmetrics.push import PeriodicPusher
 from dualmetrics.resource import GroupResource
 from dualmetrics.settings import Settings, SettingsError
 from dualmetrics.snapshot import Attributes, Snapshot
+from dualmetrics.sources import GAUGES, Source
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
+from dualmetrics.wiring import exporter_of, page_of
 
 _LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ordinals = itertools.count(1)
@@ -56,11 +59,17 @@ class Telemetry:
         self.settings = settings
         self.enabled = bool(settings.metrics_exporter) and not settings.sdk_disabled
         self.trouble = Trouble()
-        rules = Rules(settings.gauge_merge, settings.gauge_merge_by_name, settings.retain)
+        rules = Rules(settings.gauge_merge, {**GAUGES, **settings.gauge_merge_by_name}, settings.retain)
         self._address = Address(settings.directory, label)
         limit, exponential = settings.cardinality_limit, settings.exponential
         self._store = Store(self._address, rules, limit, self.trouble, exponential)
         self._observers = Observers(self.trouble)
+        self._bridging = Bridging(
+            self._store,
+            self._observers,
+            Precedence(settings.translation_strategy, settings.namespace, self._left_out),
+            self.trouble,
+        )
         self._group_resource = GroupResource(settings)
         self._exemplars = ExemplarFilter(self._store, self.trouble, settings)
         self.server_metrics = ServerMetrics(self._store, settings, self.trouble, self._exemplars)
@@ -72,7 +81,8 @@ class Telemetry:
 
     def _wire_exports(self, settings: Settings) -> None:
         self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
-        self._exporter, self.page = self._make_page(settings)
+        self._exporter = exporter_of(settings, self._left_out)
+        self.page = page_of(settings, self._render, self._health.scraped, self.trouble)
         self._delivery = Delivery(settings, self._store, self.trouble)
         self._election = Election(self._store, self.trouble)
         self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
@@ -83,38 +93,19 @@ class Telemetry:
             self._delivery,
             self._port,
             self._health,
+            self._bridging,
             self._resource,
             self._exemplars.look,
             settings.shutdown_timeout,
         )
         self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
 
-    def _make_page(self, settings: Settings) -> tuple[PrometheusExporter, MetricsPage]:
-        exporter = PrometheusExporter(
-            namespace=settings.namespace,
-            const_labels=settings.page_labels,
-            scope_labels=settings.scope_labels,
-            translation_strategy=settings.translation_strategy,
-            created=settings.created_series,
-            on_conflict=lambda message: self.trouble.once(
-                message, "dualmetrics: %s; it is left out", message
-            ),
-        )
-        return exporter, MetricsPage(
-            self._render,
-            token=settings.metrics_token,
-            basic_auth=settings.metrics_basic_auth,
-            allow=settings.metrics_allow,
-            trusted_proxies=settings.trusted_proxies,
-            trouble=self.trouble,
-            on_scrape=self._health.scraped,
-        )
-
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
         if self.enabled:
             self._load()
-            self._store.on_use = self.start
+            self._store.on_use = self._used
+            self._bridging.read_registries(self.settings.registries)
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
@@ -126,6 +117,9 @@ class Telemetry:
         self._delivery.load()
         if self._delivery.wanted:
             self._group_resource.detect()
+
+    def _left_out(self, message: str) -> None:
+        self.trouble.once(message, "dualmetrics: %s; it is left out", message)
 
     def _provide(self, once: bool) -> MeterProvider:
         buckets, exemplars = self.settings.instrument_buckets, self._exemplars
@@ -167,6 +161,13 @@ class Telemetry:
             }
             create[kind](name, [callback], unit, description)
 
+    def bridge(self, source: Source) -> None:
+        """Join what ``source`` measures, such as a `dualmetrics.bridges.sdk.MetricReader`."""
+        if self.enabled:
+            self._bridging.attach(source)
+            if self._pusher.running:
+                self._bridging.start()
+
     def snapshot(self) -> Snapshot:
         """The totals of the whole group as both exports see them. Raises OSError if they cannot be read."""
         self.start()
@@ -183,6 +184,7 @@ class Telemetry:
         if self.enabled and not self._pusher.running:
             ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()
+            self._bridging.start()
 
     def force_flush(self, timeout: float = 10.0) -> bool:
         """Push now, if this worker is the group's elected one.
@@ -199,12 +201,15 @@ class Telemetry:
         """
         if not self._pusher.running:
             return True
+        self._bridging.pause()
         done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
+        self._bridging.end()
         self._store.ask_again()  # rows given during the last push have started nothing
         return done
 
     def reset(self) -> None:
         """Forget everything that was counted. For tests: a Collector takes it for a restart."""
+        self._bridging.pause()
         self._pusher.pause()
         self._store.reset()
 
@@ -213,8 +218,14 @@ class Telemetry:
         native = self.settings.native_histograms and self._exporter.is_native(accept)
         return self._exporter.render(self._duties.snapshot(native), accept, names)
 
+    def _used(self) -> None:
+        if not self._bridging.settling:
+            self.start()
+
     def _resource(self) -> Attributes:
-        return self._group_resource.attributes(self._instance)
+        own = self._group_resource.attributes(self._instance)
+        foreign = self._bridging.resource()
+        return tuple(sorted({**foreign, **dict(own)}.items())) if foreign else own
 
     def _instance(self) -> str:
         membership = self._store.membership()
@@ -222,15 +233,20 @@ class Telemetry:
 
     def at_exit(self) -> None:
         """The process ends: shut down, and leave no directory behind if it was ours."""
+        if self.enabled and not self._pusher.running:
+            self._bridging.settle()
         self.shutdown()
         self._store.leave()
 
     def before_fork(self) -> None:
         """See `fork`."""
         self._pusher.pause()
+        if self.enabled:
+            self._bridging.before_fork()
 
     def after_fork_in_parent(self) -> None:
         """See `fork`."""
+        self._bridging.after_fork_in_parent()
         self._store.ask_again()
 
     def after_fork_in_child(self) -> None:
@@ -242,6 +258,7 @@ class Telemetry:
         self.page.after_fork_in_child()
         self._delivery.after_fork_in_child()
         self._observers.after_fork_in_child()
+        self._bridging.after_fork_in_child()
         self._store.after_fork_in_child()
 
 

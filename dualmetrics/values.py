@@ -105,6 +105,13 @@ def _network(value: object) -> tuple[Network, ...]:
         ) from None
 
 
+def registry(value: object) -> object:
+    """A registry of prometheus_client, or the word for its default one."""
+    if value != "default" and not callable(getattr(value, "collect", None)):
+        raise ValueError("a list of prometheus_client's registries, or the word default")
+    return value
+
+
 def directory(value: object) -> str:
     """An absolute path: workers may have different working directories."""
     found = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""

@@ -109,6 +109,7 @@ GOOD: list[tuple[str, str, str, object]] = [
     ),
     ("DUALMETRICS_CREATED_SERIES", "true", "created_series", True),
     ("DUALMETRICS_HOST_METRICS", "true", "host_metrics", True),
+    ("DUALMETRICS_REGISTRIES", "default", "registries", ("default",)),
     ("DUALMETRICS_EXCLUDE", "/health,/static/*", "exclude", ("/metrics", "/health", "/static/*")),
     ("DUALMETRICS_GAUGE_MERGE", "max", "gauge_merge", "max"),
     ("DUALMETRICS_GAUGE_MERGE", "last;Queue.Depth=sum", "gauge_merge_by_name", {"queue.depth": "sum"}),

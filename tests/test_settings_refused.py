@@ -120,6 +120,7 @@ BAD = {
     "DUALMETRICS_TRUSTED_PROXIES": ["10.0.0.1/8", "proxy", "::1/200"],
     "DUALMETRICS_SCOPE_LABELS": ["true", "some"],
     "DUALMETRICS_HOST_METRICS": ["yes", "1", "on", "wahr"],
+    "DUALMETRICS_REGISTRIES": ["all", "default,other", "prometheus_client.REGISTRY"],
     "DUALMETRICS_EXCLUDE": ["health", "/a*b", "*", "/a?b", "/ok,bad", "/a b", "/a**"],
     "DUALMETRICS_GAUGE_MERGE": [
         "avg",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
+    from dualmetrics.exporters.beside import InTheSameRequest
+
 
 class Endpoint(NamedTuple):
     """Where to, and how. What is None here the exporters read from their own variables.
@@ -50,8 +52,8 @@ class Watcher(Protocol):
         """There was none."""
 
 
-def http_exporter(endpoint: Endpoint, watcher: Watcher) -> MetricExporter:
-    """The official exporter over HTTP."""
+def http_exporter(endpoint: Endpoint, watcher: Watcher, beside: InTheSameRequest) -> MetricExporter:
+    """The official exporter over HTTP; what is ``beside`` goes along with each request."""
     import requests
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -60,6 +62,8 @@ def http_exporter(endpoint: Endpoint, watcher: Watcher) -> MetricExporter:
         def request(self, *args: Any, **kwargs: Any) -> requests.Response:
             # Said here, the exporter's certificate wins over the one of REQUESTS_CA_BUNDLE.
             kwargs.setdefault("verify", self.verify)
+            headers = {**self.headers, **(kwargs.get("headers") or {})}
+            kwargs["data"] = beside.joined(kwargs["data"], str(headers.get("Content-Encoding", "")))
             try:
                 response = super().request(*args, **kwargs)
             except requests.RequestException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,11 +39,12 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     """The snapshot in the SDK's data model. Numbers are doubles throughout, as the cells are.
 
     ``is_delta`` says of each metric whether its points were made deltas. Gauges carry the time when they
-    were set; one that never was is left out.
+    were set, those of a Prometheus registry the snapshot's, since they are read when asked for. Summaries are
+    not among it: the model has none; see `summaries`.
     """
     scopes: dict[Scope, list[Metric]] = {}
     for family in map(_present, snapshot.families):
-        if family.points:
+        if family.points and family.descriptor.kind is not Kind.SUMMARY:
             metrics = scopes.setdefault(family.descriptor.scope, [])
             metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
     scoped = [ScopeMetrics(_scope(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
@@ -55,7 +57,13 @@ def count_points(snapshot: Snapshot) -> int:
 
 
 def _present(family: Family) -> Family:
-    """Without the gauges that were never set."""
+    """Without the gauges that were never set.
+
+    Gauge histograms are for the page alone (OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``,
+    *Dropped Types*).
+    """
+    if family.descriptor.form == "gaugehistogram":
+        return Family(family.descriptor, ())
     if family.descriptor.kind is not Kind.GAUGE:
         return family
     return Family(family.descriptor, tuple(point for point in family.points if point.cells[1]))
@@ -70,7 +78,7 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
     data: Gauge | Histogram | ExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
-        data = Gauge([_gauge(point) for point in family.points])
+        data = Gauge([_gauge(point, time if descriptor.form else None) for point in family.points])
     elif family.points[0].exponential is not None:
         data = ExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
@@ -82,9 +90,9 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
     return Metric(descriptor.name, descriptor.description, descriptor.unit, data)
 
 
-def _gauge(point: Point) -> NumberDataPoint:
+def _gauge(point: Point, time: int | None) -> NumberDataPoint:
     value, at = point.cells
-    return NumberDataPoint(dict(point.attributes), point.start, int(at * 1e9), value)
+    return NumberDataPoint(dict(point.attributes), point.start, time or int(at * 1e9), value)
 
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
@@ -126,7 +134,7 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
         point.start,
         time,
         sum(counts),
-        point.cells[-1],
+        unknown if math.isnan(point.cells[-1]) else point.cells[-1],
         counts,
         bounds,
         unknown,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dualmetrics.exporters.batches import batches
+from dualmetrics.exporters.beside import Beside, ByItself, InTheSameRequest
 from dualmetrics.exporters.official import Endpoint, grpc_exporter, http_exporter
 from dualmetrics.exporters.otlp import always_cumulative, to_metrics_data
 from dualmetrics.exporters.outcome import Caught, Outcome, Responses, caught, without
@@ -30,11 +31,13 @@ class Target:
         is_delta: IsDelta,
         responses: Responses | None = None,
         secrets: tuple[str, ...] = (),
+        beside: Beside | None = None,
     ) -> None:
         self._exporter = exporter
         self._is_delta = is_delta
         self._responses = responses or Responses()
         self._secrets = secrets
+        self._beside = beside
 
     def export(self, snapshot: Snapshot) -> Outcome:
         """Push one snapshot, as long as the official exporter tries (``timeout``, for each of its messages).
@@ -61,6 +64,8 @@ class Target:
     def _send(self, batch: Snapshot) -> bool:
         from opentelemetry.sdk.metrics.export import MetricExportResult
 
+        if self._beside is not None:
+            self._beside.take(batch)
         result = self._exporter.export(to_metrics_data(batch, self._is_delta))
         return result is MetricExportResult.SUCCESS and not self._responses.failure
 
@@ -85,8 +90,11 @@ def otlp_target(
     responses = Responses()
     # Nothing public shows a partial success over gRPC: channel and stub are the exporter's own, it takes no
     # interceptors, and it drops the response.
-    exporter = grpc_exporter(there) if protocol == "grpc" else http_exporter(there, responses)
-    return Target(exporter, is_delta, responses, _secrets(there))
+    if protocol == "grpc":
+        return Target(grpc_exporter(there), is_delta, responses, _secrets(there), ByItself(there))
+    beside = InTheSameRequest()
+    exporter = http_exporter(there, responses, beside)
+    return Target(exporter, is_delta, responses, _secrets(there), beside)
 
 
 def console_target(is_delta: IsDelta = always_cumulative) -> Target:

@@ -44,7 +44,8 @@ def test_the_parser_gives_back_the_names_labels_and_values(accept: str, snapshot
         unsent = {key for key in expected if _unsent_sum(key, expected, snapshot)}
         assert found == {key: reading.number(expected[key]) for key in expected.keys() - unsent}
     else:
-        assert found == {key: reading.number(value) for key, value in expected.items()}
+        no_sums = {key for key, value in expected.items() if key[0].endswith("_sum") and value != value}
+        assert found == {key: reading.number(expected[key]) for key in expected.keys() - no_sums}
 
 
 @settings(max_examples=150, deadline=None)

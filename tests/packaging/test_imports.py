@@ -50,5 +50,11 @@ def test_an_app_without_an_endpoint_never_loads_grpc_or_requests() -> None:
     assert [name for name in loaded(FLASK) if name.startswith(PUSHING)] == []
 
 
+def test_an_app_that_bridges_nothing_loads_no_other_metrics_library() -> None:
+    assert [
+        name for name in loaded(FLASK) if name.startswith(("prometheus_client", "opentelemetry.sdk.metrics"))
+    ] == []
+
+
 def test_the_listing_would_show_them() -> None:
     assert "opentelemetry.sdk.resources" in loaded("import opentelemetry.sdk.resources\n")

@@ -11,19 +11,29 @@ import sys
 import sysconfig
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.waiting import free_port, wait_until
 
-APPS = {"flask": "tests.servers.flask_app:app", "asgi": "tests.servers.asgi_app:app"}
+APPS = {
+    "flask": "tests.servers.flask_app:app",
+    "asgi": "tests.servers.asgi_app:app",
+    "bridged": "tests.servers.bridged_app:app",
+    "kinto": "tests.servers.kinto_app:app",
+    "instrumented": "tests.servers.instrumented_app:app",
+}
 GUNICORN = {
     "gunicorn-sync": ("flask", ["-k", "sync"]),
     "gunicorn-gthread": ("flask", ["-k", "gthread", "--threads", "4"]),
     "gunicorn-asgi": ("asgi", ["-k", "asgi"]),
     "gunicorn-uvicorn": ("asgi", ["-k", "uvicorn.workers.UvicornWorker"]),
+}
+BRIDGED = {
+    f"gunicorn-{app}": (app, ["-k", "gthread", "--threads", "2"])
+    for app in ("bridged", "kinto", "instrumented")
 }
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -103,11 +113,22 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 
 @contextlib.contextmanager
-def gunicorn(kind: str, tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iterator[Server]:
-    """gunicorn with workers of a kind that `GUNICORN` lists."""
-    app, arguments = GUNICORN[kind]
+def gunicorn(
+    kind: str, tmp_path: Path, *options: str, workers: int = 4, before: Sequence[str] = (), **env: str
+) -> Iterator[Server]:
+    """gunicorn with workers of a kind that `GUNICORN` lists, or `BRIDGED`; ``before`` starts it."""
+    app, arguments = {**GUNICORN, **BRIDGED}[kind]
     port = free_port()
-    command = ["gunicorn", "-w", str(workers), "-b", f"127.0.0.1:{port}", *arguments, *options, APPS[app]]
+    command = [
+        *(before or ["gunicorn"]),
+        "-w",
+        str(workers),
+        "-b",
+        f"127.0.0.1:{port}",
+        *arguments,
+        *options,
+        APPS[app],
+    ]
     with running(command, port, tmp_path, env) as server:
         wait_until(lambda: len(server.workers()) == workers, 20, "all workers to be there")
         yield server
@@ -146,7 +167,7 @@ def running(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str
 def _program(module: str) -> list[str]:
     """How a server is started. gunicorn by its script: an upgrade starts anew what is in ``sys.argv[0]``, and
     the folder of a module's file there would hide modules of Python's."""
-    if module == "gunicorn":
+    if module in ("gunicorn", "opentelemetry-instrument"):
         return [sys.executable, str(Path(sysconfig.get_path("scripts")) / module)]
     return [sys.executable, "-m", module]
 
@@ -155,7 +176,7 @@ def _answers(server: Server) -> bool:
     if server.process.poll() is not None:
         raise AssertionError(f"the server ended: {server.log.read_text()}")
     try:
-        return server.get("/metrics", timeout=2)[0] in (200, 401)
+        return server.get("/metrics", timeout=2)[0] in (200, 401, 404)
     except OSError:
         return False
 

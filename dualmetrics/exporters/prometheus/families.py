@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.labels import TARGET
-from dualmetrics.exporters.prometheus.names import unit_name
+from dualmetrics.exporters.prometheus.names import legal_name, unit_name
 from dualmetrics.exporters.prometheus.translation import Translation
-from dualmetrics.snapshot import Attributes, Family, Kind, Point, Snapshot
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
 
 Report = Callable[[str], None]
 
@@ -17,15 +17,16 @@ _TYPES = {
     Kind.UP_DOWN_COUNTER: "gauge",
     Kind.GAUGE: "gauge",
     Kind.HISTOGRAM: "histogram",
+    Kind.SUMMARY: "summary",
 }
+_FORMS = {"gaugehistogram": "gauge"}
 
 
 @dataclass(frozen=True, slots=True)
 class PageFamily:
     """Metrics that share one name and type, hence one HELP, TYPE and UNIT: those of the first.
 
-    ``name`` is the whole name, ``_total`` or ``_info`` included. ``type`` is ``counter``, ``gauge``,
-    ``histogram`` or ``info``.
+    ``name`` is the whole name, ``_total`` or ``_info`` included. ``type`` is one of OpenMetrics'.
     """
 
     name: str
@@ -80,9 +81,9 @@ class Arrangement:
 
     def _add(self, family: Family) -> None:
         descriptor = family.descriptor
-        name = self._names.metric(descriptor.name, descriptor.unit, descriptor.kind, self._namespace)
         unit = unit_name(descriptor.unit, descriptor.kind)
-        made = PageFamily(name, _TYPES[descriptor.kind], unit, descriptor.description, [family])
+        name, type_ = named(descriptor, self._names, self._namespace)
+        made = PageFamily(name, type_, unit, descriptor.description, [family])
         there = self._found.get(name)
         if there is not None and there.type == made.type:
             there.members.append(family)
@@ -115,6 +116,14 @@ class Arrangement:
         descriptor = family.descriptor
         scope = f" of scope {descriptor.scope.name}" if descriptor.scope.name else ""
         self._report(f"{what}metric {descriptor.name}{scope} on the Prometheus page: {why}")
+
+
+def named(descriptor: Descriptor, names: Translation, namespace: str) -> tuple[str, str]:
+    """The name and the type of a metric on the page."""
+    if descriptor.form:
+        return names.fixed(legal_name(descriptor.name)), _FORMS.get(descriptor.form, descriptor.form)
+    name = names.metric(descriptor.name, descriptor.unit, descriptor.kind, namespace)
+    return name, _TYPES[descriptor.kind]
 
 
 def _target(name: str, resource: Attributes) -> PageFamily:

@@ -15,7 +15,7 @@ NO_SUM = "%.0s%.0s"
 
 def bucket_lines(name: str, labels: str, bounds: Sequence[float], bound_text: Callable[[float], str]) -> str:
     """The template of the bucket lines. ``labels`` is the text between the braces."""
-    before = _literal(f"{opened(f'{name}_bucket', labels)}le=")
+    before = literal(f"{opened(f'{name}_bucket', labels)}le=")
     return before + before.join(_line_ends(tuple(bounds), bound_text))
 
 
@@ -28,7 +28,7 @@ def _line_ends(bounds: tuple[float, ...], bound_text: Callable[[float], str]) ->
 
 def sum_lines(name: str, labels: str) -> str:
     """The template of the lines of sum and count."""
-    total, count = _literal(series(f"{name}_sum", labels)), _literal(series(f"{name}_count", labels))
+    total, count = literal(series(f"{name}_sum", labels)), literal(series(f"{name}_count", labels))
     return f"{total} %s\n{count} %d\n"
 
 
@@ -38,5 +38,6 @@ def filled(template: str, cells: Sequence[float]) -> str:
     return template % (*counts, number(cells[-1]), counts[-1])
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Text that ``%`` leaves as it is."""
     return text.replace("%", "%%")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 
 from dualmetrics.exporters.prometheus import quoting
-from dualmetrics.exporters.prometheus.names import label_name
+from dualmetrics.exporters.prometheus.names import label_name, legal_name
 from dualmetrics.exporters.prometheus.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.values import label_value
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
+from dualmetrics.snapshot import PROMETHEUS, Attributes, Descriptor, Kind, Scope
 
 SCOPE_LABELS = ("own", "all", "none")
 
@@ -46,7 +46,8 @@ class Labels:
 
         Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
         """
-        labels = translated(attributes, self._names.label)
+        name_of = self._names.label
+        labels = _kept(attributes) if descriptor.form else translated(attributes, name_of)
         if descriptor is not TARGET:
             labels = {**self._const, **labels, **self._scope(descriptor.scope)}
         if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
@@ -55,7 +56,9 @@ class Labels:
         return {name: labels[name] for name in sorted(labels) if labels[name]}
 
     def _scope(self, scope: Scope) -> dict[str, str]:
-        if self._scope_labels == "none" or (self._scope_labels == "own" and scope.name == self._own_scope):
+        if self._scope_labels == "none":
+            return {}
+        if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS.name):
             return {}
         others = (
             (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY
@@ -66,6 +69,11 @@ class Labels:
             self._names.fixed("otel_scope_version"): scope.version,
             self._names.fixed("otel_scope_schema_url"): scope.schema_url,
         }
+
+
+def _kept(attributes: Attributes) -> dict[str, str]:
+    """Labels that were labels before."""
+    return {legal_name(key, colon=""): str(value) for key, value in attributes}
 
 
 def translated(

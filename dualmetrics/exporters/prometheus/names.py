@@ -79,6 +79,12 @@ def metric_name(name: str, unit: str, kind: Kind, namespace: str = "") -> str:
     return f"_{whole}" if whole[0].isdigit() else whole
 
 
+def legal_name(name: str, colon: str = ":") -> str:
+    """A name of Prometheus' own as the classic formats have it; since its version 3 it may be any text."""
+    plain = re.sub(rf"[^A-Za-z0-9_{colon}]", "_", name)
+    return f"_{plain}" if plain[:1].isdigit() else plain
+
+
 def unit_name(unit: str, kind: Kind) -> str:
     """The unit as ``# UNIT`` has it, such as ``bytes_per_second``; empty if there is none."""
     if unit == "1":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms, quoting
+from dualmetrics.exporters.prometheus import histograms, quoting, summaries
 from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.numbers import canonical, number
 from dualmetrics.exporters.prometheus.rows import Fill
@@ -21,6 +21,8 @@ _SUFFIXES = {
     "gauge": ("",),
     "histogram": ("", "_bucket", "_sum", "_count", "_created"),
     "info": ("", "_info"),
+    "stateset": ("",),
+    "summary": ("", "_sum", "_count", "_created"),
     "unknown": ("",),
 }
 """Names that a family reserves, whether it has such samples or not."""
@@ -57,6 +59,10 @@ class OpenMetrics:
 
     def _values(self, family: PageFamily, descriptor: Descriptor, text: str) -> Fill:
         """With negative bounds there must be no sum, and without a sum no count."""
+        if family.type == "summary":
+            return partial(
+                summaries.filled, summaries.template(family.name, text, descriptor.bounds, canonical)
+            )
         if family.type != "histogram":
             fill = _counter if _type(family) == "counter" else sample
             return partial(fill, f"{quoting.series(family.name, text)} ")

@@ -17,10 +17,10 @@ from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
 from dualmetrics.snapshot import Descriptor, Exemplar, Point
 
-_TYPES = {"counter": 0, "gauge": 1, "info": 1, "histogram": 4}
+_TYPES = {"counter": 0, "gauge": 1, "info": 1, "stateset": 1, "summary": 2, "unknown": 3, "histogram": 4}
 
 _METRIC = 4  # the field of MetricFamily; the next ones are of Metric
-_LABEL, _GAUGE, _COUNTER, _HISTOGRAM = 1, 2, 3, 7
+_LABEL, _GAUGE, _COUNTER, _SUMMARY, _UNTYPED, _HISTOGRAM = 1, 2, 3, 4, 5, 7
 
 _BOUND = len(wire.double(2, 0.0))
 _BUCKETS = [
@@ -49,11 +49,32 @@ class Protobuf(Text):
         if family.type == "histogram":
             bounds = tuple(wire.double(2, bound) for bound in (*descriptor.bounds, float("inf")))
             return partial(_histogram, before, bounds)
+        if family.type == "summary":
+            return partial(_summary, before, descriptor.bounds)
+        if family.type == "unknown":
+            return partial(_untyped, before)
         return partial(_counter if family.type == "counter" else _gauge, before)
 
 
 def _gauge(before: bytes, point: Point) -> bytes:
     return _metric(before, _GAUGE, wire.double(1, point.cells[0]))
+
+
+def _untyped(before: bytes, point: Point) -> bytes:
+    return _metric(before, _UNTYPED, wire.double(1, point.cells[0]))
+
+
+def _summary(before: bytes, quantiles: Sequence[float], point: Point) -> bytes:
+    count, total, *values = point.cells[:-1]
+    found = zip(quantiles, values, strict=True)
+    return _metric(
+        before,
+        _SUMMARY,
+        wire.whole(1, int(count)),
+        wire.double(2, total),
+        *(wire.message(3, wire.double(1, quantile) + wire.double(2, value)) for quantile, value in found),
+        wire.message(4, _timestamp(point.start)),
+    )
 
 
 def _counter(before: bytes, point: Point) -> bytes:

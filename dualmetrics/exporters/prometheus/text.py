@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms, quoting
+from dualmetrics.exporters.prometheus import histograms, quoting, summaries
 from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.numbers import number, positional
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.snapshot import Descriptor, Point
+
+_TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
+"""What this format calls types that it does not have."""
 
 
 class Text:
@@ -25,17 +28,21 @@ class Text:
         name = family.name
         if family.type == "histogram":
             return name, f"{name}_bucket", f"{name}_sum", f"{name}_count"
+        if family.type == "summary":
+            return name, f"{name}_sum", f"{name}_count"
         return (name,)
 
     def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
-        """HELP, if there is any, and TYPE. Info metrics are gauges here."""
-        kind = "gauge" if family.type == "info" else family.type
+        """HELP, if there is any, and TYPE."""
+        kind = _TYPES.get(family.type, family.type)
         name = quoting.metric(family.name)
         help_line = f"# HELP {name} {_escaped(family.help)}\n" if family.help else ""
         return f"{help_line}# TYPE {name} {kind}\n".encode()
 
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
+        if family.type == "summary":
+            return partial(summaries.filled, summaries.template(family.name, text, descriptor.bounds, number))
         if family.type != "histogram":
             return partial(sample, f"{quoting.series(family.name, text)} ")
         buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, positional)
@@ -48,7 +55,12 @@ def sample(template: str, point: Point) -> bytes:
 
 
 def _histogram(template: str, point: Point) -> bytes:
-    return histograms.filled(template, point.cells).encode()
+    """A sum of NaN is none."""
+    text = histograms.filled(template, point.cells).encode()
+    if point.cells[-1] == point.cells[-1]:
+        return text
+    *buckets, _, count, _ = text.split(b"\n")
+    return b"\n".join((*buckets, count, b""))
 
 
 def _escaped(text: str) -> str:

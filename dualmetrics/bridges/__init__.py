@@ -1,0 +1,1 @@
+"""Foreign sources of metrics, which join ours. Only what is asked for is imported."""

@@ -1,0 +1,165 @@
+"""A Prometheus client's metric as ours, by OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``.
+
+*Prometheus Metric points to OTLP*: names stay, ``_total`` included; a counter is a monotonic sum; info and
+stateset are sums that are not; buckets are counted apart; ``_created`` is the start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from prometheus_client import Metric
+from prometheus_client.samples import Sample
+
+from dualmetrics.bridges.units import ucum
+from dualmetrics.snapshot import PROMETHEUS, Attributes, Descriptor, Family, Kind, Point, Scope
+
+_SCOPE = "otel_scope_"
+_KINDS = {
+    "counter": Kind.COUNTER,
+    "gauge": Kind.GAUGE,
+    "gaugehistogram": Kind.GAUGE,
+    "histogram": Kind.HISTOGRAM,
+    "info": Kind.UP_DOWN_COUNTER,
+    "stateset": Kind.UP_DOWN_COUNTER,
+    "summary": Kind.SUMMARY,
+    "unknown": Kind.GAUGE,
+}
+_ONCE = ("info", "stateset")
+"""Forms of which every worker has its own copy: shown as they are, not added up."""
+
+
+class Series(NamedTuple):
+    """The samples of one series: by the end of their names, or by the label that tells its parts apart."""
+
+    attributes: Attributes
+    values: dict[str, float]
+    parts: dict[float, float]
+
+    @property
+    def start(self) -> int:
+        created = self.values.get("_created", 0.0)
+        return int(created * 1e9) if math.isfinite(created) and created > 0 else 0
+
+
+class GarbageError(Exception):
+    """A metric that means nothing."""
+
+
+def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
+    """The metric in our terms. Raises GarbageError, or whatever its values raise that are none."""
+    form = "unknown" if metric.type == "untyped" else metric.type
+    if form not in _KINDS:
+        raise GarbageError(f"the type {metric.type!r}")
+    found: dict[Descriptor, list[Point]] = {}
+    once = once_per_group or form in _ONCE
+    for name, bounds, series, cells in _READERS.get(form, _plain)(metric):
+        scope, attributes = _scoped(series.attributes)
+        descriptor = Descriptor(
+            scope,
+            name,
+            _KINDS[form],
+            ucum(metric.unit),
+            metric.documentation,
+            bounds,
+            observable=once_per_group,
+            once_per_group=once,
+            form=form,
+        )
+        found.setdefault(descriptor, []).append(Point(attributes, series.start, cells))
+    made = [Family(descriptor, tuple(points)) for descriptor, points in found.items()]
+    return _by_owner(made) if form == "stateset" else made
+
+
+Read = Iterator[tuple[str, tuple[float, ...], Series, Sequence[float]]]
+
+
+def _plain(metric: Metric) -> Read:
+    """One sample is one series."""
+    created = {_labels(s): float(s.value) for s in metric.samples if s.name == f"{metric.name}_created"}
+    wanted = {"counter": f"{metric.name}_total", "info": f"{metric.name}_info"}.get(metric.type)
+    names = {sample.name for sample in metric.samples}
+    for sample in metric.samples:
+        if wanted in names and sample.name != wanted:
+            continue
+        attributes, value = _labels(sample), float(sample.value)
+        if metric.type == "counter" and not value >= 0:
+            raise GarbageError(f"a counter of {value}")
+        series = Series(attributes, {"_created": created.get(attributes, 0.0)}, {})
+        gauge = _KINDS.get(metric.type, Kind.GAUGE) is Kind.GAUGE
+        yield sample.name, (), series, (value, 1.0) if gauge else (value,)
+
+
+def _histogram(metric: Metric) -> Read:
+    for series in _grouped(metric, "le"):
+        counts = [count for _, count in sorted(series.parts.items())]
+        count = series.values.get("_count", series.parts.get(math.inf))
+        if count is None:
+            continue  # by the specification
+        if math.inf not in series.parts:
+            counts.append(count)
+        cells = [counts[0], *(high - low for low, high in pairwise(counts))]
+        if not all(cell >= 0 for cell in cells):
+            raise GarbageError("buckets that do not grow")
+        bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
+        yield metric.name, bounds, series, (*cells, series.values.get("_sum", math.nan))
+
+
+def _summary(metric: Metric) -> Read:
+    for series in _grouped(metric, "quantile"):
+        quantiles = sorted(series.parts)
+        if "_count" in series.values:
+            values = (series.parts[quantile] for quantile in quantiles)
+            cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
+            yield metric.name, tuple(quantiles), series, cells
+
+
+_READERS: Mapping[str, Callable[[Metric], Read]] = {"histogram": _histogram, "summary": _summary}
+
+
+def _grouped(metric: Metric, part: str) -> Iterable[Series]:
+    """The samples by series; ``part`` is the label that tells the parts of one apart."""
+    found: dict[Attributes, Series] = {}
+    for sample in metric.samples:
+        attributes = _labels(sample, part)
+        series = found.get(attributes)
+        if series is None:
+            series = found[attributes] = Series(attributes, {}, {})
+        if part in sample.labels:
+            series.parts[float(sample.labels[part])] = float(sample.value)
+        else:
+            series.values[sample.name.removeprefix(metric.name)] = float(sample.value)
+    return found.values()
+
+
+def _labels(sample: Sample, without: str = "") -> Attributes:
+    labels = sample.labels
+    if without in labels:
+        labels = {name: value for name, value in labels.items() if name != without}
+    for name, value in labels.items():
+        if type(name) is not str or type(value) is not str:
+            raise GarbageError(f"the label {name!r}={value!r}")
+    return tuple(sorted(labels.items()))
+
+
+def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
+    """The scope that labels tell of, as OpenTelemetry's exporters write them, and the other labels."""
+    if f"{_SCOPE}name" not in dict(attributes):
+        return PROMETHEUS, attributes
+    told = {key.removeprefix(_SCOPE): str(value) for key, value in attributes if key.startswith(_SCOPE)}
+    name, version, schema_url = (told.pop(key, "") for key in ("name", "version", "schema_url"))
+    others = tuple(pair for pair in attributes if not pair[0].startswith(_SCOPE))
+    return Scope(name, version, schema_url, tuple(sorted(told.items()))), others
+
+
+def _by_owner(made: Iterable[Family]) -> list[Family]:
+    """The states of each series by themselves: they are set together."""
+    found: dict[object, list[Point]] = {}
+    for family in made:
+        for point in family.points:
+            rest = tuple(pair for pair in point.attributes if pair[0] != family.descriptor.name)
+            found.setdefault((family.descriptor, rest), []).append(point)
+    return [Family(key[0], tuple(points)) for key, points in found.items()]  # type: ignore[index]

@@ -1,0 +1,212 @@
+"""Joining what others measure: collectors are read by each worker, and shared like our own rows.
+
+Those that a read costs nothing are read every `TICK`, so that a worker that is killed loses no more than came
+since. All are read with the observable instruments: every few seconds, and at once in the process that
+answers or pushes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from opentelemetry.metrics import CallbackOptions
+
+from dualmetrics.foreign import ForeignRows
+from dualmetrics.observers import Observers
+from dualmetrics.settings import SettingsError
+from dualmetrics.snapshot import Family
+from dualmetrics.sources import Collector, Source
+from dualmetrics.store import Store
+from dualmetrics.threads import start_thread
+from dualmetrics.trouble import Trouble
+
+TICK = 0.25
+"""Seconds between two reads."""
+
+_SPARE = 20  # times what a read took, before the next one: no more than a twentieth of a processor
+_STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the child would find taken
+
+
+Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
+
+
+class Reading:
+    """Reads one collector at a time that it is asked to, as an observable instrument is (see `Observers`)."""
+
+    def __init__(self, collector: Collector, rows: ForeignRows, trouble: Trouble) -> None:
+        self.collector = collector
+        self.name = collector.name
+        self.once_per_group = collector.once_per_group
+        self._rows = rows
+        self._trouble = trouble
+        self.turn = threading.Lock()
+        self.cost = 0.0
+        """Seconds of a processor that the last read took."""
+
+    def observe(self, options: CallbackOptions) -> None:
+        """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
+        with self.turn:
+            began = time.thread_time()
+            self._rows.share(self, self._families(), each=self.collector.each)
+            self.cost = time.thread_time() - began
+
+    def settle(self) -> None:
+        """Share its sums. The caller has its turn."""
+        self._rows.settle(self._families())
+
+    def _families(self) -> list[Family]:
+        try:
+            return list(self.collector.read())
+        except Exception as error:
+            self._trouble.count()
+            message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
+            self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
+            return []
+
+
+class Bridging:
+    """All foreign collectors of a `Telemetry`."""
+
+    def __init__(self, store: Store, observers: Observers, arbitrate: Arbitrate, trouble: Trouble) -> None:
+        """``arbitrate`` gives the families without those that must not be shown."""
+        self.arbitrate = arbitrate
+        self._trouble = trouble
+        self._rows = ForeignRows(store)
+        self._sources: list[Source] = []
+        self._readings: dict[int, Reading] = {}
+        self._quick = Observers(trouble)
+        self._quick.include(lambda: (each for each in self._current() if each.collector.quick))
+        self._shared = Observers(trouble)
+        self._shared.include(lambda: (each for each in self._current() if each.once_per_group))
+        observers.include(self._current)
+        self.settling = False
+        self._stop: queue.SimpleQueue[None] | None = None
+        self._held: list[Reading] = []
+        self._ticking, self._lock = threading.Lock(), threading.RLock()
+
+    def attach(self, source: Source) -> None:
+        """Read ``source`` from now on."""
+        self._sources.append(source)
+
+    def read_registries(self, registries: Collection[object]) -> None:
+        """Read those of prometheus_client. Raises SettingsError if it is not installed."""
+        if not registries:
+            return
+        try:
+            from dualmetrics.bridges.registry import RegistrySource, is_opentelemetry
+        except ImportError as error:
+            raise SettingsError(
+                'DUALMETRICS_REGISTRIES needs the extra `prometheus`: pip install "dualmetrics[prometheus]"'
+            ) from error
+
+        def told_by_the_sdk(collector: object) -> bool:
+            return self.reads("sdk") and is_opentelemetry(collector)
+
+        self.attach(RegistrySource(registries, self.left_out, told_by_the_sdk))
+
+    def reads(self, name: str) -> bool:
+        """Whether a source of this name is attached."""
+        return any(source.name == name for source in self._sources)
+
+    def left_out(self, what: str, why: str) -> None:
+        """Say once what cannot be shown, and count it."""
+        self._trouble.count()
+        self._trouble.once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
+
+    def resource(self) -> dict[str, str]:
+        """What the sources say of the process as a whole."""
+        return {key: value for source in self._sources for key, value in source.resource().items()}
+
+    def start(self) -> None:
+        """Start reading in the background, if there is anything to read."""
+        with self._lock:
+            self._rows.closed = False
+            if self._sources and self._stop is None:
+                stop: queue.SimpleQueue[None] = queue.SimpleQueue()
+                if start_thread("dualmetrics-bridge", self._run, stop):
+                    self._stop = stop
+
+    def pause(self) -> None:
+        """End the reading in the background; one that is under way would begin a new life of the process."""
+        with self._lock:
+            stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.put(None)
+            if self._ticking.acquire(timeout=_STILL):
+                self._ticking.release()
+
+    def end(self) -> None:
+        """Share nothing any more, until it is started again."""
+        self._rows.closed = True
+
+    def refresh(self) -> None:
+        """Read what holds for the group, in whichever worker this is."""
+        self._shared.run(True)
+
+    def settle(self) -> None:
+        """Share the sums of now, which needs no thread; for who may never have shared anything."""
+        self.settling = True
+        try:
+            for reading in self._held or [each for each in self._current() if each.turn.acquire(False)]:
+                if reading.collector.counts:
+                    reading.settle()
+                if reading not in self._held:
+                    reading.turn.release()
+        finally:
+            self.settling = False
+
+    def before_fork(self) -> None:
+        """Share what was counted, which then is ours and not the child's, and keep all still meanwhile."""
+        deadline = time.monotonic() + _STILL
+        for reading in self._current():
+            if reading.turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                self._held.append(reading)
+        self.settle()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        for reading in self._held:
+            reading.turn.release()
+        self._held = []
+
+    def after_fork_in_child(self) -> None:
+        """The threads and locks are the parent's."""
+        self._stop, self._held = None, []
+        self._ticking, self._lock = threading.Lock(), threading.RLock()
+        for reading in self._readings.values():
+            reading.turn = threading.Lock()
+        self._quick.after_fork_in_child()
+        self._shared.after_fork_in_child()
+        self._rows.after_fork_in_child()
+
+    def _current(self) -> Iterator[Reading]:
+        """One reading for each collector, the same one for as long as that is there."""
+        collectors = [each for source in self._sources for each in source.collectors()]
+        known, make = self._readings, self._reading
+        self._readings = {
+            id(each): known.get(id(each)) or known.setdefault(id(each), make(each)) for each in collectors
+        }
+        return iter(list(self._readings.values()))
+
+    def _reading(self, collector: Collector) -> Reading:
+        return Reading(collector, self._rows, self._trouble)
+
+    def _run(self, stop: queue.SimpleQueue[None]) -> None:
+        pause = TICK
+        while not _stopped(stop, pause):
+            with self._ticking:
+                if stop.empty():
+                    self._quick.run(False, _STILL)
+            costs = (reading.cost for reading in self._readings.values() if reading.collector.quick)
+            pause = max(TICK, _SPARE * sum(costs))
+
+
+def _stopped(stop: queue.SimpleQueue[None], seconds: float) -> bool:
+    try:
+        stop.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True

@@ -1,0 +1,177 @@
+"""Totals that others keep, such as those of a Prometheus registry, in rows of this worker's share.
+
+Our instruments count in the rows themselves. A foreign total lies in its library's own memory, and goes into
+a row whenever it is read. What was counted before a fork belongs to the parent, and what was written to a
+file that is no longer ours stays there: so a new row takes only what the total has grown by.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from dualmetrics.cells import Row
+from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.store import Store
+
+_BIRTH = 1e-9
+"""When a value was set of which only its first state is known: whatever was set by anybody is newer."""
+
+
+class Bound:
+    """A foreign series: how it was when last read, and the row where that was written, if any.
+
+    ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
+    """
+
+    __slots__ = ("last", "row", "stamp", "start", "timed", "whole")
+
+    def __init__(self, timed: bool) -> None:
+        self.timed = timed
+        self.last: tuple[float, ...] = ()
+        self.row: Row | None = None
+        self.stamp = 0.0
+        self.start = 0
+        self.whole = False
+
+
+class ForeignRows:
+    """Writes foreign families to rows. Safe for several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bound: dict[tuple[object, ...], Bound] = {}
+        self._owners: dict[int, Bound] = {}
+        self._shown: dict[object, set[Bound]] = {}
+        self.closed = False
+        """Whether the recording has ended: what comes in late must not begin it anew."""
+        self.after_fork_in_child()
+        store.on_rebind(self.forget)
+
+    def after_fork_in_child(self) -> None:
+        """The lock may have been held by a thread that the child does not have."""
+        self._lock = threading.RLock()
+
+    def forget(self) -> None:
+        """All rows are void; how the series were is known still."""
+        for bound in list(self._bound.values()):
+            bound.row = None
+        self._owners = {}
+
+    def share(self, source: object, families: Iterable[Family], *, each: bool = False) -> None:
+        """Write what ``source`` shows now. Values that it shows no more are withdrawn.
+
+        With ``each`` this worker has series of its own besides, with the label ``worker``.
+        """
+        with self._lock:
+            if self.closed:
+                return
+            now = time.time()
+            shown: set[Bound] = set()
+            for family in families:
+                shown.update(self._write(family, now))
+                if each:
+                    shown.update(self._write(self._of_worker(family), now))
+            self._withdraw(self._shown.get(source, set()) - shown)
+            self._shown[source] = shown
+
+    def settle(self, families: Iterable[Family]) -> None:
+        """Write the sums that are not zero, and nothing else: for who is about to fork, or to end."""
+        with self._lock:
+            for family in families:
+                if _adds(family.descriptor):
+                    points = tuple(point for point in family.points if any(point.cells))
+                    self._write(replace(family, points=points), time.time())
+
+    def _write(self, family: Family, now: float) -> list[Bound]:
+        descriptor = family.descriptor
+        found = [(self._find(descriptor, point.attributes), point) for point in family.points]
+        if _adds(descriptor):
+            for bound, point in found:
+                self._add(bound, descriptor, point, now)
+        else:
+            self._set(descriptor, found, now)
+        return [bound for bound, _ in found]
+
+    def _find(self, descriptor: Descriptor, attributes: Attributes) -> Bound:
+        # The labels of a registry are all texts; elsewhere 1 and True are two things.
+        key = (descriptor, attributes if descriptor.form else identity(attributes))
+        return self._bound.get(key) or self._bound.setdefault(key, Bound(not _adds(descriptor)))
+
+    def _add(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
+        cells, adding = _read(descriptor, point)
+        if cells == bound.last:
+            return
+        last = bound.last or (0.0,) * len(cells)
+        row = bound.row or self._bind(bound, descriptor, point, last[:adding])
+        if _began_anew(bound, descriptor, point):
+            last, bound.whole = (0.0,) * len(cells), False
+        for at, value in enumerate(cells[:adding]):
+            row[at] = value if bound.whole else row[at] + (value - last[at])
+        for at, value in enumerate(cells[adding:], adding):  # quantiles, and when they were seen
+            row[at], row[-1] = value, now
+        bound.last, bound.start = cells, point.start
+
+    def _set(self, descriptor: Descriptor, found: list[tuple[Bound, Point]], now: float) -> None:
+        read = [(bound, point, _read(descriptor, point)[0]) for bound, point in found]
+        news = [entry for entry in read if entry[0].last != entry[2] or descriptor.observable]
+        if news and descriptor.form == "stateset":
+            news = read  # one of the states of a worker must not outlive the others
+        for bound, _, cells in news:
+            bound.stamp = _BIRTH if not bound.last and _is_first_state(descriptor, cells) else now
+            bound.last = cells
+        for bound, point, cells in [entry for entry in read if entry[0].row is None or entry in news]:
+            row = bound.row or self._bind(bound, descriptor, point, ())
+            for at, value in enumerate(cells):
+                row[at] = value
+            row[-1] = bound.stamp
+
+    def _bind(self, bound: Bound, descriptor: Descriptor, point: Point, last: Sequence[float]) -> Row:
+        row = bound.row = self._store.row(descriptor, point.attributes, point.start or None)
+        owner = self._owners.setdefault(id(row), bound)
+        if owner is not bound:
+            owner.whole = False  # it is the row of all that is past the cardinality limit
+        bound.whole = owner is bound and row[: len(last)].tolist() == list(last)
+        return row
+
+    def _withdraw(self, gone: set[Bound]) -> None:
+        for bound in gone:
+            if bound.timed:
+                bound.last = ()
+                if bound.row is not None:
+                    bound.row[-1] = 0.0
+
+    def _of_worker(self, family: Family) -> Family:
+        label = ("worker", str(self._store.slot()))
+        points = (point._replace(attributes=(*point.attributes, label)) for point in family.points)
+        return replace(family, points=tuple(points))
+
+
+def _adds(descriptor: Descriptor) -> bool:
+    return descriptor.kind is not Kind.GAUGE and not descriptor.once_per_group
+
+
+def _read(descriptor: Descriptor, point: Point) -> tuple[tuple[float, ...], int]:
+    """The cells without a time of their own, and how many of them add up over workers."""
+    if descriptor.kind is Kind.GAUGE:
+        return tuple(point.cells[:1]), 0
+    if descriptor.kind is Kind.SUMMARY:
+        return tuple(point.cells[:-1]), 2
+    return tuple(point.cells), len(point.cells)
+
+
+def _is_first_state(descriptor: Descriptor, cells: tuple[float, ...]) -> bool:
+    """Whether a value may be one that nobody has set yet."""
+    return bool(descriptor.form) and (descriptor.form in ("info", "stateset") or not any(cells))
+
+
+def _began_anew(bound: Bound, descriptor: Descriptor, point: Point) -> bool:
+    """Whether a total that only grows has fallen, or is another one of the same name."""
+    if descriptor.kind is Kind.UP_DOWN_COUNTER or not bound.last:
+        return False
+    if descriptor.form and bound.start != point.start:
+        return True
+    counts = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}[descriptor.kind]
+    return any(new < old for new, old in zip(point.cells[counts], bound.last[counts], strict=True))

@@ -1,0 +1,50 @@
+"""What a library that measures looks like to us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from dualmetrics.snapshot import Family
+
+GAUGES = {
+    "process_virtual_memory_bytes": "sum",
+    "process_resident_memory_bytes": "sum",
+    "process_open_fds": "sum",
+    "process_max_fds": "min",
+    "process_start_time_seconds": "min",
+}
+"""How gauges of processes merge over workers, unless a setting says otherwise."""
+
+
+class Collector(Protocol):
+    """Something that is read as a whole.
+
+    ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
+    in memory, which a forked child inherits, and reading it runs nobody else's code. ``each``: what it shows
+    is of the process, and worth seeing of each worker. ``once_per_group``: what it shows holds for all.
+    """
+
+    name: str
+    quick: bool
+    counts: bool
+    each: bool
+    once_per_group: bool
+
+    def read(self) -> Iterable[Family]:
+        """What it shows now. May raise anything, and may hang."""
+        ...
+
+
+class Source(Protocol):
+    """A library that measures."""
+
+    name: str
+
+    def collectors(self) -> Iterable[Collector]:
+        """The collectors that it has now; the same object for the same one. Does not raise."""
+        ...
+
+    def resource(self) -> Mapping[str, str]:
+        """What it says of the process as a whole."""
+        ...

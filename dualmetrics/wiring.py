@@ -1,0 +1,37 @@
+"""The page and what renders it, from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.page import MetricsPage, Render
+from dualmetrics.settings import Settings
+from dualmetrics.trouble import Trouble
+
+
+def exporter_of(settings: Settings, on_conflict: Callable[[str], None]) -> PrometheusExporter:
+    """The exporter; ``on_conflict`` is told what cannot stand on its pages."""
+    return PrometheusExporter(
+        namespace=settings.namespace,
+        const_labels=settings.page_labels,
+        scope_labels=settings.scope_labels,
+        translation_strategy=settings.translation_strategy,
+        created=settings.created_series,
+        on_conflict=on_conflict,
+    )
+
+
+def page_of(
+    settings: Settings, render: Render, on_scrape: Callable[[str, float], None], trouble: Trouble
+) -> MetricsPage:
+    """The page with its guards."""
+    return MetricsPage(
+        render,
+        token=settings.metrics_token,
+        basic_auth=settings.metrics_basic_auth,
+        allow=settings.metrics_allow,
+        trusted_proxies=settings.trusted_proxies,
+        trouble=trouble,
+        on_scrape=on_scrape,
+    )

@@ -1,0 +1,176 @@
+"""Foreign totals in rows: copied, and counted once whatever becomes of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
+
+from dualmetrics import Telemetry
+from dualmetrics.foreign import ForeignRows
+from dualmetrics.snapshot import PROMETHEUS, Descriptor, Family, Kind, Point
+from dualmetrics.store import Store
+from tests.bridges.bridged import shown, telemetry
+from tests.core.stores import die, in_child, values, worker
+
+JOBS = Descriptor(PROMETHEUS, "jobs_total", Kind.COUNTER, form="counter")
+LEVEL = Descriptor(PROMETHEUS, "level", Kind.GAUGE, form="gauge")
+SIZE = Descriptor(PROMETHEUS, "size", Kind.SUMMARY, bounds=(0.5,), form="summary")
+PHASE = Descriptor(PROMETHEUS, "phase", Kind.UP_DOWN_COUNTER, once_per_group=True, form="stateset")
+
+
+def share(rows: ForeignRows, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
+    rows.share("source", [Family(descriptor, (Point((), start, cells),))])
+
+
+def total(store: Store, descriptor: Descriptor) -> list[float]:
+    return values(store, descriptor).get((), [])
+
+
+@pytest.mark.parametrize("interrupt", [Store.ask_again, lambda store: store.retire(1.0), Store.fold])
+def test_nothing_is_lost_or_doubled_when_rows_become_void(
+    tmp_path: Path, interrupt: Callable[[Store], object]
+) -> None:
+    store = worker(tmp_path)
+    rows = ForeignRows(store)
+    for count in (3.0, 3.0, 5.5):
+        share(rows, JOBS, count)
+        interrupt(store)
+    share(rows, JOBS, 6.0)
+    assert total(store, JOBS) == [6.0]
+
+
+def test_a_total_that_falls_or_is_another_one_begins_anew(tmp_path: Path) -> None:
+    store = worker(tmp_path)
+    rows = ForeignRows(store)
+    share(rows, JOBS, 5.0)
+    share(rows, JOBS, 2.0)
+    assert total(store, JOBS) == [7.0]
+    share(rows, JOBS, 4.0, start=2)
+    assert total(store, JOBS) == [11.0]
+
+
+def test_workers_add_up_and_a_dead_ones_totals_stay(tmp_path: Path) -> None:
+    first, second = worker(tmp_path), worker(tmp_path)
+    share(ForeignRows(first), JOBS, 0.1)
+    share(ForeignRows(second), JOBS, 0.2)
+    die(first)
+    second.fold()
+    assert total(second, JOBS) == [0.1 + 0.2]
+
+
+def test_past_the_limit_series_add_up_in_one(tmp_path: Path) -> None:
+    store = worker(tmp_path, limit=1)
+    rows = ForeignRows(store)
+    for count in (1.0, 2.0, 5.0):
+        points = tuple(Point((("n", str(number)),), 1, (count,)) for number in range(3))
+        rows.share("source", [Family(JOBS, points)])
+    assert sorted(cells[0] for cells in values(store, JOBS).values()) == [5.0, 10.0]
+
+
+def test_the_gauge_that_was_set_last_is_shown_and_not_the_one_of_a_new_worker(tmp_path: Path) -> None:
+    first, second = worker(tmp_path), worker(tmp_path)
+    rows = ForeignRows(first)
+    share(rows, LEVEL, 0.0, 1.0)
+    share(rows, LEVEL, 7.0, 1.0)
+    share(ForeignRows(second), LEVEL, 0.0, 1.0)
+    assert total(second, LEVEL)[0] == 7.0
+
+
+def test_the_states_of_a_worker_hold_together(tmp_path: Path) -> None:
+    first, second = ForeignRows(worker(tmp_path)), ForeignRows(worker(tmp_path))
+
+    def state(rows: ForeignRows, wanted: str) -> None:
+        points = tuple(Point((("phase", each),), 1, (float(each == wanted),)) for each in "abc")
+        rows.share("source", [Family(PHASE, points)])
+
+    for rows, wanted in ((first, "a"), (second, "a"), (first, "b"), (second, "c")):
+        state(rows, wanted)
+    found = values(worker(tmp_path), PHASE)
+    assert {dict(key)["phase"]: cells[0] for key, cells in found.items()} == {"a": 0, "b": 0, "c": 1}
+
+
+def test_summaries_add_up_with_the_quantiles_seen_last(tmp_path: Path) -> None:
+    first, second = worker(tmp_path), worker(tmp_path)
+    share(ForeignRows(first), SIZE, 2.0, 10.0, 4.0, 1.0)
+    share(ForeignRows(second), SIZE, 3.0, 20.0, 5.0, 1.0)
+    assert total(second, SIZE)[:3] == [5.0, 30.0, 5.0]
+
+
+def test_a_value_that_is_not_shown_any_more_goes(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("level", "", ["a"], registry=registry)
+    info = Info("build", "", registry=registry)
+    gauge.labels("x").set(1)
+    info.info({"version": "1"})
+    with telemetry(tmp_path, registry) as made:
+        assert len(shown(made)) == 2
+        gauge.remove("x")
+        info.info({"version": "2"})
+        assert shown(made) == {("build_info", (("version", "2"),)): "1.0"}
+        gauge.labels("x").set(0)
+        assert shown(made)["level", (("a", "x"),)] == "0.0"
+
+
+def test_a_forked_child_shares_what_it_counts_itself(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("jobs", "", registry=registry)
+    sizes = Histogram("sizes", "", registry=registry, buckets=[1])
+    waits = Summary("waits", "", registry=registry)
+    counter.inc(3)
+    with telemetry(tmp_path, registry, label="fork", metrics_exporter="prometheus") as made:
+
+        def work() -> None:
+            for metric in (sizes, waits):
+                metric.observe(0.5)
+            counter.inc()
+            made.render()
+
+        for _ in range(3):
+            in_child(work)
+        samples = shown(made)
+    assert samples["jobs_total", ()] == "6.0"
+    assert samples["sizes_count", ()] == samples["waits_count", ()] == "3.0"
+    assert samples["sizes_sum", ()] == "1.5"
+
+
+def test_forks_amid_reads_leave_no_lock_behind(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    counters = [Counter(f"jobs{number}", "", registry=registry) for number in range(50)]
+    Enum("phase", "", states=["a"], registry=registry)
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+        made.render()
+
+        def work() -> None:
+            for counter in counters:
+                counter.inc()
+            made.render()
+
+        for _ in range(20):
+            in_child(work)
+        assert shown(made)["jobs7_total", ()] == "20.0"
+
+
+def test_reset_forgets_foreign_totals_too(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("jobs", "", registry=registry)
+    counter.inc(3)
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+        assert shown(made)["jobs_total", ()] == "3.0"
+        made.reset()
+        counter.inc()
+        assert shown(made)["jobs_total", ()] == "1.0"
+
+
+def test_where_nothing_is_exported_no_registry_is_read() -> None:
+    class Never:
+        def collect(self) -> list[Family]:
+            raise AssertionError
+
+    made = Telemetry(registries=[Never()], metrics_exporter="none")
+    made.start()
+    made.shutdown()
+    made.at_exit()
+    assert made.trouble.errors == 0

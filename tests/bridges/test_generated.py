@@ -1,0 +1,99 @@
+"""Whatever a registry holds, our page of it is its own page, also after a way through OTLP's data model."""
+
+from __future__ import annotations
+
+import tempfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from tests.bridges.bridged import expected, of, shown, telemetry
+from tests.exporters import reading
+
+NAMES = st.sampled_from(["a", "a_b", "A__c", "_q", "z9", "http_requests", "le_", "total", "b_bytes"])
+VALUES = st.floats(0, 1e9)
+LABELS = st.lists(st.sampled_from(["l", "m", "N_o", "_p", "worker", "job"]), max_size=2, unique=True)
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=5)
+
+
+@st.composite
+def registries(draw: st.DrawFn) -> CollectorRegistry:
+    """Registries with up to five metrics of all types that prometheus_client has."""
+    registry = CollectorRegistry()
+    for name in draw(st.lists(NAMES, max_size=5, unique=True)):
+        labels = draw(LABELS)
+        make = draw(st.sampled_from([_counter, _gauge, _histogram, _summary, _info, _enum]))
+        try:
+            make(draw, name, labels, registry)
+        except ValueError:  # the name is taken, or not allowed for that type
+            continue
+    return registry
+
+
+def _values(draw: st.DrawFn, labels: list[str]) -> dict[str, str]:
+    return {label: draw(TEXTS) for label in labels}
+
+
+def _counter(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    made = Counter(name, draw(TEXTS), labels, registry=registry)
+    for _ in range(draw(st.integers(0, 3))):
+        (made.labels(**_values(draw, labels)) if labels else made).inc(draw(VALUES))
+
+
+def _gauge(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    made = Gauge(name, draw(TEXTS), labels, registry=registry)
+    for _ in range(draw(st.integers(0, 3))):
+        (made.labels(**_values(draw, labels)) if labels else made).set(draw(st.floats()))
+
+
+def _histogram(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    bounds = sorted(draw(st.sets(st.floats(0.001, 1e6), min_size=1, max_size=3)))
+    made = Histogram(name, draw(TEXTS), labels, registry=registry, buckets=bounds)
+    for _ in range(draw(st.integers(0, 3))):
+        (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
+
+
+def _summary(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    made = Summary(name, draw(TEXTS), labels, registry=registry)
+    for _ in range(draw(st.integers(0, 3))):
+        (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
+
+
+def _info(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    Info(name, draw(TEXTS), registry=registry).info(_values(draw, labels))
+
+
+def _enum(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
+    states = draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True))
+    Enum(name, draw(TEXTS), registry=registry, states=states).state(draw(st.sampled_from(states)))
+
+
+@pytest.mark.parametrize("accept", reading.FORMATS)
+@settings(max_examples=60, deadline=None)
+@given(registry=registries())
+def test_our_page_of_a_registry_is_its_own_page(accept: str, registry: CollectorRegistry) -> None:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        telemetry(directory, registry, metrics_exporter="prometheus") as made,
+    ):
+        assert shown(made, accept) == expected(registry, accept)
+
+
+@pytest.mark.parametrize("accept", reading.FORMATS)
+@settings(max_examples=60, deadline=None)
+@given(registry=registries())
+def test_a_page_that_is_read_and_bridged_gives_the_same_page_again(
+    accept: str, registry: CollectorRegistry
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        with telemetry(f"{directory}/1", registry, metrics_exporter="prometheus") as first:
+            content_type, body = first.render(accept)
+            before = shown(first, accept)
+        read = read_openmetrics if "openmetrics" in content_type else read_text
+        with telemetry(f"{directory}/2", of(*read(body.decode())), metrics_exporter="prometheus") as second:
+            after = shown(second, accept)
+    assert {key: value for key, value in after.items() if key in before} == before

@@ -1,0 +1,139 @@
+"""The metrics of an SDK provider through our reader."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
+
+from dualmetrics import Telemetry
+from dualmetrics.bridges.sdk import MetricReader
+from dualmetrics.cli.receiver import Receiver
+from tests.bridges.bridged import scopes, shown, telemetry
+
+SCOPE = ("otel_scope_name", "app")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Telemetry]:
+    with telemetry(tmp_path, metrics_exporter="prometheus") as made:
+        yield made
+
+
+def provider(recording: Telemetry, *views: View) -> MeterProvider:
+    return MeterProvider([MetricReader(recording)], views=views)
+
+
+def test_every_kind_of_instrument_is_shown(recording: Telemetry) -> None:
+    def observe(options: CallbackOptions) -> Iterator[Observation]:
+        yield Observation(7, {"a": "b"})
+
+    meter = provider(recording).get_meter("app")
+    meter.create_counter("jobs").add(2.5)
+    meter.create_up_down_counter("open").add(-2)
+    meter.create_gauge("level").set(3)
+    meter.create_histogram("size", explicit_bucket_boundaries_advisory=[1, 10]).record(5)
+    meter.create_observable_counter("seen", [observe])
+    meter.create_observable_up_down_counter("held", [observe])
+    meter.create_observable_gauge("heat", [observe])
+    found = {name: value for (name, labels), value in shown(recording).items() if ("le", "1.0") not in labels}
+    assert found["jobs_total"] == "2.5"
+    assert found["open"] == "-2.0"
+    assert found["level"] == "3.0"
+    assert (found["size_count"], found["size_sum"]) == ("1.0", "5.0")
+    assert found["seen_total"] == found["held"] == found["heat"] == "7.0"
+
+
+def test_views_are_applied(recording: Telemetry) -> None:
+    meter = provider(
+        recording,
+        View(instrument_name="jobs", name="tasks", attribute_keys={"kept"}),
+        View(instrument_name="size", aggregation=ExplicitBucketHistogramAggregation([2, 4])),
+        View(instrument_name="secret", aggregation=None, name="secret_kept"),
+    ).get_meter("app")
+    meter.create_counter("jobs").add(1, {"kept": "x", "dropped": "y"})
+    meter.create_histogram("size").record(3)
+    samples = shown(recording)
+    assert samples["tasks_total", (("kept", "x"), SCOPE)] == "1.0"
+    bounds = {dict(labels)["le"] for name, labels in samples if name == "size_bucket"}
+    assert bounds == {"2.0", "4.0", "inf"}
+
+
+def test_scope_unit_description_and_start_are_kept(tmp_path: Path) -> None:
+    with (
+        Receiver() as receiver,
+        telemetry(tmp_path, endpoint=receiver.http_endpoint) as recording,
+    ):
+        meter = provider(recording).get_meter("app", "1.2", "https://schema", {"x": 1})
+        meter.create_counter("jobs", "By", "Jobs.").add(1, {"n": 1})
+        meter.create_counter("jobs", "By", "Jobs.").add(1, {"n": True})
+        assert recording.force_flush()
+        [scope] = [each for each in scopes(receiver) if each.scope.name == "app"]
+    [metric] = scope.metrics
+    assert (scope.scope.version, scope.schema_url) == ("1.2", "https://schema")
+    assert (metric.name, metric.unit, metric.description) == ("jobs", "By", "Jobs.")
+    assert metric.sum.is_monotonic
+    assert all(point.start_time_unix_nano for point in metric.sum.data_points)
+
+
+def test_what_was_counted_before_the_providers_shutdown_stays(recording: Telemetry) -> None:
+    made = provider(recording)
+    counter = made.get_meter("app").create_counter("jobs")
+    counter.add(1)
+    assert shown(recording)["jobs_total", (SCOPE,)] == "1.0"
+    counter.add(1)
+    made.shutdown()
+    assert shown(recording)["jobs_total", (SCOPE,)] == "2.0"
+
+
+def test_an_exponential_histogram_is_left_out_and_said_once(
+    recording: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter = provider(
+        recording, View(instrument_name="size", aggregation=ExponentialBucketHistogramAggregation())
+    ).get_meter("app")
+    meter.create_histogram("size").record(3)
+    meter.create_counter("jobs").add(1)
+    for _ in range(3):
+        assert shown(recording) == {("jobs_total", (SCOPE,)): "1.0"}
+    assert len([line for line in caplog.messages if "exponential" in line]) == 1
+
+
+DEFAULT = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from dualmetrics import configure
+from dualmetrics.bridges.sdk import MetricReader
+provider = MeterProvider()
+metrics.set_meter_provider(provider)
+{lines}
+metrics.get_meter("app").create_counter("jobs").add(3)
+assert 'jobs_total{{otel_scope_name="app"}} 3\\n' in telemetry.render()[1].decode(), telemetry.render()
+assert metrics.get_meter_provider() is provider
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "provider.add_metric_reader(MetricReader()); telemetry = configure(metrics_exporter='prometheus')",
+        "telemetry = configure(metrics_exporter='prometheus'); provider.add_metric_reader(MetricReader())",
+    ],
+)
+def test_the_default_recording_is_joined_before_or_after_it_is_made(tmp_path: Path, lines: str) -> None:
+    code = DEFAULT.format(lines=lines)
+    environment = {"DUALMETRICS_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr

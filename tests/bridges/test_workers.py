@@ -1,0 +1,139 @@
+"""Foreign metrics over the workers of a real server."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dualmetrics.cli.receiver import Receiver
+from tests.servers.running import Samples, Server, gunicorn, total
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.server
+
+REQUESTS = 400
+PRELOAD = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["each", "preload"])
+
+
+def settled(server: Server, name: str, value: float, **labels: str) -> Samples:
+    """The page of some worker, once it shows so much: the others' shares come at their next read."""
+    wait_until(
+        lambda: total(server.page(), name, **labels) == value,
+        20,
+        f"{name} to be {value}",
+        details=lambda: {key: found for key, found in server.page().items() if key[0].startswith(name)},
+    )
+    return server.page()
+
+
+def pushed(receiver: Receiver, name: str, **attributes: str) -> float:
+    """The last total that was received."""
+    wanted = set(attributes.items())
+    return sum(
+        received.value
+        for (_, metric, pairs), received in receiver.series().items()
+        if metric == name and wanted <= set(pairs)
+    )
+
+
+@PRELOAD
+def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with (
+        Receiver() as receiver,
+        gunicorn(
+            "gunicorn-bridged",
+            tmp_path,
+            *options,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
+            OTEL_METRIC_EXPORT_INTERVAL="300",
+        ) as server,
+    ):
+        answered = server.work_of_several(REQUESTS)
+        done = answered.total()
+        settled(server, "jobs_total", done, where="request")
+        victim = max(answered, key=lambda pid: answered[pid])
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
+        done += server.work_of_several(REQUESTS).total()
+        page = settled(server, "jobs_total", done, where="request")
+        assert total(page, "sizes_count") == total(page, "waits_count") == done
+        assert total(page, "waits_sum") == done * 0.5
+        assert total(page, "phase", phase="busy") == 1
+        assert total(page, "dualmetrics_internal_errors_total") == 0
+        wait_until(lambda: pushed(receiver, "jobs_total", where="request") == done, 20, "the push")
+
+
+def test_what_was_counted_before_the_fork_is_counted_once(tmp_path: Path) -> None:
+    with gunicorn("gunicorn-bridged", tmp_path, "--preload") as server:
+        server.work_of_several(200)
+        for _ in range(10):
+            assert total(server.page(), "jobs_total", where="import") == 3
+
+
+def test_each_worker_counts_its_own_import(tmp_path: Path) -> None:
+    with gunicorn("gunicorn-bridged", tmp_path) as server:
+        seen = server.work_of_several(200)
+        while len(seen) < 4:
+            seen.update(server.work(50))
+        settled(server, "jobs_total", 12, where="import")
+        page = server.page()
+        workers = {dict(pairs).get("worker") for (name, pairs) in page if name == "process_open_fds"}
+        assert workers == {None, "0", "1", "2", "3"}
+        each = sum(total(page, "process_resident_memory_bytes", worker=str(slot)) for slot in range(4))
+        assert page["process_resident_memory_bytes", ()] == each
+
+
+def test_pages_never_go_back(tmp_path: Path) -> None:
+    with gunicorn("gunicorn-bridged", tmp_path, "--max-requests", "60") as server:
+        last: Samples = {}
+        for _ in range(20):
+            server.work(20)
+            page = server.page()
+            for key, value in last.items():
+                if key[0] in ("jobs_total", "sizes_count", "sizes_bucket", "waits_count"):
+                    assert page[key] >= value, key
+            last = page
+        settled(server, "jobs_total", 400, where="request")
+
+
+def test_a_graceful_end_loses_nothing(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        with gunicorn(
+            "gunicorn-bridged", tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint
+        ) as server:
+            done = server.work_of_several(200).total()
+            server.stop()
+        assert pushed(receiver, "jobs_total", where="request") == done
+
+
+def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    with gunicorn("gunicorn-bridged", tmp_path, PROMETHEUS_MULTIPROC_DIR=str(files)) as server:
+        done = server.work_of_several(200).total()
+        for _ in range(10):
+            page = server.page()
+            assert total(page, "jobs_total", where="request") == done
+            assert total(page, "sizes_count") == done
+        os.kill(next(iter(server.workers())), signal.SIGKILL)
+        wait_until(lambda: len(server.workers()) == 4, 20, "a new worker")
+        done += sum(server.work(100).values())
+        assert total(server.page(), "jobs_total", where="request") == done
+
+
+@PRELOAD
+def test_an_sdks_metrics_add_up_once_though_a_prometheus_reader_shows_them_too(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with gunicorn("gunicorn-bridged", tmp_path, *options, BRIDGE_SDK="1") as server:
+        done = server.work_of_several(200).total()
+        page = settled(server, "steps_total", done, where="request")
+        found = [key for key in page if key[0] == "steps_total" and ("where", "request") in key[1]]
+        assert len(found) == 1
+        if options:
+            assert total(page, "steps_total", where="import") == 2
