@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
@@ -89,6 +89,16 @@ class Series:
             self.point = self.point._replace(exemplars=exemplars)
 
 
+class Exponentials(Protocol):
+    """The exponential histograms of all sources."""
+
+    def of(self, series: Series) -> Exponential:
+        """What a series has counted."""
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether some series of a metric is recorded so."""
+
+
 class Source(NamedTuple):
     """The rows of one file, or of this process."""
 
@@ -162,20 +172,18 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     return totals
 
 
-def families(
-    totals: Mapping[Series, Cells], exponential: Callable[[Series], Exponential] | None = None
-) -> list[Family]:
+def families(totals: Mapping[Series, Cells], exponentials: Exponentials | None = None) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out.
 
-    With ``exponential`` every histogram has one: all points of a metric are of one type.
+    Where one series of a metric has an exponential histogram, all have: its points are of one type.
     """
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
         descriptor = series.descriptor
-        if exponential is not None and point is not None and descriptor.kind is Kind.HISTOGRAM:
-            point = series.shown_with(point, exponential)
+        if exponentials is not None and point is not None and exponentials.has(descriptor):
+            point = series.shown_with(point, exponentials.of)
         if point is not None:
             if id(descriptor) not in found:
                 found[id(descriptor)] = descriptor, []

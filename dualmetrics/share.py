@@ -11,13 +11,13 @@ from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.atomic import needs_lock
 from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
 from dualmetrics.catalog import Catalog
-from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
+from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row, private_row
 from dualmetrics.exponentials import Exponentials
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
 from dualmetrics.rows import Rows
 from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Kind, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -37,11 +37,9 @@ class Share:
         catalog: Catalog,
         limit: int,
         trouble: Trouble,
-        exponential: bool = False,
     ) -> None:
         self._catalog = catalog
         self._limit = limit
-        self._exponential = exponential
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
         self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
@@ -75,8 +73,12 @@ class Share:
         attributes: Attributes,
         on_overflow: Callable[[Descriptor], None],
         began: int | None = None,
+        exponential: bool = False,
     ) -> Row:
-        """The cells of a series, or of the overflow series if the metric has reached its limit."""
+        """The cells of a series, or of the overflow series if the metric has reached its limit.
+
+        ``exponential``: a new one gets `banks` too.
+        """
         key = descriptor, identity(attributes)
         known = self._cells.get(key)
         if known is not None:
@@ -84,21 +86,25 @@ class Share:
         start = self._start_of(descriptor, attributes, began)
         if start is None:
             on_overflow(descriptor)
-            return self.row(descriptor, OVERFLOW, on_overflow)
+            return self.row(descriptor, OVERFLOW, on_overflow, exponential=exponential)
         cells = self._cells[key] = self._allocate(descriptor, attributes, start)
         series = self._catalog.series(descriptor, attributes, start, self.slot)
         self._keep(series, cells)
-        if self._exponential and descriptor.kind is Kind.HISTOGRAM:
+        if exponential:
             self._banks[key] = self._allocate_banks(series, cells)
         return cells
 
     def distribution(
         self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
     ) -> Distribution:
-        """The cells of a histogram's series, and its exponential buckets. Where such are wanted only."""
-        row = self.row(descriptor, attributes, on_overflow)
-        banks = self._banks.get((descriptor, identity(attributes)))
-        return Distribution(row, banks or self._banks[descriptor, identity(OVERFLOW)])
+        """The cells of a histogram's series, and its exponential buckets.
+
+        A series that had a row without them, as what is bridged has, gets such as nobody reads.
+        """
+        row = self.row(descriptor, attributes, on_overflow, exponential=True)
+        known = attributes if (descriptor, identity(attributes)) in self._cells else OVERFLOW
+        banks = self._banks.get((descriptor, identity(known)))
+        return Distribution(row, banks or Banks(private_row(WIDTH)))
 
     def sources(self) -> list[Source]:
         """The rows as they are now."""

@@ -135,7 +135,7 @@ class Store:
 
     def _begin_share(self) -> Share:
         membership = self.membership()
-        share = self._share = Share(membership, self._catalog, self.limit, self._trouble, self.exponential)
+        share = self._share = Share(membership, self._catalog, self.limit, self._trouble)
         if membership is not None:
             share.be_born(membership)
         return share
@@ -174,7 +174,7 @@ class Store:
                 series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
             wanted = exponential and self.exponential
-            together = Together(sources).of if wanted else None
+            together = Together(sources) if wanted else None
         alive = [file.alive for file in reading.files]
         return Totals(families(totals, together), sum(alive) + (share is not None), not all(alive))
 
