@@ -93,6 +93,7 @@ BAD = {
     "DUALMETRICS_VARIANT": ["a\tb", "a\nb"],
     "DUALMETRICS_PIPELINE": ["a\tb", "a\nb"],
     "DUALMETRICS_CONVENTION": ["old", "classic,semconv", "1"],
+    "DUALMETRICS_NATIVE_HISTOGRAMS": ["maybe", "2", "exponential"],
     "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS": [",", "GET POST", "G/T", "X" * 65],
     "DUALMETRICS_TRANSLATION_STRATEGY": ["none", "UnderscoreEscapingWithSuffixes"],
     "DUALMETRICS_CREATED_SERIES": ["1", "yes"],
