@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -46,6 +47,12 @@ class RatioEffect:
     def exact(self) -> bool:
         """Whether the errors are so few that the exact test is asked too."""
         return isinstance(self.critical, OneLook) and exact.applies(self.table, self.phi)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the difference."""
+        p, table = self.table.pooled, self.effective
+        return sqrt(p * (1 - p) * (1 / table.n1 + 1 / table.n0))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The one-sided limits at ``alpha`` each; the lower not above 0 if the exact test does not say so."""

@@ -48,7 +48,9 @@ def pairs(
         yield _histograms(of, bounds, n1, f1 * ratio, rng), _histograms(of, bounds, n0, f0, rng)
 
 
-def _histograms(shape: Shape, bounds: Array, requests: Array, factor: Array, rng: np.random.Generator) -> Latencies:
+def _histograms(
+    shape: Shape, bounds: Array, requests: Array, factor: Array, rng: np.random.Generator
+) -> Latencies:
     above = np.concatenate((np.ones((STEPS, 1)), shape.above(bounds, factor), np.zeros((STEPS, 1))), axis=1)
     parts = np.clip(-np.diff(above, axis=1), 0, 1)
     counts = rng.multinomial(requests.astype(int), parts / parts.sum(axis=1, keepdims=True))

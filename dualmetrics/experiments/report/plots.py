@@ -1,0 +1,108 @@
+"""The plots of the report, as SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.gates import Gate
+from dualmetrics.experiments.report.wording import position
+from dualmetrics.experiments.statistics.arrays import Array
+
+BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"
+REACH = 4.0
+"""Effects are drawn up to so many margins."""
+SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
+
+
+def over_time(comparison: Comparison) -> str:
+    """Each gate's effect with its interval, as it stood after each block."""
+    story = comparison.over_time()
+    figure = Figure(figsize=(9, 2.1 * len(comparison.gates)), layout="constrained")
+    axes = figure.subplots(len(comparison.gates), 1, sharex=True, squeeze=False)[:, 0]
+    hours = [(at - comparison.window.start) / 3600 for at, _ in story]
+    for row, axis in enumerate(axes):
+        _effect(axis, hours, [gates[row] for _, gates in story if row < len(gates)])
+    axes[-1].set_xlabel("hours since the start")
+    return svg(figure)
+
+
+def _effect(axis: Axes, hours: Sequence[float], gates: Sequence[Gate]) -> None:
+    scale = 100 if gates[0].unit == "difference" else 1
+    middle = scale * np.array([gate.effect for gate in gates])
+    low, high = (scale * np.array([getattr(gate, name) for gate in gates]) for name in ("lower", "upper"))
+    none, limit = gates[0].none * scale, gates[0].limit * scale
+    reach = REACH * (limit - none)
+    axis.fill_between(
+        hours, np.maximum(low, none - reach), np.minimum(high, none + reach), color=CANDIDATE, alpha=0.25
+    )
+    axis.plot(hours, middle, color=CANDIDATE, marker="." if len(hours) == 1 else None)
+    axis.axhline(none, color="grey", linewidth=0.8)
+    axis.axhline(limit, color=MARGIN, linewidth=1, linestyle="--")
+    axis.set_ylim(none - reach, none + reach)
+    axis.set_title(gates[0].name + (", points" if scale == 100 else ", factor"), loc="left", fontsize=9)
+
+
+def survival(comparison: Comparison) -> str:
+    """The share of requests slower than a duration, of both variants, at the buckets' bounds."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axis = figure.subplots()
+    names = comparison.question.baseline, comparison.question.candidate
+    for name, tally, colour in zip(names, comparison.evidence.all, (BASELINE, CANDIDATE), strict=True):
+        at, share = _above(comparison.evidence.bounds, tally.durations.sum(axis=0))
+        axis.plot(
+            at / comparison.names.per_second * 1000, share, color=colour, marker="o", markersize=3, label=name
+        )
+    axis.set(xscale="log", yscale="log", xlabel="milliseconds", ylabel="share of slower requests")
+    axis.grid(visible=True, which="both", alpha=0.2)
+    axis.legend()
+    return svg(figure)
+
+
+def _above(bounds: Array, counts: Array) -> tuple[Array, Array]:
+    share = 1 - counts.cumsum()[:-1] / max(counts.sum(), 1)
+    shown = share > 1e-9
+    return bounds[shown], share[shown]
+
+
+def forest(comparison: Comparison) -> str:
+    """All gates, and the routes', in units of their margins: left of 1 is within."""
+    rows = [(gate.name, gate) for gate in comparison.gates]
+    rows += [(f"{each.route}  {each.gate.name}", each.gate) for each in comparison.routes]
+    figure = Figure(figsize=(9, 0.9 + 0.3 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    for at, (_, gate) in enumerate(rows):
+        low, middle, high = (np.clip(position(gate, each), -REACH, REACH) for each in _ends(gate))
+        axis.plot([low, high], [at, at], color=CANDIDATE, linewidth=2)
+        axis.plot([middle], [at], color=CANDIDATE, marker="s")
+    axis.axvline(0, color="grey", linewidth=0.8)
+    axis.axvline(1, color=MARGIN, linewidth=1, linestyle="--")
+    axis.set_yticks(range(len(rows)), [_unmarked(name) for name, _ in rows])
+    axis.set(xlim=(-REACH, REACH), xlabel="effect in margins: 0 is none, 1 is the margin")
+    axis.invert_yaxis()
+    return svg(figure)
+
+
+def _ends(gate: Gate) -> Iterable[float]:
+    middle = gate.effect if np.isfinite(gate.effect) else gate.none
+    return gate.lower, middle, gate.upper
+
+
+def _unmarked(text: str) -> str:
+    """Dollars would be taken for formulas."""
+    return text.replace("$", r"\$")
+
+
+def svg(figure: Figure) -> str:
+    """The picture, to be put into a page."""
+    with rc_context(SETTINGS):
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
