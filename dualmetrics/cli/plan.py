@@ -58,7 +58,7 @@ def command(
     table = Table("gate", "effect", "needed")
     table.add_row("error ratio", f"{errors * 100:g} points", duration(found.errors))
     for q, seconds in found.latency.items():
-        table.add_row(f"p{q * 100:g}", f"{latency:.3g} slower", duration(seconds))
+        table.add_row(f"p{q * 100:g}", f"{latency * 100:g} % slower", duration(seconds))
     table.add_row("ten blocks of two scrapes", "", duration(found.least))
     console = Console()
     console.print(table)

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.wording import position
+from dualmetrics.experiments.report.wording import UNITS, position
 from dualmetrics.experiments.statistics.arrays import Array
 
 BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"
 REACH = 4.0
-"""Effects are drawn up to so many margins."""
+"""Effects are drawn up to so many margins at least."""
 SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
 
 
@@ -26,27 +26,32 @@ def over_time(comparison: Comparison) -> str:
     story = comparison.over_time()
     figure = Figure(figsize=(9, 2.1 * len(comparison.gates)), layout="constrained")
     axes = figure.subplots(len(comparison.gates), 1, sharex=True, squeeze=False)[:, 0]
-    hours = [(at - comparison.window.start) / 3600 for at, _ in story]
+    size, unit = next(each for each in UNITS if comparison.window.seconds >= 2 * each[0] or each[0] == 1)
+    times = [(at - comparison.window.start) / size for at, _ in story]
     for row, axis in enumerate(axes):
-        _effect(axis, hours, [gates[row] for _, gates in story if row < len(gates)])
-    axes[-1].set_xlabel("hours since the start")
+        _effect(axis, times, [gates[row] for _, gates in story])
+    axes[-1].set_xlabel(f"{unit} since the start")
     return svg(figure)
 
 
-def _effect(axis: Axes, hours: Sequence[float], gates: Sequence[Gate]) -> None:
+def _effect(axis: Axes, times: Sequence[float], gates: Sequence[Gate]) -> None:
     scale = 100 if gates[0].unit == "difference" else 1
-    middle = scale * np.array([gate.effect for gate in gates])
-    low, high = (scale * np.array([getattr(gate, name) for gate in gates]) for name in ("lower", "upper"))
+    middle, low, high = (scale * _column(gates, name) for name in ("effect", "lower", "upper"))
     none, limit = gates[0].none * scale, gates[0].limit * scale
-    reach = REACH * (limit - none)
-    axis.fill_between(
-        hours, np.maximum(low, none - reach), np.minimum(high, none + reach), color=CANDIDATE, alpha=0.25
-    )
-    axis.plot(hours, middle, color=CANDIDATE, marker="." if len(hours) == 1 else None)
+    last = abs(middle[-1] - none) if np.isfinite(middle[-1]) else 0.0
+    reach = max(REACH * (limit - none), 1.5 * last)
+    axis.fill_between(times, low, high, color=CANDIDATE, alpha=0.25)
+    axis.plot(times, middle, color=CANDIDATE, marker="." if len(times) == 1 else None)
     axis.axhline(none, color="grey", linewidth=0.8)
     axis.axhline(limit, color=MARGIN, linewidth=1, linestyle="--")
     axis.set_ylim(none - reach, none + reach)
     axis.set_title(gates[0].name + (", points" if scale == 100 else ", factor"), loc="left", fontsize=9)
+
+
+def _column(gates: Sequence[Gate], name: str) -> Array:
+    """One number of each gate; what is infinite lies outside of any picture."""
+    found: Array = np.array([getattr(gate, name) for gate in gates], dtype=np.float64)
+    return np.clip(found, -100.0, 100.0)
 
 
 def survival(comparison: Comparison) -> str:
@@ -77,14 +82,15 @@ def forest(comparison: Comparison) -> str:
     rows += [(f"{each.route}  {each.gate.name}", each.gate) for each in comparison.routes]
     figure = Figure(figsize=(9, 0.9 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
-    for at, (_, gate) in enumerate(rows):
-        low, middle, high = (np.clip(position(gate, each), -REACH, REACH) for each in _ends(gate))
+    positions = [[position(gate, each) for each in _ends(gate)] for _, gate in rows]
+    reach = max(REACH, 1.3 * max(middle for _, middle, _ in positions))
+    for at, (low, middle, high) in enumerate(np.clip(positions, -reach, reach)):
         axis.plot([low, high], [at, at], color=CANDIDATE, linewidth=2)
         axis.plot([middle], [at], color=CANDIDATE, marker="s")
     axis.axvline(0, color="grey", linewidth=0.8)
     axis.axvline(1, color=MARGIN, linewidth=1, linestyle="--")
     axis.set_yticks(range(len(rows)), [_unmarked(name) for name, _ in rows])
-    axis.set(xlim=(-REACH, REACH), xlabel="effect in margins: 0 is none, 1 is the margin")
+    axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is none, 1 is the margin")
     axis.invert_yaxis()
     return svg(figure)
 

@@ -47,7 +47,9 @@ class Prometheus:
         selector = self._selector(None)
         counters = (names.requests or f"{names.duration}_count", names.duration)
         either = [f"{counter}{selector}" for counter in counters if counter]
-        found = self._client.over_time(" or ".join(map("group({})".format, either)), newest - DAYS, newest, STEP)
+        found = self._client.over_time(
+            " or ".join(map("group({})".format, either)), newest - DAYS, newest, STEP
+        )
         minute = min((float(each["values"][0][0]) for each in found), default=newest)
         raw = [each for counter in either for each in self._raw(counter, minute, 2 * STEP)]
         return min((float(_samples(each)[0][0]) for each in raw), default=newest - STEP)
