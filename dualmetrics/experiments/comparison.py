@@ -54,9 +54,9 @@ class Comparison:
     def over_time(self) -> list[tuple[float, list[Gate]]]:
         """The gates as they stood at the end of each block, from the tenth on."""
         asked, blocks = critical(self.question, self.window), len(self.evidence.edges) - 1
+        story = (self.evidence.until(at) for at in range(min(FEWEST, blocks), blocks + 1))
         return [
-            (float(self.evidence.edges[at]), self.evidence.until(at).gates(self.question, asked))
-            for at in range(min(FEWEST, blocks), blocks + 1)
+            (float(known.edges[-1]), known.gates(self.question, asked)) for known in story if known.comparable
         ]
 
 

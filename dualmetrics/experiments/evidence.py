@@ -38,11 +38,14 @@ class Evidence:
         pair = of or self.all
         margins = question.margins
         gates = [error_gate("error ratio", *pair, margins, critical)]
-        for threshold in question.slo:
+        timed = all(tally.durations.sum() > 0 for tally in pair)
+        if question.slo and not timed and of is None:
+            raise InvalidExperimentError("There are no durations, which --slo needs.")
+        for threshold in question.slo if timed else ():
             named = f"{threshold * 1000:g}ms"
             scaled = threshold * self.names.per_second
             gates.append(slow_gate(scaled, named, self.bounds, pair, margins, critical))
-        if self.names.duration and pair[0].durations.sum() and pair[1].durations.sum():
+        if timed:
             gates += [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
         return gates
 
@@ -50,6 +53,14 @@ class Evidence:
         """What was known after so many blocks."""
         pair = tuple(_first(each, blocks) for each in self.all)
         return Evidence(self.names, self.edges[: blocks + 1], self.bounds, (pair[0], pair[1]), {}, 0)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both variants have requests, and durations if they have any at the end."""
+        return all(
+            tally.requests.sum() > 0 and (tally.durations.sum() > 0 or not len(self.bounds))
+            for tally in self.all
+        )
 
     def large_routes(self) -> dict[str, Pair]:
         """Routes with enough requests to say anything, the largest first."""

@@ -25,6 +25,9 @@ class Births:
     started: Mapping[Target, float] = field(default_factory=dict)
     """When the target's process started, where it says so."""
 
+    late: float = np.inf
+    """When all targets have been scraped that were there from the start."""
+
     def from_zero(self, labels: Labels, first: float) -> bool:
         """Whether a series whose first sample is at ``first`` was 0 before, within the window."""
         of = target(labels)

@@ -93,7 +93,7 @@ class Teller:
         if not len(times):
             return np.zeros((len(self.edges) - 1, *values.shape[1:]))
         from_zero = self.births.from_zero(labels, float(times[0]))
-        self.dropped += bool(times[0] > self.births.start and not from_zero and values[0].sum() > 0)
+        self.dropped += bool(times[0] > self.births.late and not from_zero and values[0].sum() > 0)
         return in_blocks(times, increments(values, from_zero), self.edges)
 
     def _of(self, labels: Labels) -> Tally:

@@ -45,7 +45,7 @@ class Window:
         blocks = BLOCKS
         while blocks > FEWEST and self.seconds < blocks * SCRAPES_A_BLOCK * interval:
             blocks //= 2
-        if self.seconds < blocks * interval:
+        if interval <= 0 or self.seconds < blocks * interval:
             blocks = 1
         return np.linspace(self.start, self.end, blocks + 1)
 

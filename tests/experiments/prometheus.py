@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from tests.waiting import free_port, wait_until
 
-INTERVAL = "200ms"
+INTERVAL = "500ms"
 
 
 def binary(name: str) -> str:
@@ -25,16 +25,16 @@ def binary(name: str) -> str:
     return found
 
 
-def configuration(experiments: Mapping[str, Mapping[str, list[str]]], **job: object) -> str:
-    """One job an experiment, JSON being YAML; the targets by variant."""
+def configuration(experiments: Mapping[str, Mapping[str, str]], unstamped: Container[str] = ()) -> str:
+    """One job an experiment, JSON being YAML; the target by variant."""
     jobs = [
         {
             "job_name": experiment,
+            "honor_timestamps": experiment not in unstamped,
             "static_configs": [
-                {"targets": targets, "labels": {"experiment": experiment, "variant": variant}}
-                for variant, targets in variants.items()
+                {"targets": [target], "labels": {"experiment": experiment, "variant": variant}}
+                for variant, target in variants.items()
             ],
-            **job,
         }
         for experiment, variants in experiments.items()
     ]

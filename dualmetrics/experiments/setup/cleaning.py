@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,22 +77,22 @@ def _runs(directory: Path, manifest: Manifest) -> bool:
 
 def _wait_until_free(data: Path) -> None:
     deadline = time.monotonic() + PATIENCE
-    while _locked(data / "lock"):
+    while _used(data):
         if time.monotonic() > deadline:
             raise InvalidExperimentError(f"A Prometheus still uses {data}; stop it first.")
         time.sleep(0.1)
 
 
-def _locked(lock: Path) -> bool:
-    """Whether a Prometheus holds the lock of its data directory."""
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+def _used(data: Path) -> bool:
+    """Whether a process was started with this directory. Its lock is no help: not every build makes one."""
+    flag = f"--storage.tsdb.path={data.resolve()}".encode()
+    return any(flag in words for words in _command_lines())
+
+
+def _command_lines() -> Iterator[list[bytes]]:
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended since
+            yield file.read_bytes().split(b"\0")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def deletion(url: str, name: str) -> Deletion:
     server = Server(url)
     scraped = [each for each in server.targets() if each["labels"].get("experiment") == name]
     if any(each["health"] == "up" for each in scraped) or server.value(f"count({matcher})"):
-        raise InvalidExperimentError(f"{name} is still being scraped; remove its targets from {url} first.")
+        raise InvalidExperimentError(
+            f"{name} is still being scraped by {url}, or was minutes ago; remove its targets first."
+        )
     return Deletion(server, matcher, server.series(matcher))
 
 

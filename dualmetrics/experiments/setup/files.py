@@ -136,7 +136,8 @@ def following(manifest: Manifest) -> str:
 # Experiment {manifest.name}
 
 Declared: {hours:g} hours; {1 - manifest.split:.0%} of the traffic to the baseline,
-{manifest.split:.0%} to the candidate. Write down the end before you begin: a test that is looked at until it passes is none.
+{manifest.split:.0%} to the candidate. Write down the end before you begin: a test that is looked at until it
+passes is none.
 
 1. `./start-prometheus.sh` (needs `prometheus`; its page is {manifest.url}). It keeps data for
    7 days and 10 GB; give the disk 12 GB.

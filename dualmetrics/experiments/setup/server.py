@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 
 from dualmetrics.experiments.refusals import InvalidExperimentError, UnreachableError
+from dualmetrics.experiments.sources.trust import trust
 
 TIMEOUT = 30.0
+EVER = "10y"
 
 
 class Server:
@@ -20,7 +22,7 @@ class Server:
     def answers(self) -> bool:
         """Whether it is up."""
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=TIMEOUT).status_code == 200
+            return httpx.get(f"{self.url}/-/ready", timeout=TIMEOUT, verify=trust()).status_code == 200
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
@@ -35,9 +37,8 @@ class Server:
         return found
 
     def series(self, matcher: str) -> int:
-        """How many series there are, at any time."""
-        everything = {"match[]": matcher, "start": "0", "end": "9999999999"}
-        return len(self._get("series", everything))
+        """How many series have samples, at any time; a list of series would have deleted ones too."""
+        return round(self.value(f"count(last_over_time({matcher}[{EVER}]))"))
 
     def value(self, query: str) -> float:
         """The sum of what a query finds now."""
@@ -66,10 +67,11 @@ class Server:
         try:
             return response.json()["data"]
         except (ValueError, KeyError) as error:
-            raise UnreachableError(f"{self.url} is no Prometheus, or refuses {what}.") from error
+            said = response.text.strip()[:200]
+            raise UnreachableError(f"{self.url} is no Prometheus, or refuses {what}: {said}") from error
 
     def _send(self, method: str, path: str, parameters: dict[str, str]) -> httpx.Response:
         try:
-            return httpx.request(method, self.url + path, params=parameters, timeout=TIMEOUT)
+            return httpx.request(method, self.url + path, params=parameters, timeout=TIMEOUT, verify=trust())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(f"{self.url} cannot be reached: {error}.") from error

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from dualmetrics.experiments.refusals import UnreachableError
+from dualmetrics.experiments.sources.trust import trust
 
 TIMEOUT = 60.0
 
@@ -38,7 +39,9 @@ class Client:
     def _asked(self, what: str, parameters: dict[str, str]) -> Any:
         try:
             url = f"{self._url}/api/v1/{what}"
-            response = httpx.get(url, params=parameters, headers=self._headers, timeout=TIMEOUT)
+            response = httpx.get(
+                url, params=parameters, headers=self._headers, timeout=TIMEOUT, verify=trust()
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise UnreachableError(f"{self._url} cannot be reached: {reason}.") from error

@@ -16,6 +16,7 @@ from dualmetrics.experiments.names import Names
 from dualmetrics.experiments.refusals import UnreachableError
 from dualmetrics.experiments.series import Series, Target, target
 from dualmetrics.experiments.sources.recording import Recording
+from dualmetrics.experiments.sources.trust import trust
 
 TIMEOUT = 10.0
 START = "process_start_time_seconds"
@@ -89,7 +90,7 @@ class Pages:
 
     def _page(self, url: str, must: bool) -> list[tuple[dict[str, str], float]] | None:
         try:
-            response = httpx.get(url, headers=self._headers, timeout=TIMEOUT)
+            response = httpx.get(url, headers=self._headers, timeout=TIMEOUT, verify=trust())
             response.raise_for_status()
             return _parsed(response.text)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

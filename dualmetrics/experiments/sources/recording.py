@@ -40,7 +40,7 @@ class Recording:
     def births(self, start: float) -> Births:
         """What tells series that began at 0 from those that were not seen before."""
         watched = {target(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
-        return Births(start, watched, self.started)
+        return Births(start, watched, self.started, start + 2 * self.interval)
 
 
 class Source(Protocol):

@@ -12,6 +12,8 @@ from dualmetrics.experiments.statistics.arrays import Array
 BLOCKS = 40
 FEWEST = 10
 TOLERATED = 0.25
+ROUNDING = 1e-24
+"""Squares that sum to no more are what is left of equal numbers."""
 
 
 class Inflation(NamedTuple):
@@ -32,7 +34,7 @@ def lag1(values: Array) -> float:
     """The autocorrelation of neighbours; 0 where nothing varies."""
     centred = values - values.mean()
     total = float(centred @ centred)
-    return float(centred[:-1] @ centred[1:]) / total if total > 0 else 0.0
+    return float(centred[:-1] @ centred[1:]) / total if total > ROUNDING else 0.0
 
 
 def inflation(values: Array) -> Inflation:

@@ -11,6 +11,7 @@ import numpy as np
 from dualmetrics.experiments.statistics import jackknife, survival
 from dualmetrics.experiments.statistics.arrays import Array, merged
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
+from dualmetrics.experiments.statistics.autocorrelation import inflation as inflation_of
 from dualmetrics.experiments.statistics.critical import Critical, OneLook
 from dualmetrics.experiments.statistics.survival import Buckets
 
@@ -120,6 +121,8 @@ def log_ratio(
         return jackknife.influences(estimates(tuple(jackknife.left_out(each) for each in blocks)))
 
     estimate = estimates(tuple(each.sum(axis=0) for each in tables))
+    if len(tables[0]) == 1 and np.isfinite(estimate):
+        return LogRatio(float(estimate), inf, inflation_of(np.zeros(1)), critical)
     if not np.isfinite(estimate) or not np.isfinite(moved(tables)).all():
         return None
     tables, inflation = coarsened(tables, merged, moved)

@@ -30,7 +30,7 @@ def locate(q: float, bounds: Array, counts: Array) -> Buckets:
     index = np.minimum((cumulative < q * total).sum(axis=-1), len(bounds))
     edges = np.concatenate(([0.0], bounds, [np.inf]))
     below = np.concatenate((np.zeros_like(total), cumulative), axis=-1)
-    survival = 1.0 - below / total
+    survival = 1.0 - below / np.maximum(total, 1.0)
     at = index[..., None]
     above_low = np.take_along_axis(survival, at, axis=-1)[..., 0]
     above_high = np.take_along_axis(survival, at + 1, axis=-1)[..., 0]

@@ -71,7 +71,7 @@ def test_koopmans_limits_lie_where_statsmodels_score_test_of_the_ratio_reaches_i
 
 
 def test_the_constrained_estimate_is_the_most_likely_one() -> None:
-    """statsmodels is no oracle here: its closed form has a slip, which is why it fails for 9/10 against 3/10."""
+    """statsmodels is no oracle here: its closed form has a slip, and fails for 9/10 against 3/10."""
     rng = np.random.default_rng(3)
     for table in random_tables(400):
         delta = float(rng.uniform(-0.9, 0.9))
