@@ -88,6 +88,21 @@ def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
     return telemetry, of_meter(telemetry.meter("benchmarks"), count)
 
 
+def scrape(telemetry: Any, accept: str = "*/*") -> Callable[[], object]:
+    """A scrape as an integration answers it: the page in the chunks that the server is given."""
+    from dualmetrics.page import PageRequest
+
+    request = PageRequest("GET", {"accept": accept}, "", None)
+
+    def respond() -> None:
+        response = telemetry.page.respond(request)
+        assert response.status == 200, response
+        for _chunk in response.chunks:
+            pass
+
+    return respond
+
+
 def prometheus_client(count: int) -> Touch:
     """A histogram of prometheus_client in its default registry."""
     from prometheus_client import Histogram

@@ -13,12 +13,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
-from dualmetrics import locks, records
+from dualmetrics import locks, records, slots
 from dualmetrics.directory import Directory, slot
 from dualmetrics.merge import Cells, Series, Source, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
-from dualmetrics.snapshot import Descriptor, Kind
+from dualmetrics.snapshot import Descriptor, Exemplars, Kind
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
 
@@ -102,9 +102,15 @@ def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable
         series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
     }
     group = (reading.archive or reading.files[0]).header.group
-    body = b"".join(_records(totals, keep, contains))
+    exemplars = slots.merge(_of_dead(reading))
+    body = b"".join(_records(totals, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return records.encode_header(header) + body
+
+
+def _of_dead(reading: Reading) -> Iterable[tuple[Series, Exemplars]]:
+    files = [file for file in reading.all if file is reading.archive or not file.alive]
+    return (found for file in files for found in file.contents.exemplars(file.data))
 
 
 def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
@@ -112,7 +118,10 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 
 
 def _records(
-    totals: Mapping[Series, Cells], keep: Mapping[Descriptor, int], contains: Iterable[bytes]
+    totals: Mapping[Series, Cells],
+    exemplars: Mapping[Series, Exemplars],
+    keep: Mapping[Descriptor, int],
+    contains: Iterable[bytes],
 ) -> Iterable[bytes]:
     yield records.encode_record(records.CONTAINS, sorted(name.hex() for name in contains), 0)
     numbers: dict[Descriptor, int] = {}
@@ -123,6 +132,9 @@ def _records(
             body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
             yield records.encode_record(records.DESCRIPTOR, body, 0)
         yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
+        if series in exemplars:
+            filled = slots.encode(exemplars[series])
+            yield records.encode_exemplars(numbers[descriptor], series.start, series.attributes, filled)
 
 
 def any_dead(directory: Directory) -> bool:

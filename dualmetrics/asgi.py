@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi_types import ASGIApp, Message, Name, Naming, Receive, Scope, Send
-from dualmetrics.exchange import MARK, Exchange, Mark, marks
+from dualmetrics.exchange import MARK, Exchange, Mark, TracedExchange, marks
 from dualmetrics.http import Requests
 from dualmetrics.lifespan import Lifespan
 from dualmetrics.naming import as_naming, naming
@@ -69,6 +69,8 @@ class MetricsMiddleware:
         self._excluded = self._paths.excluded
         self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
         self._name = as_naming(route) if route else None
+        self._exchange: type[Exchange] = Exchange
+        self._metrics.exemplars.on_active(self._trace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -79,7 +81,7 @@ class MetricsMiddleware:
             return await self._pass(path, scope, receive, send)
         requests = self._by_method.get(scope["method"]) or self._requests_of(scope)
         name = self._name or self._find_name(scope)
-        exchange = Exchange(self._telemetry, requests, name, scope, path, receive, send)
+        exchange = self._exchange(self._telemetry, requests, name, scope, path, receive, send)
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except BaseException as error:
@@ -87,6 +89,9 @@ class MetricsMiddleware:
             raise
         if exchange.under_way:
             exchange.returned()
+
+    def _trace(self) -> None:
+        self._exchange = TracedExchange
 
     def _counts(self, scope: Scope) -> bool:
         """Whether somebody further out counts this connection with the same Telemetry."""

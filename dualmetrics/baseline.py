@@ -29,8 +29,8 @@ def save(directory: Directory, group: bytes, snapshot: Snapshot) -> None:
 def load(directory: Directory) -> Snapshot | None:
     """The baseline of the group; None if there is none, or a damaged one. Raises OSError."""
     try:
-        data = memoryview(directory.read(NAME))
-        header = records.decode_header(bytes(data[: HEADER.size]))
+        data = directory.read(NAME)
+        header = records.decode_header(data)
         index = Index(Catalog(Rules()), slot=None)
         index.extend(data, header.committed)
     except (FileNotFoundError, FormatError):

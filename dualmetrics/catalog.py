@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import json
+from collections.abc import Iterable, Iterator
 
-from dualmetrics import records
-from dualmetrics.cells import Row
-from dualmetrics.merge import Cells, Rules, Series, metric, shape, width
+from dualmetrics import records, slots
+from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.rows import Rows
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 
 class Catalog:
@@ -18,33 +18,50 @@ class Catalog:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._descriptors: dict[tuple[object, ...], Descriptor] = {}
+        self._treatments: dict[int, Treatment] = {}
         self._series: dict[tuple[object, ...], Series] = {}
+        self._written: dict[tuple[int, bytes], Series] = {}
 
     def descriptor(self, descriptor: Descriptor) -> Descriptor:
         """The first descriptor met that differs in nothing but the description."""
         return self._descriptors.setdefault((metric(descriptor), shape(descriptor)), descriptor)
 
     def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
-        """The series; gauges that are kept per worker get the attribute ``worker``."""
-        descriptor = self.descriptor(descriptor)
-        if slot is not None and self._rules.gauge(descriptor) == "each":
+        """The series; ``descriptor`` is one that `descriptor` gave.
+
+        Gauges that are kept per worker get the attribute ``worker``.
+        """
+        treatment = self._treatment(descriptor)
+        if slot is not None and treatment.per_worker:
             attributes = _with_worker(attributes, slot)
         key = (id(descriptor), identity(attributes))
         known = self._series.get(key)
         if known is None:
-            made = Series(descriptor, attributes, start, self._rules)
+            made = Series(treatment, attributes, start)
             known = self._series.setdefault(key, made)  # another thread may have been faster
         elif start < known.start:
-            known.start = start  # admitted privately by one worker when the log could not be written
+            known.begin(start)  # admitted privately by one worker when the log could not be written
         return known
 
+    def written(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
+        """The series of a record. Siblings write the same text for the same series: it is parsed once.
 
-class Place(NamedTuple):
-    """Where the cells of a series lie, counted in doubles from the beginning of the file."""
+        Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
+        """
+        key = id(descriptor), text
+        known = self._written.get(key)
+        if known is None:
+            _, start, attributes = json.loads(text)
+            known = self.series(descriptor, records.decode_attributes(attributes), start, slot)
+            if not self._treatment(descriptor).per_worker:
+                self._written[key] = known
+        return known
 
-    series: Series
-    begin: int
-    end: int
+    def _treatment(self, descriptor: Descriptor) -> Treatment:
+        known = self._treatments.get(id(descriptor))
+        if known is None:
+            known = self._treatments[id(descriptor)] = self._rules.treatment(descriptor)
+        return known
 
 
 class Index:
@@ -54,29 +71,36 @@ class Index:
         self.declared: dict[Descriptor, int] = {}
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
-        self._places: list[Place] = []
+        self._rows = Rows()
+        self._slots: list[tuple[Series, slice]] = []
         self._catalog = catalog
         self._slot = slot
-        self._numbers: dict[int, Descriptor] = {}
+        self._numbers: dict[int, tuple[Descriptor, int]] = {}
 
-    def extend(self, data: memoryview, committed: int) -> None:
+    def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
         for record in records.decode_records(data, self.upto, committed):
             self._take(record)
             self.upto = record.cells_at + 8 * record.width
 
-    def rows(self, data: memoryview) -> Iterator[tuple[Series, Cells]]:
+    def rows(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The series with their cells, from the bytes of the file."""
-        doubles: Row = data[: len(data) - len(data) % 8].cast("d")
-        for series, begin, end in self._places:
-            yield series, doubles[begin:end].tolist()  # type: ignore[misc]  # typeshed: always int
+        # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
+        return self._rows.latest(data) if self._slot is None else self._rows.read(data)
+
+    def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
+        """The series that have had exemplars, with these."""
+        for series, place in self._slots:
+            yield series, slots.decode(data[place])
 
     def _take(self, record: Record) -> None:
         try:
-            if record.kind == records.DESCRIPTOR:
-                self._declare(record.body)
-            elif record.kind == records.SERIES:
+            if record.kind == records.SERIES:
                 self._locate(record)
+            elif record.kind == records.DESCRIPTOR:
+                self._declare(record.body)
+            elif record.kind == records.EXEMPLARS:
+                self._locate_slots(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -85,17 +109,28 @@ class Index:
     def _declare(self, body: list[object]) -> None:
         declared, *rest = body
         number, descriptor = records.decode_descriptor(rest)
-        descriptor = self._numbers[number] = self._catalog.descriptor(descriptor)
+        descriptor = self._catalog.descriptor(descriptor)
+        self._numbers[number] = descriptor, width(descriptor)
         self.declared[descriptor] = int(str(declared))
 
     def _locate(self, record: Record) -> None:
-        number, start, attributes = record.body
-        descriptor = self._numbers[number]
-        if record.width != width(descriptor):
+        descriptor, cells = self._numbers[_number(record.text)]
+        if record.width != cells:
             raise ValueError("a series whose cells do not fit its metric")
-        series = self._catalog.series(descriptor, records.decode_attributes(attributes), start, self._slot)
-        begin = record.cells_at // 8
-        self._places.append(Place(series, begin, begin + record.width))
+        series = self._catalog.written(descriptor, record.text, self._slot)
+        self._rows.add(series, record.cells_at + 8 * record.width, record.width)
+
+    def _locate_slots(self, record: Record) -> None:
+        descriptor, _ = self._numbers[_number(record.text)]
+        if record.width != slots.width(descriptor):
+            raise ValueError("exemplars that do not fit their metric")
+        series = self._catalog.written(descriptor, record.text, self._slot)
+        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width)))
+
+
+def _number(text: bytes) -> int:
+    """That of the descriptor, which a series' text begins with."""
+    return int(text[1 : text.index(b",")])
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

@@ -47,7 +47,7 @@ def private_row(width: int) -> Row:
 
 
 class MappedRegion:
-    """Rows in a file that the sibling workers read."""
+    """Rows in a file that the sibling workers read. ``end`` is where the next record begins, in bytes."""
 
     def __init__(self, descriptor: int, header: Header, reserve: Callable[[int, int, int], None]) -> None:
         """Map the empty file ``descriptor``; ``reserve(fd, offset, length)`` may raise OSError."""
@@ -61,16 +61,21 @@ class MappedRegion:
         self._words = self._bytes.cast("Q")
         self._doubles = self._bytes.cast("d")
         self._bytes[: HEADER.size] = encode_header(header._replace(committed=HEADER.size))
+        self.end = HEADER.size
 
     def append(self, kind: int, body: object, width: int) -> Row:
         """Write a record, then commit it with one store. Not thread-safe: the caller holds a lock."""
-        start = self._words[COMMITTED_OFFSET // 8]
         record = encode_record(kind, body, width)
-        end = start + len(record)
+        end = self.end + len(record)
         self._make_room(end)
-        self._bytes[start:end] = record
+        self._bytes[self.end : end] = record
         self._words[COMMITTED_OFFSET // 8] = end
+        self.end = end
         return self._doubles[end // 8 - width : end // 8]
+
+    def contents(self) -> bytes:
+        """The bytes of the file as they are now, up to its committed length."""
+        return self._bytes[: self.end].tobytes()
 
     def _make_room(self, end: int) -> None:
         if end > CAPACITY:

@@ -6,7 +6,7 @@ normalised here to closed sets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from dualmetrics.attributes import text
@@ -37,10 +37,10 @@ class Origin(NamedTuple):
     scheme: str
     version: str | None
 
-    def normalised(self) -> Origin:
+    def normalised(self, methods: Collection[str] = METHODS) -> Origin:
         """The same in values of the closed sets."""
         return Origin(
-            self.method if self.method in METHODS else OTHER,
+            self.method if self.method in methods else OTHER,
             self.scheme if self.scheme in SCHEMES else OTHER,
             self.version if self.version in VERSIONS else None,
         )

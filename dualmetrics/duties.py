@@ -39,6 +39,7 @@ class WorkerDuties:
         port: PagePort,
         health: Health,
         resource: Callable[[], Attributes],
+        look: Callable[[], None],
         shutdown_timeout: float,
     ) -> None:
         self._store = store
@@ -48,6 +49,7 @@ class WorkerDuties:
         self._port = port
         self._health = health
         self._resource = resource
+        self._look = look
         self._shutdown_timeout = shutdown_timeout
 
     def snapshot(self) -> Snapshot:
@@ -60,6 +62,7 @@ class WorkerDuties:
 
     def beat(self) -> bool:
         """Stand for election, observe, fold (see `push.Duties`)."""
+        self._look()
         leading = self._election.stand()
         if leading:
             self._port.open()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 from time import perf_counter
+from typing import Any
 
 from dualmetrics.asgi_types import Message, Naming, Receive, Scope, Send
 from dualmetrics.conventions import Outcome, error_type
 from dualmetrics.http import Requests
+from dualmetrics.spans import REQUEST, own_span
 
 MARK = "dualmetrics"
 """The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""
@@ -172,3 +174,24 @@ class Exchange(Mark):
         except Exception as failure:
             self._requests.trouble.error("naming a route", failure)
             return None
+
+
+class TracedExchange(Exchange):
+    """An exchange that is recorded in the span of its request.
+
+    That is the one that is active where the request arrives, if the middleware that traces is further out;
+    else the one that is active when it is recorded, which is the server's, or that of sending the response.
+    """
+
+    __slots__ = ("_span",)
+
+    def __init__(self, *arguments: Any) -> None:
+        self._span = own_span()
+        super().__init__(*arguments)
+
+    def _record(self, status: int, error: str | None) -> None:
+        token = REQUEST.set(self._span)
+        try:
+            super()._record(status, error)
+        finally:
+            REQUEST.reset(token)

@@ -7,21 +7,15 @@ that adds to the cells of its series. All else is done when a series is met for 
 from __future__ import annotations
 
 import functools
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
-from dualmetrics.atomic import atomic
+from dualmetrics.adders import Move, Record, adder, chained, exemplifier, mover
 from dualmetrics.cells import Row, private_row
 from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.snapshot import Attributes, Descriptor
 from dualmetrics.trouble import Trouble
-
-Record = Callable[[float], None]
-"""Adds a request that took so many seconds to the cells of its series."""
-
-Move = Callable[[], None]
-"""Adds a request to those that are active, or takes it from them."""
 
 NOWHERE: Row = private_row(1)
 """A cell that nobody reads."""
@@ -39,10 +33,13 @@ class Rows(Protocol):
 
 
 class HttpSettings(Protocol):
-    """What of the `Settings` is needed here: the convention's name, and bounds in seconds."""
+    """What of the `Settings` is needed here: the convention's name, other methods, bounds in seconds."""
 
     @property
     def convention(self) -> str: ...
+
+    @property
+    def known_methods(self) -> Collection[str] | None: ...
 
     @property
     def buckets(self) -> tuple[float, ...]: ...
@@ -51,10 +48,14 @@ class HttpSettings(Protocol):
 class ServerMetrics:
     """Gives the `Requests` that a request belongs to."""
 
-    def __init__(self, store: Rows, settings: HttpSettings, trouble: Trouble) -> None:
+    def __init__(
+        self, store: Rows, settings: HttpSettings, trouble: Trouble, exemplars: ExemplarFilter
+    ) -> None:
         self._store = store
         self._trouble = trouble
+        self.exemplars = exemplars
         self._conventions = conventions(settings.convention, settings.buckets)
+        self._methods = settings.known_methods or METHODS
         self._known: dict[tuple[str, str, str | None], Requests] = {}
         self.by_method: dict[str, Requests] = {}
         """The same by the method alone, if the convention asks for no more: a shorter way to `requests`."""
@@ -64,8 +65,8 @@ class ServerMetrics:
     def requests(self, method: str, scheme: str, version: str | None) -> Requests:
         """Those of this method, URL scheme and version of HTTP (``1.1``), all as the client sent them."""
         origin = Origin(method, scheme, version)
-        found = self._known.get(origin) or self._find(origin.normalised())
-        if self._method_decides and method in METHODS:
+        found = self._known.get(origin) or self._find(origin.normalised(self._methods))
+        if self._method_decides and method in self._methods:
             self.by_method[method] = found
         return found
 
@@ -77,7 +78,7 @@ class ServerMetrics:
         """Only normalised origins are remembered: what a client makes up must not fill the memory."""
         found = self._known.get(origin)
         if found is None:
-            made = Requests(origin, self._conventions, self._store, self._trouble)
+            made = Requests(origin, self._conventions, self._store, self._trouble, self.exemplars)
             found = self._known.setdefault(origin, made)
         return found
 
@@ -98,6 +99,7 @@ class Requests:
         "_active",
         "_conventions",
         "_ended",
+        "_exemplars",
         "_origin",
         "_store",
         "_void",
@@ -108,11 +110,17 @@ class Requests:
     )
 
     def __init__(
-        self, origin: Origin, conventions: tuple[Convention, ...], store: Rows, trouble: Trouble
+        self,
+        origin: Origin,
+        conventions: tuple[Convention, ...],
+        store: Rows,
+        trouble: Trouble,
+        exemplars: ExemplarFilter,
     ) -> None:
         self._origin = origin
         self._conventions = conventions
         self._store = store
+        self._exemplars = exemplars
         self.trouble = trouble
         self._void = False
         self._ended: dict[tuple[str | None, int, str | None], Record] = {}
@@ -196,51 +204,10 @@ class Requests:
         measure = convention.measure
         duration = self._store.row(measure.duration, attributes)
         count = self._store.row(measure.requests, attributes) if measure.requests else NOWHERE
-        return adder(measure, active, count, duration)
+        record = adder(measure, active, count, duration)
+        return self._with_exemplars(record, measure, attributes) if self._exemplars.active else record
 
-
-def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
-    """A function that adds a request, which is no longer active, to these rows."""
-    bounds, scale = measure.duration.bounds, measure.scale
-
-    @atomic
-    def add(seconds: float) -> None:
-        value = seconds * scale
-        active[0] -= 1.0
-        count[0] += 1.0
-        duration[bisect_left(bounds, value)] += 1.0
-        duration[-1] += value
-
-    return add
-
-
-def mover(rows: tuple[Row, ...], by: float, trouble: Trouble) -> Move:
-    """A function that adds to the first cell of each row, and never raises."""
-
-    @atomic
-    def move() -> None:
-        try:
-            for row in rows:
-                row[0] += by
-        except Exception as error:
-            trouble.error("counting an active request", error)
-
-    @atomic
-    def move_one() -> None:
-        try:
-            only[0] += by
-        except Exception as error:
-            trouble.error("counting an active request", error)
-
-    only = rows[0]
-    return move_one if len(rows) == 1 else move
-
-
-def chained(records: list[Record]) -> Record:
-    """A function that calls them all."""
-
-    def all_of_them(seconds: float) -> None:
-        for record in records:
-            record(seconds)
-
-    return records[0] if len(records) == 1 else all_of_them
+    def _with_exemplars(self, record: Record, measure: Measure, attributes: Attributes) -> Record:
+        duration = self._exemplars.reservoir(measure.duration, attributes)
+        count = self._exemplars.reservoir(measure.requests, attributes) if measure.requests else None
+        return exemplifier(record, measure, duration, count, self._exemplars)

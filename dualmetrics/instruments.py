@@ -18,6 +18,7 @@ from opentelemetry.context import Context
 from dualmetrics.atomic import atomic
 from dualmetrics.attributes import canonical, is_short
 from dualmetrics.cells import Row
+from dualmetrics.exemplars import ExemplarFilter, Reservoir
 from dualmetrics.snapshot import Descriptor
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
@@ -35,8 +36,11 @@ class Rows:
     True are equal keys in Python and different attributes in OTLP.
     """
 
-    def __init__(self, descriptor: Descriptor, store: Store, trouble: Trouble) -> None:
+    def __init__(
+        self, descriptor: Descriptor, store: Store, trouble: Trouble, exemplars: ExemplarFilter
+    ) -> None:
         self.descriptor = descriptor
+        self.exemplars = exemplars
         self._store = store
         self._trouble = trouble
         self._most = max(_REMEMBERED, 2 * store.limit)
@@ -47,6 +51,7 @@ class Rows:
         """All rows are void: after a fork, a reset, a shutdown."""
         self.known: dict[tuple[tuple[str, Any], ...], Row] = {}
         self._typed: dict[tuple[tuple[str, type, Any], ...], Row] = {}
+        self._reservoirs: dict[int, tuple[Row, Reservoir]] = {}
 
     def get(self, attributes: AttributesArgument) -> Row:
         """The row of the series, from memory if possible."""
@@ -76,6 +81,23 @@ class Rows:
             else:
                 typed[key] = row
         return row
+
+    def offer(
+        self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None
+    ) -> None:
+        """Make an exemplar of what was just counted, if the filter wants it."""
+        span = self.exemplars.span(context)
+        if span is not None and 0 <= amount < INFINITY:
+            self._reservoir(attributes).offer(bucket, amount, span)
+
+    def _reservoir(self, attributes: AttributesArgument) -> Reservoir:
+        """That of the series, by its row, which is kept here lest another get its id."""
+        row = self.get(attributes)
+        known = self._reservoirs.get(id(row))
+        if known is None:
+            made = self.exemplars.reservoir(self.descriptor, canonical(attributes, self._trouble))
+            known = self._reservoirs.setdefault(id(row), (row, made))
+        return known[1]
 
     def refuse(self, amount: object) -> None:
         """Report a value that cannot be counted."""
@@ -122,6 +144,22 @@ class Counter(Sum, metrics.Counter):
 
     lowest = 0.0
 
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        rows.exemplars.on_active(self._trace)
+
+    def _trace(self) -> None:
+        self.add = self._add_with_exemplar  # type: ignore[method-assign]  # so that the other pays nothing
+
+    def _add_with_exemplar(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        super().add(amount, attributes, context)
+        try:
+            self._rows.offer(0, amount, attributes, context)
+        except Exception:
+            return  # what is wrong with the arguments was reported where they were counted
+
 
 class UpDownCounter(Sum, metrics.UpDownCounter):
     """A sum that may fall, such as the number of requests under way."""
@@ -135,6 +173,19 @@ class Histogram(metrics.Histogram):
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
+        rows.exemplars.on_active(self._trace)
+
+    def _trace(self) -> None:
+        self.record = self._record_with_exemplar  # type: ignore[method-assign]  # as in `Counter`
+
+    def _record_with_exemplar(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        Histogram.record(self, amount, attributes, context)
+        try:
+            self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
+        except Exception:
+            return
 
     @atomic
     def record(

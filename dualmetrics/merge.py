@@ -13,23 +13,66 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
-Cells = list[float]
+Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
+
+
+class Treatment(NamedTuple):
+    """What a metric and the settings mean for each of its series. ``width`` is that of a point."""
+
+    descriptor: Descriptor
+    combine: Combine
+    outlive: Callable[[Cells], Cells | None]
+    width: int
+    is_gauge: bool
+    per_worker: bool
 
 
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
-    __slots__ = ("attributes", "combine", "descriptor", "outlive", "start")
+    __slots__ = (
+        "_gauge",
+        "_width",
+        "attributes",
+        "combine",
+        "descriptor",
+        "exemplars",
+        "outlive",
+        "point",
+        "start",
+    )
 
-    def __init__(self, descriptor: Descriptor, attributes: Attributes, start: int, rules: Rules) -> None:
-        self.descriptor = descriptor
+    def __init__(self, treatment: Treatment, attributes: Attributes, start: int) -> None:
+        self.descriptor, self.combine, self.outlive, self._width, self._gauge, _ = treatment
         self.attributes = attributes
         self.start = start
-        self.combine = rules.combine(descriptor)
-        self.outlive = rules.outlive(descriptor)
+        self.exemplars: Exemplars = ()
+        self.point = Point(attributes, start, ())
+        """As it was last shown: the same object for as long as nothing changes."""
+
+    def begin(self, start: int) -> None:
+        """It began earlier than was known."""
+        self.start = start
+        self.point = Point(self.attributes, start, ())
+
+    def shown(self, cells: Cells) -> Point | None:
+        """The point with these cells; None for a gauge that was never set."""
+        if self._gauge and not cells[1]:
+            return None
+        if len(cells) > self._width:
+            cells = cells[: self._width]  # once per group: without the time of observation
+        if self.point.cells != cells:
+            self.point = Point(self.attributes, self.start, cells, self.exemplars)
+        return self.point
+
+    def exemplify(self, exemplars: Exemplars) -> None:
+        """These are its exemplars from now on."""
+        if self.exemplars != exemplars:
+            self.exemplars = exemplars
+            self.point = self.point._replace(exemplars=exemplars)
 
 
 class Source(NamedTuple):
@@ -52,6 +95,17 @@ class Rules:
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
         return self.gauge_by_name.get(descriptor.name, self.gauges)
+
+    def treatment(self, descriptor: Descriptor) -> Treatment:
+        """What these rules make of a metric."""
+        return Treatment(
+            descriptor,
+            self.combine(descriptor),
+            self.outlive(descriptor),
+            descriptor.width,
+            is_gauge=descriptor.kind is Kind.GAUGE,
+            per_worker=self.gauge(descriptor) == "each",
+        )
 
     def combine(self, descriptor: Descriptor) -> Combine:
         if descriptor.once_per_group:
@@ -76,6 +130,9 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     totals: dict[Series, Cells] = {}
     for source in sources:
         rows = source.rows if source.alive else _outliving(source.rows)
+        if not totals:
+            totals = dict(rows)
+            continue
         for series, cells in rows:
             have = totals.get(series)
             totals[series] = cells if have is None else series.combine(have, cells)
@@ -84,31 +141,16 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
 
 def families(totals: Mapping[Series, Cells]) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out."""
-    found: dict[int, Points] = {}  # by identity: descriptors are interned, and hashing one takes a while
+    # By identity: descriptors are interned, and hashing one takes a while.
+    found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
-        points = found.get(id(series.descriptor))
-        if points is None:
-            points = found[id(series.descriptor)] = Points(series.descriptor)
-        points.add(series, cells)
-    return [Family(points.descriptor, tuple(points.found)) for points in found.values() if points.found]
-
-
-class Points:
-    """The points of one metric, as they are found."""
-
-    def __init__(self, descriptor: Descriptor) -> None:
-        self.descriptor = descriptor
-        self.found: list[Point] = []
-        self._width = descriptor.width
-        self._gauge = descriptor.kind is Kind.GAUGE
-
-    def add(self, series: Series, cells: Cells) -> None:
-        """Add a series, unless it is a gauge that was never set."""
-        if len(cells) > self._width:
-            cells = cells[: self._width]  # once per group: without the time of observation
-        elif self._gauge and not cells[1]:
-            return
-        self.found.append(Point(series.attributes, series.start, cells))
+        point = series.point if series.point.cells is cells else series.shown(cells)
+        if point is not None:
+            descriptor = series.descriptor
+            if id(descriptor) not in found:
+                found[id(descriptor)] = descriptor, []
+            found[id(descriptor)][1].append(point)
+    return [Family(descriptor, tuple(points)) for descriptor, points in found.values()]
 
 
 def width(descriptor: Descriptor) -> int:
@@ -147,7 +189,7 @@ def _whole(cells: Cells) -> Cells:
 
 def _zero(cells: Cells) -> Cells:
     # The series stays, at zero: one that vanished would leave dashboards and alerts without a value.
-    return [0.0] * len(cells)
+    return (0.0,) * len(cells)
 
 
 def _nothing(cells: Cells) -> None:
@@ -155,7 +197,7 @@ def _nothing(cells: Cells) -> None:
 
 
 def _add(one: Cells, other: Cells) -> Cells:
-    return list(map(add, one, other))
+    return tuple(map(add, one, other))
 
 
 def _last(one: Cells, other: Cells) -> Cells:
@@ -168,7 +210,7 @@ def _set_both(choose: Callable[[float, float], float]) -> Combine:
     def combine(one: Cells, other: Cells) -> Cells:
         if not (one[1] and other[1]):
             return one if one[1] else other
-        return [choose(one[0], other[0]), max(one[1], other[1])]
+        return choose(one[0], other[0]), max(one[1], other[1])
 
     return combine
 

@@ -14,6 +14,7 @@ from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.attributes import canonical, text
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.instruments import Counter, Gauge, Histogram, Rows, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
@@ -50,12 +51,14 @@ class MeterProvider(metrics.MeterProvider):
         store: Store,
         observers: Observers,
         trouble: Trouble,
+        exemplars: ExemplarFilter,
         buckets: Mapping[str, tuple[float, ...]],
         once_per_group: bool = False,
     ) -> None:
         self.store = store
         self.observers = observers
         self.trouble = trouble
+        self.exemplars = exemplars
         self.buckets = buckets
         self.once_per_group = once_per_group
         self._meters: dict[object, metrics.Meter] = {}
@@ -188,9 +191,13 @@ class Meter(metrics.Meter):
         known = self._instruments.get(key)
         if known is None:
             self._warn_of_conflict(descriptor)
-            made = make(Rows(descriptor, self._provider.store, self._provider.trouble))
+            made = make(self._rows(descriptor))
             known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
         return cast("Instrument", known)
+
+    def _rows(self, descriptor: Descriptor) -> Rows:
+        provider = self._provider
+        return Rows(descriptor, provider.store, provider.trouble, provider.exemplars)
 
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name

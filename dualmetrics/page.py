@@ -32,11 +32,11 @@ class PageRequest(NamedTuple):
 
 
 class PageResponse(NamedTuple):
-    """The answer; ``chunks`` are to be sent one after the other, and are empty for HEAD."""
+    """The answer; ``chunks`` are to be sent one after the other, once. There are none for HEAD."""
 
     status: int
     headers: list[tuple[str, str]]
-    chunks: list[bytes]
+    chunks: Iterable[bytes]
 
 
 class MetricsPage:
@@ -109,11 +109,12 @@ def _names(query: str) -> frozenset[str] | None:
 
 def _rendered(page: Page, accept_encoding: str) -> PageResponse:
     headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
-    chunks = page.chunks
-    if sum(map(len, chunks)) >= _WORTH_COMPRESSING and accepts_gzip(accept_encoding):
+    size, chunks = page.size, page.chunks()
+    if size >= _WORTH_COMPRESSING and accepts_gzip(accept_encoding):
         headers.append(("Content-Encoding", "gzip"))
-        chunks = list(gzipped(chunks))
-    headers.append(("Content-Length", str(sum(map(len, chunks)))))
+        compressed = [*gzipped(chunks)]
+        size, chunks = sum(map(len, compressed)), iter(compressed)
+    headers.append(("Content-Length", str(size)))
     return PageResponse(200, headers, chunks)
 
 

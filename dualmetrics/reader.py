@@ -18,9 +18,9 @@ from typing import NamedTuple
 from dualmetrics import locks, records
 from dualmetrics.catalog import Catalog, Index
 from dualmetrics.directory import Directory, slot
-from dualmetrics.merge import Source
+from dualmetrics.merge import Series, Source
 from dualmetrics.records import HEADER, FormatError, Header
-from dualmetrics.snapshot import Descriptor
+from dualmetrics.snapshot import Descriptor, Exemplars
 
 ARCHIVE, FOLD = "archive", "fold"
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
@@ -34,7 +34,7 @@ class File(NamedTuple):
     name: str
     header: Header
     contents: Index
-    data: memoryview
+    data: bytes
     alive: bool
 
     @property
@@ -60,6 +60,10 @@ class Reading:
     @property
     def contained(self) -> frozenset[bytes]:
         return self.archive.contents.contains if self.archive else frozenset()
+
+    def exemplars(self) -> list[tuple[Series, Exemplars]]:
+        """The exemplars in all files. Those of dead workers tell as much as others."""
+        return [found for file in self.all for found in file.contents.exemplars(file.data)]
 
     def declared(self) -> dict[Descriptor, int]:
         """Each descriptor, with the time of the newest worker that declared it."""
@@ -128,17 +132,17 @@ class GroupReader:
         header = records.decode_header(os.pread(descriptor, HEADER.size, 0))
         index = self._indexes.get(header.file) or Index(self._catalog, slot(name))
         if header.file == own:
-            return File(name, header, index, memoryview(b""), True)
+            return File(name, header, index, b"", True)
         alive = name == ARCHIVE or locks.held(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
         # After the liveness: the bytes of one that is dead are then its last ones.
-        data = memoryview(os.pread(descriptor, header.committed, 0))
+        data = os.pread(descriptor, header.committed, 0)
         self._indexes[header.file] = index
         self._extend(name, index, data, header.committed)
         return File(name, header, index, data, alive)
 
-    def _extend(self, name: str, index: Index, data: memoryview, committed: int) -> None:
+    def _extend(self, name: str, index: Index, data: bytes, committed: int) -> None:
         """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
         if len(data) < max(committed, index.upto):
             raise FormatError("truncated")

@@ -32,8 +32,9 @@ VERSION = 1
 HEADER = struct.Struct("<8sII16s16sQQ")
 COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
+_CHECKED = struct.Struct("<III")
 
-DESCRIPTOR, SERIES, CONTAINS = 1, 2, 3
+DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
@@ -97,20 +98,30 @@ def encode_record(kind: int, body: object, width: int) -> bytes:
 
 def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
     """The record of a series of descriptor ``number``, with its cells filled."""
-    record = encode_record(SERIES, [number, start, attributes], len(cells))
-    return record[: len(record) - 8 * len(cells)] + struct.pack(f"<{len(cells)}d", *cells)
+    return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
 
 
-def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
+def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
+    """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
+    return _filled(EXEMPLARS, [number, start, attributes], slots)
+
+
+def _filled(kind: int, body: object, cells: bytes) -> bytes:
+    record = encode_record(kind, body, len(cells) // 8)
+    return record[: len(record) - len(cells)] + cells
+
+
+def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:
     """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
+    limit = min(end, len(data))
     while offset < end:
-        if min(end, len(data)) - offset < RECORD.size:
+        if limit - offset < RECORD.size:
             raise FormatError("corrupt")
         kind, length, checksum, width = RECORD.unpack_from(data, offset)
         cells_at = offset + length - 8 * width
-        if length % 8 or offset + length > min(end, len(data)) or cells_at < offset + RECORD.size:
+        if length % 8 or offset + length > limit or cells_at < offset + RECORD.size:
             raise FormatError("corrupt")
-        text = bytes(data[offset + RECORD.size : cells_at])
+        text = data[offset + RECORD.size : cells_at]
         if checksum != _checksum(kind, length, width, text):
             raise FormatError("corrupt")
         yield Record(kind, text, cells_at, width)
@@ -118,7 +129,7 @@ def decode_records(data: memoryview, offset: int, end: int) -> Iterator[Record]:
 
 
 def _checksum(kind: int, length: int, width: int, text: bytes) -> int:
-    return zlib.crc32(text, zlib.crc32(struct.pack("<III", kind, length, width)))
+    return zlib.crc32(text, zlib.crc32(_CHECKED.pack(kind, length, width)))
 
 
 def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:

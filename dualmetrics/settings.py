@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
+
 from dualmetrics import values
 from dualmetrics.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
 from dualmetrics.parsing import choice, flag, instrument, items, number, subset, text, whole
@@ -20,6 +22,8 @@ def _otlp(name: str) -> tuple[str, str]:
 
 
 _SIGNAL_URL = Option(values.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
+
+_OPT_IN = Option(values.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
 
 _LEFT_TO_OTHERS = (
     Option(values.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
@@ -85,6 +89,8 @@ class Settings:
         "OTEL_METRICS_EXEMPLAR_FILTER",
         default="trace_based",
     )
+    tracer_named: bool = False
+    """Whether OTEL_PYTHON_TRACER_PROVIDER says that OpenTelemetry will have a tracer provider."""
     sdk_disabled: bool = setting(flag, "OTEL_SDK_DISABLED", default=False, lenient=True)
 
     namespace: str = setting(values.namespace, "DUALMETRICS_NAMESPACE", default="")
@@ -94,6 +100,9 @@ class Settings:
     pipeline: str | None = setting(text, "DUALMETRICS_PIPELINE")
     convention: Literal["classic", "semconv", "both"] = setting(
         choice("classic", "semconv", "both"), "DUALMETRICS_CONVENTION", default="classic"
+    )
+    known_methods: frozenset[str] | None = setting(
+        values.known_methods, "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
     )
     buckets: tuple[float, ...] = setting(values.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
     instrument_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -111,6 +120,14 @@ class Settings:
     scope_labels: Literal["own", "all", "none"] = setting(
         choice("own", "all", "none"), "DUALMETRICS_SCOPE_LABELS", default="own"
     )
+    translation_strategy: Literal["underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"] = (
+        setting(
+            choice("underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"),
+            "DUALMETRICS_TRANSLATION_STRATEGY",
+            default="underscore_escaping_with_suffixes",
+        )
+    )
+    created_series: bool = setting(flag, "DUALMETRICS_CREATED_SERIES", default=False)
     host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
     exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
@@ -141,6 +158,7 @@ class Settings:
         check(_LEFT_TO_OTHERS, environ)
         found = resolve(options, environ, arguments)
         _complete_endpoint(found, environ, arguments)
+        found.setdefault("convention", _opted_in(environ))
         if "headers" in found:
             found["headers"] = {
                 **resolve({"": options["headers"]}, environ, {}).get("", {}),
@@ -148,6 +166,7 @@ class Settings:
             }
         _split(found, "buckets", "instrument_buckets")
         _split(found, "gauge_merge", "gauge_merge_by_name")
+        found["tracer_named"] = OTEL_PYTHON_TRACER_PROVIDER in environ
         return _consistent(_excluding_own_page(cls(**found)), environ)
 
     @property
@@ -181,6 +200,10 @@ def _complete_endpoint(
     if signal and arguments.get("endpoint") is None:
         found.update(signal, endpoint_is_signal=True)
     found.setdefault("protocol", values.protocol_of(found.get("endpoint")))
+
+
+def _opted_in(environ: Mapping[str, str]) -> str:
+    return resolve({"convention": _OPT_IN}, environ, {}).get("convention") or "classic"
 
 
 def _split(found: dict[str, Any], plain: str, by_name: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dualmetrics import records
+from dualmetrics import records, slots
 from dualmetrics.admission import Admission, PrivateAdmission
 from dualmetrics.catalog import Catalog
-from dualmetrics.cells import PrivateRegion, Region, Row
+from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row
 from dualmetrics.membership import Membership
 from dualmetrics.merge import Series, Source, width
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.rows import Rows
+from dualmetrics.slots import Slots
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 from dualmetrics.trouble import Trouble
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
@@ -29,8 +31,12 @@ class Share:
         self._catalog = catalog
         self._limit = limit
         self._trouble = trouble
-        self._rows: dict[tuple[object, ...], tuple[Series, Row]] = {}
+        self._cells: dict[tuple[object, ...], Row] = {}
+        self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
+        self._shared = Rows()
+        self._private: list[tuple[Series, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
+        self._file: MappedRegion | None = None
         self._region: Region = PrivateRegion()
         self._admission: Admission = membership.admission if membership else PrivateAdmission(limit)
         self._born, self._slot = 0, 0
@@ -44,30 +50,49 @@ class Share:
         except OSError as error:
             self._space_ran_out(error)
         else:
-            self._region, self._born, self._slot = file.region, file.born, file.slot
+            self._file = self._region = file.region
+            self._born, self._slot = file.born, file.slot
             self.identity = file.identity
 
     def row(
         self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
     ) -> Row:
         """The cells of a series, or of the overflow series if the metric has reached its limit."""
-        known = self._rows.get((descriptor, identity(attributes)))
+        key = descriptor, identity(attributes)
+        known = self._cells.get(key)
         if known is not None:
-            return known[1]
+            return known
         start = self._start_of(descriptor, attributes)
         if start is None:
             on_overflow(descriptor)
             return self.row(descriptor, OVERFLOW, on_overflow)
-        cells = self._allocate(descriptor, attributes, start)
-        series = self._catalog.series(descriptor, attributes, start, self._slot)
-        self._rows[descriptor, identity(attributes)] = series, cells
+        cells = self._cells[key] = self._allocate(descriptor, attributes, start)
+        self._keep(self._catalog.series(descriptor, attributes, start, self._slot), cells)
         return cells
 
-    def source(self) -> Source:
+    def sources(self) -> list[Source]:
         """The rows as they are now."""
-        rows = list(self._rows.values())
-        values = ((series, cells.tolist()) for series, cells in rows)
-        return Source(True, values)  # type: ignore[arg-type]  # typeshed: always int
+        shared = self._shared.latest(self._file.contents()) if self._file else ()
+        private = ((series, tuple(cells)) for series, cells in self._private)
+        return [Source(True, shared), Source(True, private)]
+
+    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+        """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
+        key = descriptor, identity(attributes)
+        known = self._slots.get(key)
+        if known is not None:
+            return known[1]
+        start = self._start_of(descriptor, attributes)
+        if start is None:
+            return self.slots(descriptor, OVERFLOW)
+        series = self._catalog.series(descriptor, attributes, start, self._slot)
+        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes])
+        self._slots[key] = series, made
+        return made
+
+    def exemplars(self) -> list[tuple[Series, Exemplars]]:
+        """What the slots hold now."""
+        return [(series, slots.decode(found)) for series, found in list(self._slots.values())]
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
@@ -86,6 +111,19 @@ class Share:
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
         body = [self._number(descriptor), start, attributes]
         return self._append(records.SERIES, body, width(descriptor))
+
+    def _keep(self, series: Series, cells: Row) -> None:
+        if self._file is not None and self._region is self._file:
+            self._shared.add(series, self._file.end, len(cells))
+        else:
+            self._private.append((series, cells))
+
+    def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
+        """Private ones where space runs out: a series may not become private for an exemplar's sake."""
+        try:
+            return self._region.append(records.EXEMPLARS, body, slots.width(descriptor)).cast("B")
+        except OSError:
+            return slots.private(descriptor)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""

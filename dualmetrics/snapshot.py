@@ -75,12 +75,29 @@ class Descriptor:
         return 2 if self.kind is Kind.GAUGE else 1
 
 
+class Exemplar(NamedTuple):
+    """One measurement: its value, when it was made (nanoseconds since the epoch), and in which span.
+
+    Both ids are 0 where there was none.
+    """
+
+    value: float
+    time: int
+    trace_id: int
+    span_id: int
+
+
+Exemplars = tuple[Exemplar | None, ...]
+"""The latest exemplar of each bucket of a histogram, or the one of a counter; empty where there are none."""
+
+
 class Point(NamedTuple):
     """One series: its attributes, when it began (nanoseconds since the epoch), its cells (see `Kind`)."""
 
     attributes: Attributes
     start: int
     cells: Sequence[float]
+    exemplars: Exemplars = ()
 
 
 @dataclass(frozen=True, slots=True)

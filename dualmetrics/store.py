@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from dualmetrics import archive, groups
+from dualmetrics import archive, groups, slots
 from dualmetrics.catalog import Catalog
 from dualmetrics.cells import Row, private_row
 from dualmetrics.listeners import Listener, Listeners
@@ -14,6 +14,7 @@ from dualmetrics.membership import Address, Membership, enter
 from dualmetrics.merge import Cells, Rules, Series, families, merge, width
 from dualmetrics.reader import FOLD, GroupReader, Reading
 from dualmetrics.share import Share
+from dualmetrics.slots import Slots
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind
 from dualmetrics.trouble import Trouble
 
@@ -75,6 +76,19 @@ class Store:
         share = self._share or self._begin_share()
         return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
 
+    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+        """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
+        with self._lock:
+            if self._busy or self._share is None:  # in the way of somebody, or of a row that is void
+                return slots.private(descriptor)
+            self._busy = True
+            try:
+                found = self._share.slots(self._catalog.descriptor(descriptor), attributes)
+                self._settle()
+            finally:
+                self._busy = False
+        return found
+
     def _put_off(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         cells = private_row(width(descriptor))
         self._late.append((descriptor, attributes, cells))
@@ -116,7 +130,10 @@ class Store:
         with self._reading:
             share = self._share
             reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
-            sources = [file.source for file in reading.all] + ([share.source()] if share else [])
+            sources = [file.source for file in reading.all] + (share.sources() if share else [])
+            exemplars = slots.merge(reading.exemplars() + (share.exemplars() if share else []))
+            for series, found in exemplars.items():
+                series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
         alive = [file.alive for file in reading.files]
         return Totals(families(totals), sum(alive) + (share is not None), not all(alive))

@@ -16,6 +16,7 @@ from dualmetrics import ending, fork
 from dualmetrics.delivery import Delivery
 from dualmetrics.duties import WorkerDuties
 from dualmetrics.election import Election
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.health import OWN_SCOPE, Health
 from dualmetrics.host import observe_host
@@ -60,9 +61,9 @@ class Telemetry:
         self._store = Store(self._address, rules, settings.cardinality_limit, self.trouble)
         self._observers = Observers(self.trouble)
         self._group_resource = GroupResource(settings)
-        self.server_metrics = ServerMetrics(self._store, settings, self.trouble)
-        self._provider = self._provide(once_per_group=False)
-        self._group_provider = self._provide(once_per_group=True)
+        self._exemplars = ExemplarFilter(self._store, self.trouble, settings)
+        self.server_metrics = ServerMetrics(self._store, settings, self.trouble, self._exemplars)
+        self._provider, self._group_provider = self._provide(once=False), self._provide(once=True)
         self._wire_exports(settings)
         self._connect()
         if self.enabled and settings.host_metrics:
@@ -82,6 +83,7 @@ class Telemetry:
             self._port,
             self._health,
             self._resource,
+            self._exemplars.look,
             settings.shutdown_timeout,
         )
         self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
@@ -91,6 +93,8 @@ class Telemetry:
             namespace=settings.namespace,
             const_labels=settings.page_labels,
             scope_labels=settings.scope_labels,
+            translation_strategy=settings.translation_strategy,
+            created=settings.created_series,
             on_conflict=lambda message: self.trouble.once(
                 message, "dualmetrics: %s; it is left out", message
             ),
@@ -122,10 +126,9 @@ class Telemetry:
         if self._delivery.wanted:
             self._group_resource.detect()
 
-    def _provide(self, once_per_group: bool) -> MeterProvider:
-        return MeterProvider(
-            self._store, self._observers, self.trouble, self.settings.instrument_buckets, once_per_group
-        )
+    def _provide(self, once: bool) -> MeterProvider:
+        buckets, exemplars = self.settings.instrument_buckets, self._exemplars
+        return MeterProvider(self._store, self._observers, self.trouble, exemplars, buckets, once)
 
     # What users call
 
@@ -171,10 +174,11 @@ class Telemetry:
     def render(self, accept: str | None = None) -> tuple[str, bytes]:
         """The page in the format that an Accept header asks for: its content type and its bytes."""
         page = self._render(accept, ())
-        return page.content_type, b"".join(page.chunks)
+        return page.content_type, b"".join(page.pieces)
 
     def start(self) -> None:
-        """Start the background thread; recording does so by itself."""
+        """Start the background thread, and find a tracer that was set late; recording does so by itself."""
+        self._exemplars.look()
         if self.enabled and not self._pusher.running:
             ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dualmetrics.conventions import error_type
 from dualmetrics.exchange import CLIENT_GONE
 from dualmetrics.http import Requests
+from dualmetrics.spans import REQUEST, own_span
 from dualmetrics.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ Environ: TypeAlias = dict[str, Any]
 
 Name: TypeAlias = Callable[[Environ], "str | None"]
 """Gives the matched route's template where the response starts or the app raises; None if none matched."""
+
+Write: TypeAlias = Callable[[bytes], object]
 
 ROUTE = "dualmetrics.route"
 """The environ's key of the route that `set_route` named."""
@@ -78,9 +81,7 @@ class Transaction:
         requests.begin()
         self._began = perf_counter()
 
-    def start(
-        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
-    ) -> Callable[[bytes], object]:
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
         """The app's ``start_response``. The route is asked here: frameworks forget it when they return."""
         if exc_info:
             write = self._start_response(status, headers, exc_info)
@@ -194,3 +195,29 @@ def status_code(line: str) -> int:
         return int(line[:3])
     except ValueError:
         return -1
+
+
+class TracedTransaction(Transaction):
+    """A transaction that is recorded in the span of its request.
+
+    That is the one that is active where the request arrives, if the middleware that traces is further out,
+    else where the response starts: when the server reads the body, it is no longer.
+    """
+
+    __slots__ = ("_span",)
+
+    def __init__(self, *arguments: Any) -> None:
+        self._span = own_span()
+        super().__init__(*arguments)
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
+        """The app's ``start_response``."""
+        self._span = self._span or own_span()
+        return super().start(status, headers, exc_info)
+
+    def _end(self, without_start: int) -> None:
+        token = REQUEST.set(self._span)
+        try:
+            super()._end(without_start)
+        finally:
+            REQUEST.reset(token)

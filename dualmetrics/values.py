@@ -52,6 +52,9 @@ headers = pairs(
     matching(r"[\x20-\x7e]*", _HEADERS),
 )
 
+_METHODS = "a list of HTTP methods, case-sensitive, at least one"
+_method = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
+
 gauge_merge = named(choice("last", "sum", "min", "max", "each"))
 
 
@@ -70,6 +73,20 @@ def buckets(value: object) -> tuple[tuple[float, ...] | None, Mapping[str, tuple
     if seconds and seconds[0] <= 0:
         raise ValueError("bucket bounds of a duration in seconds: all above 0")
     return seconds, by_name
+
+
+def known_methods(value: object) -> frozenset[str]:
+    """The methods that are named, instead of those that are by default; at least one."""
+    found = frozenset(items(_method)(value))
+    if not found:
+        raise ValueError(_METHODS)
+    return found
+
+
+def stability_opt_in(value: object) -> str | None:
+    """The convention that OTEL_SEMCONV_STABILITY_OPT_IN asks for; its other words are not about HTTP."""
+    words = items(text)(value)
+    return "both" if "http/dup" in words else "semconv" if "http" in words else None
 
 
 def networks(value: object) -> tuple[Network, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dualmetrics.http import Requests
 from dualmetrics.page import PageRequest
 from dualmetrics.paths import Paths
-from dualmetrics.transaction import ROUTE, Environ, Name, Transaction
+from dualmetrics.transaction import ROUTE, Environ, Name, TracedTransaction, Transaction
 from dualmetrics.web import NO_PAGE, resolve, serves_page
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class MetricsMiddleware:
         self._excluded = self._paths.excluded
         self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
         self._name = route or unnamed
+        self._transaction: type[Transaction] = Transaction
+        self._metrics.exemplars.on_active(self._trace)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -57,12 +59,17 @@ class MetricsMiddleware:
             app = self._page if self._page and path == self._paths.page else self.app
             return app(environ, start_response)
         requests = self._by_method.get(environ["REQUEST_METHOD"]) or self._requests_of(environ)
-        transaction = Transaction(requests, self._name, self._telemetry.trouble, environ, start_response)
+        transaction = self._transaction(
+            requests, self._name, self._telemetry.trouble, environ, start_response
+        )
         try:
             return transaction.deliver(self.app(environ, transaction.start))
         except BaseException as error:
             transaction.failed(error)
             raise
+
+    def _trace(self) -> None:
+        self._transaction = TracedTransaction
 
     def _requests_of(self, environ: Environ) -> Requests:
         version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))

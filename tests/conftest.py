@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import dualmetrics
+from tests import backends
 from tests.waiting import free_port, wait_until
 
 PREFIXES = ("OTEL_", "DUALMETRICS_", "PROMETHEUS_", "GUNICORN_")
@@ -19,10 +21,19 @@ HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 POOL = "dualmetrics-page"
 """Threads that render pages: made when first needed, they wait for the next page until the process ends."""
 
+settings.register_profile("dualmetrics", deadline=None)  # seconds are measured in `benchmarks`
+settings.load_profile("dualmetrics")
+
 
 def pytest_report_header() -> str:
     """Say which dualmetrics is tested: the built wheel under tox, else the source tree."""
     return f"dualmetrics: {Path(dualmetrics.__file__).parent}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which backends could not be had."""
+    for line in backends.warnings():
+        terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 @pytest.fixture(autouse=True)

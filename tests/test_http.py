@@ -166,7 +166,9 @@ class FailingStore:
 def test_a_failing_store_reaches_nobody_and_is_said_once(
     telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metrics = ServerMetrics(FailingStore(), telemetry.settings, telemetry.trouble)
+    metrics = ServerMetrics(
+        FailingStore(), telemetry.settings, telemetry.trouble, telemetry.server_metrics.exemplars
+    )
     for _ in range(3):
         requests = metrics.requests("GET", "http", "1.1")
         requests.begin()

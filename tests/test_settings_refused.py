@@ -93,6 +93,9 @@ BAD = {
     "DUALMETRICS_VARIANT": ["a\tb", "a\nb"],
     "DUALMETRICS_PIPELINE": ["a\tb", "a\nb"],
     "DUALMETRICS_CONVENTION": ["old", "classic,semconv", "1"],
+    "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS": [",", "GET POST", "G/T", "X" * 65],
+    "DUALMETRICS_TRANSLATION_STRATEGY": ["none", "UnderscoreEscapingWithSuffixes"],
+    "DUALMETRICS_CREATED_SERIES": ["1", "yes"],
     "DUALMETRICS_BUCKETS": [
         "1,1",
         "2,1",

@@ -51,7 +51,7 @@ def floor(count: int) -> Measure:
 
 def ours(count: int) -> Measure:
     telemetry, touch = series.ours(count)
-    return both_formats(touch, telemetry.render, lambda: telemetry.render(series.OPENMETRICS))
+    return both_formats(touch, series.scrape(telemetry), series.scrape(telemetry, series.OPENMETRICS))
 
 
 def prometheus_client(count: int) -> Measure:

@@ -52,5 +52,7 @@ def row(key: Key, received: Received) -> tuple[str, ...]:
     service, name, attributes = key
     labels = ", ".join(f"{label}={value}" for label, value in attributes)
     value = f"{received.value:g}" + (f" (sum {received.sum:g})" if received.kind == "histogram" else "")
+    traces = [each.trace_id for each in received.exemplars if each.trace_id]
+    value += f" (trace {traces[-1]:032x})" if traces else ""
     kind = received.kind + (" delta" if received.delta else "")
     return service, f"{name}{{{labels}}}" if labels else name, kind, value, received.unit

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
+
+from dualmetrics.snapshot import Exemplar
 
 Attributes = tuple[tuple[str, Any], ...]
 Key = tuple[str, str, Attributes]
@@ -33,14 +35,20 @@ class Received:
     unit: str
     scope: str
     resource: Attributes
+    exemplars: tuple[Exemplar, ...] = ()
 
     def after(self, earlier: Received | None) -> Received:
         """With what came before, if these are deltas: sums and buckets added up."""
         if not self.delta or earlier is None or self.kind == "gauge":
             return self
-        buckets = tuple(map(sum, zip(self.buckets, earlier.buckets, strict=True)))
-        totals = {"value": self.value + earlier.value, "sum": self.sum + earlier.sum, "buckets": buckets}
-        return Received(**{**vars(self), **totals, "start": earlier.start})
+        return replace(
+            self,
+            value=self.value + earlier.value,
+            sum=self.sum + earlier.sum,
+            buckets=tuple(map(sum, zip(self.buckets, earlier.buckets, strict=True))),
+            start=earlier.start,
+            exemplars=self.exemplars or earlier.exemplars,
+        )
 
 
 def series(request: ExportMetricsServiceRequest) -> Iterator[tuple[Key, Received]]:
@@ -78,8 +86,14 @@ def _points(metric: Metric, scope: str, resource: Attributes) -> Iterator[tuple[
                 unit=metric.unit,
                 scope=scope,
                 resource=resource,
+                exemplars=tuple(map(_exemplar, getattr(point, "exemplars", ()))),
             ),
         )
+
+
+def _exemplar(found: Any) -> Exemplar:
+    trace_id, span_id = (int.from_bytes(each, "big") for each in (found.trace_id, found.span_id))
+    return Exemplar(_number(found), found.time_unix_nano, trace_id, span_id)
 
 
 def _number(point: Any) -> float:

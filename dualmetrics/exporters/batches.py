@@ -40,8 +40,8 @@ def _snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
 
 
 def _weight(point: Point) -> int:
-    # Two timestamps and the frame; 8 bytes a count and 8 a bound.
-    return 64 + 16 * len(point.cells) + _text(point.attributes)
+    # Two timestamps and the frame; 8 bytes a count and 8 a bound; value, time and ids of an exemplar.
+    return 64 + 16 * len(point.cells) + 64 * len(point.exemplars) + _text(point.attributes)
 
 
 def _text(attributes: Attributes) -> int:

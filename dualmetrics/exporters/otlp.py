@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -80,7 +81,7 @@ def _gauge(point: Point) -> NumberDataPoint:
 
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0])
+    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0], _exemplars(point))
 
 
 def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramDataPoint:
@@ -97,4 +98,14 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
         bounds,
         unknown,
         unknown,
+        _exemplars(point),
     )
+
+
+def _exemplars(point: Point) -> list[Exemplar]:
+    """With neither id where there was no span."""
+    return [
+        Exemplar({}, each.value, each.time, each.span_id or None, each.trace_id or None)
+        for each in point.exemplars
+        if each
+    ]

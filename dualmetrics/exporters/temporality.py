@@ -78,10 +78,11 @@ def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
 
 def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
     start = max(point.start, since)
+    exemplars = tuple(each for each in point.exemplars if each and each.time > since)
     if before is None or before.start != point.start or _fell(kind, before.cells, point.cells):
-        return Point(point.attributes, start, point.cells)
+        return Point(point.attributes, start, point.cells, exemplars)
     difference = map(sub, point.cells, before.cells)
-    return Point(point.attributes, start, tuple(max(cell, 0.0) for cell in difference))
+    return Point(point.attributes, start, tuple(max(cell, 0.0) for cell in difference), exemplars)
 
 
 def _fell(kind: Kind, before: Sequence[float], cells: Sequence[float]) -> bool:

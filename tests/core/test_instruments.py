@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
+from dualmetrics.exemplars import ExemplarFilter
 from dualmetrics.meter import MeterProvider
 from dualmetrics.observers import Observers
+from dualmetrics.settings import Settings
 from dualmetrics.snapshot import Family, Kind
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble
@@ -29,7 +31,10 @@ class Recording:
         self.store: Store = worker(None)
         self.trouble = Trouble()
         self.observers = Observers(self.trouble)
-        self.provider = MeterProvider(self.store, self.observers, self.trouble, buckets or {}, once_per_group)
+        exemplars = ExemplarFilter(self.store, self.trouble, Settings.load({}))
+        self.provider = MeterProvider(
+            self.store, self.observers, self.trouble, exemplars, buckets or {}, once_per_group
+        )
         self.meter = self.provider.get_meter("tests")
 
     def family(self) -> Family:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from hypothesis import strategies as st
 
+from dualmetrics import slots
 from dualmetrics.snapshot import (
     Attributes,
     AttributeValue,
     Descriptor,
+    Exemplar,
+    Exemplars,
     Family,
     Kind,
     Point,
@@ -17,6 +23,13 @@ from dualmetrics.snapshot import (
 
 UNITS = ["", "1", "s", "ms", "By", "By/s", "1/s", "{request}", "{request}/s", "%", "m/s", "[in_i]", "°C"]
 WORDS = ["a", "b", "total", "ratio", "bytes", "sum", "count", "bucket", "created", "info", "target", "9"]
+
+EXEMPLARS = [
+    None,
+    Exemplar(0.0, 1, 0, 0),
+    Exemplar(-1.5e-300, 1_700_000_000_123_456_789, 1, 1),
+    Exemplar(1e300, 2**63, 2**128 - 1, 2**64 - 1),
+]
 
 names = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(".".join)
 keys = st.one_of(st.sampled_from(["a.b", "a_b", "le", "__a", "_a", "9", "é", "otel.scope.name"]), st.text())
@@ -56,17 +69,54 @@ def descriptors(draw: st.DrawFn) -> Descriptor:
     )
 
 
-@st.composite
-def families(draw: st.DrawFn) -> Family:
-    descriptor = draw(descriptors())
-    cells = {
+def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
+    """Cells as the kind has them."""
+    return {
         Kind.COUNTER: st.tuples(numbers),
         Kind.UP_DOWN_COUNTER: st.tuples(numbers),
         Kind.GAUGE: st.tuples(numbers, st.sampled_from([0.0, 1.0, 2.0])),
         Kind.HISTOGRAM: st.tuples(*[counts] * (len(descriptor.bounds) + 1), numbers),
     }[descriptor.kind]
-    points = st.builds(Point, attributes, st.just(1), cells)
-    return Family(descriptor, tuple(draw(st.lists(points, max_size=3))))
+
+
+def exemplars(descriptor: Descriptor) -> st.SearchStrategy[Exemplars]:
+    """None at all, or one for some of the buckets."""
+    some = st.tuples(*[st.sampled_from(EXEMPLARS)] * slots.count(descriptor))
+    return st.just(()) | some if descriptor.kind in (Kind.COUNTER, Kind.HISTOGRAM) else st.just(())
+
+
+def points(descriptor: Descriptor) -> st.SearchStrategy[Point]:
+    """Points as the metric has them."""
+    return st.builds(Point, attributes, st.just(1), cells(descriptor), exemplars(descriptor))
+
+
+@st.composite
+def families(draw: st.DrawFn) -> Family:
+    descriptor = draw(descriptors())
+    return Family(descriptor, tuple(draw(st.lists(points(descriptor), max_size=3))))
 
 
 snapshots = st.builds(Snapshot, st.just(1), attributes, st.lists(families(), max_size=4).map(tuple))
+
+
+@st.composite
+def successors(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
+    """What may be seen later: points that are the same objects, changed, new, gone or in another order."""
+    return dataclasses.replace(snapshot, families=tuple(draw(_later(family)) for family in snapshot.families))
+
+
+@st.composite
+def _later(draw: st.DrawFn, family: Family) -> Family:
+    before = draw(st.permutations(family.points)) if draw(st.booleans()) else [*family.points]
+    changed = [
+        point._replace(**draw(_changes(family.descriptor))) if draw(st.booleans()) else point
+        for point in before
+        if draw(st.integers(0, 4))
+    ]
+    new = draw(st.lists(points(family.descriptor), max_size=1))
+    return Family(family.descriptor, (*changed, *new))
+
+
+def _changes(descriptor: Descriptor) -> st.SearchStrategy[dict[str, Any]]:
+    both = {"cells": cells(descriptor), "exemplars": exemplars(descriptor)}
+    return st.fixed_dictionaries({}, optional=both)

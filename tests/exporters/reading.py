@@ -15,7 +15,7 @@ Sample = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def body(page: Page) -> str:
-    return b"".join(page.chunks).decode()
+    return b"".join(page.pieces).decode()
 
 
 def metrics(page: Page) -> list[Metric]:

@@ -7,7 +7,11 @@ import pytest
 from dualmetrics.exporters.prometheus.negotiation import choose, wishes
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+TEXT_1 = "text/plain; version=1.0.0; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OPENMETRICS_0 = "application/openmetrics-text; version=0.0.1; charset=utf-8"
+PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+UTF8 = "; escaping=allow-utf-8"
 
 PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -18,7 +22,7 @@ PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
-PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+ASKED = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
 
 
@@ -31,10 +35,16 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
         (BROWSER, TEXT),
         ("text/plain", TEXT),
         ("text/*", TEXT),
-        (PROMETHEUS_3, OPENMETRICS),
-        (f"{PROTOBUF};q=0.6,{PROMETHEUS_3}", OPENMETRICS),
+        (PROMETHEUS_3, OPENMETRICS + UTF8),
+        (f"{ASKED};q=0.6,{PROMETHEUS_3}", PROTOBUF + UTF8),
+        (ASKED, PROTOBUF),
+        ("text/plain, application/openmetrics-text;escaping=dots;q=0.4", TEXT),
+        (f"{ASKED};escaping=allow-utf-8;q=0.7,{PROMETHEUS_3}", PROTOBUF + UTF8),
         (PROMETHEUS_2, OPENMETRICS),
-        ("application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT),
+        (
+            "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            OPENMETRICS_0,
+        ),
         ("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT),  # VictoriaMetrics
         ("application/openmetrics-text", OPENMETRICS),
         ("Application/OpenMetrics-Text; Version=1.0.0", OPENMETRICS),
@@ -46,11 +56,22 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
         ("text/plain, application/openmetrics-text", TEXT),
         ("*/*;q=0.9, text/plain;q=0.1", OPENMETRICS),
         ("text/plain;q=0, */*", OPENMETRICS),
-        ("application/openmetrics-text;version=1.0.0;q=0, application/openmetrics-text", TEXT),
+        ("application/openmetrics-text;version=1.0.0;q=0, application/openmetrics-text", OPENMETRICS_0),
         ("application/openmetrics-text;q=0", TEXT),
         ("application/json", TEXT),
         ("application/openmetrics-text;version=2.0.0", TEXT),
-        ("text/plain;version=1.0.0", TEXT),
+        ("text/plain;version=1.0.0", TEXT_1),
+        ("text/plain;version=1.0.0;escaping=dots", f"{TEXT_1}; escaping=dots"),
+        ("text/plain;escaping=values", f"{TEXT}; escaping=values"),
+        ("text/plain;escaping=underscores;q=0.9", f"{TEXT}; escaping=underscores"),
+        ("*/*;escaping=allow-utf-8", TEXT + UTF8),
+        ("text/plain;escaping=none", TEXT),
+        ("text/plain;escaping=dots;q=0", TEXT),
+        ("text/html;escaping=dots, text/plain", TEXT),
+        ("application/vnd.google.protobuf", PROTOBUF),
+        (ASKED.upper(), PROTOBUF),
+        (ASKED.replace("delimited", "text"), TEXT),
+        (ASKED.replace("MetricFamily", "Metric"), TEXT),
         ("application/openmetrics-text;q=high, text/plain;q=0.9", OPENMETRICS),
         ("application/openmetrics-text;q=nan, text/plain;q=0.1", TEXT),
         ("application/openmetrics-text;q=-1, text/plain;q=0.1", TEXT),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.lines import CHUNK
+from dualmetrics.exporters.prometheus.exporter import CHUNK
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests.exporters.reading import FORMATS, OPENMETRICS, body, samples
 
@@ -166,10 +166,11 @@ def test_a_filtered_page_does_not_make_the_exporter_forget_the_rest() -> None:
 
 def test_a_page_comes_in_chunks_of_bounded_size() -> None:
     points = (((("n", number),), [number]) for number in range(10_000))
-    chunks = PrometheusExporter().render(snapshot(family(REQUESTS, *points))).chunks
-    assert len(chunks) > 4
-    assert all(CHUNK <= len(chunk) < CHUNK + 100 for chunk in chunks[:-1])
+    page = PrometheusExporter().render(snapshot(family(REQUESTS, *points)))
+    chunks = [*page.chunks()]
+    assert all(chunk.count(b"\n") <= CHUNK + 1 for chunk in chunks)
     assert b"".join(chunks).count(b"\n") == 10_002
+    assert page.size == sum(map(len, chunks))
 
 
 def test_values_that_change_are_shown_and_labels_that_only_look_alike_are_told_apart() -> None:

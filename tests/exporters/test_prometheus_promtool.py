@@ -44,7 +44,7 @@ def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
     page = PrometheusExporter().render(Snapshot(1, (("service.name", "shop"),), families))
     run = subprocess.run(
         [promtool, "check", "metrics"],
-        input=b"".join(page.chunks),
+        input=b"".join(page.pieces),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=60,

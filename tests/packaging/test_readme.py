@@ -17,8 +17,8 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL
 TABLE = README.partition("| variable | argument |")[2].partition("\n\n")[0]
 VARIABLES = set(re.findall(r"`((?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]+)`", TABLE))
 FILES = {f"OTEL_EXPORTER_OTLP_{name}" for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")}
-OFFICIAL = {"OTEL_RESOURCE_ATTRIBUTES", *FILES}
-"""Variables that OpenTelemetry reads itself."""
+OFFICIAL = {"OTEL_RESOURCE_ATTRIBUTES", "OTEL_SEMCONV_STABILITY_OPT_IN", *FILES}
+"""Variables that OpenTelemetry reads itself, and one that stands behind ours."""
 
 ASK = {
     "flask": "assert app.test_client().get('/users/7').status_code == 200\n"

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from dualmetrics.exporters.prometheus.escaping import DEFAULT
 from dualmetrics.exporters.prometheus.families import Arrangement, PageFamily, Report
-from dualmetrics.exporters.prometheus.formats import FORMATS, Format
+from dualmetrics.exporters.prometheus.formats import Language, languages
 from dualmetrics.exporters.prometheus.labels import Labels
+from dualmetrics.exporters.prometheus.lines import LineWriter
 from dualmetrics.exporters.prometheus.negotiation import choose
+from dualmetrics.exporters.prometheus.translation import UNDERSCORES, Translation, effective, translation
 from dualmetrics.snapshot import Snapshot
+
+_REMEMBERED = 4
+"""Forms whose texts are kept, the newest ones: who asks for every form must not fill the memory."""
+
+CHUNK = 32
+"""Pieces in a chunk: the text of a histogram's series takes some 2 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page. The body is ``chunks`` one after the other."""
+    """A rendered page. The body is ``pieces`` one after the other: many, and shared with other pages."""
 
     content_type: str
-    chunks: list[bytes]
+    pieces: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """The body's length in bytes."""
+        return sum(map(len, self.pieces))
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in parts that are worth sending, each made when its turn has come."""
+        for at in range(0, len(self.pieces), CHUNK):
+            yield b"".join(self.pieces[at : at + CHUNK])
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Names and dialect of a page, and the writer that remembers the latest one."""
+
+    names: Translation
+    labels: Labels
+    language: Language
+    writer: LineWriter
 
 
 class PrometheusExporter:
     """Renders snapshots. Keeps the text of series from page to page; may be used by several threads.
 
     ``namespace`` is put before every name and ``const_labels`` on every series, ``target_info`` apart.
-    For ``scope_labels`` and ``own_scope`` see `Labels`. ``on_conflict`` is told, on every page, what cannot
+    For ``scope_labels`` and ``own_scope`` see `Labels`, for ``translation_strategy`` `translation`.
+    ``created`` adds ``_created`` samples to OpenMetrics. ``on_conflict`` is told, on every page, what cannot
     stand on it and why.
     """
 
@@ -35,26 +65,43 @@ class PrometheusExporter:
         const_labels: Mapping[str, str] | None = None,
         scope_labels: str = "own",
         own_scope: str = "dualmetrics",
+        translation_strategy: str = UNDERSCORES,
+        created: bool = False,
         on_conflict: Report = lambda message: None,
     ) -> None:
         self._namespace = namespace
-        self._labels = Labels(const_labels or {}, scope_labels, own_scope)
+        self._label_rules = const_labels or {}, scope_labels, own_scope
+        self._strategy = translation_strategy
+        self._languages = languages(created)
         self._report = on_conflict
-        self._writers = {format_.content_type: format_.writer(self._report) for format_ in FORMATS}
+        self._forms: dict[tuple[str, str], Form] = {}
+        self._form("text", DEFAULT)  # bad labels are refused here
 
     def render(self, snapshot: Snapshot, accept: str | None = None, names: Collection[str] = ()) -> Page:
         """The page in the format that the header value ``accept`` likes best.
 
         ``names`` are those of families or samples; if there are any, the page has these families only.
         """
-        format_ = choose(accept)
-        families = Arrangement(self._namespace, format_.claims, self._report).of(snapshot)
-        writer = self._writers[format_.content_type]
+        choice = choose(accept)
+        form = self._form(choice.format.dialect, effective(self._strategy, choice.scheme))
+        families = Arrangement(form.names, self._namespace, form.language.claims, self._report).of(snapshot)
+        writer = form.writer
         if names:
-            families = [family for family in families if _wanted(family, format_, names)]
-            writer = format_.writer(self._report)  # the other one is to remember the whole page
-        return Page(format_.content_type, [*writer.write(families, self._labels)])
+            families = [family for family in families if _wanted(family, form.language, names)]
+            writer = LineWriter(form.language, self._report)  # the other one is to remember the whole page
+        return Page(choice.content_type, writer.write(families, form.labels))
+
+    def _form(self, dialect: str, scheme: str) -> Form:
+        found = self._forms.get((dialect, scheme))
+        if found is None:
+            found = self._made(self._languages[dialect], translation(self._strategy, scheme))
+            kept = [*self._forms.items()][1 - _REMEMBERED :]  # a new dict: other threads may be looking
+            self._forms = {**dict(kept), (dialect, scheme): found}
+        return found
+
+    def _made(self, language: Language, names: Translation) -> Form:
+        return Form(names, Labels(*self._label_rules, names), language, LineWriter(language, self._report))
 
 
-def _wanted(family: PageFamily, format_: Format, names: Collection[str]) -> bool:
-    return any(name in names for name in (family.name, family.base, *format_.claims(family)))
+def _wanted(family: PageFamily, language: Language, names: Collection[str]) -> bool:
+    return any(name in names for name in (family.name, family.base, *language.claims(family)))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.labels import TARGET
-from dualmetrics.exporters.prometheus.names import metric_name, unit_name
+from dualmetrics.exporters.prometheus.names import unit_name
+from dualmetrics.exporters.prometheus.translation import Translation
 from dualmetrics.snapshot import Attributes, Family, Kind, Point, Snapshot
 
 Report = Callable[[str], None]
@@ -39,6 +40,11 @@ class PageFamily:
         suffix = {"counter": "_total", "info": "_info"}.get(self.type, "")
         return self.name.removesuffix(suffix)
 
+    @property
+    def declared_unit(self) -> str:
+        """The unit, where the name ends with it; parsers refuse any other."""
+        return self.unit if self.unit and self.base.endswith(f"_{self.unit}") else ""
+
 
 class Arrangement:
     """Collects the families of one page.
@@ -49,8 +55,13 @@ class Arrangement:
     """
 
     def __init__(
-        self, namespace: str, claims: Callable[[PageFamily], Collection[str]], report: Report
+        self,
+        names: Translation,
+        namespace: str,
+        claims: Callable[[PageFamily], Collection[str]],
+        report: Report,
     ) -> None:
+        self._names = names
         self._namespace = namespace
         self._claims = claims
         self._report = report
@@ -60,7 +71,7 @@ class Arrangement:
     def of(self, snapshot: Snapshot) -> Iterable[PageFamily]:
         """The families in the order of their first metric, after ``target_info``."""
         if snapshot.resource:
-            self._admit(_target(snapshot.resource))
+            self._admit(_target(self._names.fixed("target_info"), snapshot.resource))
         for family in snapshot.families:
             points = self._presentable(family)
             if points:
@@ -69,7 +80,7 @@ class Arrangement:
 
     def _add(self, family: Family) -> None:
         descriptor = family.descriptor
-        name = metric_name(descriptor.name, descriptor.unit, descriptor.kind, self._namespace)
+        name = self._names.metric(descriptor.name, descriptor.unit, descriptor.kind, self._namespace)
         unit = unit_name(descriptor.unit, descriptor.kind)
         made = PageFamily(name, _TYPES[descriptor.kind], unit, descriptor.description, [family])
         there = self._found.get(name)
@@ -106,6 +117,6 @@ class Arrangement:
         self._report(f"{what}metric {descriptor.name}{scope} on the Prometheus page: {why}")
 
 
-def _target(resource: Attributes) -> PageFamily:
+def _target(name: str, resource: Attributes) -> PageFamily:
     members = [Family(TARGET, (Point(resource, 0, (1.0,)),))]
-    return PageFamily("target_info", "info", "", TARGET.description, members)
+    return PageFamily(name, "info", "", TARGET.description, members)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus.numbers import number
+from dualmetrics.exporters.prometheus.quoting import opened, series
 
 NO_SUM = "%.0s%.0s"
 """Stands for the lines of sum and count where these must not be: takes their values, prints nothing."""
 
 
-def bucket_lines(name: str, labels: str, bounds: Iterable[str]) -> str:
+def bucket_lines(name: str, labels: str, bounds: Sequence[float], bound_text: Callable[[float], str]) -> str:
     """The template of the bucket lines. ``labels`` is the text between the braces."""
-    before = f"{name}_bucket{{{_literal(labels)}{',' if labels else ''}le="
-    return "".join(f'{before}"{bound}"}} %d\n' for bound in (*bounds, "+Inf"))
+    before = _literal(f"{opened(f'{name}_bucket', labels)}le=")
+    return before + before.join(_line_ends(tuple(bounds), bound_text))
+
+
+@functools.lru_cache(256)
+def _line_ends(bounds: tuple[float, ...], bound_text: Callable[[float], str]) -> tuple[str, ...]:
+    # Zero is added, since bounds are remembered and equal ones must read alike: there is a negative zero.
+    texts = [bound_text(bound + 0.0) for bound in bounds]
+    return tuple(f'"{text}"}} %d\n' for text in (*texts, "+Inf"))
 
 
 def sum_lines(name: str, labels: str) -> str:
     """The template of the lines of sum and count."""
-    braces = f"{{{_literal(labels)}}}" if labels else ""
-    return f"{name}_sum{braces} %s\n{name}_count{braces} %d\n"
+    total, count = _literal(series(f"{name}_sum", labels)), _literal(series(f"{name}_count", labels))
+    return f"{total} %s\n{count} %d\n"
 
 
 def filled(template: str, cells: Sequence[float]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 
+from dualmetrics.exporters.prometheus import quoting
 from dualmetrics.exporters.prometheus.names import label_name
+from dualmetrics.exporters.prometheus.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.values import label_value
 from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
 
@@ -25,10 +27,17 @@ class Labels:
     ``all``, or ``none``. Raises ValueError for anything else.
     """
 
-    def __init__(self, const_labels: Mapping[str, str], scope_labels: str, own_scope: str) -> None:
+    def __init__(
+        self,
+        const_labels: Mapping[str, str],
+        scope_labels: str,
+        own_scope: str,
+        names: Translation = STRATEGIES[UNDERSCORES],
+    ) -> None:
         if scope_labels not in SCOPE_LABELS:
             raise ValueError(f"scope_labels={scope_labels!r}: allowed is one of {', '.join(SCOPE_LABELS)}")
-        self._const = translated(tuple(const_labels.items()))
+        self._names = names
+        self._const = translated(tuple(const_labels.items()), names.label)
         self._scope_labels = scope_labels
         self._own_scope = own_scope
 
@@ -37,12 +46,12 @@ class Labels:
 
         Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
         """
-        labels = translated(attributes)
+        labels = translated(attributes, self._names.label)
         if descriptor is not TARGET:
             labels = {**self._const, **labels, **self._scope(descriptor.scope)}
         if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
             # `le` is the bucket's. Prometheus has this prefix for labels that are taken.
-            labels["exported_le"] = labels.pop("le")
+            labels[self._names.fixed("exported_le")] = labels.pop("le")
         return {name: labels[name] for name in sorted(labels) if labels[name]}
 
     def _scope(self, scope: Scope) -> dict[str, str]:
@@ -52,28 +61,24 @@ class Labels:
             (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY
         )
         return {
-            **translated(tuple(others)),
-            "otel_scope_name": scope.name,
-            "otel_scope_version": scope.version,
-            "otel_scope_schema_url": scope.schema_url,
+            **translated(tuple(others), self._names.label),
+            self._names.fixed("otel_scope_name"): scope.name,
+            self._names.fixed("otel_scope_version"): scope.version,
+            self._names.fixed("otel_scope_schema_url"): scope.schema_url,
         }
 
 
-def translated(attributes: Attributes | tuple[tuple[str, str], ...]) -> dict[str, str]:
+def translated(
+    attributes: Attributes | tuple[tuple[str, str], ...], name_of: Callable[[str], str] = label_name
+) -> dict[str, str]:
     """Labels from attributes. Where keys become one label, ``;`` joins the values in the keys' order."""
     labels: dict[str, str] = {}
     for key, value in sorted(attributes, key=itemgetter(0)):
-        name, text = label_name(key), label_value(value)
+        name, text = name_of(key), label_value(value)
         labels[name] = f"{labels[name]};{text}" if name in labels else text
     return labels
 
 
 def label_text(labels: Mapping[str, str]) -> str:
     """The labels as they stand between the braces of a sample's line."""
-    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels.items())
-
-
-def escaped(value: str) -> str:
-    """A label's value between quotes. What UTF-8 cannot carry (a lone surrogate) becomes ``?``."""
-    value = value.encode("utf-8", "replace").decode()
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return ",".join(f'{quoting.label(name)}="{quoting.escaped(value)}"' for name, value in labels.items())

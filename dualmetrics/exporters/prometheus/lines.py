@@ -1,52 +1,59 @@
-"""Writes families line by line, for the formats that are lines of text.
+"""Writes families series by series, in lines of text or in messages.
 
 What never changes of a series (name, labels, bounds) is prepared once and kept from page to page, its text
-for as long as the cells are the same. A page costs one ``%`` for each series that has changed.
+for as long as its point is the same object. A page of text costs one ``%`` for each series that has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.labels import Labels, label_text
-from dualmetrics.exporters.prometheus.numbers import number
-from dualmetrics.exporters.prometheus.rows import Line, Row, distinct
-from dualmetrics.snapshot import Attributes, Descriptor, Family
-
-CHUNK = 64 * 1024
-"""Characters at which a chunk ends. Joining and encoding hold the interpreter for one chunk at a time."""
-
-Fill = Callable[[str, Sequence[float]], str]
+from dualmetrics.exporters.prometheus.rows import Fill, Line, distinct
+from dualmetrics.snapshot import Attributes, Descriptor, Point
 
 
 class Dialect(Protocol):
-    """What tells one line format from another."""
+    """What tells one format from another."""
 
     @property
-    def end(self) -> str:
+    def end(self) -> bytes:
         """What the page ends with."""
 
-    def header(self, family: PageFamily) -> str:
-        """The metadata lines."""
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
+        """What stands before the series of a family, given those."""
 
-    def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
-        """What of a histogram's series never changes. ``labels`` is the text between the braces."""
-
-    def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of a histogram's series."""
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
+        """What writes one series, with all prepared that never changes; ``text`` is that of the labels."""
 
 
-class Known(NamedTuple):
-    """The prepared lines of a metric, by the identity of the attributes.
+class Shown(NamedTuple):
+    """A family as it stands on a page: its points, their lines and texts.
 
-    Equal attributes may have different labels (``1 == True``), and identity costs no hashing of the contents.
-    An id is not used again while the line, or for the descriptor's id this tuple, holds the object.
+    ``lengths`` says how many points each member has. There is a text for each point, unless points of equal
+    labels were ``merged``.
     """
 
-    descriptor: Descriptor
-    lines: dict[int, Line]
+    lengths: list[int]
+    points: list[Point]
+    lines: list[Line]
+    texts: list[bytes]
+    merged: bool
+
+    def changed(self, lengths: list[int], points: list[Point]) -> list[int] | None:
+        """Where other points are than on the page before; None unless these are of the same series."""
+        if self.merged or lengths != self.lengths:
+            return None
+        before = self.points
+        found = [at for at, (new, old) in enumerate(zip(points, before, strict=True)) if new is not old]
+        same = all(points[at].attributes is before[at].attributes for at in found)
+        return found if same else None
+
+
+_NOTHING = Shown([], [], [], [], merged=False)
 
 
 class LineWriter:
@@ -58,70 +65,58 @@ class LineWriter:
     def __init__(self, dialect: Dialect, report: Report) -> None:
         self._dialect = dialect
         self._report = report
-        self._known: dict[int, Known] = {}
+        self._shown: dict[tuple[int, ...], Shown] = {}
 
-    def write(self, families: Iterable[PageFamily], labels: Labels) -> Iterator[bytes]:
-        """The page in chunks."""
-        used: dict[int, Known] = {}
-        yield from _chunks(self._page(families, labels, used))
-        self._known = used
-
-    def _page(self, families: Iterable[PageFamily], labels: Labels, used: dict[int, Known]) -> Iterator[str]:
+    def write(self, families: Iterable[PageFamily], labels: Labels) -> list[bytes]:
+        """The page: headers and series."""
+        pieces: list[bytes] = []
+        used: dict[tuple[int, ...], Shown] = {}
         for family in families:
-            rows = [row for member in family.members for row in self._rows(family, member, labels, used)]
-            yield self._dialect.header(family)
-            fill = self._dialect.histogram if family.type == "histogram" else _sample
-            yield from _filled(distinct(family, rows, self._report), fill)
-        yield self._dialect.end
+            # By identity, which the lines keep: hashing a descriptor takes a while.
+            key = tuple(id(member.descriptor) for member in family.members)
+            used[key] = self._show(family, labels, self._shown.get(key, _NOTHING))
+            texts = used[key].texts
+            pieces.append(self._dialect.header(family, texts))
+            pieces += texts
+        self._shown = used
+        return [*pieces, self._dialect.end]
 
-    def _rows(
-        self, family: PageFamily, member: Family, labels: Labels, used: dict[int, Known]
-    ) -> Iterator[Row]:
-        descriptor = member.descriptor
-        known = self._known.get(id(descriptor))
-        before = known.lines if known else {}
-        lines: dict[int, Line] = {}
-        used[id(descriptor)] = Known(descriptor, lines)
-        for attributes, _, cells in member.points:
-            line = before.get(id(attributes))
-            if line is None:
-                line = self._line(family, descriptor, attributes, labels)
-            lines[id(attributes)] = line
-            yield line, cells
+    def _show(self, family: PageFamily, labels: Labels, before: Shown) -> Shown:
+        lengths = [len(member.points) for member in family.members]
+        points = [*chain.from_iterable(member.points for member in family.members)]
+        changed = before.changed(lengths, points)
+        if changed is None:
+            return self._show_anew(family, lengths, points, self._lines(family, labels, before), before)
+        texts, lines = [*before.texts], before.lines
+        for at in changed:
+            texts[at] = lines[at].fill(points[at])
+        return before._replace(points=points, texts=texts)
+
+    def _show_anew(
+        self, family: PageFamily, lengths: list[int], points: list[Point], lines: list[Line], before: Shown
+    ) -> Shown:
+        rows = [*zip(lines, points, strict=True)]
+        apart = distinct(family, rows, self._report)
+        if apart is not rows:
+            texts = [line.fill(point) for line, point in apart]
+            return Shown(lengths, points, lines, texts, merged=True)
+        kept = {} if before.merged else dict(zip(map(id, before.points), before.texts, strict=True))
+        texts = [kept.get(id(point)) or line.fill(point) for line, point in rows]
+        return Shown(lengths, points, lines, texts, merged=False)
+
+    def _lines(self, family: PageFamily, labels: Labels, before: Shown) -> list[Line]:
+        """The line of each point: by identity, since equal attributes may have different labels (1, True)."""
+        known = {(id(line.descriptor), id(line.attributes)): line for line in before.lines}
+        return [
+            known.get((id(member.descriptor), id(point.attributes)))
+            or self._line(family, member.descriptor, point.attributes, labels)
+            for member in family.members
+            for point in member.points
+        ]
 
     def _line(
         self, family: PageFamily, descriptor: Descriptor, attributes: Attributes, labels: Labels
     ) -> Line:
-        text = label_text(labels(descriptor, attributes))
-        if family.type == "histogram":
-            template = self._dialect.histogram_template(family.name, text, descriptor.bounds)
-        else:
-            template = f"{family.name}{{{text}}} " if text else f"{family.name} "
-        return Line(attributes, text, template)
-
-
-def _filled(rows: list[Row], fill: Fill) -> Iterator[str]:
-    for line, cells in rows:
-        shown, text = line.latest
-        if shown != cells:
-            text = fill(line.template, cells)
-            line.latest = cells, text
-        yield text
-
-
-def _sample(template: str, cells: Sequence[float]) -> str:
-    return f"{template}{number(cells[0])}\n"
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[bytes]:
-    held: list[str] = []
-    size = 0
-    for text in texts:
-        held.append(text)
-        size += len(text)
-        if size >= CHUNK:
-            yield "".join(held).encode()
-            held.clear()
-            size = 0
-    if size:
-        yield "".join(held).encode()
+        found = labels(descriptor, attributes)
+        text = label_text(found)
+        return Line(descriptor, attributes, text, self._dialect.fill(family, descriptor, found, text))

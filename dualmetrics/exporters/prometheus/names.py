@@ -67,7 +67,7 @@ def metric_name(name: str, unit: str, kind: Kind, namespace: str = "") -> str:
     a gauge of unit 1, and neither is repeated: ``total.hits`` becomes ``hits_total``.
     """
     words = _TOKEN.findall(name)
-    main, per = _unit_words(unit)
+    main, per = unit_words(unit)
     words += [word for word in (main, per) if word and word not in words]
     if kind is Kind.COUNTER:
         words = _ending(words, "total")
@@ -83,9 +83,10 @@ def unit_name(unit: str, kind: Kind) -> str:
     """The unit as ``# UNIT`` has it, such as ``bytes_per_second``; empty if there is none."""
     if unit == "1":
         return "ratio" if kind is Kind.GAUGE else ""
-    return "_".join(filter(None, _unit_words(unit))).strip("_")
+    return "_".join(filter(None, unit_words(unit))).strip("_")
 
 
+@functools.lru_cache(4096)
 def label_name(key: str) -> str:
     """An attribute's key as the name of a label.
 
@@ -98,11 +99,7 @@ def label_name(key: str) -> str:
     return f"key{name}" if name[0] == "_" else name
 
 
-def _ending(words: list[str], last: str) -> list[str]:
-    return [word for word in words if word != last] + [last]
-
-
-def _unit_words(unit: str) -> tuple[str, str]:
+def unit_words(unit: str) -> tuple[str, str]:
     """``By/s`` is ``bytes`` and ``per_second``. Parts with a UCUM annotation in braces say nothing."""
     main, _, below = (part.strip() for part in unit.partition("/"))
     word = "" if _annotated(main) else _clean(UNITS.get(main, main))
@@ -110,6 +107,10 @@ def _unit_words(unit: str) -> tuple[str, str]:
     if per in ("", "per"):
         return word, ""
     return word.removesuffix("_"), per
+
+
+def _ending(words: list[str], last: str) -> list[str]:
+    return [word for word in words if word != last] + [last]
 
 
 def _annotated(part: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from dualmetrics.exporters.prometheus.formats import FORMATS, Format
+from dualmetrics.exporters.prometheus.escaping import SCHEMES
+from dualmetrics.exporters.prometheus.formats import FORMATS, Choice, Format
 
 _LONGEST = 8192
 """Characters of a header that are read: a client must not buy work with the length of what it sends."""
@@ -30,31 +31,49 @@ def wishes(header: str) -> Iterator[Wish]:
             yield Wish(name, found, _quality(found.pop("q", "1")))
 
 
-def choose(accept: str | None, formats: Sequence[Format] = FORMATS) -> Format:
+def choose(accept: str | None) -> Choice:
     """The format that ``accept`` likes best; the first one where it likes all alike, or none."""
     asked = [*wishes(accept or "")] or [Wish("*/*", {}, 1.0)]
-    return max(formats, key=lambda format_: _liking(format_, asked))
+    found = [(format_, _liking(format_, asked)) for format_ in FORMATS]
+    format_, liking = max(found, key=lambda each: each[1])
+    meant = [asked[-liking.place]] if liking.quality else []
+    return Choice(format_, _escaping(meant + asked if format_.says_no_escaping else meant))
 
 
-def _liking(format_: Format, asked: list[Wish]) -> tuple[float, int, int]:
+class Liking(NamedTuple):
     """How well liked: the q of the most specific range that fits; then how specific, and how early."""
+
+    quality: float
+    specificity: int
+    place: int
+
+
+def _liking(format_: Format, asked: list[Wish]) -> Liking:
     fits = [
         (specificity, wish.quality, -place)
         for place, wish in enumerate(asked)
         if (specificity := _specificity(format_, wish)) is not None
     ]
     specificity, quality, place = max(fits, default=(0, 0.0, 0))
-    return (quality, specificity, place) if quality else (0.0, 0, 0)
+    return Liking(quality, specificity, place) if quality else Liking(0.0, 0, 0)
 
 
 def _specificity(format_: Format, wish: Wish) -> int | None:
-    """None if ``wish`` is for something else. Of the parameters only ``version`` matters to what we write."""
+    """None if ``wish`` is for something else. Only those parameters matter that tell formats apart."""
     if wish.name == format_.media_type:
-        version = wish.parameters.get("version")
-        return {None: 2, format_.version: 3}.get(version)
+        said = [(wish.parameters.get(name), value) for name, value in format_.parameters.items()]
+        if any(given not in (None, value.lower()) for given, value in said):
+            return None
+        return 2 + sum(given is not None for given, _ in said)
     if wish.name == f"{format_.media_type.partition('/')[0]}/*":
         return 1
     return 0 if wish.name == "*/*" else None
+
+
+def _escaping(meant: list[Wish]) -> str | None:
+    """The first scheme that is said and known."""
+    said = (wish.parameters.get("escaping") for wish in meant)
+    return next((scheme for scheme in said if scheme in SCHEMES), None)
 
 
 def _quality(text: str) -> float:

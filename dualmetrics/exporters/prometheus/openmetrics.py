@@ -1,17 +1,20 @@
 """OpenMetrics 1.0 text (prometheus/OpenMetrics, ``specification/OpenMetrics.md``).
 
-Without ``_created``: it is optional, and costs Prometheus one series more for each counter and histogram.
+``_created`` is optional, and left out unless asked for: it costs Prometheus one series more for each counter
+and histogram. Version 0.0.1, which old scrapers ask for, is the draft of 1.0.0; these pages are both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms
-from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.exporters.prometheus.labels import escaped
-from dualmetrics.exporters.prometheus.lines import LineWriter
-from dualmetrics.exporters.prometheus.numbers import canonical
+from dualmetrics.exporters.prometheus import histograms, quoting
+from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.numbers import canonical, number
+from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.exporters.prometheus.text import sample
+from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Point
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
@@ -26,39 +29,73 @@ _SUFFIXES = {
 class OpenMetrics:
     """The stricter format, which Prometheus prefers."""
 
-    media_type = "application/openmetrics-text"
-    version = "1.0.0"
-    content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    end = "# EOF\n"
+    end = b"# EOF\n"
 
-    def writer(self, report: Report) -> LineWriter:
-        """A writer that remembers the text of the series."""
-        return LineWriter(self, report)
+    def __init__(self, created: bool) -> None:
+        self._created = created
 
     def claims(self, family: PageFamily) -> Sequence[str]:
         """Each name that no other family may have."""
         return tuple(f"{family.base}{suffix}" for suffix in _SUFFIXES[_type(family)])
 
-    def header(self, family: PageFamily) -> str:
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
         """TYPE, and UNIT and HELP if there are any."""
-        name = family.base
+        name = quoting.metric(family.base)
         lines = f"# TYPE {name} {_type(family)}\n"
-        if family.unit and name.endswith(f"_{family.unit}"):  # else a UNIT line is not allowed
-            lines += f"# UNIT {name} {family.unit}\n"
-        return f"{lines}# HELP {name} {escaped(family.help)}\n" if family.help else lines
+        if family.declared_unit:
+            lines += f"# UNIT {name} {family.declared_unit}\n"
+        if family.help:
+            lines += f"# HELP {name} {quoting.escaped(family.help)}\n"
+        return lines.encode()
 
-    def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
+        """Writes the values, and if asked for, since when they are counted."""
+        values = self._values(family, descriptor, text)
+        if not self._created or "_created" not in _SUFFIXES[_type(family)]:
+            return values
+        return partial(_with_created, values, f"{quoting.series(f'{family.base}_created', text)} ")
+
+    def _values(self, family: PageFamily, descriptor: Descriptor, text: str) -> Fill:
         """With negative bounds there must be no sum, and without a sum no count."""
-        buckets = histograms.bucket_lines(name, labels, map(canonical, bounds))
-        negative = bool(bounds) and bounds[0] < 0
-        return buckets + (histograms.NO_SUM if negative else histograms.sum_lines(name, labels))
+        if family.type != "histogram":
+            fill = _counter if _type(family) == "counter" else sample
+            return partial(fill, f"{quoting.series(family.name, text)} ")
+        buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, canonical)
+        negative = bool(descriptor.bounds) and descriptor.bounds[0] < 0
+        ending = histograms.NO_SUM if negative else histograms.sum_lines(family.name, text)
+        return partial(_histogram, buckets + ending)
 
-    def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of one series. A sum that is negative or NaN must not be shown, nor then the count."""
-        text = histograms.filled(template, cells)
-        if cells[-1] >= 0 or template.endswith(histograms.NO_SUM):
-            return text
-        return text.rsplit("\n", 3)[0] + "\n"
+
+def _counter(template: str, point: Point) -> bytes:
+    text = sample(template, point)
+    return _annotated(text, point.exemplars) if point.exemplars else text
+
+
+def _histogram(template: str, point: Point) -> bytes:
+    """A sum that is negative or NaN must not be shown, nor then the count."""
+    text = histograms.filled(template, point.cells).encode()
+    if not (point.cells[-1] >= 0 or template.endswith(histograms.NO_SUM)):
+        text = text.rsplit(b"\n", 3)[0] + b"\n"
+    return _annotated(text, point.exemplars) if point.exemplars else text
+
+
+def _with_created(values: Fill, template: str, point: Point) -> bytes:
+    return values(point) + f"{template}{number(point.start / 1e9)}\n".encode()
+
+
+def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
+    """Buckets come first, in the order of their exemplars; a counter has one line."""
+    lines = text.split(b"\n")
+    for at, exemplar in enumerate(exemplars):
+        if exemplar:
+            lines[at] += _exemplar(exemplar).encode()
+    return b"\n".join(lines)
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    value, time, trace_id, span_id = exemplar
+    ids = f'trace_id="{trace_id:032x}",span_id="{span_id:016x}"' if trace_id else ""
+    return f" # {{{ids}}} {number(value)} {time / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:

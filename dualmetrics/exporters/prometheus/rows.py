@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import add
+from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.snapshot import Attributes
+from dualmetrics.snapshot import Attributes, Descriptor, Point
+
+Fill = Callable[[Point], bytes]
+"""Writes a series: its lines of text, or its message."""
 
 
-class Line:
-    """The prepared text of a series.
+class Line(NamedTuple):
+    """What of a series never changes: the text of its labels, and what writes it with a point's values."""
 
-    ``template`` is what stands before the value; a histogram's is for ``%``. ``latest`` is what was last
-    shown: the cells and their text, in one object so that threads see both or neither.
-    """
-
-    __slots__ = ("attributes", "labels", "latest", "template")
-
-    def __init__(self, attributes: Attributes, labels: str, template: str) -> None:
-        self.attributes = attributes
-        self.labels = labels
-        self.template = template
-        self.latest: tuple[Sequence[float], str] = ((), "")
+    descriptor: Descriptor
+    attributes: Attributes
+    labels: str
+    fill: Fill
 
 
-Row = tuple[Line, Sequence[float]]
+Row = tuple[Line, Point]
 
 
 def distinct(family: PageFamily, rows: list[Row], report: Report) -> list[Row]:
@@ -37,22 +34,23 @@ def distinct(family: PageFamily, rows: list[Row], report: Report) -> list[Row]:
     if len({line.labels for line, _ in rows}) == len(rows):
         return rows
     found: dict[str, Row] = {}
-    for line, cells in rows:
+    for line, point in rows:
         if line.labels not in found:
-            found[line.labels] = line, cells
+            found[line.labels] = line, point
             continue
         known, total = found[line.labels]
-        if known.template == line.template:
-            found[line.labels] = known, _merged(family, total, cells)
+        if known.descriptor.bounds == line.descriptor.bounds:
+            found[line.labels] = known, _merged(family, total, point)
         else:
             report(f"a second {family.name}{{{line.labels}}} with other buckets")
     return list(found.values())
 
 
-def _merged(family: PageFamily, one: Sequence[float], other: Sequence[float]) -> Sequence[float]:
-    if family.type == "gauge" and max(len(one), len(other)) > 1:
-        return max(other, one, key=_time)
-    return list(map(add, one, other))
+def _merged(family: PageFamily, one: Point, other: Point) -> Point:
+    if family.type == "gauge" and max(len(one.cells), len(other.cells)) > 1:
+        return max(other, one, key=lambda point: _time(point.cells))
+    cells = list(map(add, one.cells, other.cells))
+    return one._replace(start=min(one.start, other.start), cells=cells)
 
 
 def _time(cells: Sequence[float]) -> float:

@@ -1,26 +1,24 @@
-"""Prometheus' text format 0.0.4 (prometheus.io, *Exposition formats*)."""
+"""Prometheus' text format (prometheus.io, *Exposition formats*).
+
+Version 1.0.0 is for scrapers that know names in quotes; a page of either version has them where asked to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms
-from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.exporters.prometheus.lines import LineWriter
-from dualmetrics.exporters.prometheus.numbers import positional
+from dualmetrics.exporters.prometheus import histograms, quoting
+from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.numbers import number, positional
+from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.snapshot import Descriptor, Point
 
 
 class Text:
     """The format that everything understands."""
 
-    media_type = "text/plain"
-    version = "0.0.4"
-    content_type = "text/plain; version=0.0.4; charset=utf-8"
-    end = ""
-
-    def writer(self, report: Report) -> LineWriter:
-        """A writer that remembers the text of the series."""
-        return LineWriter(self, report)
+    end = b""
 
     def claims(self, family: PageFamily) -> Sequence[str]:
         """Each name that a sample or a TYPE line of the family has."""
@@ -29,20 +27,28 @@ class Text:
             return name, f"{name}_bucket", f"{name}_sum", f"{name}_count"
         return (name,)
 
-    def header(self, family: PageFamily) -> str:
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
         """HELP, if there is any, and TYPE. Info metrics are gauges here."""
         kind = "gauge" if family.type == "info" else family.type
-        help_line = f"# HELP {family.name} {_escaped(family.help)}\n" if family.help else ""
-        return f"{help_line}# TYPE {family.name} {kind}\n"
+        name = quoting.metric(family.name)
+        help_line = f"# HELP {name} {_escaped(family.help)}\n" if family.help else ""
+        return f"{help_line}# TYPE {name} {kind}\n".encode()
 
-    def histogram_template(self, name: str, labels: str, bounds: Sequence[float]) -> str:
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
-        buckets = histograms.bucket_lines(name, labels, map(positional, bounds))
-        return buckets + histograms.sum_lines(name, labels)
+        if family.type != "histogram":
+            return partial(sample, f"{quoting.series(family.name, text)} ")
+        buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, positional)
+        return partial(_histogram, buckets + histograms.sum_lines(family.name, text))
 
-    def histogram(self, template: str, cells: Sequence[float]) -> str:
-        """The lines of one series."""
-        return histograms.filled(template, cells)
+
+def sample(template: str, point: Point) -> bytes:
+    """The line of a series that has one value."""
+    return f"{template}{number(point.cells[0])}\n".encode()
+
+
+def _histogram(template: str, point: Point) -> bytes:
+    return histograms.filled(template, point.cells).encode()
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,112 @@
+"""Prometheus' protobuf format: ``io.prometheus.client.MetricFamily`` messages (prometheus/client_model).
+
+It alone carries native histograms; and to say when a series was created costs no series of its own here.
+The fields are numbered as in ``io/prometheus/client/metrics.proto``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+
+from dualmetrics.exporters.prometheus import wire
+from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.exporters.prometheus.text import Text
+from dualmetrics.snapshot import Descriptor, Exemplar, Point
+
+_TYPES = {"counter": 0, "gauge": 1, "info": 1, "histogram": 4}
+
+_METRIC = 4  # the field of MetricFamily; the next ones are of Metric
+_LABEL, _GAUGE, _COUNTER, _HISTOGRAM = 1, 2, 3, 7
+
+_BOUND = len(wire.double(2, 0.0))
+_BUCKETS = [
+    wire.tag(3, wire.BYTES) + wire.varint(1 + length + _BOUND) + wire.tag(1, wire.VARINT)
+    for length in range(11)
+]
+"""What stands before a bucket's count, by the length of that: there are many buckets."""
+
+
+class Protobuf(Text):
+    """Length-delimited messages, one a family; they claim the names that the text claims."""
+
+    def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
+        """Name, help, type and unit; the series are the rest of the same message."""
+        fields = wire.text(1, family.name)
+        if family.help:
+            fields += wire.text(2, family.help)
+        fields += wire.whole(3, _TYPES[family.type])
+        if family.declared_unit:
+            fields += wire.text(5, family.declared_unit)
+        return wire.varint(len(fields) + sum(map(len, series))) + fields
+
+    def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
+        """Writes a Metric."""
+        before = _labels(_LABEL, labels)
+        if family.type == "histogram":
+            bounds = tuple(wire.double(2, bound) for bound in (*descriptor.bounds, float("inf")))
+            return partial(_histogram, before, bounds)
+        return partial(_counter if family.type == "counter" else _gauge, before)
+
+
+def _gauge(before: bytes, point: Point) -> bytes:
+    return _metric(before, _GAUGE, wire.double(1, point.cells[0]))
+
+
+def _counter(before: bytes, point: Point) -> bytes:
+    found = b"".join(wire.message(2, _exemplar(each)) for each in point.exemplars if each)
+    created = wire.message(3, _timestamp(point.start))
+    return _metric(before, _COUNTER, wire.double(1, point.cells[0]), found, created)
+
+
+def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
+    """Count, sum, the buckets, and when it was created."""
+    counts = [*map(int, accumulate(point.cells[:-1]))]
+    buckets = map(_bucket, counts, bounds)
+    if point.exemplars:
+        buckets = map(_bucket_with, counts, bounds, point.exemplars)
+    return _metric(
+        before,
+        _HISTOGRAM,
+        wire.whole(1, counts[-1]),
+        wire.double(2, point.cells[-1]),
+        *buckets,
+        wire.message(15, _timestamp(point.start)),
+    )
+
+
+def _bucket(count: int, bound: bytes) -> bytes:
+    """With the count of all up to this bound."""
+    number = wire.varint(count)
+    return _BUCKETS[len(number)] + number + bound
+
+
+def _bucket_with(count: int, bound: bytes, exemplar: Exemplar | None) -> bytes:
+    if exemplar is None:
+        return _bucket(count, bound)
+    return wire.message(3, wire.whole(1, count) + bound + wire.message(3, _exemplar(exemplar)))
+
+
+def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
+    """The series with its labels, and in that field its value."""
+    value = wire.message(field, b"".join(fields))
+    return wire.message(_METRIC, before + value)
+
+
+def _exemplar(exemplar: Exemplar) -> bytes:
+    value, time, trace_id, span_id = exemplar
+    ids = {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} if trace_id else {}
+    return _labels(1, ids) + wire.double(2, value) + wire.message(3, _timestamp(time))
+
+
+def _labels(field: int, labels: Mapping[str, str]) -> bytes:
+    pairs = (wire.text(1, name) + wire.text(2, value) for name, value in labels.items())
+    return b"".join(wire.message(field, pair) for pair in pairs)
+
+
+def _timestamp(nanoseconds: int) -> bytes:
+    """``google.protobuf.Timestamp``."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return wire.whole(1, seconds) + wire.whole(2, rest)

@@ -1,0 +1,74 @@
+"""Reading the rows of one file.
+
+Between two scrapes most series do not change. Where it pays, their cells stay the very same objects, so that
+whoever comes later (`merge`, the page) tells by ``is`` what needs no new work. The bytes are compared a block
+of series at a time, which costs a fraction of reading them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from struct import Struct
+
+from dualmetrics.merge import Cells, Series
+
+_BLOCK = 16
+"""Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""
+
+Place = tuple[int, int, Callable[[bytes, int], Cells]]
+"""Where the cells of a series begin and end in the file's bytes, and what reads them."""
+
+
+class Rows:
+    """The series of a file, in the order in which they were written."""
+
+    def __init__(self) -> None:
+        self._series: list[Series] = []
+        self._places: list[Place] = []
+        self._latest: list[Cells] = []
+        self._seen = b""
+
+    def add(self, series: Series, end: int, width: int) -> None:
+        """There is a series whose cells, ``width`` in number, end at this byte. Another thread may read."""
+        self._series.append(series)
+        self._places.append((end - 8 * width, end, _reading(width)))
+
+    def read(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
+        """The series with their cells, from the file's bytes; nothing is kept."""
+        return zip(self._series, [unpack(data, begin) for begin, _, unpack in self._places], strict=True)
+
+    def latest(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
+        """The same for a file that is read again and again: cells that are as last time are the same objects.
+
+        Takes the memory of a copy of the file and its cells. To be consumed before the next call.
+        """
+        if data != self._seen:
+            self._reach(len(data))
+            for first in range(0, len(self._latest), _BLOCK):
+                self._refresh(first, min(first + _BLOCK, len(self._latest)), data)
+            self._seen = data
+        return zip(self._series, self._latest, strict=False)  # a series may have been added meanwhile
+
+    def _reach(self, length: int) -> None:
+        """Make room for the cells of places that so many bytes contain."""
+        for _, end, _ in self._places[len(self._latest) :]:
+            if end > length:
+                break
+            self._latest.append(())
+
+    def _refresh(self, first: int, last: int, data: bytes) -> None:
+        """Read anew what differs of these series."""
+        places, seen = self._places, self._seen
+        block = slice(places[first][0], places[last - 1][1])
+        if data[block] == seen[block]:
+            return
+        for at in range(first, last):
+            begin, end, unpack = places[at]
+            if data[begin:end] != seen[begin:end]:
+                self._latest[at] = unpack(data, begin)
+
+
+@functools.lru_cache(1024)
+def _reading(width: int) -> Callable[[bytes, int], Cells]:
+    return Struct(f"<{width}d").unpack_from

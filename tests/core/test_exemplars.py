@@ -1,0 +1,348 @@
+"""Exemplars: which measurements become one, and that the group shows the latest of each bucket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from opentelemetry import context, trace
+
+from dualmetrics import slots
+from dualmetrics.exemplars import ExemplarFilter
+from dualmetrics.settings import Settings
+from dualmetrics.share import OVERFLOW
+from dualmetrics.snapshot import Attributes, Descriptor, Exemplar, Exemplars
+from dualmetrics.store import Store
+from dualmetrics.telemetry import Telemetry
+from dualmetrics.trouble import Trouble
+from tests.core.stores import COUNTER, HISTOGRAM, die, in_child, values, worker
+
+TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7
+A: Attributes = (("route", "/a"),)
+
+
+def span(number: int = 0, sampled: bool = True) -> trace.Span:
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
+    return trace.NonRecordingSpan(trace.SpanContext(TRACE, SPAN + number, is_remote=False, trace_flags=flags))
+
+
+@contextmanager
+def active(number: int = 0, sampled: bool = True) -> Iterator[None]:
+    with trace.use_span(span(number, sampled)):
+        yield
+
+
+def traced(tmp_path: Path, rule: str = "trace_based") -> Telemetry:
+    return Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), exemplar_filter=rule)
+
+
+@pytest.fixture
+def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telemetry]:
+    """One to whom a tracer is announced; the tests' spans are of no tracer."""
+    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+    made = traced(tmp_path)
+    yield made
+    made.shutdown()
+
+
+def of(telemetry: Telemetry, name: str) -> dict[Attributes, Exemplars]:
+    """The exemplars of a metric's series."""
+    return {
+        point.attributes: point.exemplars
+        for family in telemetry.snapshot().families
+        if family.descriptor.name == name
+        for point in family.points
+    }
+
+
+def spans(exemplars: Exemplars) -> list[int | None]:
+    """The number of each exemplar's span."""
+    return [each.span_id - SPAN if each else None for each in exemplars]
+
+
+def test_the_latest_of_each_bucket_in_a_sampled_span_is_kept(telemetry: Telemetry) -> None:
+    took = telemetry.meter("app").create_histogram("took", explicit_bucket_boundaries_advisory=[1, 2])
+    for number, value in enumerate([0.5, 1.0, 7.0]):
+        with active(number):
+            took.record(value, {"route": "/a"})
+    took.record(0.25, {"route": "/a"})
+    with active(9, sampled=False):
+        took.record(0.25, {"route": "/a"})
+    [found] = of(telemetry, "took").values()
+    assert spans(found) == [1, None, 2]
+    assert [(each.value, each.trace_id) if each else None for each in found] == [
+        (1.0, TRACE),
+        None,
+        (7.0, TRACE),
+    ]
+
+
+def test_a_counter_has_one_a_series(telemetry: Telemetry) -> None:
+    orders = telemetry.meter("app").create_counter("orders")
+    for number, route in enumerate(["/a", "/b", "/b"]):
+        with active(number):
+            orders.add(2, {"route": route})
+    found = of(telemetry, "orders")
+    assert {attributes: spans(each) for attributes, each in found.items()} == {
+        (("route", "/a"),): [0],
+        (("route", "/b"),): [2],
+    }
+
+
+def test_attributes_of_all_types_find_their_own_series(telemetry: Telemetry) -> None:
+    orders = telemetry.meter("app").create_counter("orders")
+    kinds: list[dict[str, object]] = [{}, {"k": 1}, {"k": True}, {"k": 1.0}, {"k": [1, 2]}, {"k": "1"}]
+    for number, attributes in enumerate(kinds * 2):
+        with active(number):
+            orders.add(1, attributes)  # type: ignore[arg-type]  # as apps give them
+    [family] = [each for each in telemetry.snapshot().families if each.descriptor.name == "orders"]
+    assert sorted(spans(point.exemplars)[0] or 0 for point in family.points) == [*range(6, 12)]
+
+
+def test_a_context_that_is_given_is_the_one_that_counts(telemetry: Telemetry) -> None:
+    orders = telemetry.meter("app").create_counter("orders")
+    with active(1):
+        orders.add(1, None, trace.set_span_in_context(span(2), context.Context()))
+    assert spans(of(telemetry, "orders")[()]) == [2]
+
+
+def test_what_is_not_counted_is_no_exemplar(telemetry: Telemetry) -> None:
+    meter = telemetry.meter("app")
+    orders, took = meter.create_counter("orders"), meter.create_histogram("took")
+    with active():
+        orders.add(0)
+        orders.add(1)
+        for bad in (-1, float("nan"), float("inf"), "many"):
+            orders.add(bad)  # type: ignore[arg-type]  # as apps give them
+            took.record(bad)  # type: ignore[arg-type]
+    [kept] = of(telemetry, "orders")[()]
+    assert kept is not None
+    assert kept.value == 1.0
+    assert of(telemetry, "took") == {}
+    assert telemetry.trouble.errors == 8
+
+
+def test_gauges_and_up_down_counters_have_none(telemetry: Telemetry) -> None:
+    meter = telemetry.meter("app")
+    with active():
+        meter.create_up_down_counter("length").add(1)
+        meter.create_gauge("level").set(1)
+    assert of(telemetry, "length") == of(telemetry, "level") == {(): ()}
+
+
+@pytest.mark.parametrize(
+    ("rule", "in_span", "in_unsampled", "alone"),
+    [("trace_based", SPAN, None, None), ("always_on", SPAN, SPAN, 0), ("always_off", None, None, None)],
+)
+def test_the_filter_says_which_become_exemplars(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    in_span: int | None,
+    in_unsampled: int | None,
+    alone: int | None,
+) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+    telemetry = traced(tmp_path, rule)
+    orders = telemetry.meter("app").create_counter("orders")
+    with active():
+        orders.add(1, {"in": "span"})
+    with active(sampled=False):
+        orders.add(1, {"in": "unsampled"})
+    orders.add(1, {"in": "none"})
+    found = {str(key[0][1]): each[0] if each else None for key, each in of(telemetry, "orders").items()}
+    assert {name: each.span_id if each else None for name, each in found.items()} == {
+        "span": in_span,
+        "unsampled": in_unsampled,
+        "none": alone,
+    }
+    telemetry.shutdown()
+
+
+def test_without_a_tracer_nothing_is_looked_up(tmp_path: Path) -> None:
+    telemetry = traced(tmp_path)
+    orders = telemetry.meter("app").create_counter("orders")
+    with active():
+        orders.add(1)
+        telemetry.render()
+        orders.add(1)
+    assert "add" not in vars(orders)
+    assert of(telemetry, "orders") == {(): ()}
+    telemetry.shutdown()
+
+
+LATE = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from dualmetrics import Telemetry
+
+telemetry = Telemetry(metrics_exporter="prometheus")
+orders = telemetry.meter("app").create_counter("orders")
+orders.add(1)
+trace.set_tracer_provider(TracerProvider())
+{then}
+with trace.get_tracer("app").start_as_current_span("order"):
+    orders.add(1)
+page = telemetry.render("application/openmetrics-text")[1].decode()
+assert "orders_total{{" in page and "} 2 # {{trace_id=" in page, page
+"""
+
+
+@pytest.mark.parametrize("then", ["telemetry.render()", "orders.add(0, {'new': 'series'})"])
+def test_a_tracer_that_is_set_late_is_found_at_a_scrape_and_at_a_new_series(then: str) -> None:
+    program = LATE.replace("{then}", then).replace("{{", "{").replace("}}", "}")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+NAMED = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from dualmetrics import Telemetry
+
+telemetry = Telemetry(metrics_exporter="prometheus")
+telemetry.meter("app").create_counter("orders").add(1)
+telemetry.render()
+mine = TracerProvider()
+trace.set_tracer_provider(mine)
+assert trace.get_tracer_provider() is mine
+"""
+
+
+def test_looking_for_a_tracer_sets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+    done = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# The group
+
+
+def keep(
+    store: Store, descriptor: Descriptor, bucket: int, exemplar: Exemplar, attributes: Attributes = A
+) -> None:
+    store.row(descriptor, attributes)[bucket] += 1
+    slots.write(store.slots(descriptor, attributes), bucket, exemplar)
+
+
+def shown(store: Store, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
+    return {
+        point.attributes: point.exemplars
+        for family in store.read().families
+        if family.descriptor.name == descriptor.name
+        for point in family.points
+    }
+
+
+ONE, TWO, THREE = (Exemplar(float(at), at, TRACE + at, SPAN + at) for at in (1, 2, 3))
+
+
+def test_any_worker_shows_the_latest_of_all(tmp_path: Path) -> None:
+    one, other = worker(tmp_path), worker(tmp_path)
+    keep(one, HISTOGRAM, 0, TWO)
+    keep(other, HISTOGRAM, 0, ONE)
+    keep(other, HISTOGRAM, 2, THREE)
+    for store in (one, other, worker(tmp_path)):
+        assert shown(store, HISTOGRAM) == {A: (TWO, None, THREE)}
+        assert values(store, HISTOGRAM) == {A: [2.0, 0.0, 1.0, 0.0]}
+
+
+def test_a_point_whose_exemplar_alone_has_changed_is_another(tmp_path: Path) -> None:
+    store = worker(tmp_path)
+    keep(store, COUNTER, 0, ONE)
+    before = store.read().families[0].points[0]
+    assert store.read().families[0].points[0] is before
+    slots.write(store.slots(COUNTER, A), 0, TWO)
+    after = store.read().families[0].points[0]
+    assert (before.exemplars, after.exemplars) == ((ONE,), (TWO,))
+
+
+def test_those_of_dead_workers_stay_when_they_are_folded_again_and_again(tmp_path: Path) -> None:
+    survivor = worker(tmp_path)
+    for exemplar, bucket in ((THREE, 0), (ONE, 0), (TWO, 1)):
+        victim = worker(tmp_path)
+        keep(victim, HISTOGRAM, bucket, exemplar)
+        die(victim)
+        before = shown(survivor, HISTOGRAM)
+        survivor.fold()
+        assert shown(survivor, HISTOGRAM) == before
+    assert shown(survivor, HISTOGRAM) == {A: (THREE, TWO, None)}
+
+
+def test_what_is_past_the_limit_leaves_them_in_the_overflow_series(tmp_path: Path) -> None:
+    store = worker(tmp_path, limit=1)
+    keep(store, COUNTER, 0, ONE)
+    keep(store, COUNTER, 0, TWO, (("route", "/b"),))
+    keep(store, COUNTER, 0, THREE, (("route", "/c"),))
+    assert shown(store, COUNTER) == {A: (ONE,), OVERFLOW: (THREE,)}
+    assert shown(worker(tmp_path), COUNTER) == shown(store, COUNTER)
+
+
+def test_in_private_memory_they_are_kept_as_well() -> None:
+    store = worker(None)
+    keep(store, COUNTER, 0, ONE)
+    assert shown(store, COUNTER) == {A: (ONE,)}
+
+
+def test_a_forked_child_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+    telemetry = traced(tmp_path)
+    orders = telemetry.meter("app").create_counter("orders")
+    with active(1):
+        orders.add(1)
+
+    def child() -> None:
+        with active(2):
+            orders.add(1)
+        assert spans(of(telemetry, "orders")[()]) == [2]
+
+    in_child(child)
+    assert spans(of(telemetry, "orders")[()]) == [2]
+    telemetry.shutdown()
+
+
+def test_after_a_reset_there_are_none(telemetry: Telemetry) -> None:
+    orders = telemetry.meter("app").create_counter("orders")
+    with active(1):
+        orders.add(1)
+    telemetry.reset()
+    orders.add(1)
+    assert of(telemetry, "orders") == {(): ()}
+
+
+def test_a_full_disk_costs_exemplars_and_no_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, other = worker(tmp_path), worker(tmp_path)
+    store.row(COUNTER, A)
+    with monkeypatch.context() as patched:
+        patched.setattr("dualmetrics.cells.CAPACITY", 0)
+        keep(store, COUNTER, 0, ONE)
+    assert shown(store, COUNTER) == {A: (ONE,)}
+    assert shown(other, COUNTER) == {A: ()}
+    store.row(COUNTER, ())[0] += 5
+    assert values(other, COUNTER) == {A: [1.0], (): [5.0]}
+
+
+def test_what_fails_is_counted_and_reaches_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = traced(tmp_path, "always_on")
+    monkeypatch.setattr(Store, "slots", lambda *arguments: 1 / 0)
+    telemetry.meter("app").create_counter("orders").add(1)
+    assert of(telemetry, "orders") == {(): ()}
+    assert telemetry.trouble.errors
+    assert "keeping an exemplar" in caplog.text
+    telemetry.shutdown()
+
+
+def test_a_filter_that_is_off_never_becomes_active() -> None:
+    settings = Settings.load(
+        {"OTEL_METRICS_EXEMPLAR_FILTER": "always_off", "OTEL_PYTHON_TRACER_PROVIDER": "x"}
+    )
+    store = worker(None)
+    exemplars = ExemplarFilter(store, Trouble(), settings)
+    exemplars.look()
+    assert not exemplars.active

@@ -1,0 +1,54 @@
+"""Rows that are kept from one reading to the next."""
+
+from __future__ import annotations
+
+from array import array
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualmetrics.merge import Rules, Series
+from dualmetrics.rows import Rows
+from dualmetrics.snapshot import Descriptor, Kind, Scope
+
+HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
+TREATMENT = Rules().treatment(HITS)
+CELLS = 3
+
+changes = st.lists(st.tuples(st.integers(0, 39), st.floats(width=64)), max_size=5)
+
+
+def appended(rows: Rows, doubles: array[float], count: int) -> None:
+    """Let the file have so many series more."""
+    for _ in range(count):
+        doubles.extend([0.0] * (CELLS + 2))
+        rows.add(Series(TREATMENT, (), 1), 8 * len(doubles), CELLS)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), changes), max_size=6))
+def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_changed_are_new(
+    steps: list[tuple[int, list[tuple[int, float]]]],
+) -> None:
+    rows, doubles = Rows(), array("d", [0.0] * 8)
+    before: list[object] = []
+    for more, changed in steps:
+        appended(rows, doubles, more)
+        for at, value in changed:
+            if 8 <= at < len(doubles):
+                doubles[at] = value
+        data = doubles.tobytes()
+        latest = [cells for _, cells in rows.latest(data)]
+        assert repr(latest) == repr([cells for _, cells in rows.read(data)])
+        same = [new is old for new, old in zip(latest, before, strict=False)]
+        equal = [repr(new) == repr(old) for new, old in zip(latest, before, strict=False)]
+        assert same == equal
+        before = [*latest]
+
+
+def test_a_series_whose_cells_the_bytes_do_not_reach_yet_is_not_shown() -> None:
+    rows, doubles = Rows(), array("d", [0.0] * 8)
+    appended(rows, doubles, 1)
+    shorter = doubles.tobytes()
+    appended(rows, doubles, 1)
+    assert len([*rows.latest(shorter)]) == 1
+    assert len([*rows.latest(doubles.tobytes())]) == 2

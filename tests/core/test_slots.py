@@ -1,0 +1,102 @@
+"""Slots: an exemplar is read whole or not at all, whoever writes or dies meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dualmetrics import slots
+from dualmetrics.snapshot import Exemplar, Exemplars
+from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN
+
+SIZE = 48
+
+exemplars: st.SearchStrategy[Exemplar] = st.builds(
+    Exemplar,
+    st.floats(allow_nan=False),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 2**64 - 1),
+)
+rows: st.SearchStrategy[Exemplars] = st.lists(st.none() | exemplars, min_size=3, max_size=3).map(tuple)
+
+
+def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
+    assert [slots.count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
+
+
+@settings(deadline=None)
+@given(rows)
+def test_what_was_written_is_read(row: Exemplars) -> None:
+    found = slots.decode(slots.encode(row))
+    assert found == (row if any(row) else ())
+
+
+@settings(deadline=None)
+@given(exemplars, exemplars)
+def test_a_slot_that_is_written_again_holds_the_latter(one: Exemplar, other: Exemplar) -> None:
+    row = slots.private(HISTOGRAM)
+    for exemplar in (one, other):
+        slots.write(row, 1, exemplar)
+    assert slots.decode(row) == (None, other, None)
+
+
+@settings(deadline=None)
+@given(st.none() | exemplars, exemplars, st.lists(st.booleans(), min_size=SIZE, max_size=SIZE))
+def test_a_mixture_of_two_is_taken_for_none(one: Exemplar | None, other: Exemplar, mask: list[bool]) -> None:
+    pairs = zip(slots.encode((one or Exemplar(0.0, 0, 0, 0),)), slots.encode((other,)), mask, strict=True)
+    mixed = bytes(new if takes else old for old, new, takes in pairs)
+    assert slots.decode(mixed) in ((), (one or Exemplar(0.0, 0, 0, 0),), (other,))
+
+
+@settings(deadline=None)
+@given(st.lists(rows, max_size=4))
+def test_of_each_bucket_the_latest_is_kept_whatever_the_order(found: list[Exemplars]) -> None:
+    merged = slots.merge(("series", row) for row in found).get("series", (None,) * 3)
+    for bucket, kept in enumerate(merged or (None,) * 3):
+        times = [each.time for row in found for each in (row[bucket],) if each]
+        assert (kept.time if kept else None) == max(times, default=None)
+
+
+def made_of(number: int) -> Exemplar:
+    """An exemplar whose fields all tell the same number."""
+    return Exemplar(float(number), number, number << 64 | number, number)
+
+
+def read(path: int) -> set[Exemplar]:
+    found = slots.decode(os.pread(path, 3 * SIZE, 0))
+    return {each for each in found if each}
+
+
+def write_for_ever(path: int) -> None:
+    import mmap
+
+    row = memoryview(mmap.mmap(path, 3 * SIZE))
+    for number in itertools.count(1):
+        slots.write(row, number % 3, made_of(number))
+
+
+def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "slots", os.O_RDWR | os.O_CREAT)
+    os.ftruncate(file, 3 * SIZE)
+    seen: set[Exemplar] = set()
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            write_for_ever(file)
+        end = time.monotonic() + random.uniform(0.005, 0.05)
+        while time.monotonic() < end:
+            seen |= read(file)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        seen |= read(file)
+    os.close(file)
+    assert seen
+    assert all(each == made_of(each.time) for each in seen)

@@ -1,0 +1,92 @@
+"""Programs of Debian's development branch, for tests: fetched once, into a cache, never installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+MIRROR = "http://deb.debian.org/debian"
+"""Where the machine's apt names no mirror of its own."""
+
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+SECONDS = 300
+
+
+class UnavailableError(Exception):
+    """A program cannot be had here; the text says why."""
+
+
+def cache() -> Path:
+    """Where downloads stay: TEST_BACKENDS_CACHE, or the user's cache."""
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("TEST_BACKENDS_CACHE") or user / "dualmetrics-tests")
+
+
+def program(package: str) -> Path:
+    """The program of the same name of a package of sid, cached or fetched. Raises UnavailableError."""
+    found = cache() / package / "usr" / "bin" / package
+    if not found.exists():
+        _unpack(package)
+    return found
+
+
+def mirror() -> str:
+    """The mirror of Debian that the machine's apt uses."""
+    folder = Path("/etc/apt")
+    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    return next((url for file in files if file.is_file() for url in _mirrors(file.read_text())), MIRROR)
+
+
+def _mirrors(sources: str) -> Iterator[str]:
+    """Both forms of apt's files; what has ``debian`` as its last part, security updates have not."""
+    for line in sources.splitlines():
+        if re.match(r"(deb\s|URIs:)", line):
+            for url in re.findall(r"https?://\S+", line):
+                if url.rstrip("/").endswith("/debian"):
+                    yield url.rstrip("/")
+
+
+def _unpack(package: str) -> None:
+    cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache()) as name:
+        folder = Path(name)
+        _download(package, folder)
+        archive = next(folder.glob("*.deb"))
+        _run(["dpkg", "-x", str(archive), str(folder / package)], folder)
+        if not (cache() / package).exists():
+            shutil.move(folder / package, cache() / package)
+
+
+def _download(package: str, folder: Path) -> None:
+    """By apt, which finds the file in sid's index, checks signatures, and knows the machine's proxies."""
+    sources = folder / "sid.list"
+    sources.write_text(f"deb [signed-by={KEYS}] {mirror()} sid main\n")
+    for each in ("lists/partial", "cache/archives/partial"):
+        (folder / each).mkdir(parents=True)
+    options = {
+        "Dir::Etc::SourceList": str(sources),
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": str(folder / "lists"),
+        "Dir::Cache": str(folder / "cache"),
+        "APT::Sandbox::User": "",
+        "Acquire::Languages": "none",
+        "APT::Update::Error-Mode": "any",
+        "Acquire::http::Timeout": "20",
+    }
+    apt = ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
+    _run([*apt, "update"], folder)
+    _run([*apt, "download", package], folder)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(f"{command[0]} failed: {error.stderr.strip()}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(str(error)) from error

@@ -1,0 +1,134 @@
+"""Exemplars in each format, as its parser or a Collector reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualmetrics.cli.received import Received
+from dualmetrics.cli.receiver import Receiver
+from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.target import otlp_target
+from dualmetrics.exporters.temporality import deltas, subtract
+from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Snapshot
+from tests.exporters import client_model, reading
+from tests.exporters.snapshots import COUNTER, HISTOGRAM, OWN, START, TIME, snapshot
+
+SECOND = 1_000_000_000
+ONE, TWO = (Exemplar(value, TIME - 2 * SECOND, 0xAB << 120, 0xCD) for value in (1.5, 7.25))
+ALONE = Exemplar(1.0, TIME - SECOND, 0, 0)
+
+
+def point(*cells: float, exemplars: Exemplars = ()) -> Point:
+    return Point((), START, cells, exemplars)
+
+
+def observed(*, late: bool = False) -> Snapshot:
+    """A counter and a histogram; ``late``: each has one more, with an exemplar of a second ago."""
+    more, last = (1.0, TWO._replace(time=TIME - SECOND)) if late else (0.0, TWO)
+    return snapshot(
+        Family(COUNTER, (point(2.0 + more, exemplars=(ALONE,)),)),
+        Family(HISTOGRAM, (point(1.0, 1.0 + more, 0.0, 8.75, exemplars=(ONE, last, None)),)),
+    )
+
+
+def openmetrics(found: Snapshot) -> dict[reading.Sample, object]:
+    """The exemplar of each sample as the parser reads it: labels, value, milliseconds."""
+    page = PrometheusExporter().render(found, reading.OPENMETRICS)
+    return {
+        reading.named(sample.name, sample.labels): _read(sample.exemplar)
+        for metric in reading.metrics(page)
+        for sample in metric.samples
+        if sample.exemplar
+    }
+
+
+def _read(exemplar: Any) -> object:
+    return exemplar.labels, exemplar.value, round(float(exemplar.timestamp) * 1000)
+
+
+def test_openmetrics_has_them_on_buckets_and_totals() -> None:
+    ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
+    at = TIME // 1_000_000
+    assert openmetrics(observed()) == {
+        ("http_requests_total", ()): ({}, 1.0, at - 1000),
+        ("http_request_duration_milliseconds_bucket", (("le", "5.0"),)): (ids, 1.5, at - 2000),
+        ("http_request_duration_milliseconds_bucket", (("le", "10.0"),)): (ids, 7.25, at - 2000),
+    }
+
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
+
+def test_protobuf_has_them_on_buckets_and_counters() -> None:
+    page = PrometheusExporter().render(observed(), PROTOBUF)
+    families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
+    [counter] = families["http_requests_total"].metric
+    [histogram] = families["http_request_duration_milliseconds"].metric
+    assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time)
+    ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
+    *buckets, last = histogram.histogram.bucket
+    assert [_plain(each.exemplar) for each in buckets] == [(ids, 1.5, ONE.time), (ids, 7.25, TWO.time)]
+    assert not last.HasField("exemplar")
+
+
+def _plain(exemplar: Any) -> object:
+    at = exemplar.timestamp
+    labels = {pair.name: pair.value for pair in exemplar.label}
+    return labels, exemplar.value, at.seconds * SECOND + at.nanos
+
+
+def test_the_text_format_has_none() -> None:
+    page = reading.body(PrometheusExporter().render(observed(), "text/plain"))
+    assert " # {" not in page
+    assert "trace_id" not in page
+
+
+def test_a_counter_that_openmetrics_has_no_type_for_has_none() -> None:
+    odd = Descriptor(OWN, "total", Kind.COUNTER)
+    assert openmetrics(snapshot(Family(odd, (point(1.0, exemplars=(ONE,)),)))) == {}
+
+
+def test_a_page_shows_another_exemplar_though_nothing_else_changed() -> None:
+    exporter = PrometheusExporter()
+    for value in ("1", "2"):
+        family = Family(COUNTER, (point(5.0, exemplars=(ALONE._replace(value=float(value)),)),))
+        page = reading.body(exporter.render(snapshot(family), reading.OPENMETRICS))
+        assert f"http_requests_total 5 # {{}} {value} " in page
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_collector_receives_them(protocol: str) -> None:
+    with Receiver() as receiver:
+        endpoint = receiver.grpc_endpoint if protocol == "grpc" else receiver.http_endpoint
+        target = otlp_target(endpoint, False, protocol, None, timeout=5)
+        assert target.export(observed()).success
+        target.shutdown()
+        found = by_name(receiver)
+    assert found["http.requests"].exemplars == (ALONE,)
+    assert found["http.request.duration"].exemplars == (ONE, TWO)
+
+
+def test_one_without_a_span_is_sent_without_ids() -> None:
+    with Receiver() as receiver:
+        target = otlp_target(receiver.http_endpoint, False, "http/protobuf", None, timeout=5)
+        assert target.export(observed()).success
+        target.shutdown()
+        [scope] = receiver.requests[0].message.resource_metrics[0].scope_metrics
+    [exemplar] = scope.metrics[0].sum.data_points[0].exemplars
+    assert (exemplar.trace_id, exemplar.span_id, exemplar.as_double) == (b"", b"", 1.0)
+
+
+def test_a_delta_carries_those_that_came_since() -> None:
+    baseline = Snapshot(TIME - 3 * SECOND // 2, (), observed().families)
+    sent = subtract(observed(late=True), baseline, deltas("delta"))
+    found = {family.descriptor.name: family.points[0].exemplars for family in sent.families}
+    assert found == {
+        "http.requests": (ALONE,),
+        "http.request.duration": (TWO._replace(time=TIME - SECOND),),
+    }
+
+
+def by_name(receiver: Receiver) -> dict[str, Received]:
+    return {name: found for (_, name, _), found in receiver.series().items()}

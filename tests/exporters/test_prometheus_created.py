@@ -1,0 +1,98 @@
+"""Since when something is counted, and what the settings say of the page's forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.snapshot import Descriptor, Kind, Scope, Snapshot
+from dualmetrics.telemetry import Telemetry
+from tests.exporters import client_model, reading
+from tests.exporters.snapshots import COUNTER, START, everything, family, snapshot
+from tests.exporters.test_prometheus_protobuf import PROTOBUF
+
+CREATED = f"{START / 1e9:.0f}"
+
+
+def page(whole: Snapshot, accept: str = reading.OPENMETRICS, created: bool = True) -> str:
+    return reading.body(PrometheusExporter(created=created).render(whole, accept))
+
+
+def created_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "_created" in line]
+
+
+def test_counters_and_histograms_have_created_samples_where_asked_for() -> None:
+    whole = snapshot(family(COUNTER, 42.0, attributes=(("a", "%s"),)), *everything().families[1:3])
+    counter, histogram = created_lines(page(whole))
+    assert counter == f'http_requests_created{{a="%s"}} {CREATED}'
+    assert histogram.startswith("http_request_duration_milliseconds_created{")
+    assert histogram.endswith(f" {CREATED}")
+    assert len(reading.metrics(PrometheusExporter(created=True).render(whole, reading.OPENMETRICS))) == 4
+
+
+@pytest.mark.parametrize(
+    ("accept", "created"), [("text/plain", True), ("text/plain", False), (reading.OPENMETRICS, False)]
+)
+def test_nothing_else_has_created_samples(accept: str, created: bool) -> None:
+    assert created_lines(page(everything(), accept, created)) == []
+
+
+def test_a_series_that_began_anew_says_so() -> None:
+    exporter = PrometheusExporter(created=True)
+    attributes = (("a", "b"),)
+    for start in (START, START + 10**9):
+        whole = snapshot(family(COUNTER, 1.0, attributes=attributes, start=start))
+        [line] = created_lines(reading.body(exporter.render(whole, reading.OPENMETRICS)))
+        assert line.endswith(f" {start / 1e9:.0f}")
+
+
+def test_series_that_become_one_began_with_the_first() -> None:
+    points = [family(COUNTER, 1.0, attributes=(("a", value),), start=at) for value, at in ((1, 5), ("1", 3))]
+    whole = snapshot(*points)
+    body = PrometheusExporter().render(whole, PROTOBUF).chunks()
+    [counter] = (one for one in client_model.families(b"".join(body)) if one.name == "http_requests_total")
+    [metric] = counter.metric
+    assert (metric.counter.value, metric.counter.created_timestamp.ToNanoseconds()) == (2, 3)
+
+
+def test_a_sum_that_must_not_be_shown_leaves_the_created_sample() -> None:
+    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.HISTOGRAM, bounds=(1.0,))
+    text = page(snapshot(family(descriptor, 1.0, 0.0, -5.0, attributes=())))
+    assert text.splitlines()[-4:] == [
+        'a_bucket{le="1.0"} 1',
+        'a_bucket{le="+Inf"} 1',
+        f"a_created {CREATED}",
+        "# EOF",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("text/plain", "text/plain;version=1.0.0"),
+        (reading.OPENMETRICS, "application/openmetrics-text;version=0.0.1"),
+    ],
+)
+def test_the_versions_of_a_format_are_the_same_text(one: str, other: str) -> None:
+    exporter = PrometheusExporter()
+    first, second = exporter.render(everything(), one), exporter.render(everything(), other)
+    assert first.pieces == second.pieces
+    assert first.content_type != second.content_type
+
+
+def test_the_settings_reach_the_page(tmp_path: Path) -> None:
+    telemetry = Telemetry(
+        metrics_exporter="prometheus",
+        directory=str(tmp_path),
+        created_series=True,
+        translation_strategy="no_utf8_escaping_with_suffixes",
+    )
+    telemetry.meter("shop").create_counter("shop.orders").add(1, {"pay.kind": "card"})
+    content_type, body = telemetry.render(f"{reading.OPENMETRICS};escaping=allow-utf-8")
+    telemetry.shutdown()
+    assert content_type.endswith("version=1.0.0; charset=utf-8; escaping=allow-utf-8")
+    assert b'\n{"shop.orders_total",otel_scope_name="shop","pay.kind"="card"} 1\n' in body
+    assert b'\n{"shop.orders_created",otel_scope_name="shop","pay.kind"="card"} 1' in body

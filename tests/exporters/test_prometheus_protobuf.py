@@ -1,0 +1,121 @@
+"""The protobuf page, read by Google's library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dualmetrics.exporters.prometheus import Page, PrometheusExporter, wire
+from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.exporters import client_model, generated, reading
+from tests.exporters.snapshots import START, everything
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
+
+def read(page: Page) -> list[Any]:
+    return list(client_model.families(b"".join(page.chunks())))
+
+
+def samples(page: Page) -> dict[reading.Sample, str]:
+    """The samples that Prometheus makes of the page."""
+    found: dict[reading.Sample, str] = {}
+    for family in read(page):
+        for metric in family.metric:
+            labels = {pair.name: pair.value for pair in metric.label}
+            for key, value in _values(family.name, metric, labels):
+                assert key not in found
+                found[key] = reading.number(value)
+    return found
+
+
+def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[reading.Sample, float]]:
+    if not metric.HasField("histogram"):
+        value = metric.counter.value if metric.HasField("counter") else metric.gauge.value
+        return [(reading.named(name, labels), value)]
+    histogram = metric.histogram
+    buckets = [
+        (
+            reading.named(f"{name}_bucket", {**labels, "le": str(bucket.upper_bound)}, bucket=True),
+            float(bucket.cumulative_count),
+        )
+        for bucket in histogram.bucket
+    ]
+    count = (reading.named(f"{name}_count", labels), float(histogram.sample_count))
+    return [*buckets, (reading.named(f"{name}_sum", labels), histogram.sample_sum), count]
+
+
+@settings(max_examples=150, deadline=None)
+@given(snapshot=generated.snapshots)
+def test_the_protobuf_page_says_what_the_text_says(snapshot: Snapshot) -> None:
+    exporter = PrometheusExporter(namespace="ns", const_labels={"env": "é"})
+    text = {}
+    for (name, labels), value in reading.samples(exporter.render(snapshot)).items():
+        # The text's parser takes a counter's `total` for a name without its suffix.
+        text[name.replace("ns_total_total", "ns_total"), labels] = value
+    assert samples(exporter.render(snapshot, PROTOBUF)) == text
+
+
+def test_types_help_and_units_are_those_of_the_metric() -> None:
+    found = {one.name: (client_model.type_name(one), one.help, one.unit) for one in read(page())}
+    assert found == {
+        "target_info": ("gauge", "Target metadata", ""),
+        "http_requests_total": ("counter", "Requests.", ""),
+        "http_connections_active": ("gauge", "", ""),
+        "http_request_duration_milliseconds": ("histogram", "Durations.", "milliseconds"),
+        "system_memory_usage_bytes": ("gauge", "", "bytes"),
+        "jobs_total": ("counter", "", ""),
+    }
+
+
+def test_counters_and_histograms_say_when_they_were_created() -> None:
+    by_name = {family.name: family.metric[0] for family in read(page())}
+    assert by_name["jobs_total"].counter.created_timestamp.ToNanoseconds() == START
+    assert by_name["http_request_duration_milliseconds"].histogram.created_timestamp.ToNanoseconds() == START
+
+
+def test_a_histogram_has_all_its_buckets_and_no_native_ones() -> None:
+    [family] = (one for one in read(page()) if one.name == "http_request_duration_milliseconds")
+    histogram = family.metric[0].histogram
+    assert [(one.upper_bound, one.cumulative_count) for one in histogram.bucket] == [
+        (5.0, 2),
+        (10.0, 2),
+        (float("inf"), 3),
+    ]
+    assert (histogram.sample_count, histogram.sample_sum) == (3, 30.5)
+    assert not histogram.HasField("schema")
+    assert not histogram.positive_span
+
+
+def test_a_page_of_many_series_is_one_message_a_family() -> None:
+    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", "")
+    points = tuple(Point((("n", number),), 1, (float(number),)) for number in range(1000))
+    exporter, whole = PrometheusExporter(), Snapshot(1, (), (Family(descriptor, points),))
+    [family] = read(exporter.render(whole, PROTOBUF))
+    assert [metric.counter.value for metric in family.metric] == list(range(1000))
+    assert exporter.render(whole, PROTOBUF) == exporter.render(whole, PROTOBUF)
+
+
+def page() -> Page:
+    return PrometheusExporter().render(everything(), PROTOBUF)
+
+
+@given(number=st.integers(0, 2**64 - 1))
+def test_whole_numbers_survive(number: int) -> None:
+    histogram = wire.whole(1, number)
+    body = wire.message(4, wire.message(7, histogram))
+    [family] = client_model.families(wire.varint(len(body)) + body)
+    assert family.metric[0].histogram.sample_count == number
+
+
+@given(schema=st.integers(-(2**31), 2**31 - 1), delta=st.integers(-(2**63), 2**63 - 1))
+def test_numbers_with_a_sign_survive(schema: int, delta: int) -> None:
+    histogram = wire.zigzag(5, schema) + wire.zigzag(13, delta)
+    body = wire.message(4, wire.message(7, histogram))
+    [family] = client_model.families(wire.varint(len(body)) + body)
+    assert (family.metric[0].histogram.schema, list(family.metric[0].histogram.positive_delta)) == (
+        schema,
+        [delta],
+    )
