@@ -27,7 +27,7 @@ SCENES = {
     "short": ({}, 2.0),
 }
 EXPECTED = {"equal": 0, "worse": 1, "short": 3}
-MARGINS = ["--errors", "4%", "--slo", "50ms", "--slow", "2%"]
+MARGINS = ["--errors", "2.5%", "--slo", "50ms", "--slow", "1%"]
 COMMAND = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]
 
 

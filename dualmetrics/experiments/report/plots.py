@@ -91,7 +91,7 @@ def forest(comparison: Comparison) -> str:
     axis.axvline(1, color=MARGIN, linewidth=1, linestyle="--")
     axis.set_yticks(range(len(rows)), [_unmarked(name) for name, _ in rows])
     axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is none, 1 is the margin")
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)
     return svg(figure)
 
 
