@@ -110,17 +110,8 @@ def _judged(
     experiment: str, question: Question, window: Window, checks: list[Check], evidence: Evidence
 ) -> Comparison:
     asked = critical(question, window)
-    gates = evidence.gates(question, asked)
-    routes = _routes(evidence, question, asked)
-    family = [*gates, *(each.gate for each in routes)] if question.gate_routes else gates
-    titles = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
-    alpha = question.margins.alpha
-    verdict = decide(gates, alpha, family[len(gates) :])
-    failed = [title for title, bad in zip(titles, failing(family, alpha), strict=False) if bad]
-    if window.early and not question.sequential:
-        verdict = Verdict.INCONCLUSIVE
-    if not all(check.holds for check in checks):
-        verdict = Verdict.INVALID
+    gates, routes = evidence.gates(question, asked), _routes(evidence, question, asked)
+    gated = routes if question.gate_routes else []
     return Comparison(
         experiment,
         question,
@@ -128,12 +119,28 @@ def _judged(
         evidence.names,
         checks,
         gates,
-        failed,
+        _failed(gates, gated, question.margins.alpha),
         routes,
-        verdict,
+        _verdict(gates, gated, window, checks, question),
         evidence,
         _notes(question, window, evidence),
     )
+
+
+def _failed(gates: list[Gate], routes: list[RouteGate], alpha: float) -> list[str]:
+    titles = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
+    found = failing([*gates, *(each.gate for each in routes)], alpha)
+    return [title for title, bad in zip(titles, found, strict=True) if bad]
+
+
+def _verdict(
+    gates: list[Gate], routes: list[RouteGate], window: Window, checks: list[Check], question: Question
+) -> Verdict:
+    if not all(check.holds for check in checks):
+        return Verdict.INVALID
+    if window.early and not question.sequential:
+        return Verdict.INCONCLUSIVE
+    return decide(gates, question.margins.alpha, [each.gate for each in routes])
 
 
 def _routes(evidence: Evidence, question: Question, asked: Critical) -> list[RouteGate]:
