@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-COMMANDS = ("demo", "receive")
+COMMANDS = ("compare", "demo", "experiment", "plan", "receive")
 
 
 class Commands(click.Group):

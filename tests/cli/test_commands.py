@@ -43,6 +43,28 @@ def test_without_the_extra_the_command_says_what_to_install(missing: str) -> Non
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [["plan", "--rate", "1", "--error-ratio", "1%"], ["compare", "shop"], ["experiment", "status", "."]],
+)
+def test_without_the_extra_of_experiments_their_commands_say_what_to_install(asked: list[str]) -> None:
+    code = "import sys; sys.modules['numpy'] = None; from dualmetrics.cli import main; main()"
+    arguments = [sys.executable, "-c", code]
+    helped = subprocess.run([*arguments, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert helped.returncode == 0, helped.stderr
+    done = subprocess.run([*arguments, *asked], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert 'pip install "dualmetrics[experiments]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_plan_says_how_long() -> None:
+    result = CliRunner().invoke(command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
+    assert result.exit_code == 0
+    assert re.search(r"error ratio .* 0.1 points .* 41 min", result.output)
+    assert CliRunner().invoke(command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code == 2
+
+
 def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:

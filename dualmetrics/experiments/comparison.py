@@ -1,0 +1,166 @@
+"""The whole way from samples to a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dualmetrics.experiments import validity
+from dualmetrics.experiments.decision import Verdict, decide, failing
+from dualmetrics.experiments.evidence import Evidence, critical, gather
+from dualmetrics.experiments.gates import Gate, worst
+from dualmetrics.experiments.names import Names, recognised
+from dualmetrics.experiments.question import Question
+from dualmetrics.experiments.refusals import InvalidExperimentError
+from dualmetrics.experiments.sources.recording import Recording, Source
+from dualmetrics.experiments.statistics.autocorrelation import FEWEST
+from dualmetrics.experiments.statistics.critical import Critical
+from dualmetrics.experiments.statistics.multiplicity import benjamini_hochberg
+from dualmetrics.experiments.validity import Check
+from dualmetrics.experiments.window import Window
+
+__all__ = ["Comparison", "Question", "RouteGate", "compare"]
+
+
+class RouteGate(NamedTuple):
+    """A gate of one route; ``q`` is its p-value after Benjamini and Hochberg over all of them."""
+
+    route: str
+    gate: Gate
+    q: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The verdict, and all that led to it."""
+
+    experiment: str
+    question: Question
+    window: Window
+    names: Names
+    checks: list[Check]
+    gates: list[Gate]
+    failed: list[str]
+    routes: list[RouteGate]
+    verdict: Verdict
+    evidence: Evidence
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def still_needed(self) -> float:
+        """Seconds that the window should go on for, to show that there is no difference if there is none."""
+        return max(0.0, self.window.seconds * (worst(self.gates) - 1))
+
+    def over_time(self) -> list[tuple[float, list[Gate]]]:
+        """The gates as they stood at the end of each block, from the tenth on."""
+        asked, blocks = critical(self.question, self.window), len(self.evidence.edges) - 1
+        story = (self.evidence.until(at) for at in range(min(FEWEST, blocks), blocks + 1))
+        return [
+            (float(known.edges[-1]), known.gates(self.question, asked)) for known in story if known.comparable
+        ]
+
+
+def compare(
+    source: Source, window: Window, question: Question | None = None, experiment: str = ""
+) -> Comparison:
+    """Judge the candidate against the baseline by what ``source`` has of the window.
+
+    Raises an `ExperimentError` where there is nothing to judge.
+    """
+    question = question or Question()
+    names = named(source, window, question)
+    baseline, candidate = (
+        _present(source.read(variant, names, window.start, window.end), variant)
+        for variant in (question.baseline, question.candidate)
+    )
+    evidence = gather(baseline, candidate, names, window, question)
+    checks = _checks(baseline, candidate, evidence, window, question)
+    return _judged(experiment, question, window, checks, evidence)
+
+
+def named(source: Source, window: Window, question: Question) -> Names:
+    """The metrics' names: what the question says, else recognised."""
+    given = dict(question.names)
+    found = source.names(window.start, window.end)
+    if given.get("duration") or given.get("requests"):
+        return Names(given.get("duration"), given.get("requests")).renamed(**given)
+    return recognised(found).renamed(**given)
+
+
+def _present(recording: Recording, variant: str) -> Recording:
+    if not recording.requests and not recording.durations:
+        raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
+    return recording
+
+
+def _checks(
+    baseline: Recording, candidate: Recording, evidence: Evidence, window: Window, question: Question
+) -> list[Check]:
+    both = (baseline, candidate)
+    requests = [each.requests for each in evidence.all]
+    found = [
+        validity.covered(both, window),
+        validity.overlapping(both, window),
+        validity.as_declared(requests[1], requests[0], question.split),
+    ]
+    return [*found, validity.same_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
+
+
+def _judged(
+    experiment: str, question: Question, window: Window, checks: list[Check], evidence: Evidence
+) -> Comparison:
+    asked = critical(question, window)
+    gates, routes = evidence.gates(question, asked), _routes(evidence, question, asked)
+    gated = routes if question.gate_routes else []
+    return Comparison(
+        experiment,
+        question,
+        window,
+        evidence.names,
+        checks,
+        gates,
+        _failed(gates, gated, question.margins.alpha),
+        routes,
+        _verdict(gates, gated, window, checks, question),
+        evidence,
+        _notes(question, window, evidence),
+    )
+
+
+def _failed(gates: list[Gate], routes: list[RouteGate], alpha: float) -> list[str]:
+    titles = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
+    found = failing([*gates, *(each.gate for each in routes)], alpha)
+    return [title for title, bad in zip(titles, found, strict=True) if bad]
+
+
+def _verdict(
+    gates: list[Gate], routes: list[RouteGate], window: Window, checks: list[Check], question: Question
+) -> Verdict:
+    if not all(check.holds for check in checks):
+        return Verdict.INVALID
+    if window.early and not question.sequential:
+        return Verdict.INCONCLUSIVE
+    return decide(gates, question.margins.alpha, [each.gate for each in routes])
+
+
+def _routes(evidence: Evidence, question: Question, asked: Critical) -> list[RouteGate]:
+    if not question.by_route and not question.gate_routes:
+        return []
+    found = [
+        (route, gate)
+        for route, pair in evidence.large_routes().items()
+        for gate in evidence.gates(question, asked, pair)
+    ]
+    adjusted = benjamini_hochberg([gate.p_worse for _, gate in found])
+    return [RouteGate(route, gate, q) for (route, gate), q in zip(found, adjusted, strict=True)]
+
+
+def _notes(question: Question, window: Window, evidence: Evidence) -> list[str]:
+    blocks = len(evidence.edges) - 1
+    notes = [f"{blocks} blocks of {(evidence.edges[1] - evidence.edges[0]) if blocks else 0:.0f} s"]
+    if window.early and not question.sequential:
+        notes.append("early look: no verdict before the declared end, or with --sequential")
+    if evidence.dropped:
+        what = "the first value of series that appeared on targets not watched before was left out"
+        notes.append(f"{what}: {evidence.dropped}")
+    return notes

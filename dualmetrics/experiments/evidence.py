@@ -1,0 +1,110 @@
+"""Both variants counted over the same blocks, and the gates that follow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_gate
+from dualmetrics.experiments.histograms import shared_bounds
+from dualmetrics.experiments.names import Names
+from dualmetrics.experiments.question import Question
+from dualmetrics.experiments.refusals import InvalidExperimentError
+from dualmetrics.experiments.sources.recording import Recording
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.critical import AnyLook, Critical, OneLook
+from dualmetrics.experiments.tally import Tally, Teller
+from dualmetrics.experiments.window import Window
+
+SMALLEST_ROUTE = 1000
+Pair = tuple[Tally, Tally]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was counted: ``all`` together and by route, baseline first."""
+
+    names: Names
+    edges: Array
+    bounds: Array
+    all: Pair
+    routes: dict[str, Pair]
+    dropped: int
+
+    def gates(self, question: Question, critical: Critical, of: Pair | None = None) -> list[Gate]:
+        """The gates that the question asks for."""
+        pair = of or self.all
+        margins = question.margins
+        gates = [error_gate("error ratio", *pair, margins, critical)]
+        timed = all(tally.durations.sum() > 0 for tally in pair)
+        if question.slo and not timed and of is None:
+            raise InvalidExperimentError("There are no durations, which --slo needs.")
+        for threshold in question.slo if timed else ():
+            named = f"{threshold * 1000:g}ms"
+            scaled = threshold * self.names.per_second
+            gates.append(slow_gate(scaled, named, self.bounds, pair, margins, critical))
+        if timed:
+            gates += [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
+        return gates
+
+    def until(self, blocks: int) -> Evidence:
+        """What was known after so many blocks."""
+        pair = tuple(_first(each, blocks) for each in self.all)
+        return Evidence(self.names, self.edges[: blocks + 1], self.bounds, (pair[0], pair[1]), {}, 0)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both variants have requests, and durations if they have any at the end."""
+        return all(
+            tally.requests.sum() > 0 and (tally.durations.sum() > 0 or not len(self.bounds))
+            for tally in self.all
+        )
+
+    def large_routes(self) -> dict[str, Pair]:
+        """Routes with enough requests to say anything, the largest first."""
+        sizes = {route: sum(each.requests.sum() for each in pair) for route, pair in self.routes.items()}
+        found = [route for route, size in sizes.items() if size >= SMALLEST_ROUTE and self._both(route)]
+        return {route: self.routes[route] for route in sorted(found, key=lambda route: -sizes[route])}
+
+    def _both(self, route: str) -> bool:
+        return all(each.requests.sum() > 0 for each in self.routes[route])
+
+
+def gather(
+    baseline: Recording, candidate: Recording, names: Names, window: Window, question: Question
+) -> Evidence:
+    """Count both. Raises `InvalidExperimentError` where that cannot be done."""
+    interval = max(baseline.interval, candidate.interval)
+    edges = window.sequential_edges(interval) if question.sequential else window.edges(interval)
+    durations = [*baseline.durations, *candidate.durations]
+    bounds = shared_bounds(durations) if durations else np.array([])
+    tellers = [
+        Teller(names, re.compile(question.error_status), each.births(window.start), edges, bounds)
+        for each in (baseline, candidate)
+    ]
+    pair = [
+        teller.count(each.requests, each.durations)
+        for teller, each in zip(tellers, (baseline, candidate), strict=True)
+    ]
+    for variant, tally in zip((question.baseline, question.candidate), pair, strict=True):
+        if not tally.requests.sum():
+            raise InvalidExperimentError(f"The {variant} had no traffic in the window.")
+    dropped = sum(teller.dropped for teller in tellers)
+    return Evidence(names, edges, bounds, (pair[0], pair[1]), _routes(tellers), dropped)
+
+
+def critical(question: Question, window: Window) -> Critical:
+    """What the statistics are held against."""
+    return AnyLook(window.fraction) if question.sequential else OneLook()
+
+
+def _routes(tellers: list[Teller]) -> dict[str, Pair]:
+    baseline, candidate = (teller.routes for teller in tellers)
+    both = [route for route in baseline if route in candidate]
+    return {route: (baseline[route], candidate[route]) for route in both}
+
+
+def _first(tally: Tally, blocks: int) -> Tally:
+    return Tally(tally.requests[:blocks], tally.errors[:blocks], tally.durations[:blocks])

@@ -1,0 +1,75 @@
+"""How long an experiment must run, before it is begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, sqrt
+
+from scipy.stats import norm
+
+from dualmetrics.experiments.refusals import UsageError
+from dualmetrics.experiments.statistics.autocorrelation import FEWEST
+from dualmetrics.experiments.statistics.needed import POWER, both
+from dualmetrics.experiments.window import SCRAPES_A_BLOCK
+
+SCRAPE = 15.0
+"""Seconds between scrapes, as `dualmetrics experiment init` sets them up."""
+QUANTILES = (0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Seconds until an effect is seen, or excluded, with the ``power`` that was asked for."""
+
+    errors: float
+    latency: dict[float, float]
+    least: float
+
+    @property
+    def seconds(self) -> float:
+        """Until all gates can be judged."""
+        return max(self.errors, self.least, *self.latency.values())
+
+
+def plan(
+    rate: float,
+    error_ratio: float,
+    *,
+    margin: float = 0.001,
+    slower: float = 0.10,
+    split: float = 0.5,
+    spread: float = 0.8,
+    phi: float = 1.0,
+    alpha: float = 0.05,
+    power: float = POWER,
+) -> Plan:
+    """For ``rate`` requests a second of both variants together, of which ``error_ratio`` fail.
+
+    Errors: ``n = phi (z_alpha + z_power)^2 p (1 - p) / margin^2 / (s (1 - s))`` requests in all, where ``s``
+    is the candidate's share of the traffic. Quantiles: the variance of ``ln Q`` from ``n`` requests is
+    ``q (1 - q) / (n g^2)``, where ``g`` is the density of the logarithm of the latency at the quantile; here
+    of a log-normal latency whose logarithm has the standard deviation ``spread``.
+    """
+    _sensible(rate, error_ratio, split, margin, slower, phi, spread, alpha, power)
+    scale = phi * both(alpha, power) ** 2 / (split * (1 - split)) / rate
+    errors = scale * error_ratio * (1 - error_ratio) / margin**2
+    latency = {q: scale * _variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
+    return Plan(errors, latency, FEWEST * SCRAPES_A_BLOCK * SCRAPE)
+
+
+def visible(seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0) -> float:
+    """The smallest difference of error ratios that is seen after so long, with power .8 at alpha .05."""
+    n = seconds * rate * split * (1 - split)
+    return both(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
+
+
+def _variance(q: float, spread: float) -> float:
+    density = float(norm.pdf(norm.ppf(q))) / spread
+    return q * (1 - q) / density**2
+
+
+def _sensible(rate: float, error_ratio: float, split: float, *positive: float) -> None:
+    if rate <= 0 or min(positive) <= 0:
+        raise UsageError("The rate, and all sizes and margins, must be above 0.")
+    if not 0 < error_ratio < 1 or not 0 < split < 1:
+        raise UsageError("The error ratio and the split must lie between 0 and 1.")

@@ -1,0 +1,59 @@
+"""A comparison as JSON: every number, for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.gates import Gate
+from dualmetrics.experiments.report.wording import reason, state
+
+VERSION = 1
+
+
+def document(comparison: Comparison) -> str:
+    """One JSON object; numbers that are not finite are null."""
+    return json.dumps(plain(comparison), indent=2, allow_nan=False) + "\n"
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as dictionaries and lists."""
+    baseline, candidate = comparison.evidence.all
+    found: dict[str, Any] = {
+        "version": VERSION,
+        "experiment": comparison.experiment,
+        "verdict": comparison.verdict.name,
+        "reason": reason(comparison),
+        "still_needed_seconds": comparison.still_needed,
+        "early": comparison.window.early,
+        "window": asdict(comparison.window),
+        "question": asdict(comparison.question),
+        "metrics": asdict(comparison.names),
+        "requests": {
+            comparison.question.baseline: float(baseline.requests.sum()),
+            comparison.question.candidate: float(candidate.requests.sum()),
+        },
+        "checks": [check._asdict() for check in comparison.checks],
+        "gates": [_gate(comparison, gate) for gate in comparison.gates],
+        "routes": [
+            {"route": each.route, "q": each.q, **_gate(comparison, each.gate)} for each in comparison.routes
+        ],
+        "notes": comparison.notes,
+    }
+    finite: dict[str, Any] = _finite(found)
+    return finite
+
+
+def _gate(comparison: Comparison, gate: Gate) -> dict[str, Any]:
+    return {**asdict(gate), "state": state(comparison, gate)}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,70 @@
+"""A comparison as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from html import escape
+
+from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.report import plots
+from dualmetrics.experiments.report.wording import HEADERS, cells, reason, span, title, visible
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #ddd }
+.verdict { padding: .8rem 1rem; border-radius: .4rem; color: #fff; font-size: 1.1rem }
+.PASS { background: #23743b } .FAIL { background: #b02a2a }
+.INCONCLUSIVE { background: #8a6100 } .INVALID { background: #6c3483 }
+.within { color: #23743b } .worse { color: #b02a2a; font-weight: bold } .open { color: #8a6100 }
+.small { color: #555; font-size: .9rem } svg { max-width: 100%; height: auto }
+"""
+
+
+def page(comparison: Comparison) -> str:
+    """The whole page."""
+    head = f'<meta charset="utf-8"><title>{escape(title(comparison))}</title><style>{STYLE}</style>'
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n'
+        + "\n".join(_body(comparison))
+        + "\n</body></html>\n"
+    )
+
+
+def _body(comparison: Comparison) -> Iterator[str]:
+    verdict = comparison.verdict.name
+    yield f"<h1>{escape(title(comparison))}</h1>"
+    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(reason(comparison))}</p>'
+    yield f'<p class="small">{escape(span(comparison))}. {escape("; ".join(comparison.notes))}.</p>'
+    yield _table(HEADERS, (cells(comparison, gate) for gate in comparison.gates))
+    yield _list(f"{gate.name}: {gate.note}; visible now: {visible(gate)}" for gate in comparison.gates)
+    yield "<h2>Gates</h2>" + plots.forest(comparison)
+    yield "<h2>Effect over time</h2>" + plots.over_time(comparison)
+    if len(comparison.evidence.bounds):
+        yield "<h2>Latency</h2>" + plots.survival(comparison)
+    if comparison.routes:
+        rows = (
+            (each.route, *cells(comparison, each.gate)[:-1], f"{each.q:.2g}") for each in comparison.routes
+        )
+        yield "<h2>Routes</h2>" + _table(("route", *HEADERS[:-1], "q"), rows)
+    yield "<h2>Validity</h2>" + _list(_check(each.holds, each.name, each.seen) for each in comparison.checks)
+
+
+def _check(holds: bool, name: str, seen: str) -> str:
+    return f"{'ok' if holds else 'broken'}: {name}: {seen}"
+
+
+def _list(lines: Iterable[str]) -> str:
+    return '<ul class="small">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{escape(header)}</th>" for header in headers)
+    lines = ("".join(f"<td{_state(cell)}>{escape(cell)}</td>" for cell in row) for row in rows)
+    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def _state(cell: str) -> str:
+    return f' class="{cell}"' if cell in ("within", "worse", "open") else ""

@@ -1,0 +1,1 @@
+"""Directories of experiments: made, looked at, and removed."""

@@ -1,0 +1,68 @@
+"""What an experiment's directory says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
+
+FILE = "experiment.json"
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+KEPT = 7 * 86400.0
+"""Seconds that the data is kept after the declared end."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The experiment as it was declared; times are seconds."""
+
+    name: str
+    created: float
+    duration: float
+    split: float
+    port: int
+    baseline: str
+    candidate: str
+
+    def __post_init__(self) -> None:
+        named(self.name)
+
+    @property
+    def url(self) -> str:
+        """The experiment's own Prometheus."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def expires(self) -> float:
+        """When its data may go, if it began when it was made."""
+        return self.created + self.duration + KEPT
+
+    def written(self, directory: Path) -> None:
+        """Put it into its directory."""
+        text = json.dumps(asdict(self), indent=2)
+        (directory / FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: Path) -> Manifest:
+        """Raises `InvalidExperimentError` if the directory has none."""
+        try:
+            found = json.loads((directory / FILE).read_text(encoding="utf-8"))
+            return cls(**found)
+        except (OSError, ValueError, TypeError) as error:
+            raise InvalidExperimentError(f"{directory} is no directory of an experiment: {error}.") from error
+
+    @classmethod
+    def found(cls, place: str) -> Manifest | None:
+        """That of a directory, or None if ``place`` is none."""
+        directory = Path(place)
+        return cls.read(directory) if place and (directory / FILE).is_file() else None
+
+
+def named(name: str) -> str:
+    """The name, if it is one. Raises `UsageError`."""
+    if not NAME.fullmatch(name) or name in {".", ".."}:
+        raise UsageError(f"{name!r} is no name of an experiment: letters, digits, _ . - only.")
+    return name

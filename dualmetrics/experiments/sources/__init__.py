@@ -1,0 +1,1 @@
+"""Where the samples of both variants come from."""

@@ -1,0 +1,111 @@
+"""How much higher the candidate's share of errors is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from dualmetrics.experiments.statistics import exact, score
+from dualmetrics.experiments.statistics.arrays import Array, merged
+from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
+from dualmetrics.experiments.statistics.critical import Critical, OneLook
+from dualmetrics.experiments.statistics.score import Table
+
+ONE_LOOK = OneLook()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Errors and requests of one variant, a value a block."""
+
+    errors: Array
+    requests: Array
+
+    @property
+    def ratio(self) -> float:
+        """The share of errors over all blocks."""
+        return float(self.errors.sum() / self.requests.sum())
+
+
+@dataclass(frozen=True)
+class RatioEffect:
+    """What is known of ``p1 - p0``: a table of effective counts, and the degrees of freedom behind it."""
+
+    table: Table
+    phi: float
+    inflation: Inflation
+    critical: Critical = ONE_LOOK
+
+    @property
+    def effective(self) -> Table:
+        """The table of as many independent requests as tell as much."""
+        return self.table.over(self.phi)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the errors are so few that the exact test is asked too."""
+        return isinstance(self.critical, OneLook) and exact.applies(self.table, self.phi)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the difference."""
+        p, table = self.table.pooled, self.effective
+        return sqrt(p * (1 - p) * (1 / table.n1 + 1 / table.n0))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """The one-sided limits at ``alpha`` each; the lower not above 0 if the exact test does not say so."""
+        lower, upper = score.interval(self.effective, self.critical.value(alpha, self.inflation.df))
+        return (min(lower, 0.0) if self.p_worse() > alpha else lower), upper
+
+    def p_worse(self) -> float:
+        """The p-value of "the candidate is no worse"."""
+        if self.exact:
+            return exact.p_worse(self.table)
+        return self.critical.p(score.statistic(self.effective, 0.0), self.inflation.df)
+
+    def p_beyond(self, margin: float) -> float:
+        """The p-value of "the candidate is worse by ``margin`` or more"; small means: within the margin."""
+        return self.critical.p(-score.statistic(self.effective, margin), self.inflation.df)
+
+
+def compare(candidate: Counts, baseline: Counts, critical: Critical = ONE_LOOK) -> RatioEffect:
+    """The effect, with what blocks tell of its variance.
+
+    ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``: pairing the variants in
+    a block cancels incidents that both shared. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``.
+    """
+    counts = (candidate.errors, candidate.requests, baseline.errors, baseline.requests)
+    table = Table(*(float(each.sum()) for each in counts))
+    tables, inflation = coarsened(counts, merged, _differences)
+    variance = inflation.k * variance_of_sum(_differences(tables))
+    return RatioEffect(table, overdispersion(variance, table), inflation, critical)
+
+
+def _differences(tables: tuple[Array, ...]) -> Array:
+    return block_differences(*tables)
+
+
+def block_differences(x1: Array, n1: Array, x0: Array, n0: Array) -> Array:
+    """What each block adds to the difference of the two ratios."""
+    return residuals(x1, n1) - residuals(x0, n0)
+
+
+def residuals(x: Array, n: Array) -> Array:
+    """How far each block's errors are from its share of all errors, as a part of all requests."""
+    centred: Array = (x - x.sum() / n.sum() * n) / n.sum()
+    return centred
+
+
+def variance_of_sum(values: Array) -> float:
+    """Of independent values with mean 0: ``B/(B - 1) sum u_b^2``."""
+    blocks = len(values)
+    return float(blocks / (blocks - 1) * np.sum(values**2)) if blocks > 1 else 0.0
+
+
+def overdispersion(variance: float, table: Table) -> float:
+    """How much more than binomial counts the difference varies; at least 1."""
+    p = table.pooled
+    binomial = p * (1 - p) * (1 / table.n0 + 1 / table.n1)
+    return max(1.0, variance / binomial) if binomial > 0 else 1.0

@@ -1,0 +1,101 @@
+"""What one variant counted, block by block."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dualmetrics.experiments.histograms import on_bounds
+from dualmetrics.experiments.increments import Births, in_blocks, increments
+from dualmetrics.experiments.names import Names
+from dualmetrics.experiments.refusals import InvalidExperimentError
+from dualmetrics.experiments.series import Histogram, Labels, Series
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.latency import Latencies
+from dualmetrics.experiments.statistics.ratio import Counts
+
+
+@dataclass
+class Tally:
+    """Requests and errors a block, and the histogram of durations a block, of one route or of all."""
+
+    requests: Array
+    errors: Array
+    durations: Array
+
+    @classmethod
+    def empty(cls, blocks: int, bounds: int) -> Tally:
+        """Nothing yet."""
+        return cls(np.zeros(blocks), np.zeros(blocks), np.zeros((blocks, bounds + 1)))
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.requests + other.requests, self.errors + other.errors, self.durations + other.durations
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """Errors of requests."""
+        return Counts(self.errors, self.requests)
+
+    def latencies(self, bounds: Array) -> Latencies:
+        """The histograms."""
+        return Latencies(bounds, self.durations)
+
+    def slower(self, bounds: Array, threshold: float) -> Counts:
+        """Requests that took longer than a bound, of all."""
+        after = int(np.argmin(np.abs(bounds - threshold))) + 1
+        return Counts(self.durations[:, after:].sum(axis=1), self.durations.sum(axis=1))
+
+
+@dataclass
+class Teller:
+    """Counts the series of one variant into tallies by route."""
+
+    names: Names
+    error: re.Pattern[str]
+    births: Births
+    edges: Array
+    bounds: Array
+    dropped: int = 0
+    """Series that were born within the window on a target that was not watched before: their first value."""
+    routes: dict[str, Tally] = field(default_factory=dict)
+
+    def count(self, requests: Iterable[Series], durations: Iterable[Histogram]) -> Tally:
+        """All series; the sum over the routes."""
+        for labels, blocks in self._numbers(requests):
+            self._requests(labels, blocks)
+        for histogram in durations:
+            blocks = self._added(histogram.labels, histogram.times, on_bounds(histogram, self.bounds))
+            self._of(histogram.labels).durations += blocks
+            if self.names.requests is None:
+                self._requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
+        return sum(self.routes.values(), Tally.empty(len(self.edges) - 1, len(self.bounds)))
+
+    def _numbers(self, requests: Iterable[Series]) -> Iterator[tuple[Labels, Array]]:
+        for series in requests:
+            yield series.labels, self._added(series.labels, series.times, series.values)
+
+    def _requests(self, labels: Labels, blocks: Array) -> None:
+        tally = self._of(labels)
+        tally.requests += blocks
+        if self.error.fullmatch(labels.get(self.names.status, "")):
+            tally.errors += blocks
+
+    def _added(self, labels: Labels, times: Array, values: Array) -> Array:
+        if not np.isfinite(values).all():
+            raise InvalidExperimentError(
+                f"{labels.get('__name__', 'A series')} has a value that is no number."
+            )
+        if not len(times):
+            return np.zeros((len(self.edges) - 1, *values.shape[1:]))
+        from_zero = self.births.from_zero(labels, float(times[0]))
+        self.dropped += bool(times[0] > self.births.late and not from_zero and values[0].sum() > 0)
+        return in_blocks(times, increments(values, from_zero), self.edges)
+
+    def _of(self, labels: Labels) -> Tally:
+        route = labels.get(self.names.route, "unmatched")
+        return self.routes.setdefault(route, Tally.empty(len(self.edges) - 1, len(self.bounds)))

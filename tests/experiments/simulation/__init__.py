@@ -1,0 +1,1 @@
+"""Experiments whose truth is known, thousands of them: ``python -m tests.experiments.simulation``."""

@@ -1,0 +1,39 @@
+"""Simulated error counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import BLOCKS
+from dualmetrics.experiments.statistics.ratio import Counts
+from tests.experiments.simulation.noise import STEPS, Noise, factors, traffic
+
+REQUESTS = 200.0
+
+
+def pairs(
+    noise: Noise, p: float, effect: float, runs: int, seed: int = 1, requests: float = REQUESTS
+) -> Iterator[tuple[Counts, Counts]]:
+    """(candidate, baseline) step by step; the candidate's error rate is higher by ``effect``."""
+    rng = np.random.default_rng(seed)
+    for _ in range(runs):
+        n0, n1 = traffic(noise, requests, rng)
+        f0, f1 = factors(noise, rng)
+        yield _counts(n1, (p + effect) * f1, rng), _counts(n0, p * f0, rng)
+
+
+def in_blocks(counts: Counts, blocks: int = BLOCKS) -> Counts:
+    """The same in blocks of equal length."""
+    return Counts(_summed(counts.errors, blocks), _summed(counts.requests, blocks))
+
+
+def _counts(requests: Array, rate: Array, rng: np.random.Generator) -> Counts:
+    errors = rng.binomial(requests.astype(int), np.clip(rate, 0.0, 1.0))
+    return Counts(errors.astype(float), requests)
+
+
+def _summed(values: Array, blocks: int) -> Array:
+    return np.asarray(values.reshape(blocks, STEPS // blocks).sum(axis=1), dtype=np.float64)

@@ -1,0 +1,57 @@
+"""Simulated histograms of latency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm
+
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import BLOCKS
+from dualmetrics.experiments.statistics.latency import Latencies
+from tests.experiments.simulation.noise import STEPS, Noise, factors, traffic
+
+BOUNDS: Array = np.array([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10])
+REQUESTS = 2000.0
+
+
+class Shape(NamedTuple):
+    """A mixture of log-normal latencies: most requests, and a slow part."""
+
+    median: float = 0.05
+    spread: float = 0.6
+    slow: float = 0.05
+    slower: float = 4.0
+
+    def above(self, bounds: Array, factor: Array) -> Array:
+        """The survival at each bound, a row for each of the factors that the latency is multiplied by."""
+        at = np.log(bounds[None, :] / (self.median * factor[:, None]))
+        fast, slow = norm.sf(at / self.spread), norm.sf((at - np.log(self.slower)) / self.spread)
+        return np.asarray((1 - self.slow) * fast + self.slow * slow, dtype=np.float64)
+
+
+def pairs(
+    noise: Noise, ratio: float, runs: int, seed: int = 1, shape: Shape | None = None, bounds: Array = BOUNDS
+) -> Iterator[tuple[Latencies, Latencies]]:
+    """(candidate, baseline) in blocks; the candidate is slower by ``ratio``.
+
+    Without a ``shape`` the median of each run is another one, so that the quantiles fall anywhere in their
+    buckets.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(runs):
+        of = shape or Shape(median=float(np.exp(rng.uniform(np.log(0.02), np.log(0.2)))))
+        n0, n1 = traffic(noise, REQUESTS, rng)
+        f0, f1 = factors(noise, rng)
+        yield _histograms(of, bounds, n1, f1 * ratio, rng), _histograms(of, bounds, n0, f0, rng)
+
+
+def _histograms(
+    shape: Shape, bounds: Array, requests: Array, factor: Array, rng: np.random.Generator
+) -> Latencies:
+    above = np.concatenate((np.ones((STEPS, 1)), shape.above(bounds, factor), np.zeros((STEPS, 1))), axis=1)
+    parts = np.clip(-np.diff(above, axis=1), 0, 1)
+    counts = rng.multinomial(requests.astype(int), parts / parts.sum(axis=1, keepdims=True))
+    return Latencies(bounds, counts.reshape(BLOCKS, -1, len(bounds) + 1).sum(axis=1).astype(float))

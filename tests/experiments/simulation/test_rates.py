@@ -1,0 +1,113 @@
+"""A quick form of the simulations; ``tox -e simulate`` runs more and writes docs/experiments-validation.md.
+
+The limits leave room for chance: three standard errors at these numbers of runs.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from dualmetrics.experiments.increments import Births, increments
+from dualmetrics.experiments.statistics import autocorrelation, ratio, survival
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import Inflation
+from tests.experiments.simulation import rates
+from tests.experiments.simulation.noise import SCENARIOS, Noise
+
+RUNS = 400
+FALSE_FAIL = 0.075
+FALSE_PASS = 0.065
+LATENCY_NOISE = Noise(own=0.15, own_memory=0.6)
+
+
+def limit(rate: float, runs: int = RUNS) -> float:
+    return rate + 3 * sqrt(rate * (1 - rate) / runs)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_without_a_difference_few_experiments_fail(name: str) -> None:
+    assert rates.share(rates.ours, SCENARIOS[name], RUNS) <= limit(FALSE_FAIL)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_at_the_margin_few_experiments_pass(name: str) -> None:
+    found = rates.share(rates.passes, SCENARIOS[name], RUNS, effect=rates.MARGIN, seed=2)
+    assert found <= limit(FALSE_PASS)
+
+
+def test_a_true_difference_is_seen() -> None:
+    assert rates.share(rates.ours, Noise(own=0.5, own_memory=0.6), 200, effect=0.005) > 0.8
+
+
+@pytest.mark.parametrize("q", [0.95, 0.99])
+def test_slower_by_the_margin_seldom_passes_wherever_the_bounds_lie(q: float) -> None:
+    found = rates.quantile(q, LATENCY_NOISE, 1 + rates.SLOWER, 200)
+    assert found.passed <= limit(FALSE_PASS, 200)
+
+
+@pytest.mark.parametrize("q", [0.95, 0.99])
+def test_without_a_difference_latency_seldom_fails(q: float) -> None:
+    assert rates.quantile(q, LATENCY_NOISE, 1.0, 200).failed <= limit(FALSE_FAIL, 200)
+
+
+def test_peeking_at_every_block_does_not_raise_the_sequences_error() -> None:
+    found = rates.looks(Noise(own=0.5, own_memory=0.6), 100)
+    assert found.failed <= limit(0.05, 100)
+    assert found.fixed > found.failed
+
+
+class TestEachCorrectionIsNeeded:
+    """Take one away, and a limit above is broken."""
+
+    def test_pairing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Incidents that both variants share hide a difference where they are not cancelled."""
+        noise = SCENARIOS["shared incidents"]
+        with_it = rates.share(rates.ours, noise, 100, effect=0.003)
+        monkeypatch.setattr(ratio, "variance_of_sum", unpaired(ratio.residuals))
+        monkeypatch.setattr(ratio, "residuals", remembered)
+        without = rates.share(rates.ours, noise, 100, effect=0.003)
+        assert with_it > 0.9 > 0.6 > without
+
+    def test_overdispersion(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ratio, "overdispersion", lambda variance, table: 1.0)
+        assert rates.share(rates.ours, SCENARIOS["own bursts"], RUNS) > limit(FALSE_FAIL)
+
+    def test_autocorrelation(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            autocorrelation, "inflation", lambda values: Inflation(len(values), 0.0, 1.0, 39.0)
+        )
+        assert rates.share(rates.ours, SCENARIOS["own noise, AR .95"], RUNS) > limit(FALSE_FAIL)
+
+    def test_births(self) -> None:
+        """An error's first series appears with its first value: without it the first errors are lost."""
+        seen = np.array([3.0, 3.0, 4.0])
+        births = Births(0.0, {("", ""): 1.0})
+        assert increments(seen, births.from_zero({}, 50.0)).sum() == 4
+        assert increments(seen, from_zero=False).sum() == 1
+
+    def test_tail_interpolation(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(survival, "tail", survival.linear)
+        assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
+
+
+BOTH: list[Array] = []
+
+
+def remembered(x: Array, n: Array) -> Array:
+    """The residuals, of which the last two calls are kept: candidate and baseline."""
+    centred: Array = (x - x.sum() / n.sum() * n) / n.sum()
+    BOTH[:] = [*BOTH[-1:], centred]
+    return centred
+
+
+def unpaired(_: object) -> object:
+    """The variance as if the variants had nothing in common: the sum of both."""
+
+    def variance(values: Array) -> float:
+        blocks = len(values)
+        return float(blocks / (blocks - 1) * sum(np.sum(each**2) for each in BOTH))
+
+    return variance

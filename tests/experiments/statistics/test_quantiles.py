@@ -1,0 +1,84 @@
+"""Quantiles of histograms, and the factor between two."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+from scipy.stats import pareto
+
+from dualmetrics.experiments.statistics import jackknife, latency, survival
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.latency import Latencies
+
+BOUNDS: Array = np.array([0.1, 0.2, 1.0])
+COUNTS: Array = np.array([50.0, 20.0, 40.0, 10.0])
+"""Prometheus' own example, cumulated 50, 70, 110, 120."""
+
+
+@pytest.mark.parametrize(("q", "expected"), [(0.2, 0.048), (0.5, 0.15), (0.8, 0.72)])
+def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> None:
+    assert float(survival.linear(survival.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("interpolant", [survival.linear, survival.tail])
+def test_a_quantile_above_all_bounds_is_not_identified(interpolant: latency.Interpolant) -> None:
+    """Prometheus says 1, its highest bound."""
+    found = survival.locate(0.99, BOUNDS, COUNTS)
+    assert float(found.low) == 1.0
+    assert np.isinf(interpolant(found))
+
+
+def test_the_tail_interpolant_is_exact_for_a_pareto_tail() -> None:
+    bounds = np.array([1.0, 2.0, 5.0, 20.0])
+    shares = np.diff(np.concatenate(([0.0], pareto.cdf(bounds, 1.7), [1.0])))
+    for q in (0.3, 0.8, 0.95, 0.99):
+        found = survival.locate(q, bounds, shares * 1e6)
+        assert float(survival.tail(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
+        assert float(survival.linear(found)) > float(survival.tail(found)) * 1.001
+
+
+def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_linear() -> None:
+    for q, counts in (
+        (0.9, [10.0, 80.0, 10.0, 0.0]),
+        (0.05, [10.0, 80.0, 10.0, 1.0]),
+        (0.95, [1.0, 1.0, 98.0, 0.0]),
+    ):
+        found = survival.locate(q, BOUNDS, np.array(counts))
+        if found.above_high == 0 or found.low == 0:
+            assert survival.tail(found) == survival.linear(found)
+
+
+def test_the_jackknifes_variance_of_a_mean_is_that_of_the_mean() -> None:
+    values = np.random.default_rng(1).normal(size=30)
+    means = jackknife.left_out(values) / 29
+    variance = float(np.sum(jackknife.influences(means) ** 2))
+    assert variance == pytest.approx(float(values.var(ddof=1)) / 30)
+
+
+def histograms(counts: list[float], blocks: int = 40) -> Latencies:
+    rows = np.random.default_rng(2).poisson(counts, (blocks, len(counts)))
+    return Latencies(BOUNDS, rows.astype(float))
+
+
+def test_the_bucket_and_the_hard_bounds_are_told() -> None:
+    found = latency.compare(histograms([50, 40, 9.5, 0.5]), histograms([50, 45, 4.5, 0.5]), 0.97)
+    assert found.baseline == (0.2, 1.0)
+    assert found.hard_bounds == pytest.approx((0.2, 5.0))
+    assert found.interval(0.05)[0] < found.values[1] / found.values[0] < found.interval(0.05)[1]
+
+
+def test_a_quantile_in_the_last_bucket_never_passes_nor_fails() -> None:
+    found = latency.compare(histograms([50, 20, 10, 20]), histograms([50, 20, 10, 20]), 0.99)
+    assert not found.identified
+    assert found.p_beyond(0.1) == 1.0
+    assert found.p_worse() == 1.0
+
+
+def test_both_interpolants_must_be_within_the_margin() -> None:
+    found = latency.compare(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
+    assert found.linear is not None
+    assert found.tail is not None
+    limits = [each.p_below(log(1.1)) for each in (found.linear, found.tail)]
+    assert found.p_beyond(0.1) == max(limits)

@@ -1,0 +1,163 @@
+"""``dualmetrics compare`` as a user and as CI call it: what it says, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dualmetrics.cli.main import command
+from tests.experiments.exporters import Exporter, serving
+from tests.experiments.world import World, world, worse
+from tests.waiting import free_port
+
+pytestmark = pytest.mark.server
+
+WIDE = {"COLUMNS": "200"}
+LENIENT = ["--errors", "1%", "--latency", "100%"]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with world(tmp_path_factory.mktemp("prometheus")) as found:
+        yield found
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(command, ["compare", *arguments], env=WIDE)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def asked(live: World, *arguments: str) -> Result:
+    until = () if {"--end", "--duration"} & {*arguments} else ("--end", str(live.until))
+    return run("--prometheus", live.url, *until, *arguments)
+
+
+def test_the_three_verdicts_and_their_status(live: World) -> None:
+    passed = asked(live, "faultless", *LENIENT)
+    assert (passed.exit_code, "PASS Every gate is within its margin." in passed.output) == (0, True), (
+        passed.output
+    )
+    failed = asked(live, "worse")
+    assert (failed.exit_code, "FAIL Surely worse: error ratio" in failed.output) == (1, True), failed.output
+    open_end = asked(live, "same", "--errors", "0.001%")
+    assert (open_end.exit_code, "more would be needed" in open_end.output) == (3, True), open_end.output
+
+
+@pytest.mark.parametrize(("treated", "status"), [("pass", 0), ("fail", 1)])
+def test_an_open_end_exits_as_it_is_told_to(live: World, treated: str, status: int) -> None:
+    assert asked(live, "same", "--errors", "0.001%", "--inconclusive", treated).exit_code == status
+
+
+def test_an_early_look_gives_no_verdict_unless_it_is_sequential(live: World) -> None:
+    early = asked(live, "worse", "--duration", "24h")
+    assert early.exit_code == 3
+    assert "early look" in early.output
+    sequential = asked(live, "worse", "--duration", "12s", "--sequential")
+    assert sequential.exit_code == 1, sequential.output
+
+
+def test_the_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World) -> None:
+    result = asked(live, "down")
+    assert result.exit_code == 4
+    assert "broken scrapes" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nobody"], 4, "knows no experiment 'nobody'"),
+        (["lonely"], 4, "no requests of the variant 'candidate'"),
+        (["idle"], 4, "The candidate had no traffic"),
+        (["broken"], 4, "http_requests_total has a value that is no number"),
+        (["buckets"], 4, "no bucket bound in common"),
+        (["same", "--slo", "60ms"], 2, "no bucket bound; the bounds are 5, 10, 25"),
+        (["same", "--requests", "no_such_total"], 4, "no requests of the variant"),
+        (["same", "--end", "1970-01-02"], 2, "The window is empty"),
+        (["same", "--end", "2100-01-01", "--duration", "1h"], 2, "Not both: --end and --duration"),
+        (["same", "--pages", "a", "b"], 2, "Not both: --pages and"),
+        (["same", "--watch", "1m"], 2, "--watch goes with --pages"),
+        (["same", "--baseline", "candidate"], 2, "the same variant"),
+        (["same", "--quantile", "99"], 2, "between 0 and 1"),
+        (["same", "--error-status", "5("], 2, "no regular expression"),
+        (["same", "--header", "secret"], 2, "NAME:VALUE"),
+        (["same", "--split", "50"], 2, "no split"),
+        (["same", "--duration", "soon"], 2, "no duration"),
+        ([], 2, "Name an experiment and a server"),
+    ],
+)
+def test_wrong_input_is_answered_with_one_sentence(
+    live: World, arguments: list[str], status: int, words: str
+) -> None:
+    result = asked(live, *arguments)
+    assert result.exit_code == status, result.output
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_server_that_is_not_there_or_is_something_else_exits_with_5(live: World) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert run("same", "--prometheus", nobody).exit_code == 5
+    assert run("same", "--prometheus", "no url").exit_code == 5
+    with serving(Exporter()) as target:
+        other = run("same", "--prometheus", f"http://{target}")
+        assert (other.exit_code, "is no Prometheus" in other.output) == (5, True)
+        assert run("--pages", f"http://{target}/metrics", nobody, "--watch", "0s").exit_code == 5
+
+
+def test_json_has_every_number(live: World) -> None:
+    found = json.loads(asked(live, "worse", "--by", "route", "--format", "json").output)
+    assert found["verdict"] == "FAIL"
+    assert found["requests"]["candidate"] == live.truth("worse", "candidate")
+    assert [gate["name"] for gate in found["gates"]] == ["error ratio", "p95", "p99"]
+    assert found["routes"][0]["route"] == "/"
+
+
+def test_markdown_is_a_table(live: World) -> None:
+    output = asked(live, "worse", "--format", "markdown").output
+    assert output.startswith("## FAIL: worse: candidate against baseline\n")
+    assert "\n| error ratio | " in output
+
+
+def test_the_html_report_needs_nothing_else(live: World, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    assert asked(live, "worse", "--by", "route", "--report", str(report)).exit_code == 1
+    text = report.read_text()
+    assert text.count("<svg") == 3
+    assert "src=" not in text
+    assert "<link" not in text
+    for picture in text.split("<svg")[1:]:
+        ET.fromstring("<svg" + picture.partition("</svg>")[0] + "</svg>")
+
+
+def test_a_report_that_cannot_be_written_says_so(live: World, tmp_path: Path) -> None:
+    result = asked(live, "worse", "--report", str(tmp_path / "no" / "report.html"))
+    assert (result.exit_code, "cannot be written" in result.output) == (2, True)
+
+
+def test_the_share_of_slow_requests_is_a_gate_at_a_bound(live: World) -> None:
+    result = asked(live, "worse", "--slo", "50ms", "--format", "json")
+    assert [gate["name"] for gate in json.loads(result.output)["gates"]] == [
+        "error ratio",
+        "slower than 50ms",
+    ]
+    assert result.exit_code == 1
+
+
+def test_two_pages_are_watched_without_a_server() -> None:
+    with serving(Exporter()) as one, serving(Exporter(worse)) as other:
+        pages = ["--pages", f"http://{one}/metrics", f"http://{other}/metrics"]
+        watched = run(*pages, "--watch", "5s", "--interval", "200ms", "--format", "json")
+        assert json.loads(watched.stdout)["verdict"] == "FAIL", watched.output
+        once = run(*pages, "--watch", "0s", "--format", "json")
+        assert json.loads(once.stdout)["verdict"] == "INCONCLUSIVE"
+        assert json.loads(once.stdout)["requests"]["baseline"] > 1000
+        assert (
+            json.loads(run(*pages, "--watch", "0s", "--assume-iid", "--format", "json").stdout)["verdict"]
+            == "FAIL"
+        )

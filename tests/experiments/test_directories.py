@@ -1,0 +1,193 @@
+"""Directories of experiments with a real Prometheus: made, running, removed; and series of a shared one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from dualmetrics.cli.main import command
+from tests.experiments.exporters import Exporter, serving
+from tests.experiments.prometheus import binary, configuration, prometheus, ready, value
+from tests.waiting import free_port, wait_until
+
+pytestmark = pytest.mark.server
+
+
+LOOKBACK = "--query.lookback-delta=1s"
+"""A series that is scraped no more is gone after that: five minutes are long for a test."""
+
+
+def run(*arguments: str, answer: str | None = None) -> Result:
+    result = CliRunner().invoke(command, ["experiment", *arguments], env={"COLUMNS": "200"}, input=answer)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def made(parent: Path, *options: str) -> Path:
+    result = run("init", "shop", "--in", str(parent), *options)
+    assert result.exit_code == 0, result.output
+    return parent / "shop"
+
+
+@contextmanager
+def started(directory: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The server of the directory, by its own script."""
+    config = directory / "prometheus.yml"
+    config.write_text(config.read_text().replace("15s", "300ms").replace("10s", "300ms"))
+    with (directory.parent / "log").open("wb") as log:
+        process = subprocess.Popen([directory / "start-prometheus.sh"], stdout=log, stderr=log)
+    try:
+        wait_until(lambda: ready(f"http://127.0.0.1:{port}"), 30, "Prometheus")
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
+    directory = made(tmp_path, "--baseline", "app-1:8000", "--candidate", "app-2:8000")
+    tool = [binary("promtool"), "check", "config", str(directory / "prometheus.yml")]
+    assert subprocess.run(tool, capture_output=True, check=False).returncode == 0
+    assert "retention.time=7d" in (directory / "start-prometheus.sh").read_text()
+
+
+def test_every_pipeline_of_the_collector_goes_both_ways_and_names_what_there_is(tmp_path: Path) -> None:
+    found = yaml.safe_load((made(tmp_path, "--duration", "6h") / "collector.yaml").read_text())
+    for pipeline in found["service"]["pipelines"].values():
+        assert pipeline["exporters"] == ["otlphttp/production", "prometheus"]
+        for kind in ("receivers", "processors", "exporters"):
+            assert set(pipeline[kind]) <= set(found[kind])
+    assert found["exporters"]["prometheus"]["metric_expiration"] == "21600s"
+    assert found["exporters"]["prometheus"]["endpoint"].endswith(":8889")
+    assert found["exporters"]["otlphttp/production"]["headers"]["api-key"] == "${env:PRODUCTION_API_KEY}"
+
+
+@pytest.mark.parametrize("name", ["../up", "a b", "a/b", "", "x{", ".."])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    assert run("init", "--in", str(tmp_path), "--", name).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    made(tmp_path)
+    assert run("init", "shop", "--in", str(tmp_path)).exit_code == 2
+
+
+def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(serving(Exporter())) for _ in range(2))
+        directory = made(tmp_path, "--baseline", one, "--candidate", other, "--port", str(port))
+        process = stack.enter_context(started(directory, port))
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: value(url, 'sum(sum_over_time(up{experiment="shop"}[1h]))') >= 12, 20, "scrapes")
+        wait_until(lambda: "1 of 1 targets up" in run("status", str(directory)).output, 20, "the status")
+        compared = CliRunner().invoke(command, ["compare", str(directory)], env={"COLUMNS": "200"})
+        assert (compared.exit_code, "early look" in compared.output) == (3, True), compared.output
+        dry = run("clean", str(directory), "--dry-run")
+        assert ("stop the Prometheus" in dry.output, process.poll()) == (True, None)
+        assert run("clean", str(directory), answer="n\n").exit_code == 0
+        assert directory.exists()
+        assert run("clean", str(directory), "--yes").exit_code == 0
+        assert process.wait(20) == 0
+    assert not directory.exists()
+
+
+def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dualmetrics.experiments.setup.cleaning.PATIENCE", 0.5)
+    monkeypatch.setattr("dualmetrics.experiments.setup.server.TIMEOUT", 0.5)
+    port = free_port()
+    directory = made(tmp_path, "--port", str(port))
+    with started(directory, port) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            result = run("clean", str(directory), "--yes")
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        assert (result.exit_code, "still uses" in result.output) == (4, True), result.output
+        assert (directory / "data" / "wal").exists()
+
+
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    (directory / "notes.txt").write_text("mine")
+    assert run("clean", str(directory), "--yes").exit_code == 0
+    assert [file.name for file in directory.iterdir()] == ["notes.txt"]
+
+
+def test_a_directory_that_is_no_experiment_is_not_touched(tmp_path: Path) -> None:
+    directory = made(tmp_path)
+    for broken in (tmp_path, tmp_path / "nowhere"):
+        assert run("clean", str(broken), "--yes").exit_code == 4
+    (tmp_path / "link").symlink_to(directory)
+    assert run("clean", str(tmp_path / "link"), "--yes").exit_code == 4
+    (directory / "data").mkdir()
+    (directory / "data" / "photo.jpg").touch()
+    assert run("clean", str(directory), "--yes").exit_code == 4
+    assert (directory / "data" / "photo.jpg").exists()
+
+
+def test_expired_experiments_are_found_and_others_are_kept(tmp_path: Path) -> None:
+    directory = made(tmp_path, "--duration", "1h")
+    clean = ("clean", "--expired", "--in", str(tmp_path), "--yes")
+    assert run(*clean).exit_code == 0
+    assert directory.exists()
+    manifest = json.loads((directory / "experiment.json").read_text())
+    manifest["created"] = time.time() - 8 * 86400
+    (directory / "experiment.json").write_text(json.dumps(manifest))
+    assert run(*clean).exit_code == 0
+    assert not directory.exists()
+
+
+def test_the_two_modes_are_not_mixed(tmp_path: Path) -> None:
+    assert run("clean", "shop", "--mode", "delete-series").exit_code == 2
+    assert run("clean", "shop", "--prometheus", "http://127.0.0.1:1").exit_code == 2
+    assert run("clean").exit_code == 2
+    assert run("clean", "shop", "--expired").exit_code == 2
+
+
+def test_series_of_one_experiment_are_deleted_and_those_of_others_kept(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        targets = {
+            name: {each: stack.enter_context(serving(Exporter())) for each in ("baseline", "candidate")}
+            for name in ("old", "other")
+        }
+        first = tmp_path / "prometheus.yml"
+        flags = ("--web.enable-admin-api", "--web.enable-lifecycle", LOOKBACK)
+        url = stack.enter_context(prometheus(tmp_path, configuration(targets), *flags))
+        delete = ("clean", "--mode", "delete-series", "--prometheus", url, "--yes")
+        wait_until(lambda: value(url, "count(http_requests_total)") >= 8, 20, "series")
+        assert run(*delete, ".*").exit_code == 2
+        assert "still being scraped" in run(*delete, "old").output
+        first.write_text(configuration({"other": targets["other"]}))
+        httpx.post(f"{url}/-/reload", timeout=10).raise_for_status()
+        wait_until(lambda: value(url, 'count({experiment="old"})') == 0, 20, "stale series")
+        assert "nothing is removed" in run(*delete, "--dry-run", "old").output
+        done = run(*delete, "old")
+        assert (done.exit_code, "0 series remain" in done.output) == (0, True), done.output
+        assert value(url, 'count(http_requests_total{experiment="other"})') >= 4
+
+
+def test_a_server_without_the_admin_api_says_what_is_missing(tmp_path: Path) -> None:
+    with (
+        serving(Exporter()) as target,
+        prometheus(tmp_path, configuration({"old": {"baseline": target}})) as url,
+    ):
+        wait_until(lambda: value(url, "count(http_requests_total)") > 0, 20, "series")
+    with prometheus(tmp_path, configuration({}), LOOKBACK) as url:
+        wait_until(lambda: value(url, "count({experiment='old'})") == 0, 20, "stale series")
+        result = run("clean", "--mode", "delete-series", "--prometheus", url, "--yes", "old")
+        assert (result.exit_code, "--web.enable-admin-api" in result.output) == (4, True), result.output

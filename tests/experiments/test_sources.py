@@ -1,0 +1,119 @@
+"""What sources give: births, resets, native histograms, names, windows; without a server."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dualmetrics.experiments import histograms
+from dualmetrics.experiments.increments import Births, in_blocks, increments
+from dualmetrics.experiments.names import CLASSIC, SEMCONV, recognised
+from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
+from dualmetrics.experiments.series import Histogram
+from dualmetrics.experiments.setup.manifest import named
+from dualmetrics.experiments.sources.chunks import joined
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.window import Window
+
+
+def test_a_reset_counts_all_that_came_after_it() -> None:
+    assert increments(np.array([5.0, 8.0, 2.0, 2.0, 7.0]), from_zero=False).tolist() == [0, 3, 2, 0, 5]
+
+
+def test_a_histogram_resets_as_a_whole() -> None:
+    """One bucket rose over the restart: alone it would look as if it had gone on."""
+    for before, after in (([9.0, 1.0], [2.0, 3.0]), ([1.0, 9.0], [3.0, 2.0])):
+        counts: Array = np.array([before, after])
+        assert increments(counts, from_zero=False).tolist() == [[0, 0], after]
+
+
+@pytest.mark.parametrize(
+    ("watched", "started", "first", "expected"),
+    [
+        (5.0, None, 50.0, True),
+        (50.0, None, 50.0, False),
+        (50.0, 20.0, 50.0, True),
+        (50.0, 5.0, 50.0, False),
+        (5.0, None, 9.0, False),
+    ],
+)
+def test_a_series_began_at_0_if_its_target_was_watched_before_or_started_since(
+    watched: float, started: float | None, first: float, expected: bool
+) -> None:
+    of = {"job": "a", "instance": "b"}
+    known = {} if started is None else {("a", "b"): started}
+    assert Births(10.0, {("a", "b"): watched}, known).from_zero(of, first) is expected
+
+
+def test_blocks_are_open_at_their_begin_and_closed_at_their_end() -> None:
+    times, edges = np.array([0.0, 1.0, 2.0, 2.5, 4.0, 9.0]), np.array([0.0, 2.0, 4.0])
+    assert in_blocks(times, np.ones(6), edges).tolist() == [2, 2]
+
+
+def test_native_histograms_meet_on_the_lowest_schema() -> None:
+    fine = histograms.native({"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])])
+    coarse = histograms.native({"__name__": "d"}, [(1.0, [(1.0, 2.0, 5.0), (2.0, 4.0, 6.0)])])
+    bounds = histograms.shared_bounds([fine, coarse])
+    assert bounds.tolist() == pytest.approx([1, 2, 4])
+    assert histograms.on_bounds(fine, bounds).tolist() == [[0, 3, 4, 0]]
+    assert histograms.on_bounds(coarse, bounds).tolist() == [[0, 5, 6, 0]]
+
+
+def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
+    samples = [
+        (1.0, [(-0.001, 0.001, 2.0), (1.0, 2**0.5, 1.0)]),
+        (2.0, [(-0.001, 0.001, 2.0), (1.0, 2.0, 4.0)]),
+    ]
+    found = histograms.native({"__name__": "d"}, samples)
+    assert found.counts.sum(axis=1).tolist() == [3, 6]
+
+
+def test_different_bounds_are_intersected_or_refused() -> None:
+    one, other, strange = (
+        Histogram({"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1)))
+        for bounds in ([1.0, 2.0, 5.0], [1.0, 3.0, 5.0], [7.0])
+    )
+    bounds = histograms.shared_bounds([one, other])
+    assert bounds.tolist() == [1, 5]
+    assert histograms.on_bounds(one, bounds).tolist() == [[1, 2, 1]]
+    with pytest.raises(InvalidExperimentError, match="no bucket bound in common"):
+        histograms.shared_bounds([one, strange])
+
+
+def test_both_conventions_are_recognised_with_any_prefix() -> None:
+    found = recognised(["shop_http_requests_total", "shop_http_request_duration_milliseconds_bucket"])
+    assert (found.requests, found.per_second) == ("shop_http_requests_total", 1000)
+    found = recognised([f"{SEMCONV.duration}_bucket", "up"])
+    assert (found.requests, found.duration, found.per_second) == (None, SEMCONV.duration, 1)
+    assert recognised([SEMCONV.duration or ""]).duration == SEMCONV.duration
+    assert recognised([CLASSIC.requests or ""]).duration is None
+    with pytest.raises(InvalidExperimentError, match="--requests"):
+        recognised(["up"])
+
+
+def test_pieces_that_share_a_sample_are_joined_without_it_twice() -> None:
+    times, values = joined(
+        [np.array([1.0, 2.0]), np.array([2.0, 3.0])], [np.array([5.0, 6.0]), np.array([6.0, 7.0])]
+    )
+    assert (times.tolist(), values.tolist()) == ([1, 2, 3], [5, 6, 7])
+
+
+@pytest.mark.parametrize(
+    ("interval", "blocks"), [(1.0, 40), (12.0, 40), (13.0, 20), (40.0, 10), (99.0, 10), (101.0, 1), (0.0, 1)]
+)
+def test_a_window_has_as_many_blocks_as_scrapes_fill(interval: float, blocks: int) -> None:
+    assert len(Window(0.0, 1000.0, 1000.0).edges(interval)) - 1 == blocks
+
+
+def test_a_look_before_the_declared_end_is_early() -> None:
+    assert Window(0.0, 50.0, 100.0).early
+    assert not Window(0.0, 99.9, 100.0).early
+    assert len(Window(0.0, 50.0, 100.0).sequential_edges(1.0)) - 1 == 20
+    with pytest.raises(UsageError, match="empty"):
+        Window(5.0, 5.0, 9.0)
+
+
+@pytest.mark.parametrize("name", ["a b", "", "a/b", "..", '"}', "x\n"])
+def test_names_that_could_match_more_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="no name"):
+        named(name)
