@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dualmetrics import locks, records, slots
 from dualmetrics.directory import Directory, slot
 from dualmetrics.exponentials import Together
-from dualmetrics.merge import Cells, Series, merge, metric
+from dualmetrics.merge import Series, merge, metric
 from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
 from dualmetrics.records import DAMAGED, HEADER, Header
+from dualmetrics.rules import Cells
 from dualmetrics.snapshot import Descriptor, Exemplars, Kind
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died

@@ -13,8 +13,9 @@ from dualmetrics import records
 from dualmetrics.catalog import Catalog, Index
 from dualmetrics.directory import Directory
 from dualmetrics.exponentials import Together
-from dualmetrics.merge import Rules, Source, families, width
+from dualmetrics.merge import Source, families, width
 from dualmetrics.records import HEADER, FormatError, Header
+from dualmetrics.rules import Rules
 from dualmetrics.snapshot import Family, Kind, Snapshot
 
 NAME = "delta"

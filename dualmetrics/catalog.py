@@ -9,9 +9,10 @@ from dualmetrics import records, slots
 from dualmetrics.banks import WIDTH
 from dualmetrics.exponential import LEAST, Exponential
 from dualmetrics.exponentials import Exponentials
-from dualmetrics.merge import Cells, Rules, Series, Treatment, metric, shape, width
+from dualmetrics.merge import Series, metric, shape, width
 from dualmetrics.records import HEADER, FormatError, Record
 from dualmetrics.rows import Rows
+from dualmetrics.rules import Cells, Rules, Treatment
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
 
 

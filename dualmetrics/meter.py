@@ -14,9 +14,10 @@ from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.attributes import canonical, text
+from dualmetrics.bound_rows import Rows, RowT
 from dualmetrics.cells import Row
 from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, Rows, RowT, UpDownCounter
+from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, UpDownCounter
 from dualmetrics.merge import shape
 from dualmetrics.observables import (
     ObservableCounter,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
+from dualmetrics.bound_rows import Rows
 from dualmetrics.cells import Row
-from dualmetrics.instruments import Rows
 from dualmetrics.snapshot import Kind
 
 Observe = Callable[[CallbackOptions], Iterable[Observation]]

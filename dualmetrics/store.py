@@ -14,8 +14,9 @@ from dualmetrics.cells import Row, private_row
 from dualmetrics.exponentials import Together
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
-from dualmetrics.merge import Cells, Rules, Series, families, merge, width
+from dualmetrics.merge import Series, families, merge, width
 from dualmetrics.reader import FOLD, GroupReader, Reading
+from dualmetrics.rules import Cells, Rules
 from dualmetrics.share import Share
 from dualmetrics.slots import Slots
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind

@@ -24,12 +24,12 @@ from dualmetrics.health import OWN_SCOPE, Health
 from dualmetrics.host import observe_host
 from dualmetrics.http import ServerMetrics
 from dualmetrics.membership import Address
-from dualmetrics.merge import Rules
 from dualmetrics.meter import MeterProvider
 from dualmetrics.observers import Observers
 from dualmetrics.port import PagePort
 from dualmetrics.push import PeriodicPusher
 from dualmetrics.resource import GroupResource
+from dualmetrics.rules import Rules
 from dualmetrics.settings import Settings, SettingsError
 from dualmetrics.snapshot import Attributes, Snapshot
 from dualmetrics.sources import GAUGES, Source

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dualmetrics.exponential import Exponential
 from dualmetrics.membership import Address
-from dualmetrics.merge import Rules
+from dualmetrics.rules import Rules
 from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
 from dualmetrics.store import Store
 from dualmetrics.trouble import Trouble

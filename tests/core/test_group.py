@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.merge import Rules
+from dualmetrics.rules import Rules
 from dualmetrics.share import OVERFLOW
 from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, in_child, values, worker
 

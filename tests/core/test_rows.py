@@ -7,8 +7,9 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.merge import Rules, Series
+from dualmetrics.merge import Series
 from dualmetrics.rows import Rows
+from dualmetrics.rules import Rules
 from dualmetrics.snapshot import Descriptor, Kind, Scope
 
 HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)

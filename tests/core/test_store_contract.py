@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.merge import Rules
+from dualmetrics.rules import Rules
 from dualmetrics.share import OVERFLOW
 from dualmetrics.store import Store
 from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
