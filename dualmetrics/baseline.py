@@ -38,7 +38,7 @@ def load(directory: Directory) -> Snapshot | None:
     except (FileNotFoundError, FormatError):
         return None
     source = Source(False, index.rows(data), index.exponentials(data))
-    return Snapshot(header.born, (), tuple(families(dict(source.rows), Together([source]))))
+    return Snapshot(header.born, (), tuple(families(dict(source.rows), Together([source]).of)))
 
 
 def _records(snapshot: Snapshot) -> Iterator[bytes]:

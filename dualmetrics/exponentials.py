@@ -10,7 +10,6 @@ from typing import NamedTuple
 from dualmetrics.banks import WIDTH, histogram, torn
 from dualmetrics.exponential import Exponential
 from dualmetrics.merge import Series, Source
-from dualmetrics.snapshot import Descriptor
 
 _BANKS, _DOUBLE = Struct(f"<{WIDTH}d"), Struct("<d")
 
@@ -83,15 +82,9 @@ class Together:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self._parts: dict[Series, list[Callable[[], Exponential]]] = {}
-        self._metrics: set[int] = set()
         for source in sources:
             for series, part in source.exponentials:
                 self._parts.setdefault(series, []).append(part)
-                self._metrics.add(id(series.descriptor))
-
-    def has(self, descriptor: Descriptor) -> bool:
-        """Whether some series of a metric, whose descriptor is interned, is recorded so."""
-        return id(descriptor) in self._metrics
 
     def of(self, series: Series) -> Exponential:
         """What a series has counted; an empty histogram if it is not recorded so."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from dualmetrics.exponential import Exponential
 from dualmetrics.rules import Cells, Treatment
@@ -68,16 +68,6 @@ class Series:
             self.point = self.point._replace(exemplars=exemplars)
 
 
-class Exponentials(Protocol):
-    """The exponential histograms of all sources."""
-
-    def of(self, series: Series) -> Exponential:
-        """What a series has counted."""
-
-    def has(self, descriptor: Descriptor) -> bool:
-        """Whether some series of a metric is recorded so."""
-
-
 class Source(NamedTuple):
     """The rows of one file, or of this process."""
 
@@ -106,18 +96,20 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
     return totals
 
 
-def families(totals: Mapping[Series, Cells], exponentials: Exponentials | None = None) -> list[Family]:
+def families(
+    totals: Mapping[Series, Cells], exponential: Callable[[Series], Exponential] | None = None
+) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out.
 
-    Where one series of a metric has an exponential histogram, all have: its points are of one type.
+    With ``exponential`` every histogram that is recorded here has one: a metric's points are of one type.
     """
     # By identity: descriptors are interned, and hashing one takes a while.
     found: dict[int, tuple[Descriptor, list[Point]]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
         descriptor = series.descriptor
-        if exponentials is not None and point is not None and exponentials.has(descriptor):
-            point = series.shown_with(point, exponentials.of)
+        if exponential is not None and point is not None and descriptor.is_recorded_histogram:
+            point = series.shown_with(point, exponential)
         if point is not None:
             if id(descriptor) not in found:
                 found[id(descriptor)] = descriptor, []

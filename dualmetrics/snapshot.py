@@ -81,6 +81,11 @@ class Descriptor:
     form: str = ""
 
     @property
+    def is_recorded_histogram(self) -> bool:
+        """Whether it is a histogram of ours: one that is read from another library is ``observable``."""
+        return self.kind is Kind.HISTOGRAM and not self.observable
+
+    @property
     def width(self) -> int:
         """How many cells a point of this metric has in a snapshot."""
         if self.kind is Kind.HISTOGRAM:

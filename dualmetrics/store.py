@@ -175,7 +175,7 @@ class Store:
                 series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
             wanted = exponential and self.exponential
-            together = Together(sources) if wanted else None
+            together = Together(sources).of if wanted else None
         alive = [file.alive for file in reading.files]
         return Totals(families(totals, together), sum(alive) + (share is not None), not all(alive))
 

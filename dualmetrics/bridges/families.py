@@ -65,7 +65,7 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
             ucum(metric.unit),
             metric.documentation,
             bounds,
-            observable=once_per_group,
+            observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
             once_per_group=once,
             form=form,
         )

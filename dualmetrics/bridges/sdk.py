@@ -89,9 +89,8 @@ class MetricReader(InMemoryMetricReader):
                 self._trouble.once(metric.name, message, metric.name)
                 return
             kind, bounds, cells = read
-            descriptor = Descriptor(
-                scope, metric.name, kind, metric.unit or "", metric.description or "", bounds
-            )
+            unit, description, read_only = metric.unit or "", metric.description or "", kind is Kind.HISTOGRAM
+            descriptor = Descriptor(scope, metric.name, kind, unit, description, bounds, observable=read_only)
             attributes = canonical(point.attributes, self._trouble)
             start = point.start_time_unix_nano or 0
             found.setdefault(descriptor, []).append(Point(attributes, start, cells))
