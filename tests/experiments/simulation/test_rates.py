@@ -17,6 +17,8 @@ from dualmetrics.experiments.statistics.autocorrelation import Inflation
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.noise import SCENARIOS, Noise
 
+pytestmark = pytest.mark.server  # takes long
+
 RUNS = 400
 FALSE_FAIL = 0.075
 FALSE_PASS = 0.065

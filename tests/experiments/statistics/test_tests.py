@@ -29,6 +29,7 @@ def test_traffic_in_bursts_is_no_mismatch() -> None:
     assert mismatch(np.array([bursts.sum()]), np.array([even.sum()]), 0.5).found
 
 
+@pytest.mark.server  # takes long
 @pytest.mark.parametrize(
     ("ours", "theirs"), [(multiplicity.holm, "holm"), (multiplicity.benjamini_hochberg, "fdr_bh")]
 )
