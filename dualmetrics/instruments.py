@@ -95,7 +95,7 @@ class Distribution(metrics.Histogram, Generic[RowT]):
         try:
             self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
         except Exception:
-            return
+            return  # likewise
 
 
 class Histogram(Distribution[Row]):

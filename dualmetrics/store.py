@@ -8,18 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from dualmetrics import archive, groups, slots
-from dualmetrics.banks import WIDTH, Banks, Distribution, histogram
+from dualmetrics.banks import Distribution
 from dualmetrics.catalog import Catalog
-from dualmetrics.cells import Row, private_row
+from dualmetrics.cells import Row
 from dualmetrics.exponentials import Together
+from dualmetrics.late import LateRows
 from dualmetrics.listeners import Listener, Listeners
 from dualmetrics.membership import Address, Membership, enter
-from dualmetrics.merge import Series, families, merge, width
+from dualmetrics.merge import Series, families, merge
 from dualmetrics.reader import FOLD, GroupReader, Reading
 from dualmetrics.rules import Cells, Rules
 from dualmetrics.share import Share
 from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind
+from dualmetrics.snapshot import Attributes, Descriptor, Family
 from dualmetrics.trouble import Trouble
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Store:
         self._entered = False
         self._share: Share | None = None
         self._busy = False
-        self._late: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
+        self._late = LateRows()
         self._skipped: set[tuple[str, str]] = set()
 
     def row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
@@ -73,11 +74,11 @@ class Store:
         tells ``on_use``.
         """
         own = functools.partial(self._own_row, began=began)
-        return self._ask(own, self._late_row, descriptor, attributes)
+        return self._ask(own, self._late.row, descriptor, attributes)
 
     def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
         """Likewise of a histogram, if it is recorded in exponential buckets too."""
-        return self._ask(self._own_distribution, self._late_distribution, descriptor, attributes)
+        return self._ask(self._own_distribution, self._late.distribution, descriptor, attributes)
 
     def _ask(self, own: Ask[T], late: Ask[T], descriptor: Descriptor, attributes: Attributes) -> T:
         with self._lock:
@@ -113,26 +114,9 @@ class Store:
                 self._busy = False
         return found
 
-    def _late_row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
-        cells = private_row(width(descriptor))
-        self._late.append((descriptor, attributes, cells, None))
-        return cells
-
-    def _late_distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
-        cells, banks = private_row(width(descriptor)), private_row(WIDTH)
-        self._late.append((descriptor, attributes, cells, banks))
-        return Distribution(cells, Banks(banks))
-
     def _settle(self) -> None:
         """Count in the share what interrupted it."""
-        while self._late:
-            self._void()
-            descriptor, attributes, cells, banks = self._late.pop()
-            row = self._own_row(descriptor, attributes)
-            if banks is not None:
-                self._own_distribution(descriptor, attributes).banks.join(histogram(banks.tolist()))
-            for index, value in enumerate(cells.tolist()):
-                row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value
+        self._late.settle(self._own_row, self._own_distribution, self._void)
 
     def _begin_share(self) -> Share:
         membership = self.membership()

@@ -1,0 +1,51 @@
+"""What a signal handler or finalizer records that has interrupted its own thread inside the store.
+
+The store's tables are just being changed then, and its lock is held by that very thread. So the interruption
+gets cells of its own, and what it counts is added to the series as soon as the store is whole again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dualmetrics.banks import WIDTH, Banks, Distribution, histogram
+from dualmetrics.cells import Row, private_row
+from dualmetrics.merge import width
+from dualmetrics.snapshot import Attributes, Descriptor, Kind
+
+
+class LateRows:
+    """Cells for interruptions, until they are settled."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
+
+    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+        """Cells for a series."""
+        cells = private_row(width(descriptor))
+        self._kept.append((descriptor, attributes, cells, None))
+        return cells
+
+    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+        """Likewise for a histogram, if it is recorded in exponential buckets too."""
+        cells, banks = private_row(width(descriptor)), private_row(WIDTH)
+        self._kept.append((descriptor, attributes, cells, banks))
+        return Distribution(cells, Banks(banks))
+
+    def settle(
+        self,
+        own_row: Callable[[Descriptor, Attributes], Row],
+        own_distribution: Callable[[Descriptor, Attributes], Distribution],
+        void: Callable[[], None],
+    ) -> None:
+        """Add to the own rows what was counted here; ``void`` is called before, as these rows end."""
+        while self._kept:
+            void()
+            descriptor, attributes, cells, banks = self._kept.pop()
+            if banks is None:
+                row = own_row(descriptor, attributes)
+            else:
+                row, own_banks = own_distribution(descriptor, attributes)
+                own_banks.join(histogram(banks.tolist()))
+            for index, value in enumerate(cells.tolist()):
+                row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value
