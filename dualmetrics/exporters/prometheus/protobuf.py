@@ -47,7 +47,8 @@ class Protobuf(Text):
         """Writes a Metric."""
         before = _labels(_LABEL, labels)
         if family.type == "histogram":
-            bounds = tuple(wire.double(2, bound) for bound in (*descriptor.bounds, float("inf")))
+            # No negative zero, as in text.
+            bounds = tuple(wire.double(2, bound + 0.0) for bound in (*descriptor.bounds, float("inf")))
             return partial(_histogram, before, bounds)
         if family.type == "summary":
             return partial(_summary, before, descriptor.bounds)
