@@ -103,11 +103,12 @@ def test_pages_never_go_back(tmp_path: Path) -> None:
 
 def test_a_graceful_end_loses_nothing(tmp_path: Path) -> None:
     with Receiver() as receiver:
-        env = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http_endpoint,
-            "DUALMETRICS_SHUTDOWN_TIMEOUT": "10",  # four workers that end at once keep a slow machine busy
-        }
-        with gunicorn("gunicorn-bridged", tmp_path, **env) as server:
+        with gunicorn(
+            "gunicorn-bridged",
+            tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
+            DUALMETRICS_SHUTDOWN_TIMEOUT="10",  # four workers that end at once keep a slow machine busy
+        ) as server:
             done = server.work_of_several(200).total()
             server.stop()
         assert pushed(receiver, "jobs_total", where="request") == done
