@@ -83,7 +83,7 @@ def _alike(name: str, unit: str, kind: Kind) -> bool:
     """Whether it is in no row of DIFFERENCES."""
     if kind is Kind.UP_DOWN_COUNTER:
         return unit != "1"
-    return kind is not Kind.COUNTER or "total" not in name or "/" not in unit
+    return kind is not Kind.COUNTER or name.count("total") < 2
 
 
 def import_page(there: backends.VictoriaMetrics, snapshot: Snapshot, scope_labels: str) -> None:
@@ -171,7 +171,7 @@ DIFFERENCES: list[tuple[Family, str, str]] = [
     (metric("9.lives"), "_9_lives", "9_lives"),
     (metric("second.hand", "1/s"), "second_hand_per_second", "second_hand"),
     (metric("share", "1", Kind.UP_DOWN_COUNTER), "share", "share_ratio"),
-    (metric("hits.total", "1/s", Kind.COUNTER), "hits_per_second_total", "hits_total_per_second_total"),
+    (metric("total.total.hits", "s", Kind.COUNTER), "hits_seconds_total", "total_hits_seconds_total"),
 ]
 """What VictoriaMetrics names otherwise than Prometheus' translator, and so than the page: the table of
 docs/parity.md."""
