@@ -24,7 +24,7 @@ from dualmetrics.cli.servers import end, free_port
 SCENES = {
     "equal": ({}, 30.0),
     "worse": ({"SHOP_FAILING": "0.15", "SHOP_SECONDS": "0.02"}, 30.0),
-    "short": ({}, 2.0),
+    "short": ({}, 4.0),
 }
 EXPECTED = {"equal": 0, "worse": 1, "short": 3}
 MARGINS = ["--errors", "2.5%", "--slo", "50ms", "--slow", "1%"]
