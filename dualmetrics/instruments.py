@@ -95,7 +95,7 @@ class Distribution(metrics.Histogram, Generic[RowT]):
         try:
             self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
         except Exception:
-            return  # likewise
+            return  # what is wrong was reported where the value was counted
 
 
 class Histogram(Distribution[Row]):

@@ -31,13 +31,7 @@ class Share:
     is said once. The caller holds a lock.
     """
 
-    def __init__(
-        self,
-        membership: Membership | None,
-        catalog: Catalog,
-        limit: int,
-        trouble: Trouble,
-    ) -> None:
+    def __init__(self, membership: Membership | None, catalog: Catalog, limit: int, trouble: Trouble) -> None:
         self._catalog = catalog
         self._limit = limit
         self._trouble = trouble

@@ -9,7 +9,7 @@ from dualmetrics.exporters.prometheus.escaping import DEFAULT
 from dualmetrics.exporters.prometheus.families import Arrangement, PageFamily, Report
 from dualmetrics.exporters.prometheus.formats import Language, languages
 from dualmetrics.exporters.prometheus.labels import Labels
-from dualmetrics.exporters.prometheus.lines import LineWriter
+from dualmetrics.exporters.prometheus.lines import SeriesWriter
 from dualmetrics.exporters.prometheus.negotiation import choose
 from dualmetrics.exporters.prometheus.translation import UNDERSCORES, Translation, effective, translation
 from dualmetrics.snapshot import Snapshot
@@ -46,7 +46,7 @@ class Form:
     names: Translation
     labels: Labels
     language: Language
-    writer: LineWriter
+    writer: SeriesWriter
 
 
 class PrometheusExporter:
@@ -93,7 +93,7 @@ class PrometheusExporter:
         writer = form.writer
         if names:
             families = [family for family in families if _wanted(family, form.language, names)]
-            writer = LineWriter(form.language, self._report)  # the other one is to remember the whole page
+            writer = SeriesWriter(form.language, self._report)  # the other one is to remember the whole page
         return Page(choice.content_type, writer.write(families, form.labels))
 
     def _form(self, dialect: str, scheme: str) -> Form:
@@ -105,7 +105,7 @@ class PrometheusExporter:
         return found
 
     def _made(self, language: Language, names: Translation) -> Form:
-        return Form(names, Labels(*self._label_rules, names), language, LineWriter(language, self._report))
+        return Form(names, Labels(*self._label_rules, names), language, SeriesWriter(language, self._report))
 
 
 def _wanted(family: PageFamily, language: Language, names: Collection[str]) -> bool:

@@ -56,7 +56,7 @@ class Shown(NamedTuple):
 _NOTHING = Shown([], [], [], [], merged=False)
 
 
-class LineWriter:
+class SeriesWriter:
     """Writes pages of one format. Only what the latest page used is kept.
 
     Pages may be written by several threads at once; at worst they prepare the same line twice.
