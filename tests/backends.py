@@ -69,6 +69,9 @@ class Database:
         )
         return found
 
+    def flush(self) -> None:
+        """Make what has arrived visible to queries."""
+
     def get(self, path: str) -> bytes:
         """What the backend answers; its error as it says it."""
         try:
@@ -98,7 +101,6 @@ class VictoriaMetrics(Database):
         self.get("/-/reload")
 
     def flush(self) -> None:
-        """Make what has arrived visible to queries."""
         self.get("/internal/force_flush")
 
 
@@ -174,20 +176,27 @@ def victoria_metrics(
 
 
 @contextlib.contextmanager
-def rotel(folder: Path) -> Iterator[Rotel]:
-    """The agent of the PyPI package rotel; its log has every point that arrived."""
+def rotel(folder: Path, forward: str = "") -> Iterator[Rotel]:
+    """The agent of the PyPI package rotel; its log has every point that arrived, which it may ``forward``."""
     grpc, http = free_port(), free_port()
     command = [
         str(rotel_program()), "start",
         "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}",
         "--otlp-http-endpoint", f"127.0.0.1:{http}",
-        "--debug-log", "metrics", "--debug-log-verbosity", "detailed", "--exporter", "blackhole",
+        "--debug-log", "metrics", "--debug-log-verbosity", "detailed",
+        *(_forwarding(forward) if forward else ["--exporter", "blackhole"]),
     ]  # fmt: skip
     with _running(command, folder) as log:
         agent = Rotel(f"http://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", log)
         ports = (Database(grpc, log), Database(http, log))
         wait_until(lambda: all(map(_listens, ports)), 30, "rotel to listen", details=log.read_text)
         yield agent
+
+
+def _forwarding(endpoint: str) -> list[str]:
+    """At once, over HTTP."""
+    options = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--disable-batching"]
+    return [*options, "--otlp-exporter-endpoint", endpoint]
 
 
 def rotel_program() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -51,7 +52,7 @@ def row(key: Key, received: Received) -> tuple[str, ...]:
     """The cells of a line."""
     service, name, attributes, _ = key
     labels = ", ".join(f"{label}={value}" for label, value in attributes)
-    summed = received.kind in ("histogram", "summary")
+    summed = received.kind in ("histogram", "summary") and not math.isnan(received.sum)
     value = f"{received.value:g}" + (f" (sum {received.sum:g})" if summed else "")
     traces = [each.trace_id for each in received.exemplars if each.trace_id]
     value += f" (trace {traces[-1]:032x})" if traces else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import NamedTuple
 
 from dualmetrics.cli.received import Attributes, Key, Received
@@ -56,7 +57,8 @@ def _samples(name: str, attributes: Attributes, received: Received) -> Iterator[
     labels = tuple(sorted(translated(attributes).items()))
     if kind in (Kind.HISTOGRAM, Kind.SUMMARY):
         yield Sample(f"{base}_count", labels), received.value
-        yield Sample(f"{base}_sum", labels), received.sum
+        if not isnan(received.sum):
+            yield Sample(f"{base}_sum", labels), received.sum
         if received.buckets:
             yield from _buckets(base, labels, received)
     else:

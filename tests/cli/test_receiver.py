@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from dualmetrics import Telemetry
+from dualmetrics.cli.receive import row
 from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.samples import as_samples, sample
+from tests.bridges.bridged import metric, of
 
 
 @pytest.fixture
@@ -95,6 +98,19 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
         for point in metric.sum.data_points
     ]
     assert sent == [1, 2, 3]
+
+
+def test_summaries_and_histograms_without_a_sum_are_shown_as_what_they_are(receiver: Receiver) -> None:
+    made = metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
+    registry = of(made, metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
+    telemetry = Telemetry(endpoint=receiver.http_endpoint, registries=[registry], service_name="shop")
+    assert telemetry.force_flush()
+    assert telemetry.shutdown()
+    lines = {key.name: row(key, found)[2:4] for key, found in receiver.series().items()}
+    assert (lines["bare"], lines["size"]) == (("histogram", "3"), ("summary", "4 (sum 2.5)"))
+    samples = as_samples(receiver.series(), "shop")
+    assert samples[sample("size_sum")] == 2.5
+    assert sample("bare_sum") not in samples
 
 
 def test_headers_are_noted_in_lower_case(receiver: Receiver) -> None:

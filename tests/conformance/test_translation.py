@@ -17,6 +17,8 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.target import otlp_target
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests import backends
+from tests.bridges import renamed
+from tests.bridges.bridged import of, telemetry
 from tests.exporters import generated
 from tests.waiting import wait_until
 
@@ -191,6 +193,15 @@ def shown(labels: backends.Labels) -> str:
     name = rest.pop("__name__")
     text = ",".join(f"{key}={value}" for key, value in sorted(rest.items()) if key != "batch")
     return f"{name}{{{text}}}" if text else name
+
+
+def test_names_of_a_registry_are_changed_as_the_table_says(tmp_path: Path) -> None:
+    registry = of(*(row.metric for row in renamed.TABLE))
+    with backends.victoria_metrics(tmp_path) as there, telemetry(tmp_path / "group", registry) as made:
+        bridged = [family for family in made.snapshot().families if family.descriptor.form]
+        page, pushed = both_ways(there, Snapshot(int(NOW * 1e9), (), marked(bridged, 0)), 0)
+    assert set(map(shown, page)) == {row.page for row in renamed.TABLE}
+    assert set(map(shown, pushed)) == {row.victoria_metrics for row in renamed.TABLE}
 
 
 def test_scopes_are_labels_of_other_names_where_the_operator_asks_for_them(tmp_path: Path) -> None:
