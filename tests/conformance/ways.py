@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager as Context
 from pathlib import Path
 
-from tests import backends
+from tests import agents, backends
 from tests.servers.running import Server
 from tests.waiting import wait_until
 
@@ -81,7 +81,7 @@ def directly(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[
 @contextlib.contextmanager
 def through_an_agent(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
     """The push goes to an agent over gRPC, which forwards it, and complains of nothing."""
-    with backends.rotel(folder, database.otlp) as agent:
+    with agents.rotel(folder, database.otlp) as agent:
         yield {"OTEL_EXPORTER_OTLP_ENDPOINT": agent.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
         assert not re.search(r"ERROR|WARN", agent.log.read_text())
 
