@@ -77,6 +77,13 @@ def _enum(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegi
     Enum(name, draw(TEXTS), registry=registry, states=states).state(draw(st.sampled_from(states)))
 
 
+plain = registries(
+    st.sampled_from(["a", "a_b", "z9", "http_requests", "b_bytes"]),
+    st.lists(st.sampled_from(["l", "m", "N_o", "worker", "job"]), max_size=2, unique=True),
+)
+"""Names that Prometheus' translator leaves alone."""
+
+
 @pytest.mark.parametrize("accept", reading.FORMATS)
 @settings(max_examples=60, deadline=None)
 @given(registry=registries())

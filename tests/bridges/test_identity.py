@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Enum
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -19,31 +17,10 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.translation import KEPT, UNDERSCORES
 from dualmetrics.snapshot import Snapshot
 from tests.bridges import renamed
-from tests.bridges.bridged import metric, of, telemetry
+from tests.bridges.bridged import bridged, foreign, metric, of, telemetry
 from tests.bridges.decoded import decoded, through_otlp
-from tests.bridges.test_generated import registries
+from tests.bridges.test_generated import plain, registries
 from tests.exporters import reading
-
-plain = registries(
-    st.sampled_from(["a", "a_b", "z9", "http_requests", "b_bytes"]),
-    st.lists(st.sampled_from(["l", "m", "N_o", "worker", "job"]), max_size=2, unique=True),
-)
-"""Names that Prometheus' translator leaves alone."""
-
-
-def foreign(registry: object) -> Snapshot:
-    """What a registry holds, bridged, and nothing of our own."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        telemetry(directory, registry, metrics_exporter="prometheus") as made,
-    ):
-        return Snapshot(0, (), bridged(made.snapshot()).families)
-
-
-def bridged(snapshot: Snapshot) -> Snapshot:
-    """Without our own metrics."""
-    families = (family for family in snapshot.families if family.descriptor.scope.name != "dualmetrics")
-    return Snapshot(0, snapshot.resource, tuple(families))
 
 
 def text(snapshot: Snapshot, accept: str, strategy: str) -> str:
