@@ -55,6 +55,14 @@ def agree(database: backends.VictoriaMetrics, expression: str) -> bool:
     return bool(scraped) and scraped == pushed
 
 
+def differences(database: backends.Database, expression: str) -> list[str]:
+    """The series that one of the ways has not, or with another value."""
+    scraped, pushed = by_way(database.query(expression))
+    either = dict.fromkeys((*scraped, *pushed))
+    found = {each: (scraped.get(each), pushed.get(each)) for each in either}
+    return [f"{sorted(each)}: {values}" for each, values in found.items() if values[0] != values[1]]
+
+
 def requests(database: backends.Database) -> float:
     """How many requests the database knows of from scrapes."""
     found = database.query('sum(http_requests_total{way="scraped"})')
@@ -105,7 +113,12 @@ def agreed(server: Server, database: backends.VictoriaMetrics, sent: int, expres
     """Wait until both ways show all requests, and the same for an expression; the time then."""
     server.settle(sent)
     wait_until(lambda: requests(database) == sent, 20, "the scrape of all", details=server.page)
-    wait_until(lambda: agree(database, expression), 20, "both ways to agree", details=server.page)
+    wait_until(
+        lambda: agree(database, expression),
+        20,
+        "both ways to agree",
+        details=lambda: differences(database, expression),
+    )
     return time.time()
 
 
