@@ -7,14 +7,18 @@ file that is no longer ours stays there: so a new row takes only what the total 
 
 from __future__ import annotations
 
+import operator
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dualmetrics.cells import Row
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Descriptor, Family, Kind, Point, identity
 from dualmetrics.store import Store
+
+_COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
+"""The cells that only grow."""
 
 _BIRTH = 1e-9
 """When a value was set of which only its first state is known: whatever was set by anybody is newer."""
@@ -42,7 +46,7 @@ class ForeignRows:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._bound: dict[tuple[object, ...], Bound] = {}
+        self._bound: dict[Descriptor, dict[object, Bound]] = {}
         self._owners: dict[int, Bound] = {}
         self._shown: dict[object, set[Bound]] = {}
         self.closed = False
@@ -56,8 +60,9 @@ class ForeignRows:
 
     def forget(self) -> None:
         """All rows are void; how the series were is known still."""
-        for bound in list(self._bound.values()):
-            bound.row = None
+        for series in list(self._bound.values()):
+            for bound in list(series.values()):
+                bound.row = None
         self._owners = {}
 
     def share(self, source: object, families: Iterable[Family], *, each: bool = False) -> None:
@@ -87,7 +92,7 @@ class ForeignRows:
 
     def _write(self, family: Family, now: float) -> list[Bound]:
         descriptor = family.descriptor
-        found = [(self._find(descriptor, point.attributes), point) for point in family.points]
+        found = [*zip(self._find(family), family.points, strict=True)]
         if _adds(descriptor):
             for bound, point in found:
                 self._add(bound, descriptor, point, now)
@@ -95,10 +100,13 @@ class ForeignRows:
             self._set(descriptor, found, now)
         return [bound for bound, _ in found]
 
-    def _find(self, descriptor: Descriptor, attributes: Attributes) -> Bound:
-        # The labels of a registry are all texts; elsewhere 1 and True are two things.
-        key = (descriptor, attributes if descriptor.form else identity(attributes))
-        return self._bound.get(key) or self._bound.setdefault(key, Bound(not _adds(descriptor)))
+    def _find(self, family: Family) -> Iterator[Bound]:
+        descriptor = family.descriptor
+        known, timed = self._bound.setdefault(descriptor, {}), not _adds(descriptor)
+        for point in family.points:
+            # The labels of a registry are all texts; elsewhere 1 and True are two things.
+            key: object = point.attributes if descriptor.form else identity(point.attributes)
+            yield known.get(key) or known.setdefault(key, Bound(timed))
 
     def _add(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
         cells, adding = _read(descriptor, point)
@@ -176,5 +184,5 @@ def _began_anew(bound: Bound, descriptor: Descriptor, point: Point) -> bool:
         return False
     if descriptor.form and bound.start != point.start:
         return True
-    counts = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}[descriptor.kind]
-    return any(new < old for new, old in zip(point.cells[counts], bound.last[counts], strict=True))
+    counts = _COUNTS[descriptor.kind]
+    return any(map(operator.lt, point.cells[counts], bound.last[counts]))

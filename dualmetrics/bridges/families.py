@@ -41,8 +41,7 @@ class Series(NamedTuple):
 
     @property
     def start(self) -> int:
-        created = self.values.get("_created", 0.0)
-        return int(created * 1e9) if math.isfinite(created) and created > 0 else 0
+        return _nanoseconds(self.values.get("_created", 0.0))
 
 
 class GarbageError(Exception):
@@ -54,43 +53,50 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
     form = "unknown" if metric.type == "untyped" else metric.type
     if form not in _KINDS:
         raise GarbageError(f"the type {metric.type!r}")
-    found: dict[Descriptor, list[Point]] = {}
-    once = once_per_group or form in _ONCE
-    for name, bounds, series, cells in _READERS.get(form, _plain)(metric):
-        scope, attributes = _scoped(series.attributes)
-        descriptor = Descriptor(
-            scope,
-            name,
-            _KINDS[form],
-            ucum(metric.unit),
-            metric.documentation,
-            bounds,
-            observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
-            once_per_group=once,
-            form=form,
-        )
-        found.setdefault(descriptor, []).append(Point(attributes, series.start, cells))
-    made = [Family(descriptor, tuple(points)) for descriptor, points in found.items()]
+    found: dict[tuple[Scope, str, tuple[float, ...]], list[Point]] = {}
+    for name, bounds, labels, start, cells in _READERS.get(form, _plain)(metric):
+        scope, attributes = _scoped(labels)
+        found.setdefault((scope, name, bounds), []).append(Point(attributes, start, cells))
+    describe = _describer(metric, form, once_per_group)
+    made = [Family(describe(*key), tuple(points)) for key, points in found.items()]
     return _by_owner(made) if form == "stateset" else made
 
 
-Read = Iterator[tuple[str, tuple[float, ...], Series, Sequence[float]]]
+def _describer(
+    metric: Metric, form: str, once_per_group: bool
+) -> Callable[[Scope, str, tuple[float, ...]], Descriptor]:
+    return lambda scope, name, bounds: Descriptor(
+        scope,
+        name,
+        _KINDS[form],
+        ucum(metric.unit),
+        metric.documentation,
+        bounds,
+        observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
+        once_per_group=once_per_group or form in _ONCE,
+        form=form,
+    )
+
+
+Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float]]]
+"""The name, bounds, labels, start and cells of each series."""
 
 
 def _plain(metric: Metric) -> Read:
     """One sample is one series."""
-    created = {_labels(s): float(s.value) for s in metric.samples if s.name == f"{metric.name}_created"}
+    beginning = f"{metric.name}_created"
+    created = {_labels(s): float(s.value) for s in metric.samples if s.name == beginning}
     wanted = {"counter": f"{metric.name}_total", "info": f"{metric.name}_info"}.get(metric.type)
     names = {sample.name for sample in metric.samples}
+    gauge = _KINDS.get(metric.type, Kind.GAUGE) is Kind.GAUGE
     for sample in metric.samples:
         if wanted in names and sample.name != wanted:
             continue
         attributes, value = _labels(sample), float(sample.value)
         if metric.type == "counter" and not value >= 0:
             raise GarbageError(f"a counter of {value}")
-        series = Series(attributes, {"_created": created.get(attributes, 0.0)}, {})
-        gauge = _KINDS.get(metric.type, Kind.GAUGE) is Kind.GAUGE
-        yield sample.name, (), series, (value, 1.0) if gauge else (value,)
+        start = _nanoseconds(created.get(attributes, 0.0))
+        yield sample.name, (), attributes, start, (value, 1.0) if gauge else (value,)
 
 
 def _histogram(metric: Metric) -> Read:
@@ -105,7 +111,8 @@ def _histogram(metric: Metric) -> Read:
         if not all(cell >= 0 for cell in cells):
             raise GarbageError("buckets that do not grow")
         bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
-        yield metric.name, bounds, series, (*cells, series.values.get("_sum", math.nan))
+        cells.append(series.values.get("_sum", math.nan))
+        yield metric.name, bounds, series.attributes, series.start, tuple(cells)
 
 
 def _summary(metric: Metric) -> Read:
@@ -114,7 +121,7 @@ def _summary(metric: Metric) -> Read:
         if "_count" in series.values:
             values = (series.parts[quantile] for quantile in quantiles)
             cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
-            yield metric.name, tuple(quantiles), series, cells
+            yield metric.name, tuple(quantiles), series.attributes, series.start, cells
 
 
 _READERS: Mapping[str, Callable[[Metric], Read]] = {"histogram": _histogram, "summary": _summary}
@@ -133,6 +140,11 @@ def _grouped(metric: Metric, part: str) -> Iterable[Series]:
         else:
             series.values[sample.name.removeprefix(metric.name)] = float(sample.value)
     return found.values()
+
+
+def _nanoseconds(seconds: float) -> int:
+    """A time since the epoch; 0 if it is none."""
+    return int(seconds * 1e9) if math.isfinite(seconds) and seconds > 0 else 0
 
 
 def _labels(sample: Sample, without: str = "") -> Attributes:
