@@ -69,6 +69,8 @@ class Delivery:
             importlib.import_module("dualmetrics.exporters.target")
             way = "grpc" if self._settings.protocol == "grpc" else "http"
             importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
+            if way == "http":
+                importlib.import_module("dualmetrics.exporters.bodies")
 
     def announce(self) -> None:
         """Say that push is off, if nobody of the group has."""

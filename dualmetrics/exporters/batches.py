@@ -11,7 +11,7 @@ from itertools import groupby
 
 from dualmetrics.snapshot import Attributes, Family, Point, Snapshot
 
-LIMIT = 3 << 20
+LIMIT = 1 << 20
 """Bytes a message by our estimate, which is on the high side."""
 
 

@@ -1,12 +1,10 @@
-"""Sending beside the official exporters what these cannot encode."""
+"""Sending beside the official exporter over gRPC what it cannot encode: summaries."""
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dualmetrics.snapshot import Kind, Snapshot
@@ -16,46 +14,16 @@ if TYPE_CHECKING:
 
     from dualmetrics.exporters.official import Endpoint
 
-_CODINGS: Mapping[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
-    "gzip": (gzip.decompress, gzip.compress),
-    "deflate": (zlib.decompress, zlib.compress),
-}
 
-
-class Beside(Protocol):
-    """Takes what of a snapshot is to go with the exporter's next message. May raise what sending raises."""
-
-    def take(self, snapshot: Snapshot) -> None: ...
-
-
-class InTheSameRequest:
-    """Over HTTP: joined to the next body. Messages of protobuf are joined by joining their bytes."""
-
-    def __init__(self) -> None:
-        self._more = b""
-
-    def take(self, snapshot: Snapshot) -> None:
-        """See `Beside`."""
-        message = _summaries(snapshot)
-        self._more = message.SerializeToString() if message else b""
-
-    def joined(self, body: bytes, coding: str) -> bytes:
-        """A request's body with what is to go along; ``coding`` is its Content-Encoding."""
-        if not self._more:
-            return body
-        unpack, pack = _CODINGS.get(coding, (bytes, bytes))
-        return pack(unpack(body) + self._more)
-
-
-class ByItself:
-    """Over gRPC: in a call of its own, on a connection that is made at the first one."""
+class Beside:
+    """Calls of its own, on a connection that is made at the first one."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._export: Callable[..., Any] | None = None
 
     def take(self, snapshot: Snapshot) -> None:
-        """See `Beside`. Raises grpc.RpcError."""
+        """Send the summaries of a snapshot, if it has any. Raises grpc.RpcError."""
         message = _summaries(snapshot)
         if message is None:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
-    from dualmetrics.exporters.beside import InTheSameRequest
+    from dualmetrics.exporters.bodies import Bodies
 
 
 class Endpoint(NamedTuple):
@@ -52,8 +52,8 @@ class Watcher(Protocol):
         """There was none."""
 
 
-def http_exporter(endpoint: Endpoint, watcher: Watcher, beside: InTheSameRequest) -> MetricExporter:
-    """The official exporter over HTTP; what is ``beside`` goes along with each request."""
+def http_exporter(endpoint: Endpoint, watcher: Watcher, bodies: Bodies) -> MetricExporter:
+    """The official exporter over HTTP; its requests get their bodies from ``bodies``."""
     import requests
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -63,7 +63,7 @@ def http_exporter(endpoint: Endpoint, watcher: Watcher, beside: InTheSameRequest
             # Said here, the exporter's certificate wins over the one of REQUESTS_CA_BUNDLE.
             kwargs.setdefault("verify", self.verify)
             headers = {**self.headers, **(kwargs.get("headers") or {})}
-            kwargs["data"] = beside.joined(kwargs["data"], str(headers.get("Content-Encoding", "")))
+            kwargs["data"] = bodies.body(str(headers.get("Content-Encoding", "")))
             try:
                 response = super().request(*args, **kwargs)
             except requests.RequestException as error:

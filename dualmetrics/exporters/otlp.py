@@ -43,21 +43,21 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     not among it: the model has none; see `summaries`.
     """
     scopes: dict[Scope, list[Metric]] = {}
-    for family in map(_present, snapshot.families):
+    for family in map(present, snapshot.families):
         if family.points and family.descriptor.kind is not Kind.SUMMARY:
             metrics = scopes.setdefault(family.descriptor.scope, [])
             metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
-    scoped = [ScopeMetrics(_scope(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
+    scoped = [ScopeMetrics(scope_of(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
     return MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), scoped, "")])
 
 
 def count_points(snapshot: Snapshot) -> int:
     """How many points a push of the snapshot has."""
-    return sum(len(_present(family).points) for family in snapshot.families)
+    return sum(len(present(family).points) for family in snapshot.families)
 
 
-def _present(family: Family) -> Family:
-    """Without the gauges that were never set.
+def present(family: Family) -> Family:
+    """What is sent of it: without the gauges that were never set.
 
     Gauge histograms are for the page alone (OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``,
     *Dropped Types*).
@@ -69,7 +69,13 @@ def _present(family: Family) -> Family:
     return Family(family.descriptor, tuple(point for point in family.points if point.cells[1]))
 
 
-def _scope(scope: Scope) -> InstrumentationScope:
+def time_of(point: Point, descriptor: Descriptor, now: int) -> int:
+    """When a point was measured: a gauge when it was set, but one of a registry when that was read."""
+    return int(point.cells[1] * 1e9) if descriptor.kind is Kind.GAUGE and not descriptor.form else now
+
+
+def scope_of(scope: Scope) -> InstrumentationScope:
+    """The scope in the SDK's terms."""
     return InstrumentationScope(scope.name, scope.version, scope.schema_url, dict(scope.attributes))
 
 
@@ -78,7 +84,7 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
     data: Gauge | Histogram | ExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
-        data = Gauge([_gauge(point, time if descriptor.form else None) for point in family.points])
+        data = Gauge([_gauge(point, time_of(point, descriptor, time)) for point in family.points])
     elif family.points[0].exponential is not None:
         data = ExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
@@ -90,9 +96,8 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
     return Metric(descriptor.name, descriptor.description, descriptor.unit, data)
 
 
-def _gauge(point: Point, time: int | None) -> NumberDataPoint:
-    value, at = point.cells
-    return NumberDataPoint(dict(point.attributes), point.start, time or int(at * 1e9), value)
+def _gauge(point: Point, time: int) -> NumberDataPoint:
+    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0])
 
 
 def _sum(point: Point, time: int) -> NumberDataPoint:

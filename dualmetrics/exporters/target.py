@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dualmetrics.exporters.batches import batches
-from dualmetrics.exporters.beside import Beside, ByItself, InTheSameRequest
+from dualmetrics.exporters.beside import Beside
+from dualmetrics.exporters.messages import Messages, objects
 from dualmetrics.exporters.official import Endpoint, grpc_exporter, http_exporter
-from dualmetrics.exporters.otlp import always_cumulative, to_metrics_data
+from dualmetrics.exporters.otlp import always_cumulative
 from dualmetrics.exporters.outcome import Caught, Outcome, Responses, caught, without
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.metrics.export import MetricExporter
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
 
 class Target:
@@ -28,16 +28,14 @@ class Target:
     def __init__(
         self,
         exporter: MetricExporter,
-        is_delta: IsDelta,
+        messages: Messages,
         responses: Responses | None = None,
         secrets: tuple[str, ...] = (),
-        beside: Beside | None = None,
     ) -> None:
         self._exporter = exporter
-        self._is_delta = is_delta
+        self._messages = messages
         self._responses = responses or Responses()
         self._secrets = secrets
-        self._beside = beside
 
     def export(self, snapshot: Snapshot) -> Outcome:
         """Push one snapshot, as long as the official exporter tries (``timeout``, for each of its messages).
@@ -47,7 +45,7 @@ class Target:
         self._responses.begin()
         with caught(self._exporter) as log:
             try:
-                success = all(map(self._send, batches(snapshot)))
+                success = all(map(self._send, self._messages(snapshot)))
             except Exception as error:
                 success = False
                 log.lines.append(f"{type(error).__name__}: {error}")
@@ -61,12 +59,10 @@ class Target:
             except Exception as error:  # a connection that does not end in good order is of no use to anybody
                 log.lines.append(f"{type(error).__name__}: {error}")
 
-    def _send(self, batch: Snapshot) -> bool:
+    def _send(self, message: MetricsData) -> bool:
         from opentelemetry.sdk.metrics.export import MetricExportResult
 
-        if self._beside is not None:
-            self._beside.take(batch)
-        result = self._exporter.export(to_metrics_data(batch, self._is_delta))
+        result = self._exporter.export(message)
         return result is MetricExportResult.SUCCESS and not self._responses.failure
 
     def _message(self, log: Caught, success: bool) -> str:
@@ -91,17 +87,19 @@ def otlp_target(
     # Nothing public shows a partial success over gRPC: channel and stub are the exporter's own, it takes no
     # interceptors, and it drops the response.
     if protocol == "grpc":
-        return Target(grpc_exporter(there), is_delta, responses, _secrets(there), ByItself(there))
-    beside = InTheSameRequest()
-    exporter = http_exporter(there, responses, beside)
-    return Target(exporter, is_delta, responses, _secrets(there), beside)
+        return Target(grpc_exporter(there), objects(is_delta, Beside(there)), responses, _secrets(there))
+    from dualmetrics.exporters.bodies import Bodies  # which loads protobuf
+
+    bodies = Bodies(is_delta)
+    exporter = http_exporter(there, responses, bodies)
+    return Target(exporter, bodies.messages, responses, _secrets(there))
 
 
 def console_target(is_delta: IsDelta = always_cumulative) -> Target:
     """Standard output, as JSON (OTEL_METRICS_EXPORTER=console)."""
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
-    return Target(ConsoleMetricExporter(out=sys.stdout), is_delta)
+    return Target(ConsoleMetricExporter(out=sys.stdout), objects(is_delta))
 
 
 def _secrets(endpoint: Endpoint) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualmetrics.exporters.prometheus import Page, PrometheusExporter, wire
+from dualmetrics.exporters import wire
+from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests.exporters import client_model, generated, reading
 from tests.exporters.snapshots import START, everything

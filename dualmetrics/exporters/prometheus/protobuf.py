@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 
-from dualmetrics.exporters.prometheus import wire
+from dualmetrics.exporters import wire
 from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.native import Native, native
 from dualmetrics.exporters.prometheus.rows import Fill

@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as much as the page needs (protobuf.dev, *Encoding*).
+"""Protobuf's wire format, as much as the exporters need (protobuf.dev, *Encoding*).
 
 A message is its fields one after the other. Zeros might be left out; here they are written like any value.
 """
@@ -31,6 +31,11 @@ def varint(value: int) -> bytes:
 def tag(field: int, kind: int) -> bytes:
     """What stands before a field's value."""
     return varint(field << 3 | kind)
+
+
+def fixed(field: int) -> int:
+    """The one byte of the tag of a field of 8 bytes (``double``, ``fixed64``), numbered below 16."""
+    return field << 3 | FIXED64
 
 
 def whole(field: int, value: int) -> bytes:

@@ -1,0 +1,31 @@
+"""Handing snapshots to an official exporter: as the objects that it encodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from dualmetrics.exporters.batches import batches
+from dualmetrics.exporters.otlp import to_metrics_data
+from dualmetrics.exporters.temporality import IsDelta
+from dualmetrics.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from dualmetrics.exporters.beside import Beside
+
+Messages = Callable[[Snapshot], Iterator[MetricsData]]
+"""Gives what an exporter gets to send a snapshot, one message after the other."""
+
+
+def objects(is_delta: IsDelta, beside: Beside | None = None) -> Messages:
+    """For gRPC and the console; over gRPC ``beside`` sends what the exporter cannot."""
+
+    def messages(snapshot: Snapshot) -> Iterator[MetricsData]:
+        for batch in batches(snapshot):
+            if beside is not None:
+                beside.take(batch)
+            yield to_metrics_data(batch, is_delta)
+
+    return messages

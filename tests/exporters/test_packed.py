@@ -1,0 +1,131 @@
+"""What is packed here is what OpenTelemetry's encoder makes."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from dualmetrics.exporters import summaries
+from dualmetrics.exporters.otlp import to_metrics_data
+from dualmetrics.exporters.packed import Packer
+from dualmetrics.exporters.temporality import deltas
+from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Snapshot
+from tests.exporters import generated
+from tests.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
+
+SUMMARY = Descriptor(APP, "sizes", Kind.SUMMARY, "By", bounds=(0.5, 0.9))
+
+
+def officially(snapshot: Snapshot, preference: str = "cumulative") -> ExportMetricsServiceRequest:
+    """The same by the official encoder."""
+    message: ExportMetricsServiceRequest = encode_metrics(to_metrics_data(snapshot, deltas(preference)))
+    return message
+
+
+def parsed(messages: Iterable[bytes]) -> list[ExportMetricsServiceRequest]:
+    return [ExportMetricsServiceRequest.FromString(message) for message in messages]
+
+
+def plain(message: ExportMetricsServiceRequest) -> bytes:
+    """What compares equal, NaN included."""
+    return message.SerializeToString(deterministic=True)
+
+
+def points(messages: Iterable[ExportMetricsServiceRequest]) -> list[tuple[bytes, bytes, str, bytes]]:
+    """All points, each with its resource, scope and metric."""
+    return [
+        (
+            resource.resource.SerializeToString(),
+            scope.scope.SerializeToString(),
+            metric.name,
+            point.SerializeToString(),
+        )
+        for message in messages
+        for resource in message.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in getattr(metric, metric.WhichOneof("data") or "").data_points
+    ]
+
+
+@pytest.mark.parametrize("preference", ["cumulative", "delta", "lowmemory"])
+def test_every_kind_is_packed_as_the_official_encoder_encodes_it(preference: str) -> None:
+    [message] = parsed(Packer(deltas(preference)).messages(everything()))
+    assert message == officially(everything(), preference)
+
+
+@given(st.data())
+def test_any_snapshot_and_what_becomes_of_it_are_packed_like_that(data: st.DataObject) -> None:
+    packer, found = Packer(), data.draw(generated.snapshots)
+    for _ in range(3):
+        try:
+            expected = officially(found)
+        except ValueError:  # texts that UTF-8 cannot carry: what is recorded has none
+            with pytest.raises(ValueError, match="surrogates"):
+                [*packer.messages(found)]
+            return
+        if any(scope.metrics for scope in expected.resource_metrics[0].scope_metrics):
+            [message] = parsed(packer.messages(found))
+            assert plain(message) == plain(expected)
+        else:
+            assert [*packer.messages(found)] == []
+        found = data.draw(generated.successors(found))
+
+
+@given(st.integers(1, 20_000))
+def test_messages_are_cut_at_the_limit_and_hold_each_point_once(limit: int) -> None:
+    found = snapshot(*everything().families, *many(30).families)
+    messages = [*Packer().messages(found, limit)]
+    assert sorted(points(parsed(messages))) == sorted(points([officially(found)]))
+    assert all(len(message) < limit + 1000 for message in messages)
+    assert len(messages) <= 1 + sum(map(len, messages)) // limit
+
+
+def test_a_snapshot_without_points_has_no_message() -> None:
+    assert [*Packer().messages(snapshot())] == []
+    assert [*Packer().messages(snapshot(Family(HISTOGRAM, ())))] == []
+
+
+def test_summaries_and_histograms_without_a_sum_are_packed_too() -> None:
+    found = snapshot(
+        family(SUMMARY, 3.0, 6.5, 1.0, 2.0, TIME / 1e9), family(HISTOGRAM, 1.0, 0.0, 2.0, float("nan"))
+    )
+    [message] = parsed(Packer().messages(found))
+    expected = officially(found)
+    expected.MergeFrom(summaries.encoded(found))
+    assert sorted(points([message])) == sorted(points([expected]))
+
+
+class Text(str):
+    """A text that can be seen to be gone."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_attributes_of_series_that_are_gone_are_not_kept() -> None:
+    packer, route = Packer(), Text("/gone")
+    gone = weakref.ref(route)
+    points = many(2000).families[0].points
+    before = Point((("http.route", route),), 1, points[0].cells)
+    descriptor = many(1).families[0].descriptor
+    [*packer.messages(snapshot(Family(descriptor, (before, *points))))]
+    del route, before
+    assert gone() is not None
+    [*packer.messages(snapshot(Family(descriptor, points[:1])))]
+    gc.collect()
+    assert gone() is None
+
+
+def test_attributes_that_are_equal_to_python_alone_are_told_apart() -> None:
+    found = Family(
+        HISTOGRAM, tuple(Point((("a", value),), 1, (0.0, 0.0, 1.0, 1.0)) for value in (1, True, 1.0))
+    )
+    [message] = parsed(Packer().messages(snapshot(found)))
+    assert message == officially(snapshot(found))
