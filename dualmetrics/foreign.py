@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from dualmetrics import slots
 from dualmetrics.cells import Row
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, identity
+from dualmetrics.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
 from dualmetrics.store import Store
 
 _COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
@@ -30,11 +31,12 @@ class Bound:
     ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
     """
 
-    __slots__ = ("last", "row", "stamp", "start", "timed", "whole")
+    __slots__ = ("exemplars", "last", "row", "stamp", "start", "timed", "whole")
 
     def __init__(self, timed: bool) -> None:
         self.timed = timed
         self.last: tuple[float, ...] = ()
+        self.exemplars: Exemplars = ()
         self.row: Row | None = None
         self.stamp = 0.0
         self.start = 0
@@ -44,8 +46,10 @@ class Bound:
 class ForeignRows:
     """Writes foreign families to rows. Safe for several threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, exemplars: bool = True) -> None:
+        """``exemplars``: whether those of the series are taken."""
         self._store = store
+        self._exemplars = exemplars
         self._bound: dict[Descriptor, dict[object, Bound]] = {}
         self._owners: dict[int, Bound] = {}
         self._shown: dict[object, set[Bound]] = {}
@@ -96,6 +100,8 @@ class ForeignRows:
         if _adds(descriptor):
             for bound, point in found:
                 self._add(bound, descriptor, point, now)
+                if point.exemplars and point.exemplars != bound.exemplars:
+                    self._exemplify(bound, descriptor, point, now)
         else:
             self._set(descriptor, found, now)
         return [bound for bound, _ in found]
@@ -121,6 +127,18 @@ class ForeignRows:
         for at, value in enumerate(cells[adding:], adding):  # quantiles, and when they were seen
             row[at], row[-1] = value, now
         bound.last, bound.start = cells, point.start
+
+    def _exemplify(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
+        """Keep the exemplars that are new, beside the row; those before a fork are kept by the parent."""
+        if bound.row is None or not self._exemplars:
+            return
+        known = bound.exemplars or (None,) * len(point.exemplars)
+        size = slots.size(point.exemplars)
+        kept = self._store.slots(descriptor, point.attributes, size)
+        for at, (new, old) in enumerate(zip(point.exemplars, known, strict=True)):
+            if new is not None and new != old:
+                slots.write(kept, at, new if new.time else new._replace(time=int(now * 1e9)), size)
+        bound.exemplars = point.exemplars
 
     def _set(self, descriptor: Descriptor, found: list[tuple[Bound, Point]], now: float) -> None:
         read = [(bound, point, _read(descriptor, point)[0]) for bound, point in found]

@@ -39,6 +39,9 @@ DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 BANKS, EXPONENTIAL = 5, 6
 """An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
+ROOMY_EXEMPLARS = 7
+"""Exemplars with room for attributes (see `slots`)."""
+
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
 
@@ -110,9 +113,9 @@ def encode_exponential(exponential: Exponential) -> bytes:
     return _filled(EXPONENTIAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
-def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
+def encode_exemplars(kind: int, number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
     """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
-    return _filled(EXEMPLARS, [number, start, attributes], slots)
+    return _filled(kind, [number, start, attributes], slots)
 
 
 def _filled(kind: int, body: object, cells: bytes) -> bytes:

@@ -98,13 +98,15 @@ class Descriptor:
 class Exemplar(NamedTuple):
     """One measurement: its value, when it was made (nanoseconds since the epoch), and in which span.
 
-    Both ids are 0 where there was none.
+    An id is 0 where there was none. ``attributes`` are what another library says of it besides
+    (OpenTelemetry's *filtered attributes*).
     """
 
     value: float
     time: int
     trace_id: int
     span_id: int
+    attributes: Attributes = ()
 
 
 Exemplars = tuple[Exemplar | None, ...]

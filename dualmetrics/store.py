@@ -101,14 +101,14 @@ class Store:
         share = self._share or self._begin_share()
         return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
 
-    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int = slots.PLAIN) -> Slots:
         """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
         with self._lock:
             if self._busy or self._share is None:  # in the way of somebody, or of a row that is void
-                return slots.private(descriptor)
+                return slots.private(descriptor, size)
             self._busy = True
             try:
-                found = self._share.slots(self._catalog.descriptor(descriptor), attributes)
+                found = self._share.slots(self._catalog.descriptor(descriptor), attributes, size)
                 self._settle()
             finally:
                 self._busy = False

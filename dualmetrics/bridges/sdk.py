@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import (
     Gauge,
     Histogram,
@@ -19,7 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.attributes import canonical
 from dualmetrics.joining import join
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope
+from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Scope
 from dualmetrics.trouble import Trouble
 
 
@@ -93,9 +95,22 @@ class MetricReader(InMemoryMetricReader):
             descriptor = Descriptor(scope, metric.name, kind, unit, description, bounds, observable=read_only)
             attributes = canonical(point.attributes, self._trouble)
             start = point.start_time_unix_nano or 0
-            found.setdefault(descriptor, []).append(Point(attributes, start, cells))
+            exemplars = self._exemplars(kind, bounds, point.exemplars or ())
+            found.setdefault(descriptor, []).append(Point(attributes, start, cells, exemplars))
         for descriptor, points in found.items():
             yield Family(descriptor, tuple(points))
+
+    def _exemplars(self, kind: Kind, bounds: Sequence[float], found: Sequence[SdkExemplar]) -> Exemplars:
+        """The latest of each bucket; a counter is one bucket, and other kinds have none."""
+        if not found or kind not in (Kind.COUNTER, Kind.HISTOGRAM):
+            return ()
+        buckets: list[Exemplar | None] = [None] * (len(bounds) + 1)
+        for each in sorted(found, key=lambda exemplar: exemplar.time_unix_nano):
+            attributes = canonical(each.filtered_attributes, self._trouble)
+            ids = each.trace_id or 0, each.span_id or 0
+            at = bisect_left(bounds, each.value)
+            buckets[at] = Exemplar(float(each.value), each.time_unix_nano, *ids, attributes)
+        return tuple(buckets)
 
 
 def _read(metric: Metric, point: Any) -> tuple[Kind, tuple[float, ...], tuple[float, ...]] | None:

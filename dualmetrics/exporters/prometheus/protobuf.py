@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from itertools import accumulate
 
 from dualmetrics.exporters.prometheus import wire
+from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
 from dualmetrics.exporters.prometheus.families import PageFamily
 from dualmetrics.exporters.prometheus.native import Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
@@ -146,9 +147,8 @@ def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    value, time, trace_id, span_id = exemplar
-    ids = {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} if trace_id else {}
-    return _labels(1, ids) + wire.double(2, value) + wire.message(3, _timestamp(time))
+    labels, value = _labels(1, exemplar_labels(exemplar)), wire.double(2, exemplar.value)
+    return labels + value + wire.message(3, _timestamp(exemplar.time))
 
 
 def _labels(field: int, labels: Mapping[str, str]) -> bytes:
