@@ -14,12 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dualmetrics import slots
+from dualmetrics.banks import Banks
 from dualmetrics.cells import Row
+from dualmetrics.exponential import Exponential
 from dualmetrics.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
 from dualmetrics.store import Store
 
 _COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
 """The cells that only grow."""
+
+_EMPTY = Exponential()
 
 _BIRTH = 1e-9
 """When a value was set of which only its first state is known: whatever was set by anybody is newer."""
@@ -31,12 +35,14 @@ class Bound:
     ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
     """
 
-    __slots__ = ("exemplars", "last", "row", "stamp", "start", "timed", "whole")
+    __slots__ = ("banks", "exemplars", "exponential", "last", "row", "stamp", "start", "timed", "whole")
 
     def __init__(self, timed: bool) -> None:
         self.timed = timed
         self.last: tuple[float, ...] = ()
         self.exemplars: Exemplars = ()
+        self.exponential = _EMPTY
+        self.banks: Banks | None = None
         self.row: Row | None = None
         self.stamp = 0.0
         self.start = 0
@@ -121,11 +127,15 @@ class ForeignRows:
         last = bound.last or (0.0,) * len(cells)
         row = bound.row or self._bind(bound, descriptor, point, last[:adding])
         if _began_anew(bound, descriptor, point):
-            last, bound.whole = (0.0,) * len(cells), False
+            last, bound.whole, bound.exponential = (0.0,) * len(cells), False, _EMPTY
         for at, value in enumerate(cells[:adding]):
             row[at] = value if bound.whole else row[at] + (value - last[at])
         for at, value in enumerate(cells[adding:], adding):  # quantiles, and when they were seen
             row[at], row[-1] = value, now
+        if bound.banks is not None and point.exponential is not None:
+            # A lower scale than before is no matter: both are brought to it.
+            bound.banks.join(point.exponential.minus(bound.exponential) or point.exponential)
+            bound.exponential = point.exponential
         bound.last, bound.start = cells, point.start
 
     def _exemplify(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
@@ -155,11 +165,18 @@ class ForeignRows:
             row[-1] = bound.stamp
 
     def _bind(self, bound: Bound, descriptor: Descriptor, point: Point, last: Sequence[float]) -> Row:
-        row = bound.row = self._store.row(descriptor, point.attributes, point.start or None)
+        row = bound.row = self._allocate(bound, descriptor, point)
         owner = self._owners.setdefault(id(row), bound)
         if owner is not bound:
             owner.whole = False  # it is the row of all that is past the cardinality limit
         bound.whole = owner is bound and row[: len(last)].tolist() == list(last)
+        return row
+
+    def _allocate(self, bound: Bound, descriptor: Descriptor, point: Point) -> Row:
+        began = point.start or None
+        if not descriptor.exponential:
+            return self._store.row(descriptor, point.attributes, began)
+        row, bound.banks = self._store.distribution(descriptor, point.attributes, began)
         return row
 
     def _withdraw(self, gone: set[Bound]) -> None:

@@ -157,8 +157,15 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
         descriptor.bounds,
         descriptor.observable,
         descriptor.once_per_group,
-        *filter(None, [descriptor.form]),  # so that a worker of an earlier version reads all others
+        *_later(descriptor),
     ]
+
+
+def _later(descriptor: Descriptor) -> list[object]:
+    """What is said only where there is something to say, so that earlier versions read all others."""
+    if descriptor.exponential:
+        return [descriptor.form, True]
+    return [descriptor.form] if descriptor.form else []
 
 
 def decode_descriptor(body: Any) -> tuple[int, Descriptor]:

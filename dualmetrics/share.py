@@ -89,13 +89,17 @@ class Share:
         return cells
 
     def distribution(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: Callable[[Descriptor], None],
+        began: int | None = None,
     ) -> Distribution:
         """The cells of a histogram's series, and its exponential buckets.
 
         A series that had a row without them, as what is bridged has, gets such as nobody reads.
         """
-        row = self.row(descriptor, attributes, on_overflow, exponential=True)
+        row = self.row(descriptor, attributes, on_overflow, began, exponential=True)
         known = attributes if (descriptor, identity(attributes)) in self._cells else OVERFLOW
         banks = self._banks.get((descriptor, identity(known)))
         return Distribution(row, banks or Banks(private_row(WIDTH)))

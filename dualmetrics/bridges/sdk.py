@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
-from opentelemetry.sdk.metrics.export import (
-    Gauge,
-    Histogram,
-    HistogramDataPoint,
-    InMemoryMetricReader,
-    Metric,
-    NumberDataPoint,
-    Sum,
-)
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.attributes import canonical
+from dualmetrics.bridges.points import Measured, exemplars, measured
 from dualmetrics.joining import join
-from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Scope
+from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope
 from dualmetrics.trouble import Trouble
 
 
@@ -83,46 +74,41 @@ class MetricReader(InMemoryMetricReader):
         super().shutdown(timeout_millis, **kwargs)
 
     def _families(self, scope: Scope, metric: Metric) -> Iterator[Family]:
-        found: dict[Descriptor, list[Point]] = {}
-        for point in metric.data.data_points:
-            read = _read(metric, point)
+        found: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
+        for each in metric.data.data_points:
+            read = measured(metric, each)
             if read is None:
-                message = "dualmetrics: %s of the SDK is left out: exponential histograms are not bridged yet"
+                message = "dualmetrics: %s of the SDK is left out: exponential buckets of negative values"
                 self._trouble.once(metric.name, message, metric.name)
                 return
-            kind, bounds, cells = read
-            unit, description, read_only = metric.unit or "", metric.description or "", kind is Kind.HISTOGRAM
-            descriptor = Descriptor(scope, metric.name, kind, unit, description, bounds, observable=read_only)
-            attributes = canonical(point.attributes, self._trouble)
-            start = point.start_time_unix_nano or 0
-            exemplars = self._exemplars(kind, bounds, point.exemplars or ())
-            found.setdefault(descriptor, []).append(Point(attributes, start, cells, exemplars))
-        for descriptor, points in found.items():
-            yield Family(descriptor, tuple(points))
+            key = read.kind, read.bounds, read.exponential is not None
+            found.setdefault(key, []).append(self._point(each, read))
+        for key, points in found.items():
+            yield Family(_descriptor(scope, metric, *key), tuple(points))
 
-    def _exemplars(self, kind: Kind, bounds: Sequence[float], found: Sequence[SdkExemplar]) -> Exemplars:
-        """The latest of each bucket; a counter is one bucket, and other kinds have none."""
-        if not found or kind not in (Kind.COUNTER, Kind.HISTOGRAM):
-            return ()
-        buckets: list[Exemplar | None] = [None] * (len(bounds) + 1)
-        for each in sorted(found, key=lambda exemplar: exemplar.time_unix_nano):
-            attributes = canonical(each.filtered_attributes, self._trouble)
-            ids = each.trace_id or 0, each.span_id or 0
-            at = bisect_left(bounds, each.value)
-            buckets[at] = Exemplar(float(each.value), each.time_unix_nano, *ids, attributes)
-        return tuple(buckets)
+    def _point(self, point: Any, read: Measured) -> Point:
+        return Point(
+            canonical(point.attributes, self._trouble),
+            point.start_time_unix_nano or 0,
+            read.cells,
+            exemplars(point.exemplars or (), read, self._trouble),
+            read.exponential,
+        )
 
 
-def _read(metric: Metric, point: Any) -> tuple[Kind, tuple[float, ...], tuple[float, ...]] | None:
-    """Kind, bounds and cells of a point; None if it is of no kind that is known."""
-    if isinstance(metric.data, Sum) and isinstance(point, NumberDataPoint):
-        return Kind.COUNTER if metric.data.is_monotonic else Kind.UP_DOWN_COUNTER, (), (float(point.value),)
-    if isinstance(metric.data, Gauge):
-        return Kind.GAUGE, (), (float(point.value), 1.0)
-    if isinstance(metric.data, Histogram) and isinstance(point, HistogramDataPoint):
-        bounds = tuple(float(bound) for bound in point.explicit_bounds)
-        return Kind.HISTOGRAM, bounds, (*map(float, point.bucket_counts), float(point.sum))
-    return None
+def _descriptor(
+    scope: Scope, metric: Metric, kind: Kind, bounds: tuple[float, ...], exponential: bool
+) -> Descriptor:
+    return Descriptor(
+        scope,
+        metric.name,
+        kind,
+        metric.unit or "",
+        metric.description or "",
+        bounds,
+        observable=kind is Kind.HISTOGRAM,
+        exponential=exponential,
+    )
 
 
 def _scope(scope: InstrumentationScope) -> Scope:

@@ -122,6 +122,7 @@ def _exponential(point: Point, found: Exponential, time: int) -> ExponentialHist
         0,
         unknown,
         unknown,
+        _exemplars(point),
     )
 
 

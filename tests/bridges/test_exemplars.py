@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
 from tests.bridges.bridged import of, pushed, scopes, telemetry
+from tests.bridges.forked import worker
 from tests.exporters import client_model, reading
 from tests.waiting import wait_until
 
@@ -253,25 +252,6 @@ def test_always_off_leaves_them_out_on_both_ways(tmp_path: Path) -> None:
         sent = str(scopes(receiver))
         assert "sizes" in sent
         assert "exemplars" not in sent
-
-
-@contextmanager
-def worker(made: Telemetry, count: Callable[[], None]) -> Iterator[int]:
-    """A forked process that counts, is read in the background, and never ends by itself."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            made.start()
-            count()
-            while True:
-                signal.pause()
-        finally:
-            os._exit(1)
-    try:
-        yield pid
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 def test_any_worker_shows_the_latest_also_of_one_that_was_killed(tmp_path: Path) -> None:

@@ -10,11 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.view import (
-    ExplicitBucketHistogramAggregation,
-    ExponentialBucketHistogramAggregation,
-    View,
-)
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
@@ -94,19 +90,6 @@ def test_what_was_counted_before_the_providers_shutdown_stays(recording: Telemet
     counter.add(1)
     made.shutdown()
     assert shown(recording)["jobs_total", (SCOPE,)] == "2.0"
-
-
-def test_an_exponential_histogram_is_left_out_and_said_once(
-    recording: Telemetry, caplog: pytest.LogCaptureFixture
-) -> None:
-    meter = provider(
-        recording, View(instrument_name="size", aggregation=ExponentialBucketHistogramAggregation())
-    ).get_meter("app")
-    meter.create_histogram("size").record(3)
-    meter.create_counter("jobs").add(1)
-    for _ in range(3):
-        assert shown(recording) == {("jobs_total", (SCOPE,)): "1.0"}
-    assert len([line for line in caplog.messages if "exponential" in line]) == 1
 
 
 DEFAULT = """

@@ -13,7 +13,7 @@ from itertools import accumulate
 from dualmetrics.exporters.prometheus import wire
 from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.native import Native, native
+from dualmetrics.exporters.prometheus.native import LOWEST, Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
 from dualmetrics.snapshot import Descriptor, Exemplar, Point
@@ -90,7 +90,7 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     counts = [*map(int, accumulate(point.cells[:-1]))]
     total, value = counts[-1], point.cells[-1]
     fields = b""
-    if point.exponential is not None:
+    if point.exponential is not None and point.exponential.scale >= LOWEST:
         found = native(point.exponential)
         total, value, fields = found.total, found.sum, _native(found)
         # The native buckets must add up to the count; a value just being recorded may be in one kind only.
