@@ -1,4 +1,8 @@
-"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after its Views."""
+"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after its Views.
+
+What histograms have measured is asked for as deltas, and added up here. Where the SDK adds up exponential
+buckets itself, a read that finds nothing but new zeros makes them coarse for good, and we read often.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
+from opentelemetry.sdk.metrics import Histogram
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.attributes import canonical
+from dualmetrics.bridges.accumulation import Accumulation
 from dualmetrics.bridges.points import Measured, exemplars, measured
 from dualmetrics.joining import join
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope
@@ -36,7 +42,9 @@ class MetricReader(InMemoryMetricReader):
     once_per_group = False
 
     def __init__(self, telemetry: Bridged | None = None) -> None:
-        super().__init__()
+        super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
+        self._turn = threading.RLock()
+        self._totals = Accumulation()
         self._trouble = Trouble()
         self._ended: list[Family] = []
         self._over = threading.Event()
@@ -55,25 +63,33 @@ class MetricReader(InMemoryMetricReader):
 
     def read(self) -> list[Family]:
         """See `dualmetrics.sources.Collector`. After the provider's shutdown, what it showed last."""
-        if self._over.is_set():
-            return self._ended
-        data = self.get_metrics_data()
-        return [
-            family
-            for resource in (data.resource_metrics if data else ())
-            for scoped in resource.scope_metrics
-            for metric in scoped.metrics
-            for family in self._families(_scope(scoped.scope), metric)
-        ]
+        with self._turn:
+            if self._over.is_set():
+                return self._ended
+            data = self.get_metrics_data()
+            read = [
+                family
+                for resource in (data.resource_metrics if data else ())
+                for scoped in resource.scope_metrics
+                for metric in scoped.metrics
+                for family in self._families(_scope(scoped.scope), metric)
+            ]
+            return [*read, *self._totals.families()]
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Do nothing: what would be collected here would be lost."""
+        return True
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Read a last time: a provider that is shut down shows nothing."""
-        if not self._over.is_set():
-            self._ended = self.read()
-            self._over.set()
+        with self._turn:
+            if not self._over.is_set():
+                self._ended = self.read()
+                self._over.set()
         super().shutdown(timeout_millis, **kwargs)
 
     def _families(self, scope: Scope, metric: Metric) -> Iterator[Family]:
+        """Those of the metric, unless they are deltas."""
         found: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
         for each in metric.data.data_points:
             read = measured(metric, each)
@@ -84,7 +100,11 @@ class MetricReader(InMemoryMetricReader):
             key = read.kind, read.bounds, read.exponential is not None
             found.setdefault(key, []).append(self._point(each, read))
         for key, points in found.items():
-            yield Family(_descriptor(scope, metric, *key), tuple(points))
+            family = Family(_descriptor(scope, metric, *key), tuple(points))
+            if getattr(metric.data, "aggregation_temporality", None) is AggregationTemporality.DELTA:
+                self._totals.add(family)
+            else:
+                yield family
 
     def _point(self, point: Any, read: Measured) -> Point:
         return Point(
