@@ -30,8 +30,7 @@ ELSEWHERE = (
     ),
     *(
         "Exchange(",
-        "Transaction(",
-        "self._records(",
+        "_transaction(",
         "self._start(",
         "self._finish(",
         "self._record(",
@@ -68,7 +67,7 @@ def flask() -> tuple[Any, Measure, list[Any]]:
 
     telemetry, app = Telemetry(**peers.both_on()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
-    code = [wsgi.MetricsMiddleware.__call__, wsgi.MetricsMiddleware._records, rule_of]
+    code = [wsgi.MetricsMiddleware.__call__, rule_of]
     return telemetry, wsgi_server(app), [*code, *_methods(transaction.Transaction)]
 
 

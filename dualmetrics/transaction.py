@@ -12,7 +12,6 @@ from dualmetrics.conventions import error_type
 from dualmetrics.exchange import CLIENT_GONE
 from dualmetrics.http import Requests
 from dualmetrics.spans import REQUEST, own_span
-from dualmetrics.trouble import Trouble
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -55,7 +54,6 @@ class Transaction:
         "_route",
         "_start_response",
         "_status",
-        "_trouble",
         "_under_way",
     )
 
@@ -63,17 +61,13 @@ class Transaction:
         self,
         requests: Requests,
         name: Name,
-        trouble: Trouble,
         environ: Environ,
         start_response: StartResponse,
     ) -> None:
         self._requests = requests
         self._name = name
-        self._trouble = trouble
         self._environ = environ
         self._start_response = start_response
-        self._body: Iterable[bytes] = ()
-        self._close: Callable[[], object] | None = None
         self._left = UNKNOWN
         self._route: str | None = None
         self._status = 0
@@ -97,7 +91,7 @@ class Transaction:
     def deliver(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """What the server gets as the body."""
         self._body = body
-        self._close = getattr(body, "close", None)
+        self._close: Callable[[], object] | None = getattr(body, "close", None)
         if type(body) is list or type(body) is tuple:
             return Sized(self, body)
         wrapper = self._environ.get("wsgi.file_wrapper")
@@ -110,13 +104,14 @@ class Transaction:
         try:
             for part in self._body:
                 self._left -= len(part)
-                if self._left <= 0:
+                if self._left <= 0 and self._under_way:
                     self._end(500)
                 yield part
         except BaseException as error:
             self.failed(error)
             raise
-        self._end(500)
+        if self._under_way:
+            self._end(500)
 
     def close(self) -> None:
         """The server is done, after the last part or before it."""
@@ -126,7 +121,8 @@ class Transaction:
         except BaseException as error:
             self.failed(error)
             raise
-        self._end(CLIENT_GONE)
+        if self._under_way:
+            self._end(CLIENT_GONE)
 
     def failed(self, error: BaseException) -> None:
         """The app has raised, or the client has gone."""
@@ -141,18 +137,17 @@ class Transaction:
             self._end(CLIENT_GONE)
 
     def _end(self, without_start: int) -> None:
-        if self._under_way:
-            self._under_way = False
-            environ = self._environ
-            route = environ.get(ROUTE, self._route)
-            seconds = perf_counter() - self._began
-            self._requests.end(route, self._status or without_start, environ.get(ERROR), seconds)
+        self._under_way = False
+        seconds = perf_counter() - self._began
+        environ = self._environ
+        route = environ.get(ROUTE, self._route)
+        self._requests.end(route, self._status or without_start, environ.get(ERROR), seconds)
 
     def _find_route(self) -> None:
         try:
             self._route = self._name(self._environ)
         except Exception as error:
-            self._trouble.error("naming a route", error)
+            self._requests.trouble.error("naming a route", error)
 
     def _hook(self, file: Any) -> bool:
         """Have the server's own file wrapper, which it may send without iterating, tell of its end."""
@@ -183,6 +178,9 @@ class Sized:
 def content_length(headers: list[tuple[str, str]]) -> int:
     """The length of the body as the headers tell it."""
     for name, value in headers:
+        if name == "Content-Length" and value.isdigit():
+            return int(value)
+    for name, value in headers:  # as few write it
         if name.lower() == "content-length" and value.isdigit():
             return int(value)
     return UNKNOWN

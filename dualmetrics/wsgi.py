@@ -42,6 +42,7 @@ class MetricsMiddleware:
     ) -> None:
         self.app = app
         self._telemetry = telemetry = resolve(telemetry, settings)
+        self._alone = (telemetry,)
         self._metrics = telemetry.server_metrics
         self._by_method = self._metrics.by_method
         self._enabled = telemetry.enabled
@@ -55,13 +56,13 @@ class MetricsMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         path = environ.get("PATH_INFO", "")
-        if self._excluded(path) or not self._records(environ):
+        outer: tuple[Telemetry, ...] = environ.get(MARK, ())
+        if self._excluded(path) or not self._enabled or self._telemetry in outer:
             app = self._page if self._page and path == self._paths.page else self.app
             return app(environ, start_response)
+        environ[MARK] = (*outer, self._telemetry) if outer else self._alone
         requests = self._by_method.get(environ["REQUEST_METHOD"]) or self._requests_of(environ)
-        transaction = self._transaction(
-            requests, self._name, self._telemetry.trouble, environ, start_response
-        )
+        transaction = self._transaction(requests, self._name, environ, start_response)
         try:
             return transaction.deliver(self.app(environ, transaction.start))
         except BaseException as error:
@@ -74,14 +75,6 @@ class MetricsMiddleware:
     def _requests_of(self, environ: Environ) -> Requests:
         version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))
         return self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
-
-    def _records(self, environ: Environ) -> bool:
-        """Whether recording is on, and nobody does it with the same Telemetry; from now on somebody does."""
-        telemetries = environ.get(MARK, ())
-        if self._telemetry in telemetries:
-            return False
-        environ[MARK] = (*telemetries, self._telemetry)
-        return self._enabled
 
 
 def set_route(environ: Environ, template: str) -> None:

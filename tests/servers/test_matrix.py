@@ -30,11 +30,11 @@ def kill_one(server: Server, workers: set[int]) -> None:
 def asked_again(kind: str, server: Server) -> int:
     """Send more requests; how many.
 
-    Granian and uWSGI are asked until all workers serve: one that is told to end while it starts does not hear
-    it, whatever app it serves, and they wait for it.
+    Granian, uWSGI and gunicorn with gevent are asked until all workers serve: one that is told to end while
+    it starts does not hear it, whatever app it serves, and they wait for it.
     """
     asked = 0
-    if not kind.startswith(("granian", "uwsgi")):
+    if not kind.startswith(("granian", "uwsgi", "gunicorn-gevent")):
         return sum(server.work(100).values())
     while not server.workers() <= set(server.work(20)):
         asked += 20
