@@ -13,13 +13,13 @@ from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from dualmetrics import Telemetry
+from dualmetrics import Telemetry, baseline
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.receiver import Receiver
 from dualmetrics.exponential import SIZE, Exponential, trimmed
 from dualmetrics.exporters.prometheus.native import native
 from dualmetrics.foreign import ForeignRows
-from dualmetrics.snapshot import Point
+from dualmetrics.snapshot import Point, Snapshot
 from dualmetrics.store import Store
 from tests.bridges.bridged import scopes, shown, telemetry
 from tests.bridges.forked import worker as forked
@@ -171,6 +171,20 @@ def test_workers_of_different_scales_add_up_and_the_dead_ones_stay(tmp_path: Pat
     assert counted(first.store) == expected
     first.record(*LARGE)
     assert counted(first.store) == expected.plus(total(*LARGE))
+
+
+def test_who_is_elected_next_knows_what_was_sent(tmp_path: Path) -> None:
+    shared = Shared(worker(tmp_path))
+    shared.record(*LARGE)
+    membership = shared.store.membership()
+    assert membership is not None
+    sent = Snapshot(1, (), tuple(shared.store.read().families))
+    baseline.save(membership.directory, membership.identity.group, sent)
+    found = baseline.load(membership.directory)
+    assert found is not None
+    [kept], [told] = found.families, sent.families
+    assert kept.descriptor == told.descriptor
+    assert kept.points == tuple(point._replace(exemplars=()) for point in told.points)
 
 
 # On both ways
