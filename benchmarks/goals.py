@@ -81,6 +81,14 @@ def imported(ours: str, theirs: str, framework: str = "") -> Callable[[Figures],
     return value
 
 
+def bridged(kind: str, what: str) -> Callable[[Figures], float]:
+    """Our page or push of a registry, divided by its own page."""
+    return lambda figures: (
+        figures.of("registry", "ours", f"{kind}, {what}", 10_000)
+        / figures.of("registry", "prometheus_client", f"{kind}, page", 10_000)
+    )
+
+
 def stalled(column: str) -> Callable[[Figures], float]:
     """Our 99th percentile."""
     return lambda figures: figures.of("stall", "ours", column, 10_000, "p99")
@@ -121,6 +129,11 @@ GOALS = (
     Goal("page of 8 workers, cold: times the floor", 1.5, ratio("workers", "floor", "cold", 8)),
     Goal("page after recycled workers: times that without", 1.1, recycled_to_fresh),
     Goal("OTLP, 10,000 sets to bytes: of the SDK", 0.5, ratio("otlp", "OTel SDK", "to bytes", 10_000)),
+    *(
+        Goal(f"registry of 10,000 {kind}' lines, {what}: of its own page", 2, bridged(kind, what))
+        for kind in ("counters", "histograms")
+        for what in ("page", "to bytes")
+    ),
     Goal("requests/s behind uvicorn: of bare", 0.93, ratio("uvicorn", "bare"), least=True),
     Goal(
         "requests/s behind uvicorn: times the instrumentator's",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from dualmetrics import records, slots
 from dualmetrics.banks import WIDTH
@@ -24,7 +25,7 @@ class Catalog:
         self._descriptors: dict[tuple[object, ...], Descriptor] = {}
         self._treatments: dict[int, Treatment] = {}
         self._series: dict[tuple[object, ...], Series] = {}
-        self._written: dict[tuple[int, bytes], Series] = {}
+        self._written: dict[int, dict[bytes, Series]] = {}
 
     def descriptor(self, descriptor: Descriptor) -> Descriptor:
         """The first descriptor met that differs in nothing but the description."""
@@ -47,25 +48,34 @@ class Catalog:
             known.begin(start)  # admitted privately by one worker when the log could not be written
         return known
 
-    def written(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
+    def written(self, descriptor: Descriptor) -> dict[bytes, Series]:
+        """The series of a descriptor that were met, by the texts of their records."""
+        return self._written.setdefault(id(descriptor), {})
+
+    def parse(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
         """The series of a record. Siblings write the same text for the same series: it is parsed once.
 
         Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
         """
-        key = id(descriptor), text
-        known = self._written.get(key)
-        if known is None:
-            _, start, attributes = json.loads(text)
-            known = self.series(descriptor, records.decode_attributes(attributes), start, slot)
-            if not self._treatment(descriptor).per_worker:
-                self._written[key] = known
-        return known
+        _, start, attributes = json.loads(text)
+        series = self.series(descriptor, records.decode_attributes(attributes), start, slot)
+        if not self._treatment(descriptor).per_worker:
+            self.written(descriptor)[text] = series
+        return series
 
     def _treatment(self, descriptor: Descriptor) -> Treatment:
         known = self._treatments.get(id(descriptor))
         if known is None:
             known = self._treatments[id(descriptor)] = self._rules.treatment(descriptor)
         return known
+
+
+class Declared(NamedTuple):
+    """A descriptor of a file, how many cells its rows have there, and its series that have been met."""
+
+    descriptor: Descriptor
+    width: int
+    met: dict[bytes, Series]
 
 
 class Index:
@@ -83,7 +93,7 @@ class Index:
         """Where the slots of a series lie, and their size."""
         self._catalog = catalog
         self._slot = slot
-        self._numbers: dict[int, tuple[Descriptor, int]] = {}
+        self._numbers: dict[bytes, Declared] = {}
 
     def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
@@ -128,17 +138,26 @@ class Index:
         declared, *rest = body
         number, descriptor = records.decode_descriptor(rest)
         descriptor = self._catalog.descriptor(descriptor)
-        self._numbers[number] = descriptor, width(descriptor)
+        self._numbers[b"[%d" % number] = Declared(
+            descriptor, width(descriptor), self._catalog.written(descriptor)
+        )
         self.declared[descriptor] = int(str(declared))
 
     def _locate(self, record: Record) -> None:
-        descriptor, cells = self._numbers[_number(record.text)]
-        if record.width != cells:
+        declared = self._meant(record.text)
+        if record.width != declared.width:
             raise ValueError("a series whose cells do not fit its metric")
-        series = self._catalog.written(descriptor, record.text, self._slot)
+        series = self._series(declared, record.text)
         end = record.cells_at + 8 * record.width
         self._rows.add(series, end, record.width)
         self._located = series, end
+
+    def _meant(self, text: bytes) -> Declared:
+        """What the text of a series is about: it begins with the number."""
+        return self._numbers[text[: text.index(b",")]]
+
+    def _series(self, declared: Declared, text: bytes) -> Series:
+        return declared.met.get(text) or self._catalog.parse(declared.descriptor, text, self._slot)
 
     def _locate_exponential(self, record: Record) -> None:
         if self._located is None:
@@ -153,17 +172,11 @@ class Index:
             raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
-        descriptor, _ = self._numbers[_number(record.text)]
-        size = slots.SIZES[record.kind]
-        if record.width != slots.width(descriptor, size):
+        declared, size = self._meant(record.text), slots.SIZES[record.kind]
+        if record.width != slots.width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
-        series = self._catalog.written(descriptor, record.text, self._slot)
+        series = self._series(declared, record.text)
         self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))
-
-
-def _number(text: bytes) -> int:
-    """That of the descriptor, which a series' text begins with."""
-    return int(text[1 : text.index(b",")])
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from dualmetrics.page import MetricsPage, PageRequest
+from dualmetrics.page import MetricsPage
 from dualmetrics.threads import start_thread
 from dualmetrics.trouble import Trouble
+
+if TYPE_CHECKING:
+    from dualmetrics.listener import Listener
 
 
 class PagePort:
@@ -19,14 +21,16 @@ class PagePort:
         self._path = path
         self._page = page
         self._trouble = trouble
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Listener | None = None
 
     def open(self) -> None:
         """Listen, if that is wanted and not so already. A port that is taken is said once."""
         if self._port is None or self._server is not None:
             return
+        from dualmetrics.listener import Listener  # Python's HTTP server, which few need
+
         try:
-            self._server = _Server(("", self._port), _handler(self._path, self._page))
+            self._server = Listener(self._port, self._path, self._page)
         except OSError as error:
             message = (
                 "dualmetrics: PROMETHEUS_PORT=%s is not to be had (%s); the app's own server has the page"
@@ -49,37 +53,3 @@ class PagePort:
         if server is not None:
             with contextlib.suppress(OSError):
                 server.socket.close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
-def _handler(path: str, page: MetricsPage) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """Answers the metrics path; any other is 404."""
-
-        timeout = 30  # seconds that a silent client may hold a thread
-
-        def _answer(self) -> None:
-            url = urlsplit(self.path)
-            if url.path != path:
-                self.send_error(404)
-                return
-            names = {name.lower() for name in self.headers}
-            headers = {name: ", ".join(self.headers.get_all(name, ())) for name in names}
-            response = page.respond(
-                PageRequest(self.command, headers, url.query, str(self.client_address[0]))
-            )
-            self.send_response(response.status)
-            for name, value in response.headers:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.writelines(response.chunks)
-
-        do_GET = do_HEAD = do_POST = _answer
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-            """Say nothing of each scrape; the page's own metrics count them."""
-
-    return Handler

@@ -17,27 +17,29 @@ from dualmetrics.rules import Cells
 _BLOCK = 16
 """Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""
 
-Place = tuple[int, int, Callable[[bytes, int], Cells]]
-"""Where the cells of a series begin and end in the file's bytes, and what reads them."""
-
 
 class Rows:
     """The series of a file, in the order in which they were written."""
 
     def __init__(self) -> None:
         self._series: list[Series] = []
-        self._places: list[Place] = []
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        self._unpacks: list[Callable[[bytes, int], Cells]] = []
         self._latest: list[Cells] = []
         self._seen = b""
 
     def add(self, series: Series, end: int, width: int) -> None:
         """There is a series whose cells, ``width`` in number, end at this byte. Another thread may read."""
+        self._begins.append(end - 8 * width)
+        self._unpacks.append(_reading(width))
+        self._ends.append(end)  # by which `_reach` finds it
         self._series.append(series)
-        self._places.append((end - 8 * width, end, _reading(width)))
 
     def read(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The series with their cells, from the file's bytes; nothing is kept."""
-        return zip(self._series, [unpack(data, begin) for begin, _, unpack in self._places], strict=True)
+        places = zip(self._unpacks, self._begins, strict=True)
+        return zip(self._series, [unpack(data, begin) for unpack, begin in places], strict=True)
 
     def latest(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The same for a file that is read again and again: cells that are as last time are the same objects.
@@ -53,21 +55,21 @@ class Rows:
 
     def _reach(self, length: int) -> None:
         """Make room for the cells of places that so many bytes contain."""
-        for _, end, _ in self._places[len(self._latest) :]:
+        for end in self._ends[len(self._latest) :]:
             if end > length:
                 break
             self._latest.append(())
 
     def _refresh(self, first: int, last: int, data: bytes) -> None:
         """Read anew what differs of these series."""
-        places, seen = self._places, self._seen
-        block = slice(places[first][0], places[last - 1][1])
+        seen = self._seen
+        block = slice(self._begins[first], self._ends[last - 1])
         if data[block] == seen[block]:
             return
         for at in range(first, last):
-            begin, end, unpack = places[at]
+            begin, end = self._begins[at], self._ends[at]
             if data[begin:end] != seen[begin:end]:
-                self._latest[at] = unpack(data, begin)
+                self._latest[at] = self._unpacks[at](data, begin)
 
 
 @functools.lru_cache(1024)
