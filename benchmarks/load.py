@@ -13,12 +13,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
+
 from benchmarks.apps import path
 from benchmarks.question import Contestant, Measure, Values
 from benchmarks.served import APP
 
 PATIENCE = 30.0
 """Seconds for a server to answer."""
+
+ON_THE_CLOCK = "a second"
+OF_THE_PROCESSOR = "a second of the server's processor"
+"""Where the machine has other things to do too, this is the steadier figure."""
 
 Command = Callable[[int], Sequence[str]]
 """A server's command line for a port."""
@@ -34,20 +40,34 @@ def contestant(name: str, app: str, command: Command, *packages: str) -> Contest
         _keep_to(server, 0)
         url = f"http://127.0.0.1:{port}{path()}"
         _await(url, server)
-        return lambda seconds: _ask(url, seconds)
+        return lambda seconds: _load(url, server, seconds)
 
     return Contestant(name, make, packages)
 
 
-def _ask(url: str, seconds: int) -> Values:
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", url]
+def _load(url: str, server: subprocess.Popen[bytes], seconds: int) -> Values:
+    before = _processor(server)
+    requests, rate = _ask(url, seconds)
+    return {ON_THE_CLOCK: rate, OF_THE_PROCESSOR: requests / (_processor(server) - before)}
+
+
+def _processor(server: subprocess.Popen[bytes]) -> float:
+    """Seconds of the processor that the server and its workers took."""
+    process = psutil.Process(server.pid)
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
+
+
+def _ask(url: str, seconds: int) -> tuple[int, float]:
+    """How many requests wrk made, and how many a second."""
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
         _keep_to(wrk, 1)
         said, _ = wrk.communicate()
-    found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
-    if found is None or "Non-2xx" in said:
+    requests, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    if requests is None or rate is None or "Non-2xx" in said:
         raise RuntimeError(f"wrk said: {said}")
-    return {"": float(found[1])}
+    return int(requests[1]), float(rate[1])
 
 
 def _keep_to(process: subprocess.Popen[Any], place: int) -> None:

@@ -34,6 +34,11 @@ DEFAULT_BOUNDS = tuple(
 )
 """Bucket boundaries where nobody says others (metrics SDK spec, *explicit bucket histogram aggregation*)."""
 
+HOST_SCOPE = "opentelemetry.instrumentation.system_metrics"
+
+OF_PROCESS = frozenset({"system.thread_count"})
+"""What that instrumentation tells of each process, whatever the name says."""
+
 _NAME = re.compile(r"[a-zA-Z][-_./a-zA-Z0-9]{0,254}")
 _UNIT = re.compile(r"[\x00-\x7f]{0,63}")
 
@@ -169,7 +174,7 @@ class Meter(metrics.Meter):
         bounds: tuple[float, ...] = (),
         observable: bool = False,
     ) -> Descriptor:
-        unit, once = unit or "", observable and self._provider.once_per_group
+        unit, once = unit or "", observable and (self._provider.once_per_group or self._is_of_host(name))
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise ValueError(
                 f"instrument name {name!r}: it must begin with a letter, go on with letters, digits and "
@@ -179,6 +184,10 @@ class Meter(metrics.Meter):
             raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
         said = text(str(description or ""))
         return Descriptor(self._scope, name.lower(), kind, unit, said, bounds, observable, once)
+
+    def _is_of_host(self, name: str) -> bool:
+        """Whether any worker that observes it sees the same: OpenTelemetry's values of the whole host."""
+        return self._scope.name == HOST_SCOPE and name.startswith("system.") and name not in OF_PROCESS
 
     def _observable(
         self,

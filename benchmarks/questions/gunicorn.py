@@ -23,7 +23,7 @@ def command(port: int) -> list[str]:
 QUESTION = Question(
     "gunicorn",
     "Flask behind gunicorn, asked by wrk over 16 connections (more is better; times bare's)",
-    "requests/s",
+    "requests",
     (
         contestant("bare", "bare", command, "gunicorn"),
         contestant("floor", "floor", command),

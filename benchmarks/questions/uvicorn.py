@@ -16,7 +16,7 @@ def command(port: int) -> list[str]:
 QUESTION = Question(
     "uvicorn",
     "Starlette behind uvicorn, asked by wrk over 16 connections (more is better; times bare's)",
-    "requests/s",
+    "requests",
     (
         contestant("bare", "bare", command, "uvicorn", "uvloop", "httptools"),
         contestant("floor", "floor", command),

@@ -6,6 +6,7 @@ stateset are sums that are not; buckets are counted apart; ``_created`` is the s
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -170,10 +171,15 @@ def _labels(sample: Sample, without: str = "") -> Attributes:
     labels = sample.labels
     if without in labels:
         labels = {name: value for name, value in labels.items() if name != without}
-    for name, value in labels.items():
+    return _sorted(tuple(labels.items()))
+
+
+@functools.lru_cache(1 << 16)  # a series has the same labels at each reading
+def _sorted(pairs: tuple[tuple[str, str], ...]) -> Attributes:
+    for name, value in pairs:
         if type(name) is not str or type(value) is not str:
             raise GarbageError(f"the label {name!r}={value!r}")
-    return tuple(sorted(labels.items()))
+    return tuple(sorted(pairs))
 
 
 def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
