@@ -156,7 +156,8 @@ class ForeignRows:
         if news and descriptor.form == "stateset":
             news = read  # one of the states of a worker must not outlive the others
         for bound, _, cells in news:
-            bound.stamp = _BIRTH if not bound.last and _is_first_state(descriptor, cells) else now
+            unset = not bound.last and _may_be_unset(descriptor, cells, read[0][2])
+            bound.stamp = _BIRTH if unset else now
             bound.last = cells
         for bound, point, cells in [entry for entry in read if entry[0].row is None or entry in news]:
             row = bound.row or self._bind(bound, descriptor, point, ())
@@ -205,9 +206,11 @@ def _read(descriptor: Descriptor, point: Point) -> tuple[tuple[float, ...], int]
     return tuple(point.cells), len(point.cells)
 
 
-def _is_first_state(descriptor: Descriptor, cells: tuple[float, ...]) -> bool:
-    """Whether a value may be one that nobody has set yet."""
-    return bool(descriptor.form) and (descriptor.form in ("info", "stateset") or not any(cells))
+def _may_be_unset(descriptor: Descriptor, cells: tuple[float, ...], first: tuple[float, ...]) -> bool:
+    """Whether a value may be one that nobody has set yet. An enum begins with the ``first`` of its states."""
+    if descriptor.form == "stateset":
+        return any(first)
+    return bool(descriptor.form) and (descriptor.form == "info" or not any(cells))
 
 
 def _began_anew(bound: Bound, descriptor: Descriptor, point: Point) -> bool:

@@ -1,17 +1,15 @@
 """Real backends for tests: found or fetched, started on free loopback ports, ended with the block.
 
-What cannot be fetched is skipped, and pytest's summary says so. Debian stable's Prometheus and rotel must be
-there: without them a test fails.
+What cannot be fetched is skipped, and pytest's summary says so. Debian stable's Prometheus must be there:
+without it a test fails.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +67,9 @@ class Database:
         )
         return found
 
+    def flush(self) -> None:
+        """Make what has arrived visible to queries."""
+
     def get(self, path: str) -> bytes:
         """What the backend answers; its error as it says it."""
         try:
@@ -98,16 +99,7 @@ class VictoriaMetrics(Database):
         self.get("/-/reload")
 
     def flush(self) -> None:
-        """Make what has arrived visible to queries."""
         self.get("/internal/force_flush")
-
-
-class Rotel(NamedTuple):
-    """An OTLP agent that tells of each message in its log."""
-
-    grpc: str
-    http: str
-    log: Path
 
 
 def prometheus_program() -> Path:
@@ -132,7 +124,7 @@ def prometheus(
         f"--web.listen-address=127.0.0.1:{port}",
         *options,
     ]
-    with _running(command, folder) as log:
+    with running(command, folder) as log:
         database = Database(port, log)
         wait_until(lambda: _healthy(database, "/-/ready"), 30, "Prometheus to answer", details=log.read_text)
         yield database
@@ -165,37 +157,12 @@ def victoria_metrics(
         "-memory.allowedBytes=256MiB",
         *options,
     ]
-    with _running(command, folder) as log:
+    with running(command, folder) as log:
         database = VictoriaMetrics(port, log, configuration)
         wait_until(
             lambda: _healthy(database, "/health"), 30, "VictoriaMetrics to answer", details=log.read_text
         )
         yield database
-
-
-@contextlib.contextmanager
-def rotel(folder: Path) -> Iterator[Rotel]:
-    """The agent of the PyPI package rotel; its log has every point that arrived."""
-    grpc, http = free_port(), free_port()
-    command = [
-        str(rotel_program()), "start",
-        "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}",
-        "--otlp-http-endpoint", f"127.0.0.1:{http}",
-        "--debug-log", "metrics", "--debug-log-verbosity", "detailed", "--exporter", "blackhole",
-    ]  # fmt: skip
-    with _running(command, folder) as log:
-        agent = Rotel(f"http://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", log)
-        ports = (Database(grpc, log), Database(http, log))
-        wait_until(lambda: all(map(_listens, ports)), 30, "rotel to listen", details=log.read_text)
-        yield agent
-
-
-def rotel_program() -> Path:
-    """The agent's program; a test fails without it."""
-    package = importlib.util.find_spec("rotel")
-    if package is None or package.origin is None:
-        pytest.fail("the package rotel is not installed (Linux, CPython 3.11)")
-    return Path(package.origin).with_name("rotel-agent")
 
 
 def warnings() -> Iterable[str]:
@@ -234,7 +201,8 @@ def _scrape_configuration(targets: Sequence[Target]) -> str:
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], folder: Path) -> Iterator[Path]:
+def running(command: Sequence[str], folder: Path) -> Iterator[Path]:
+    """A program until the end of the block; its log."""
     log = folder / f"{Path(command[0]).name}-{free_port()}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
@@ -251,8 +219,3 @@ def _healthy(database: Database, path: str) -> bool:
     except (OSError, AssertionError):
         return False
     return True
-
-
-def _listens(database: Database) -> bool:
-    with socket.socket() as connection:
-        return connection.connect_ex(("127.0.0.1", database.port)) == 0

@@ -21,7 +21,7 @@ def test_the_experiment_is_on_every_series_of_the_page_and_in_the_resource_of_th
         telemetry.shutdown()
         [(name, attributes, pushed)] = [
             (name, attributes, each)
-            for (_, name, attributes), each in receiver.series().items()
+            for (_, name, attributes, _), each in receiver.series().items()
             if name.endswith("hits")
         ]
     lines = [line for line in page.splitlines() if line[0] != "#" and not line.startswith("target_info")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -49,9 +50,10 @@ def table(delivered: Delivered) -> Table:
 
 def row(key: Key, received: Received) -> tuple[str, ...]:
     """The cells of a line."""
-    service, name, attributes = key
+    service, name, attributes, _ = key
     labels = ", ".join(f"{label}={value}" for label, value in attributes)
-    value = f"{received.value:g}" + (f" (sum {received.sum:g})" if received.kind == "histogram" else "")
+    summed = received.kind in ("histogram", "summary") and not math.isnan(received.sum)
+    value = f"{received.value:g}" + (f" (sum {received.sum:g})" if summed else "")
     traces = [each.trace_id for each in received.exemplars if each.trace_id]
     value += f" (trace {traces[-1]:032x})" if traces else ""
     kind = received.kind + (" delta" if received.delta else "")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from math import nan
+from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ScopeMetrics
 
-from dualmetrics.snapshot import Exemplar
+from dualmetrics.snapshot import Exemplar, Scope
 
 Attributes = tuple[tuple[str, Any], ...]
-Key = tuple[str, str, Attributes]
-"""A series: its resource's service.name, the metric's name, the attributes sorted by name."""
+
+
+class Key(NamedTuple):
+    """A series: its resource's service.name, the metric's name, the attributes sorted by name, the scope."""
+
+    service: str
+    name: str
+    attributes: Attributes
+    scope: Scope
 
 
 _KINDS = {
@@ -22,6 +30,7 @@ _KINDS = {
     "sum": "up_down_counter",
     "histogram": "histogram",
     "exponential_histogram": "histogram",
+    "summary": "summary",
 }
 
 
@@ -29,8 +38,9 @@ _KINDS = {
 class Received:
     """The latest state of a series.
 
-    ``value`` is a histogram's count; of an exponential one count and sum are all that is kept. Times are
-    nanoseconds since the epoch.
+    ``value`` is the count of a histogram or a summary; of an exponential one count and sum are all that is
+    kept. A sum of NaN is none. The ``bounds`` of a summary are its quantiles, and ``quantiles`` their values.
+    Times are nanoseconds since the epoch.
     """
 
     kind: str
@@ -42,9 +52,10 @@ class Received:
     start: int
     time: int
     unit: str
-    scope: str
+    description: str
     resource: Attributes
     exemplars: tuple[Exemplar, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     def after(self, earlier: Received | None) -> Received:
         """With what came before, if these are deltas: sums and buckets added up."""
@@ -66,12 +77,18 @@ def series(request: ExportMetricsServiceRequest) -> Iterator[tuple[Key, Received
         resource = attributes(resource_metrics.resource.attributes)
         service = str(dict(resource).get("service.name", ""))
         for scope_metrics in resource_metrics.scope_metrics:
+            scope = _scope(scope_metrics)
             for metric in scope_metrics.metrics:
-                for point_attributes, received in _points(metric, scope_metrics.scope.name, resource):
-                    yield (service, metric.name, point_attributes), received
+                for point_attributes, received in _points(metric, resource):
+                    yield Key(service, metric.name, point_attributes, scope), received
 
 
-def _points(metric: Metric, scope: str, resource: Attributes) -> Iterator[tuple[Attributes, Received]]:
+def _scope(found: ScopeMetrics) -> Scope:
+    scope = found.scope
+    return Scope(scope.name, scope.version, found.schema_url, attributes(scope.attributes))
+
+
+def _points(metric: Metric, resource: Attributes) -> Iterator[tuple[Attributes, Received]]:
     data_name = metric.WhichOneof("data") or ""
     if data_name not in _KINDS:
         return
@@ -86,18 +103,30 @@ def _points(metric: Metric, scope: str, resource: Attributes) -> Iterator[tuple[
             Received(
                 kind=kind,
                 delta=delta,
-                value=float(point.count if kind == "histogram" else _number(point)),
-                sum=point.sum if kind == "histogram" else 0.0,
+                value=float(point.count if hasattr(point, "count") else _number(point)),
+                sum=_sum(point, kind),
                 buckets=tuple(getattr(point, "bucket_counts", ())),
-                bounds=tuple(getattr(point, "explicit_bounds", ())),
+                bounds=_bounds(point),
                 start=point.start_time_unix_nano,
                 time=point.time_unix_nano,
                 unit=metric.unit,
-                scope=scope,
+                description=metric.description,
                 resource=resource,
                 exemplars=tuple(map(_exemplar, getattr(point, "exemplars", ()))),
+                quantiles=tuple(each.value for each in getattr(point, "quantile_values", ())),
             ),
         )
+
+
+def _sum(point: Any, kind: str) -> float:
+    if kind == "histogram":
+        return float(point.sum) if point.HasField("sum") else nan
+    return float(getattr(point, "sum", 0.0))
+
+
+def _bounds(point: Any) -> tuple[float, ...]:
+    quantiles = (each.quantile for each in getattr(point, "quantile_values", ()))
+    return tuple(getattr(point, "explicit_bounds", quantiles))
 
 
 def _exemplar(found: Any) -> Exemplar:

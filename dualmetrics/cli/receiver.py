@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from dualmetrics.cli.received import Key, Received, series
+from dualmetrics.cli.received import Attributes, Key, Received, series
 
 _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -99,6 +99,11 @@ class Receiver:
         """The latest value of each series; of deltas, what they add up to."""
         with self._arrived:
             return dict(self._series)
+
+    def one(self, service: str, name: str, attributes: Attributes = ()) -> Received:
+        """The series of this name, whatever its scope. Raises ValueError unless there is exactly one."""
+        (found,) = (each for key, each in self.series().items() if key[:3] == (service, name, attributes))
+        return found
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
         """Wait until ``predicate()`` holds, asking at each arrival; False after ``timeout`` seconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import NamedTuple
 
 from dualmetrics.cli.received import Attributes, Key, Received
@@ -42,11 +43,11 @@ def plain(page: Samples) -> Samples:
 
 
 def as_samples(series: dict[Key, Received], service: str) -> Samples:
-    """The received series of one service under the names of the page; of histograms count and sum."""
+    """The received series of one service under the names of the page, scopes apart."""
     found: Samples = {}
-    for (of, name, attributes), received in series.items():
-        if of == service:
-            found.update(_samples(name, attributes, received))
+    for key, received in series.items():
+        if key.service == service:
+            found.update(_samples(key.name, key.attributes, received))
     return found
 
 
@@ -54,9 +55,10 @@ def _samples(name: str, attributes: Attributes, received: Received) -> Iterator[
     kind = Kind(received.kind)
     base = metric_name(name, received.unit, kind)
     labels = tuple(sorted(translated(attributes).items()))
-    if kind is Kind.HISTOGRAM:
+    if kind in (Kind.HISTOGRAM, Kind.SUMMARY):
         yield Sample(f"{base}_count", labels), received.value
-        yield Sample(f"{base}_sum", labels), received.sum
+        if not isnan(received.sum):
+            yield Sample(f"{base}_sum", labels), received.sum
         if received.buckets:
             yield from _buckets(base, labels, received)
     else:

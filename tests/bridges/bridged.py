@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from dualmetrics import Telemetry
 from dualmetrics.cli.receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
+from dualmetrics.snapshot import Snapshot
 from tests.exporters import reading
 
 OWN = ("dualmetrics_", "ns_dualmetrics_", "target_info")
@@ -46,6 +48,21 @@ def expected(registry: Any, accept: str = "text/plain") -> dict[reading.Sample, 
 
 def _foreign(samples: dict[reading.Sample, str]) -> dict[reading.Sample, str]:
     return {key: value for key, value in samples.items() if not key[0].startswith(OWN)}
+
+
+def foreign(registry: object) -> Snapshot:
+    """What a registry holds, bridged, and nothing of our own."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        telemetry(directory, registry, metrics_exporter="prometheus") as made,
+    ):
+        return Snapshot(0, (), bridged(made.snapshot()).families)
+
+
+def bridged(snapshot: Snapshot) -> Snapshot:
+    """Without our own metrics."""
+    families = (family for family in snapshot.families if family.descriptor.scope.name != "dualmetrics")
+    return Snapshot(0, snapshot.resource, tuple(families))
 
 
 def received(receiver: Receiver) -> dict[str, Pushed]:

@@ -79,17 +79,30 @@ def test_the_gauge_that_was_set_last_is_shown_and_not_the_one_of_a_new_worker(tm
     assert total(second, LEVEL)[0] == 7.0
 
 
+def enter(rows: ForeignRows, wanted: str) -> None:
+    """Be in one of three states, as an enum that begins with the first."""
+    points = tuple(Point((("phase", each),), 1, (float(each == wanted),)) for each in "abc")
+    rows.share("source", [Family(PHASE, points)])
+
+
+def states(store: Store) -> dict[object, float]:
+    return {dict(key)["phase"]: cells[0] for key, cells in values(store, PHASE).items()}
+
+
 def test_the_states_of_a_worker_hold_together(tmp_path: Path) -> None:
     first, second = ForeignRows(worker(tmp_path)), ForeignRows(worker(tmp_path))
-
-    def state(rows: ForeignRows, wanted: str) -> None:
-        points = tuple(Point((("phase", each),), 1, (float(each == wanted),)) for each in "abc")
-        rows.share("source", [Family(PHASE, points)])
-
     for rows, wanted in ((first, "a"), (second, "a"), (first, "b"), (second, "c")):
-        state(rows, wanted)
-    found = values(worker(tmp_path), PHASE)
-    assert {dict(key)["phase"]: cells[0] for key, cells in found.items()} == {"a": 0, "b": 0, "c": 1}
+        enter(rows, wanted)
+    assert states(worker(tmp_path)) == {"a": 0, "b": 0, "c": 1}
+
+
+@pytest.mark.parametrize("order", ["ba", "ab"])
+def test_a_state_that_was_entered_before_the_first_read_is_newer_than_one_that_nobody_left(
+    tmp_path: Path, order: str
+) -> None:
+    for wanted in order:
+        enter(ForeignRows(worker(tmp_path)), wanted)
+    assert states(worker(tmp_path)) == {"a": 0, "b": 1, "c": 0}
 
 
 def test_summaries_add_up_with_the_quantiles_seen_last(tmp_path: Path) -> None:

@@ -17,15 +17,20 @@ from tests.exporters import reading
 NAMES = st.sampled_from(["a", "a_b", "A__c", "_q", "z9", "http_requests", "le_", "total", "b_bytes"])
 VALUES = st.floats(0, 1e9)
 LABELS = st.lists(st.sampled_from(["l", "m", "N_o", "_p", "worker", "job"]), max_size=2, unique=True)
+UNITS = st.sampled_from(["", "seconds", "bytes", "apples"])
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=5)
 
 
 @st.composite
-def registries(draw: st.DrawFn) -> CollectorRegistry:
+def registries(
+    draw: st.DrawFn,
+    names: st.SearchStrategy[str] = NAMES,
+    keys: st.SearchStrategy[list[str]] = LABELS,
+) -> CollectorRegistry:
     """Registries with up to five metrics of all types that prometheus_client has."""
     registry = CollectorRegistry()
-    for name in draw(st.lists(NAMES, max_size=5, unique=True)):
-        labels = draw(LABELS)
+    for name in draw(st.lists(names, max_size=5, unique=True)):
+        labels = draw(keys)
         make = draw(st.sampled_from([_counter, _gauge, _histogram, _summary, _info, _enum]))
         try:
             make(draw, name, labels, registry)
@@ -39,26 +44,26 @@ def _values(draw: st.DrawFn, labels: list[str]) -> dict[str, str]:
 
 
 def _counter(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Counter(name, draw(TEXTS), labels, registry=registry)
+    made = Counter(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
         (made.labels(**_values(draw, labels)) if labels else made).inc(draw(VALUES))
 
 
 def _gauge(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Gauge(name, draw(TEXTS), labels, registry=registry)
+    made = Gauge(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
         (made.labels(**_values(draw, labels)) if labels else made).set(draw(st.floats()))
 
 
 def _histogram(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
     bounds = sorted(draw(st.sets(st.floats(0.001, 1e6), min_size=1, max_size=3)))
-    made = Histogram(name, draw(TEXTS), labels, registry=registry, buckets=bounds)
+    made = Histogram(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS), buckets=bounds)
     for _ in range(draw(st.integers(0, 3))):
         (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
 
 
 def _summary(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Summary(name, draw(TEXTS), labels, registry=registry)
+    made = Summary(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
         (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
 
@@ -70,6 +75,13 @@ def _info(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegi
 def _enum(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
     states = draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True))
     Enum(name, draw(TEXTS), registry=registry, states=states).state(draw(st.sampled_from(states)))
+
+
+plain = registries(
+    st.sampled_from(["a", "a_b", "z9", "http_requests", "b_bytes"]),
+    st.lists(st.sampled_from(["l", "m", "N_o", "worker", "job"]), max_size=2, unique=True),
+)
+"""Names that Prometheus' translator leaves alone."""
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)

@@ -34,7 +34,7 @@ def pushed(receiver: Receiver, name: str, **attributes: str) -> float:
     wanted = set(attributes.items())
     return sum(
         received.value
-        for (_, metric, pairs), received in receiver.series().items()
+        for (_, metric, pairs, _), received in receiver.series().items()
         if metric == name and wanted <= set(pairs)
     )
 

@@ -164,7 +164,7 @@ def _close(report: Report, server: Server, load: Load, receiver: Receiver) -> No
 
     def pushed() -> float:
         found = receiver.series().items()
-        return sum(value.value for (_, name, _), value in found if name == "http.requests")
+        return sum(value.value for (_, name, *_), value in found if name == "http.requests")
 
     def seen() -> str:
         pages = {total(server.page(), "http_requests_total") for _ in range(20)}

@@ -41,7 +41,7 @@ def state(received: scripted.Received) -> dict[str, Received]:
     """The latest of each metric; of deltas, what they add up to."""
     found: dict[str, Received] = {}
     for request in received.requests:
-        for (_, name, _), each in series(request):
+        for (_, name, _, _), each in series(request):
             found[name] = each.after(found.get(name))
     return found
 
@@ -85,7 +85,7 @@ def test_a_collector_that_comes_an_hour_late_gets_all(protocol: str, temporality
 
 
 def counted(receiver: Receiver) -> float:
-    return sum(found.value for (_, name, _), found in receiver.series().items() if name == "http.requests")
+    return sum(found.value for (_, name, _, _), found in receiver.series().items() if name == "http.requests")
 
 
 @protocols

@@ -30,7 +30,7 @@ def telemetry(receiver: Receiver, tmp_path: Path) -> Telemetry:
 
 
 def received(receiver: Receiver) -> float | None:
-    return receiver.series()["shop", "hits", ()].value
+    return receiver.one("shop", "hits").value
 
 
 def test_threads_that_shut_down_at_once_all_see_it_done_in_time(

@@ -44,7 +44,7 @@ def test_a_collector_of_the_users_gets_the_pushes() -> None:
         totals = {
             service: sum(
                 found.value
-                for (of, name, _), found in receiver.series().items()
+                for (of, name, _, _), found in receiver.series().items()
                 if (of, name) == (service, "http.requests")
             )
             for service in ("demo-flask", "demo-fastapi")

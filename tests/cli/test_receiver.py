@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from dualmetrics import Telemetry
+from dualmetrics.cli.receive import row
 from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.samples import as_samples, sample
+from tests.bridges.bridged import metric, of
 
 
 @pytest.fixture
@@ -47,13 +50,23 @@ def test_what_was_recorded_arrives_with_kind_value_unit_and_scope(
     meter.create_gauge("g").set(2.5)
     meter.create_histogram("h", "s", explicit_bucket_boundaries_advisory=[1]).record(3)
     assert telemetry.force_flush()
-    series = receiver.series()
-    counter = series["shop", "c", (("a", "1"), ("b", (1, 2)))]
-    assert (counter.kind, counter.value, counter.unit, counter.scope) == ("counter", 2, "{x}", "app")
-    assert series["shop", "u", ()].value == -1
-    assert series["shop", "g", ()].value == 2.5
-    histogram = series["shop", "h", ()]
+    counter = receiver.one("shop", "c", (("a", "1"), ("b", (1, 2))))
+    assert (counter.kind, counter.value, counter.unit) == ("counter", 2, "{x}")
+    assert {key.scope.name for key in receiver.series()} == {"app", "dualmetrics"}
+    assert receiver.one("shop", "u").value == -1
+    assert receiver.one("shop", "g").value == 2.5
+    histogram = receiver.one("shop", "h")
     assert (histogram.value, histogram.sum, histogram.buckets, histogram.bounds) == (1, 3, (0, 1), (1,))
+
+
+def test_series_of_two_scopes_stay_apart_though_their_names_are_one(
+    receiver: Receiver, telemetry: Telemetry
+) -> None:
+    for amount, version in ((1, "1.0"), (2, "2.0")):
+        telemetry.meter("app", version).create_counter("c").add(amount)
+    assert telemetry.force_flush()
+    found = {key.scope.version: each.value for key, each in receiver.series().items() if key.name == "c"}
+    assert found == {"1.0": 1, "2.0": 2}
 
 
 def test_waiting_ends_when_what_is_waited_for_has_arrived(receiver: Receiver, telemetry: Telemetry) -> None:
@@ -72,9 +85,9 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
         histogram.record(amount)
         assert telemetry.force_flush()
     assert telemetry.shutdown()
-    counted = receiver.series()["shop", "c", ()]
+    counted = receiver.one("shop", "c")
     assert (counted.delta, counted.value) == (True, 6)
-    assert receiver.series()["shop", "h", ()].buckets == (1, 2)
+    assert receiver.one("shop", "h").buckets == (1, 2)
     sent = [
         point.as_double
         for delivered in receiver.requests
@@ -85,6 +98,19 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
         for point in metric.sum.data_points
     ]
     assert sent == [1, 2, 3]
+
+
+def test_summaries_and_histograms_without_a_sum_are_shown_as_what_they_are(receiver: Receiver) -> None:
+    made = metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
+    registry = of(made, metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
+    telemetry = Telemetry(endpoint=receiver.http_endpoint, registries=[registry], service_name="shop")
+    assert telemetry.force_flush()
+    assert telemetry.shutdown()
+    lines = {key.name: row(key, found)[2:4] for key, found in receiver.series().items()}
+    assert (lines["bare"], lines["size"]) == (("histogram", "3"), ("summary", "4 (sum 2.5)"))
+    samples = as_samples(receiver.series(), "shop")
+    assert samples[sample("size_sum")] == 2.5
+    assert sample("bare_sum") not in samples
 
 
 def test_headers_are_noted_in_lower_case(receiver: Receiver) -> None:

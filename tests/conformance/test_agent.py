@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics import Telemetry
-from tests import backends
+from tests import agents
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
@@ -19,7 +19,7 @@ TOTAL = re.compile(r"Name: shop\.hits\n.*?Monotonic: true.*?-> where: Str\(here\
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_an_agent_gets_the_total(protocol: str, compression: str, tmp_path: Path) -> None:
-    with backends.rotel(tmp_path) as agent:
+    with agents.rotel(tmp_path) as agent:
         endpoint = agent.grpc if protocol == "grpc" else agent.http
         telemetry = Telemetry(endpoint=endpoint, protocol=protocol, compression=compression)
         telemetry.meter("shop").create_counter("shop.hits").add(3, {"where": "here"})

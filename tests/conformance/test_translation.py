@@ -12,11 +12,15 @@ from urllib.request import Request, urlopen
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.target import otlp_target
 from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests import backends
+from tests.bridges import renamed
+from tests.bridges.bridged import foreign, of
+from tests.bridges.test_generated import plain
 from tests.exporters import generated
 from tests.waiting import wait_until
 
@@ -138,21 +142,36 @@ def _only(one: dict[backends.Labels, float], other: dict[backends.Labels, float]
     return sorted(f"{sorted(labels)} {value}" for labels, value in one.items() if other.get(labels) != value)
 
 
+# Without shrinking: numbered names make every try another one, and a difference names its series.
+generating = settings(
+    max_examples=15,
+    deadline=None,
+    derandomize="TEST_CONFORMANCE" not in os.environ,  # CI's quick form finds what it found before
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
+
+
 def test_every_metric_has_the_same_series_scraped_and_pushed(tmp_path: Path) -> None:
     with backends.victoria_metrics(tmp_path) as there:
-        # Without shrinking: numbered names make every try another one, and a difference names its series.
-        @settings(
-            max_examples=15,
-            deadline=None,
-            derandomize="TEST_CONFORMANCE" not in os.environ,  # CI's quick form finds what it found before
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],
-        )
+
+        @generating
         @given(st.lists(families(), min_size=15, max_size=40))
         def every_metric(generated: list[Family]) -> None:
             agrees(there, generated)
 
         every_metric()
+
+
+def test_every_metric_of_a_registry_has_the_same_series_scraped_and_pushed(tmp_path: Path) -> None:
+    with backends.victoria_metrics(tmp_path) as there:
+
+        @generating
+        @given(plain)
+        def every_registry(registry: CollectorRegistry) -> None:
+            agrees(there, [metric("there"), *foreign(registry).families])
+
+        every_registry()
 
 
 def metric(name: str, unit: str = "", kind: Kind = Kind.GAUGE, **attributes: AttributeValue) -> Family:
@@ -191,6 +210,14 @@ def shown(labels: backends.Labels) -> str:
     name = rest.pop("__name__")
     text = ",".join(f"{key}={value}" for key, value in sorted(rest.items()) if key != "batch")
     return f"{name}{{{text}}}" if text else name
+
+
+def test_names_of_a_registry_are_changed_as_the_table_says(tmp_path: Path) -> None:
+    bridged = [*foreign(of(*(row.metric for row in renamed.TABLE))).families]
+    with backends.victoria_metrics(tmp_path) as there:
+        page, pushed = both_ways(there, Snapshot(int(NOW * 1e9), (), marked(bridged, 0)), 0)
+    assert set(map(shown, page)) == {row.page for row in renamed.TABLE}
+    assert set(map(shown, pushed)) == {row.victoria_metrics for row in renamed.TABLE}
 
 
 def test_scopes_are_labels_of_other_names_where_the_operator_asks_for_them(tmp_path: Path) -> None:

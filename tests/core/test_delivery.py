@@ -40,8 +40,8 @@ def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> No
         one.row(COUNTER, ())[0] += 5
         second.resign()
         assert first.deliver(snapshot(one, 3)).success
-        assert receiver.series()["shop", "requests", ()].value == 12
-        assert receiver.series()["shop", "duration", ()].value == 1
+        assert receiver.one("shop", "requests").value == 12
+        assert receiver.one("shop", "duration").value == 1
 
 
 def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> Non
     store.row(COUNTER, ())[0] += 4
     with Receiver(http_port=port) as receiver:
         assert pushing.deliver(snapshot(store, 2)).success
-        assert receiver.series()["shop", "requests", ()].value == 7
+        assert receiver.one("shop", "requests").value == 7
 
 
 @given(st.lists(attribute_sets, max_size=5, unique_by=repr), st.integers(0, 2**53))

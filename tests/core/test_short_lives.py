@@ -35,7 +35,7 @@ def test_one_count_and_the_end(protocol: str, temporality: str) -> None:
             check=True,
         )
         assert done.stderr == ""
-        series = {name: (service, found) for (service, name, _), found in receiver.series().items()}
+        series = {name: (service, found) for (service, name, _, _), found in receiver.series().items()}
         service, found = series["jobs"]
         assert found.value == 3
         assert service.startswith("unknown_service"), "the resource of every other push"

@@ -131,4 +131,4 @@ def test_a_delta_carries_those_that_came_since() -> None:
 
 
 def by_name(receiver: Receiver) -> dict[str, Received]:
-    return {name: found for (_, name, _), found in receiver.series().items()}
+    return {name: found for (_, name, _, _), found in receiver.series().items()}

@@ -22,6 +22,7 @@ APPS = {
     "flask": "tests.servers.flask_app:app",
     "asgi": "tests.servers.asgi_app:app",
     "bridged": "tests.servers.bridged_app:app",
+    "foreign": "tests.servers.foreign_app:app",
     "kinto": "tests.servers.kinto_app:app",
     "instrumented": "tests.servers.instrumented_app:app",
 }
@@ -33,7 +34,7 @@ GUNICORN = {
 }
 BRIDGED = {
     f"gunicorn-{app}": (app, ["-k", "gthread", "--threads", "2"])
-    for app in ("bridged", "kinto", "instrumented")
+    for app in ("bridged", "foreign", "kinto", "instrumented")
 }
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.server
 
 
 def received(receiver: Receiver, name: str) -> float:
-    return sum(each.value for (_, found, _), each in receiver.series().items() if found == name)
+    return sum(each.value for (_, found, _, _), each in receiver.series().items() if found == name)
 
 
 def replace_every_worker(server: Server) -> None:
@@ -51,5 +51,5 @@ def test_what_arrives_adds_up_to_the_page_after_the_pusher_was_killed(
             assert received(receiver, "http.requests") == 50
             assert received(receiver, "http.request.duration") == 50
             assert received(receiver, "jobs") == 50
-            deltas = {name for (_, name, _), each in receiver.series().items() if each.delta}
+            deltas = {name for (_, name, _, _), each in receiver.series().items() if each.delta}
             assert ("http.requests" in deltas) == (temporality != "cumulative")

@@ -109,7 +109,7 @@ def test_the_collector_gets_them(tmp_path: Path) -> None:
 def received(receiver: Receiver, metric: str) -> set[str]:
     return {
         f"{each.trace_id:032x}"
-        for (_, name, _), found in receiver.series().items()
+        for (_, name, _, _), found in receiver.series().items()
         if name == metric
         for each in found.exemplars
     }

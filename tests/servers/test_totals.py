@@ -45,7 +45,7 @@ def counted(server: Server) -> float:
 
 def pushed(receiver: Receiver, name: str) -> float:
     """The last cumulative total that was received, over all attributes."""
-    return sum(received.value for (_, metric, _), received in receiver.series().items() if metric == name)
+    return sum(received.value for (_, metric, _, _), received in receiver.series().items() if metric == name)
 
 
 def test_every_page_and_the_push_have_the_exact_total_though_a_worker_is_killed(

@@ -1,0 +1,36 @@
+"""Names of a registry that translators change on their way through OTLP: the table of docs/bridges.md."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from prometheus_client import Metric
+
+from tests.bridges.bridged import metric
+
+
+class Renamed(NamedTuple):
+    """A metric with one series: that on our page, after Prometheus' translator, and in VictoriaMetrics."""
+
+    metric: Metric
+    page: str
+    prometheus: str
+    victoria_metrics: str
+
+
+TABLE = [
+    Renamed(metric("gauge", "a__b", ("", {}, 1)), "a__b", "a_b", "a_b"),
+    Renamed(metric("gauge", "_q_", ("", {}, 1)), "_q_", "q", "q"),
+    Renamed(metric("gauge", "a:b", ("", {}, 1)), "a:b", "a:b", "a_b"),
+    Renamed(metric("gauge", "p", ("", {"_l": "x"}, 1)), "p{_l=x}", "p{key_l=x}", "p{key_l=x}"),
+    Renamed(
+        metric("counter", "c_total_d", ("_total", {}, 1)), "c_total_d_total", "c_d_total", "c_d_total_total"
+    ),
+    Renamed(metric("counter", "total", ("_total", {}, 1)), "total_total", "total", "total_total"),
+    Renamed(
+        metric("gauge", "v_bytes_per_second", ("", {}, 1), unit="bytes_per_second"),
+        "v_bytes_per_second",
+        "v_bytes_per_second_per_second",
+        "v_bytes_per_second",
+    ),
+]

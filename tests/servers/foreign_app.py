@@ -1,0 +1,89 @@
+"""A Flask app that others measure: all types of prometheus_client, and a provider of OpenTelemetry's SDK."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from flask import Flask
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import MeterProvider
+from prometheus_client import REGISTRY, Counter, Enum, Gauge, Histogram, Info, Metric, Summary
+from prometheus_client.core import GaugeHistogramMetricFamily
+
+from dualmetrics.bridges.sdk import MetricReader
+from dualmetrics_flask import DualMetrics
+
+jobs = Counter("jobs", "Jobs.", ["where"])
+sent = Counter("sent", "Sent.", unit="bytes")
+level = Gauge("level", "Level.", ["tank"])
+speed = Gauge("speed", "Speed.", unit="bytes_per_second")
+latency = Histogram("latency", "Latency.", ["route"], unit="seconds", buckets=[0.5, 1, 2.5])
+waits = Summary("waits", "Waits.")
+build = Info("build", "Build.")
+phase = Enum("phase", "Phase.", states=["idle", "busy"])
+build.info({"version": "1.2", "commit": 'a"b'})
+REGISTRY.set_target_info({"team": "a"})
+
+
+def made(kind: str, name: str, *samples: tuple[str, dict[str, str], float]) -> Metric:
+    """A metric as a custom collector gives it."""
+    found = Metric(name, "Custom.", kind)
+    for suffix, labels, value in samples:
+        found.add_sample(name + suffix, labels, value)
+    return found
+
+
+class Custom:
+    """What prometheus_client has no instrument for. The numbers are the same in every worker."""
+
+    def collect(self) -> Iterator[Metric]:
+        """One of each."""
+        yield made("unknown", "mystery", ("", {"a": "b"}, 7))
+        yield made(
+            "gauge", "scoped", ("", {"otel_scope_name": "lib", "otel_scope_version": "2", "a": "b"}, 1.5)
+        )
+        yield made("histogram", "sumless", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
+        yield made(
+            "summary",
+            "size",
+            *(("", {"quantile": quantile}, value) for quantile, value in (("0.5", 3), ("0.99", 8.25))),
+            ("_sum", {}, 10),
+            ("_count", {}, 4),
+        )
+        yield GaugeHistogramMetricFamily("queue", "Custom.", buckets=[("1", 2), ("+Inf", 3)], gsum_value=4)
+
+
+REGISTRY.register(Custom())
+meter = MeterProvider([MetricReader()]).get_meter("shop", "1.0")
+orders = meter.create_counter("shop.orders", "{order}", "Orders.")
+carts = meter.create_up_down_counter("shop.carts", description="Carts.")
+heat = meter.create_gauge("shop.heat", "Cel", "Heat.")
+took = meter.create_histogram("shop.took", "s", "Took.", explicit_bucket_boundaries_advisory=[0.5, 1])
+
+
+def observe(options: CallbackOptions) -> Iterator[Observation]:
+    """Something that is counted elsewhere."""
+    yield Observation(5, {"disk": "a"})
+
+
+meter.create_observable_counter("shop.reads", [observe])
+app = Flask(__name__)
+DualMetrics(app, registries="default")
+
+
+@app.get("/work/<int:number>")
+def work(number: int) -> str:
+    """Count in every kind of metric, all workers' gauges alike, and answer with the worker's pid."""
+    jobs.labels("request").inc()
+    sent.inc(number / 8)
+    level.labels("north").set(24.75)
+    speed.set(99.5)
+    latency.labels("/").observe(number % 4)
+    waits.observe(0.5)
+    phase.state("busy")
+    orders.add(1, {"paid": bool(number % 2), "route.name": "/"})
+    carts.add(1 if number % 3 else -1)
+    heat.set(21.5)
+    took.record(number / 8)
+    return str(os.getpid())
