@@ -140,8 +140,10 @@ def _records(
         if exponential.total:
             yield records.encode_exponential(exponential)
         if series in exemplars:
-            filled = slots.encode(exemplars[series])
-            yield records.encode_exemplars(numbers[descriptor], series.start, series.attributes, filled)
+            size = slots.size(exemplars[series])
+            filled = slots.encode(exemplars[series], size)
+            named = numbers[descriptor], series.start, series.attributes
+            yield records.encode_exemplars(slots.KINDS[size], *named, filled)
 
 
 def any_dead(directory: Directory) -> bool:

@@ -70,11 +70,22 @@ class Reading:
 class Bridging:
     """All foreign collectors of a `Telemetry`."""
 
-    def __init__(self, store: Store, observers: Observers, arbitrate: Arbitrate, trouble: Trouble) -> None:
-        """``arbitrate`` gives the families without those that must not be shown."""
+    def __init__(
+        self,
+        store: Store,
+        observers: Observers,
+        arbitrate: Arbitrate,
+        trouble: Trouble,
+        *,
+        exemplars: bool = True,
+    ) -> None:
+        """``arbitrate`` gives the families without those that must not be shown.
+
+        ``exemplars``: whether those that come along are taken.
+        """
         self.arbitrate = arbitrate
         self._trouble = trouble
-        self._rows = ForeignRows(store)
+        self._rows = ForeignRows(store, exemplars=exemplars)
         self._sources: list[Source] = []
         self._readings: dict[int, Reading] = {}
         self._quick = Observers(trouble)

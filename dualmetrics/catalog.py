@@ -89,7 +89,8 @@ class Index:
         self._exponentials = Exponentials()
         self._located: tuple[Series, int] | None = None
         """The series whose record came last, and the byte where that ends."""
-        self._slots: list[tuple[Series, slice]] = []
+        self._slots: list[tuple[Series, slice, int]] = []
+        """Where the slots of a series lie, and their size."""
         self._catalog = catalog
         self._slot = slot
         self._numbers: dict[bytes, Declared] = {}
@@ -115,8 +116,8 @@ class Index:
 
     def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
         """The series that have had exemplars, with these."""
-        for series, place in self._slots:
-            yield series, slots.decode(data[place])
+        for series, place, size in self._slots:
+            yield series, slots.decode(data[place], size)
 
     def _take(self, record: Record) -> None:
         try:
@@ -126,7 +127,7 @@ class Index:
                 self._declare(record.body)
             elif record.kind in (records.BANKS, records.EXPONENTIAL):
                 self._locate_exponential(record)
-            elif record.kind == records.EXEMPLARS:
+            elif record.kind in slots.SIZES:
                 self._locate_slots(record)
             elif record.kind == records.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
@@ -171,11 +172,11 @@ class Index:
             raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
-        declared = self._meant(record.text)
-        if record.width != slots.width(declared.descriptor):
+        declared, size = self._meant(record.text), slots.SIZES[record.kind]
+        if record.width != slots.width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)
-        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width)))
+        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

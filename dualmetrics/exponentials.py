@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from struct import Struct
@@ -81,10 +82,16 @@ class Together:
     """The histograms of all sources added up, those of the dead as well: each when it is asked for."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        self._parts: dict[Series, list[Callable[[], Exponential]]] = {}
-        for source in sources:
+        self._sources = sources
+
+    @functools.cached_property
+    def _parts(self) -> dict[Series, list[Callable[[], Exponential]]]:
+        """Sought when the first is asked for: mostly none is."""
+        found: dict[Series, list[Callable[[], Exponential]]] = {}
+        for source in self._sources:
             for series, part in source.exponentials:
-                self._parts.setdefault(series, []).append(part)
+                found.setdefault(series, []).append(part)
+        return found
 
     def of(self, series: Series) -> Exponential:
         """What a series has counted; an empty histogram if it is not recorded so."""

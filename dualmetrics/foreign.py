@@ -13,12 +13,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from dualmetrics import slots
+from dualmetrics.banks import Banks
 from dualmetrics.cells import Row
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, identity
+from dualmetrics.exponential import Exponential
+from dualmetrics.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
 from dualmetrics.store import Store
 
 _COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
 """The cells that only grow."""
+
+_EMPTY = Exponential()
 
 _BIRTH = 1e-9
 """When a value was set of which only its first state is known: whatever was set by anybody is newer."""
@@ -30,11 +35,14 @@ class Bound:
     ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
     """
 
-    __slots__ = ("last", "row", "stamp", "start", "timed", "whole")
+    __slots__ = ("banks", "exemplars", "exponential", "last", "row", "stamp", "start", "timed", "whole")
 
     def __init__(self, timed: bool) -> None:
         self.timed = timed
         self.last: tuple[float, ...] = ()
+        self.exemplars: Exemplars = ()
+        self.exponential = _EMPTY
+        self.banks: Banks | None = None
         self.row: Row | None = None
         self.stamp = 0.0
         self.start = 0
@@ -44,8 +52,10 @@ class Bound:
 class ForeignRows:
     """Writes foreign families to rows. Safe for several threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, exemplars: bool = True) -> None:
+        """``exemplars``: whether those of the series are taken."""
         self._store = store
+        self._exemplars = exemplars
         self._bound: dict[Descriptor, dict[object, Bound]] = {}
         self._owners: dict[int, Bound] = {}
         self._shown: dict[object, set[Bound]] = {}
@@ -96,6 +106,8 @@ class ForeignRows:
         if _adds(descriptor):
             for bound, point in found:
                 self._add(bound, descriptor, point, now)
+                if point.exemplars and point.exemplars != bound.exemplars:
+                    self._exemplify(bound, descriptor, point, now)
         else:
             self._set(descriptor, found, now)
         return [bound for bound, _ in found]
@@ -115,12 +127,28 @@ class ForeignRows:
         last = bound.last or (0.0,) * len(cells)
         row = bound.row or self._bind(bound, descriptor, point, last[:adding])
         if _began_anew(bound, descriptor, point):
-            last, bound.whole = (0.0,) * len(cells), False
+            last, bound.whole, bound.exponential = (0.0,) * len(cells), False, _EMPTY
         for at, value in enumerate(cells[:adding]):
             row[at] = value if bound.whole else row[at] + (value - last[at])
         for at, value in enumerate(cells[adding:], adding):  # quantiles, and when they were seen
             row[at], row[-1] = value, now
+        if bound.banks is not None and point.exponential is not None:
+            # A lower scale than before is no matter: both are brought to it.
+            bound.banks.join(point.exponential.minus(bound.exponential) or point.exponential)
+            bound.exponential = point.exponential
         bound.last, bound.start = cells, point.start
+
+    def _exemplify(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
+        """Keep the exemplars that are new, beside the row; those before a fork are kept by the parent."""
+        if bound.row is None or not self._exemplars:
+            return
+        known = bound.exemplars or (None,) * len(point.exemplars)
+        size = slots.size(point.exemplars)
+        kept = self._store.slots(descriptor, point.attributes, size)
+        for at, (new, old) in enumerate(zip(point.exemplars, known, strict=True)):
+            if new is not None and new != old:
+                slots.write(kept, at, new if new.time else new._replace(time=int(now * 1e9)), size)
+        bound.exemplars = point.exemplars
 
     def _set(self, descriptor: Descriptor, found: list[tuple[Bound, Point]], now: float) -> None:
         read = [(bound, point, _read(descriptor, point)[0]) for bound, point in found]
@@ -138,11 +166,18 @@ class ForeignRows:
             row[-1] = bound.stamp
 
     def _bind(self, bound: Bound, descriptor: Descriptor, point: Point, last: Sequence[float]) -> Row:
-        row = bound.row = self._store.row(descriptor, point.attributes, point.start or None)
+        row = bound.row = self._allocate(bound, descriptor, point)
         owner = self._owners.setdefault(id(row), bound)
         if owner is not bound:
             owner.whole = False  # it is the row of all that is past the cardinality limit
         bound.whole = owner is bound and row[: len(last)].tolist() == list(last)
+        return row
+
+    def _allocate(self, bound: Bound, descriptor: Descriptor, point: Point) -> Row:
+        began = point.start or None
+        if not descriptor.exponential:
+            return self._store.row(descriptor, point.attributes, began)
+        row, bound.banks = self._store.distribution(descriptor, point.attributes, began)
         return row
 
     def _withdraw(self, gone: set[Bound]) -> None:

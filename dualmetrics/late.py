@@ -34,8 +34,8 @@ class LateRows:
 
     def settle(
         self,
-        own_row: Callable[[Descriptor, Attributes], Row],
-        own_distribution: Callable[[Descriptor, Attributes], Distribution],
+        own_row: Callable[[Descriptor, Attributes, None], Row],
+        own_distribution: Callable[[Descriptor, Attributes, None], Distribution],
         void: Callable[[], None],
     ) -> None:
         """Add to the own rows what was counted here; ``void`` is called before, as these rows end."""
@@ -43,9 +43,9 @@ class LateRows:
             void()
             descriptor, attributes, cells, banks = self._kept.pop()
             if banks is None:
-                row = own_row(descriptor, attributes)
+                row = own_row(descriptor, attributes, None)
             else:
-                row, own_banks = own_distribution(descriptor, attributes)
+                row, own_banks = own_distribution(descriptor, attributes, None)
                 own_banks.join(histogram(banks.tolist()))
             for index, value in enumerate(cells.tolist()):
                 row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value

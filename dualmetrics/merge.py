@@ -97,24 +97,28 @@ def merge(sources: Iterable[Source]) -> dict[Series, Cells]:
 
 
 def families(
-    totals: Mapping[Series, Cells], exponential: Callable[[Series], Exponential] | None = None
+    totals: Mapping[Series, Cells],
+    exponential: Callable[[Series], Exponential],
+    recorded: bool = True,
 ) -> list[Family]:
     """The series by metric, in the order of their first appearance; absent gauges left out.
 
-    With ``exponential`` every histogram that is recorded here has one: a metric's points are of one type.
+    ``exponential`` tells what a series has in exponential buckets. Histograms that have no others show it,
+    and if ``recorded`` all that are recorded here: a metric's points are of one type.
     """
     # By identity: descriptors are interned, and hashing one takes a while.
-    found: dict[int, tuple[Descriptor, list[Point]]] = {}
+    found: dict[int, tuple[Descriptor, list[Point], bool]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.shown(cells)
+        if point is None:
+            continue
         descriptor = series.descriptor
-        if exponential is not None and point is not None and descriptor.is_recorded_histogram:
-            point = series.shown_with(point, exponential)
-        if point is not None:
-            if id(descriptor) not in found:
-                found[id(descriptor)] = descriptor, []
-            found[id(descriptor)][1].append(point)
-    return [Family(descriptor, tuple(points)) for descriptor, points in found.values()]
+        known = found.get(id(descriptor))
+        if known is None:
+            both = descriptor.exponential or (recorded and descriptor.is_recorded_histogram)
+            known = found[id(descriptor)] = descriptor, [], both
+        known[1].append(series.shown_with(point, exponential) if known[2] else point)
+    return [Family(descriptor, tuple(points)) for descriptor, points, _ in found.values()]
 
 
 def width(descriptor: Descriptor) -> int:
@@ -132,6 +136,7 @@ def shape(descriptor: Descriptor) -> tuple[object, ...]:
         descriptor.observable,
         descriptor.once_per_group,
         descriptor.form,
+        descriptor.exponential,
     )
 
 

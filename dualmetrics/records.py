@@ -39,6 +39,9 @@ DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 BANKS, EXPONENTIAL = 5, 6
 """An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
+ROOMY_EXEMPLARS = 7
+"""Exemplars with room for attributes (see `slots`)."""
+
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons that time does not mend, and no other version of this library."""
 
@@ -110,9 +113,9 @@ def encode_exponential(exponential: Exponential) -> bytes:
     return _filled(EXPONENTIAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
-def encode_exemplars(number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
+def encode_exemplars(kind: int, number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
     """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
-    return _filled(EXEMPLARS, [number, start, attributes], slots)
+    return _filled(kind, [number, start, attributes], slots)
 
 
 def _filled(kind: int, body: object, cells: bytes) -> bytes:
@@ -154,8 +157,15 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
         descriptor.bounds,
         descriptor.observable,
         descriptor.once_per_group,
-        *filter(None, [descriptor.form]),  # so that a worker of an earlier version reads all others
+        *_later(descriptor),
     ]
+
+
+def _later(descriptor: Descriptor) -> list[object]:
+    """What is said only where there is something to say, so that earlier versions read all others."""
+    if descriptor.exponential:
+        return [descriptor.form, True]
+    return [descriptor.form] if descriptor.form else []
 
 
 def decode_descriptor(body: Any) -> tuple[int, Descriptor]:

@@ -36,7 +36,7 @@ class Share:
         self._limit = limit
         self._trouble = trouble
         self._cells: dict[tuple[object, ...], Row] = {}
-        self._slots: dict[tuple[object, ...], tuple[Series, Slots]] = {}
+        self._slots: dict[tuple[object, ...], tuple[Series, Slots, int]] = {}
         self._shared = Rows()
         self._private: list[tuple[Series, Row]] = []
         self._banks: dict[tuple[object, ...], Banks] = {}
@@ -89,13 +89,17 @@ class Share:
         return cells
 
     def distribution(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: Callable[[Descriptor], None]
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: Callable[[Descriptor], None],
+        began: int | None = None,
     ) -> Distribution:
         """The cells of a histogram's series, and its exponential buckets.
 
         A series that had a row without them, as what is bridged has, gets such as nobody reads.
         """
-        row = self.row(descriptor, attributes, on_overflow, exponential=True)
+        row = self.row(descriptor, attributes, on_overflow, began, exponential=True)
         known = attributes if (descriptor, identity(attributes)) in self._cells else OVERFLOW
         banks = self._banks.get((descriptor, identity(known)))
         return Distribution(row, banks or Banks(private_row(WIDTH)))
@@ -117,23 +121,23 @@ class Share:
             data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
         return data
 
-    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int = slots.PLAIN) -> Slots:
         """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
-        key = descriptor, identity(attributes)
+        key = descriptor, identity(attributes), size
         known = self._slots.get(key)
         if known is not None:
             return known[1]
         start = self._start_of(descriptor, attributes, None)
         if start is None:
-            return self.slots(descriptor, OVERFLOW)
+            return self.slots(descriptor, OVERFLOW, size)
         series = self._catalog.series(descriptor, attributes, start, self.slot)
-        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes])
-        self._slots[key] = series, made
+        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes], size)
+        self._slots[key] = series, made, size
         return made
 
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
         """What the slots hold now."""
-        return [(series, slots.decode(found)) for series, found in list(self._slots.values())]
+        return [(series, slots.decode(found, size)) for series, found, size in list(self._slots.values())]
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
@@ -168,12 +172,12 @@ class Share:
             self._private_banks.append((series, row, cells))
         return Banks(cells)
 
-    def _allocate_slots(self, descriptor: Descriptor, body: object) -> Slots:
+    def _allocate_slots(self, descriptor: Descriptor, body: object, size: int) -> Slots:
         """Private ones where space runs out: a series may not become private for an exemplar's sake."""
         try:
-            return self._region.append(records.EXEMPLARS, body, slots.width(descriptor)).cast("B")
+            return self._region.append(slots.KINDS[size], body, slots.width(descriptor, size)).cast("B")
         except OSError:
-            return slots.private(descriptor)
+            return slots.private(descriptor, size)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""

@@ -8,7 +8,11 @@ offset  bytes  field of a slot
 16      8      time, nanoseconds since the epoch
 24      16     trace id, the upper half first
 40      8      span id
+48      208    in slots that are `ROOMY`: attributes as JSON, and zeros
 ======  =====  ==============================================================
+
+Our own exemplars have no attributes, those of other libraries may: a series gets roomy slots beside its plain
+ones when the first of these comes. Attributes that do not fit are left out.
 
 Anyone may read at any time, and the writer may be killed midway. A slot whose checksum is wrong is taken for
 empty: an exemplar may be missed, none is ever a mixture of two. (Sequence numbers at both ends would need the
@@ -17,12 +21,14 @@ stores and the reads in a certain order, which neither ``pread`` nor every proce
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from collections.abc import Iterable
 from typing import TypeAlias, TypeVar
 
-from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Kind
+from dualmetrics.records import EXEMPLARS, ROOMY_EXEMPLARS, decode_attributes
+from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Exemplar, Exemplars, Kind
 
 Slots: TypeAlias = "memoryview[int]"
 """The bytes of the slots of one series in one process."""
@@ -30,6 +36,14 @@ Slots: TypeAlias = "memoryview[int]"
 _CHECK = struct.Struct("<Q")
 _FIELDS = struct.Struct("<dQQQQ")
 _SLOT = struct.Struct("<QdQQQQ")
+PLAIN, ROOMY = _SLOT.size, 256
+"""The sizes of a slot, in bytes."""
+
+KINDS = {PLAIN: EXEMPLARS, ROOMY: ROOMY_EXEMPLARS}
+"""The kinds of the records that have slots of this size."""
+
+SIZES = {kind: size for size, kind in KINDS.items()}
+
 _USED = 1 << 32
 _LOW = (1 << 64) - 1
 
@@ -43,32 +57,37 @@ def count(descriptor: Descriptor) -> int:
     return int(descriptor.kind is Kind.COUNTER)
 
 
-def width(descriptor: Descriptor) -> int:
+def size(exemplars: Exemplars) -> int:
+    """The size of the slots that take these."""
+    return ROOMY if any(each.attributes for each in exemplars if each) else PLAIN
+
+
+def width(descriptor: Descriptor, size: int = PLAIN) -> int:
     """How many cells of 8 bytes the slots of a series take."""
-    return count(descriptor) * _SLOT.size // 8
+    return count(descriptor) * size // 8
 
 
-def private(descriptor: Descriptor) -> Slots:
+def private(descriptor: Descriptor, size: int = PLAIN) -> Slots:
     """Slots that nobody else sees."""
-    return memoryview(bytearray(8 * width(descriptor)))
+    return memoryview(bytearray(8 * width(descriptor, size)))
 
 
-def write(slots: Slots, index: int, exemplar: Exemplar) -> None:
+def write(slots: Slots, index: int, exemplar: Exemplar, size: int = PLAIN) -> None:
     """Replace the exemplar of a bucket."""
-    slots[index * _SLOT.size : (index + 1) * _SLOT.size] = _encoded(exemplar)
+    slots[index * size : (index + 1) * size] = _encoded(exemplar, size)
 
 
-def encode(exemplars: Exemplars) -> bytes:
+def encode(exemplars: Exemplars, size: int = PLAIN) -> bytes:
     """The bytes of slots that hold these exemplars."""
-    return b"".join(_encoded(each) if each else bytes(_SLOT.size) for each in exemplars)
+    return b"".join(_encoded(each, size) if each else bytes(size) for each in exemplars)
 
 
-def decode(data: bytes | Slots) -> Exemplars:
+def decode(data: bytes | Slots, size: int = PLAIN) -> Exemplars:
     """What the slots hold; empty if that is nothing."""
-    checks = memoryview(data).cast("Q").tolist()[:: _SLOT.size // 8]  # most slots are empty
+    checks = memoryview(data).cast("Q").tolist()[:: size // 8]  # most slots are empty
     if not any(checks):
         return ()
-    found = tuple([_decoded(data, at) if check else None for at, check in enumerate(checks)])
+    found = tuple([_decoded(data[at * size :][:size]) if check else None for at, check in enumerate(checks)])
     return found if any(found) else ()
 
 
@@ -82,18 +101,34 @@ def merge(found: Iterable[tuple[Key, Exemplars]]) -> dict[Key, Exemplars]:
     return merged
 
 
-def _encoded(exemplar: Exemplar) -> bytes:
-    value, time, trace_id, span_id = exemplar
+def _encoded(exemplar: Exemplar, size: int) -> bytes:
+    value, time, trace_id, span_id, attributes = exemplar
     fields = _FIELDS.pack(value, time, trace_id >> 64, trace_id & _LOW, span_id)
+    if size > PLAIN:
+        fields += _text(attributes, size - PLAIN)
     return _CHECK.pack(_USED + zlib.crc32(fields)) + fields
 
 
-def _decoded(data: bytes | Slots, at: int) -> Exemplar | None:
-    slot = bytes(data[at * _SLOT.size : (at + 1) * _SLOT.size])
-    check, value, time, high, low, span_id = _SLOT.unpack(slot)
+def _text(attributes: Attributes, room: int) -> bytes:
+    """The first attributes, as many as there is room for."""
+    kept: list[tuple[str, AttributeValue]] = []
+    text = b"[]"
+    for pair in attributes:
+        longer = json.dumps([*kept, pair], separators=(",", ":"), ensure_ascii=False).encode()
+        if len(longer) <= room:
+            text = longer
+            kept.append(pair)
+    return text.ljust(room, b"\0")
+
+
+def _decoded(data: bytes | Slots) -> Exemplar | None:
+    slot = bytes(data)
+    check, value, time, high, low, span_id = _SLOT.unpack_from(slot)
     if check != _USED + zlib.crc32(slot[_CHECK.size :]):
         return None
-    return Exemplar(value, time, high << 64 | low, span_id)
+    text = slot[PLAIN:].rstrip(b"\0")
+    attributes = decode_attributes(json.loads(text)) if text else ()
+    return Exemplar(value, time, high << 64 | low, span_id, attributes)
 
 
 def _later(one: Exemplar | None, other: Exemplar | None) -> Exemplar | None:

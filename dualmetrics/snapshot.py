@@ -68,6 +68,7 @@ class Descriptor:
     same for every worker (a host's memory, a queue's length): overwritten, never added.
     ``form`` is the Prometheus type of a metric that a Prometheus client library has made, such as
     ``stateset``: its name and labels are Prometheus' already. A summary's ``bounds`` are its quantiles.
+    ``exponential``: a histogram of another library that has exponential buckets alone, and so no bounds.
     """
 
     scope: Scope
@@ -79,6 +80,7 @@ class Descriptor:
     observable: bool = False
     once_per_group: bool = False
     form: str = ""
+    exponential: bool = False
 
     @property
     def is_recorded_histogram(self) -> bool:
@@ -98,13 +100,15 @@ class Descriptor:
 class Exemplar(NamedTuple):
     """One measurement: its value, when it was made (nanoseconds since the epoch), and in which span.
 
-    Both ids are 0 where there was none.
+    An id is 0 where there was none. ``attributes`` are what another library says of it besides
+    (OpenTelemetry's *filtered attributes*).
     """
 
     value: float
     time: int
     trace_id: int
     span_id: int
+    attributes: Attributes = ()
 
 
 Exemplars = tuple[Exemplar | None, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
@@ -24,6 +23,8 @@ from dualmetrics.snapshot import Attributes, Descriptor, Family
 from dualmetrics.trouble import Trouble
 
 T = TypeVar("T")
+Began = int | None
+Own = Callable[[Descriptor, Attributes, Began], T]
 Ask = Callable[[Descriptor, Attributes], T]
 
 
@@ -73,42 +74,43 @@ class Store:
         the row until a listener of `on_rebind` is called. This is the slow path of recording: it locks, and
         tells ``on_use``.
         """
-        own = functools.partial(self._own_row, began=began)
-        return self._ask(own, self._late.row, descriptor, attributes)
+        return self._ask(self._own_row, self._late.row, descriptor, attributes, began)
 
-    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+    def distribution(
+        self, descriptor: Descriptor, attributes: Attributes, began: Began = None
+    ) -> Distribution:
         """Likewise of a histogram, if it is recorded in exponential buckets too."""
-        return self._ask(self._own_distribution, self._late.distribution, descriptor, attributes)
+        return self._ask(self._own_distribution, self._late.distribution, descriptor, attributes, began)
 
-    def _ask(self, own: Ask[T], late: Ask[T], descriptor: Descriptor, attributes: Attributes) -> T:
+    def _ask(self, own: Own[T], late: Ask[T], descriptor: Descriptor, attributes: Attributes, at: Began) -> T:
         with self._lock:
             if self._busy:  # a signal handler or finalizer has interrupted this very thread in here
                 return late(descriptor, attributes)
             self._busy = True
             try:
-                found = own(descriptor, attributes)
+                found = own(descriptor, attributes, at)
                 self._settle()
             finally:
                 self._busy = False
         self.on_use()
         return found
 
-    def _own_row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
+    def _own_row(self, descriptor: Descriptor, attributes: Attributes, began: Began) -> Row:
         share = self._share or self._begin_share()
         return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
-    def _own_distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+    def _own_distribution(self, descriptor: Descriptor, attributes: Attributes, began: Began) -> Distribution:
         share = self._share or self._begin_share()
-        return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow)
+        return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
-    def slots(self, descriptor: Descriptor, attributes: Attributes) -> Slots:
+    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int = slots.PLAIN) -> Slots:
         """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
         with self._lock:
             if self._busy or self._share is None:  # in the way of somebody, or of a row that is void
-                return slots.private(descriptor)
+                return slots.private(descriptor, size)
             self._busy = True
             try:
-                found = self._share.slots(self._catalog.descriptor(descriptor), attributes)
+                found = self._share.slots(self._catalog.descriptor(descriptor), attributes, size)
                 self._settle()
             finally:
                 self._busy = False
@@ -158,10 +160,9 @@ class Store:
             for series, found in exemplars.items():
                 series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
-            wanted = exponential and self.exponential
-            together = Together(sources).of if wanted else None
+            together, recorded = Together(sources).of, exponential and self.exponential
         alive = [file.alive for file in reading.files]
-        return Totals(families(totals, together), sum(alive) + (share is not None), not all(alive))
+        return Totals(families(totals, together, recorded), sum(alive) + (share is not None), not all(alive))
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""

@@ -69,6 +69,7 @@ class Telemetry:
             self._observers,
             Precedence(settings.translation_strategy, settings.namespace, self._left_out),
             self.trouble,
+            exemplars=settings.exemplar_filter != "always_off",
         )
         self._group_resource = GroupResource(settings)
         self._exemplars = ExemplarFilter(self._store, self.trouble, settings)

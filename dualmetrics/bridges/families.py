@@ -15,8 +15,19 @@ from typing import NamedTuple
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
+from dualmetrics.bridges.exemplars import exemplar
 from dualmetrics.bridges.units import ucum
-from dualmetrics.snapshot import PROMETHEUS, Attributes, Descriptor, Family, Kind, Point, Scope
+from dualmetrics.snapshot import (
+    PROMETHEUS,
+    Attributes,
+    Descriptor,
+    Exemplar,
+    Exemplars,
+    Family,
+    Kind,
+    Point,
+    Scope,
+)
 
 _SCOPE = "otel_scope_"
 _KINDS = {
@@ -39,6 +50,8 @@ class Series(NamedTuple):
     attributes: Attributes
     values: dict[str, float]
     parts: dict[float, float]
+    exemplars: dict[float, Exemplar | None]
+    """Of those parts that have one."""
 
     @property
     def start(self) -> int:
@@ -55,9 +68,9 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
     if form not in _KINDS:
         raise GarbageError(f"the type {metric.type!r}")
     found: dict[tuple[Scope, str, tuple[float, ...]], list[Point]] = {}
-    for name, bounds, labels, start, cells in _READERS.get(form, _plain)(metric):
+    for name, bounds, labels, start, cells, exemplars in _READERS.get(form, _plain)(metric):
         scope, attributes = _scoped(labels)
-        found.setdefault((scope, name, bounds), []).append(Point(attributes, start, cells))
+        found.setdefault((scope, name, bounds), []).append(Point(attributes, start, cells, exemplars))
     describe = _describer(metric, form, once_per_group)
     made = [Family(describe(*key), tuple(points)) for key, points in found.items()]
     return _by_owner(made) if form == "stateset" else made
@@ -79,8 +92,8 @@ def _describer(
     )
 
 
-Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float]]]
-"""The name, bounds, labels, start and cells of each series."""
+Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float], Exemplars]]
+"""The name, bounds, labels, start, cells and exemplars of each series."""
 
 
 def _plain(metric: Metric) -> Read:
@@ -97,7 +110,8 @@ def _plain(metric: Metric) -> Read:
         if metric.type == "counter" and not value >= 0:
             raise GarbageError(f"a counter of {value}")
         start = _nanoseconds(created.get(attributes, 0.0))
-        yield sample.name, (), attributes, start, (value, 1.0) if gauge else (value,)
+        exemplars = (exemplar(sample.exemplar),) if sample.exemplar else ()
+        yield sample.name, (), attributes, start, (value, 1.0) if gauge else (value,), exemplars
 
 
 def _histogram(metric: Metric) -> Read:
@@ -113,7 +127,9 @@ def _histogram(metric: Metric) -> Read:
             raise GarbageError("buckets that do not grow")
         bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
         cells.append(series.values.get("_sum", math.nan))
-        yield metric.name, bounds, series.attributes, series.start, tuple(cells)
+        known = series.exemplars
+        exemplars = tuple(map(known.get, (*bounds, math.inf))) if known else ()
+        yield metric.name, bounds, series.attributes, series.start, tuple(cells), exemplars
 
 
 def _summary(metric: Metric) -> Read:
@@ -122,7 +138,7 @@ def _summary(metric: Metric) -> Read:
         if "_count" in series.values:
             values = (series.parts[quantile] for quantile in quantiles)
             cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
-            yield metric.name, tuple(quantiles), series.attributes, series.start, cells
+            yield metric.name, tuple(quantiles), series.attributes, series.start, cells, ()
 
 
 _READERS: Mapping[str, Callable[[Metric], Read]] = {"histogram": _histogram, "summary": _summary}
@@ -135,9 +151,12 @@ def _grouped(metric: Metric, part: str) -> Iterable[Series]:
         attributes = _labels(sample, part)
         series = found.get(attributes)
         if series is None:
-            series = found[attributes] = Series(attributes, {}, {})
+            series = found[attributes] = Series(attributes, {}, {}, {})
         if part in sample.labels:
-            series.parts[float(sample.labels[part])] = float(sample.value)
+            at = float(sample.labels[part])
+            series.parts[at] = float(sample.value)
+            if sample.exemplar:
+                series.exemplars[at] = exemplar(sample.exemplar)
         else:
             series.values[sample.name.removeprefix(metric.name)] = float(sample.value)
     return found.values()

@@ -1,4 +1,8 @@
-"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after its Views."""
+"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after its Views.
+
+What histograms have measured is asked for as deltas, and added up here. Where the SDK adds up exponential
+buckets itself, a read that finds nothing but new zeros makes them coarse for good, and we read often.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from opentelemetry.sdk.metrics.export import (
-    Gauge,
-    Histogram,
-    HistogramDataPoint,
-    InMemoryMetricReader,
-    Metric,
-    NumberDataPoint,
-    Sum,
-)
+from opentelemetry.sdk.metrics import Histogram
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.attributes import canonical
+from dualmetrics.bridges.accumulation import Accumulation
+from dualmetrics.bridges.points import Measured, exemplars, measured
 from dualmetrics.joining import join
 from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope
 from dualmetrics.trouble import Trouble
@@ -43,7 +42,9 @@ class MetricReader(InMemoryMetricReader):
     once_per_group = False
 
     def __init__(self, telemetry: Bridged | None = None) -> None:
-        super().__init__()
+        super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
+        self._turn = threading.RLock()
+        self._totals = Accumulation()
         self._trouble = Trouble()
         self._ended: list[Family] = []
         self._over = threading.Event()
@@ -62,52 +63,72 @@ class MetricReader(InMemoryMetricReader):
 
     def read(self) -> list[Family]:
         """See `dualmetrics.sources.Collector`. After the provider's shutdown, what it showed last."""
-        if self._over.is_set():
-            return self._ended
-        data = self.get_metrics_data()
-        return [
-            family
-            for resource in (data.resource_metrics if data else ())
-            for scoped in resource.scope_metrics
-            for metric in scoped.metrics
-            for family in self._families(_scope(scoped.scope), metric)
-        ]
+        with self._turn:
+            if self._over.is_set():
+                return self._ended
+            data = self.get_metrics_data()
+            read = [
+                family
+                for resource in (data.resource_metrics if data else ())
+                for scoped in resource.scope_metrics
+                for metric in scoped.metrics
+                for family in self._families(_scope(scoped.scope), metric)
+            ]
+            return [*read, *self._totals.families()]
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Do nothing: what would be collected here would be lost."""
+        return True
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Read a last time: a provider that is shut down shows nothing."""
-        if not self._over.is_set():
-            self._ended = self.read()
-            self._over.set()
+        with self._turn:
+            if not self._over.is_set():
+                self._ended = self.read()
+                self._over.set()
         super().shutdown(timeout_millis, **kwargs)
 
     def _families(self, scope: Scope, metric: Metric) -> Iterator[Family]:
-        found: dict[Descriptor, list[Point]] = {}
-        for point in metric.data.data_points:
-            read = _read(metric, point)
+        """Those of the metric, unless they are deltas."""
+        found: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
+        for each in metric.data.data_points:
+            read = measured(metric, each)
             if read is None:
-                message = "dualmetrics: %s of the SDK is left out: exponential histograms are not bridged yet"
+                message = "dualmetrics: %s of the SDK is left out: exponential buckets of negative values"
                 self._trouble.once(metric.name, message, metric.name)
                 return
-            kind, bounds, cells = read
-            unit, description, read_only = metric.unit or "", metric.description or "", kind is Kind.HISTOGRAM
-            descriptor = Descriptor(scope, metric.name, kind, unit, description, bounds, observable=read_only)
-            attributes = canonical(point.attributes, self._trouble)
-            start = point.start_time_unix_nano or 0
-            found.setdefault(descriptor, []).append(Point(attributes, start, cells))
-        for descriptor, points in found.items():
-            yield Family(descriptor, tuple(points))
+            key = read.kind, read.bounds, read.exponential is not None
+            found.setdefault(key, []).append(self._point(each, read))
+        for key, points in found.items():
+            family = Family(_descriptor(scope, metric, *key), tuple(points))
+            if getattr(metric.data, "aggregation_temporality", None) is AggregationTemporality.DELTA:
+                self._totals.add(family)
+            else:
+                yield family
+
+    def _point(self, point: Any, read: Measured) -> Point:
+        return Point(
+            canonical(point.attributes, self._trouble),
+            point.start_time_unix_nano or 0,
+            read.cells,
+            exemplars(point.exemplars or (), read, self._trouble),
+            read.exponential,
+        )
 
 
-def _read(metric: Metric, point: Any) -> tuple[Kind, tuple[float, ...], tuple[float, ...]] | None:
-    """Kind, bounds and cells of a point; None if it is of no kind that is known."""
-    if isinstance(metric.data, Sum) and isinstance(point, NumberDataPoint):
-        return Kind.COUNTER if metric.data.is_monotonic else Kind.UP_DOWN_COUNTER, (), (float(point.value),)
-    if isinstance(metric.data, Gauge):
-        return Kind.GAUGE, (), (float(point.value), 1.0)
-    if isinstance(metric.data, Histogram) and isinstance(point, HistogramDataPoint):
-        bounds = tuple(float(bound) for bound in point.explicit_bounds)
-        return Kind.HISTOGRAM, bounds, (*map(float, point.bucket_counts), float(point.sum))
-    return None
+def _descriptor(
+    scope: Scope, metric: Metric, kind: Kind, bounds: tuple[float, ...], exponential: bool
+) -> Descriptor:
+    return Descriptor(
+        scope,
+        metric.name,
+        kind,
+        metric.unit or "",
+        metric.description or "",
+        bounds,
+        observable=kind is Kind.HISTOGRAM,
+        exponential=exponential,
+    )
 
 
 def _scope(scope: InstrumentationScope) -> Scope:

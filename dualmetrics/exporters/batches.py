@@ -41,9 +41,10 @@ def _snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
 
 def _weight(point: Point) -> int:
     # Two timestamps and the frame; 8 bytes a count and 8 a bound; a count of exponential buckets is a varint;
-    # value, time and ids of an exemplar.
+    # value, time and ids of an exemplar, and its attributes.
     buckets = 64 + 10 * len(point.exponential.counts) if point.exponential else 16 * len(point.cells)
-    return 64 + buckets + 64 * len(point.exemplars) + _text(point.attributes)
+    exemplars = sum(64 + _text(each.attributes) for each in point.exemplars if each)
+    return 64 + buckets + exemplars + _text(point.attributes)
 
 
 def _text(attributes: Attributes) -> int:

@@ -127,6 +127,7 @@ def _exponential(point: Point, found: Exponential, time: int) -> ExponentialHist
         0,
         unknown,
         unknown,
+        _exemplars(point),
     )
 
 
@@ -149,9 +150,13 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
 
 
 def _exemplars(point: Point) -> list[Exemplar]:
-    """With neither id where there was no span."""
     return [
-        Exemplar({}, each.value, each.time, each.span_id or None, each.trace_id or None)
+        Exemplar(dict(each.attributes), each.value, each.time, *_ids(each.span_id, each.trace_id))
         for each in point.exemplars
         if each
     ]
+
+
+def _ids(span_id: int, trace_id: int) -> tuple[int, int] | tuple[None, None]:
+    """Neither id where there was no span. The encoder takes both or none, and receivers zeros for none."""
+    return (span_id, trace_id) if span_id or trace_id else (None, None)

@@ -24,8 +24,19 @@ exemplars: st.SearchStrategy[Exemplar] = st.builds(
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**128 - 1),
     st.integers(0, 2**64 - 1),
+    st.just(()),
 )
 rows: st.SearchStrategy[Exemplars] = st.lists(st.none() | exemplars, min_size=3, max_size=3).map(tuple)
+
+
+values = (
+    st.text('ab\0"\n\u00e4\u4e00', max_size=8) | st.booleans() | st.integers(-5, 5) | st.tuples(st.just(1.5))
+)
+annotated: st.SearchStrategy[Exemplar] = st.builds(
+    lambda exemplar, attributes: exemplar._replace(attributes=tuple(sorted(attributes.items()))),
+    exemplars,
+    st.dictionaries(st.text("xyz", min_size=1, max_size=2), values, max_size=3),
+)
 
 
 def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
@@ -37,6 +48,25 @@ def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
 def test_what_was_written_is_read(row: Exemplars) -> None:
     found = slots.decode(slots.encode(row))
     assert found == (row if any(row) else ())
+
+
+@settings(deadline=None)
+@given(annotated, annotated)
+def test_roomy_slots_take_attributes_and_are_read_whole_too(one: Exemplar, other: Exemplar) -> None:
+    row = slots.private(HISTOGRAM, slots.ROOMY)
+    for bucket, exemplar in ((1, one), (1, other), (2, one)):
+        slots.write(row, bucket, exemplar, slots.ROOMY)
+    assert repr(slots.decode(row, slots.ROOMY)) == repr((None, other, one))  # True is not 1
+    row[slots.ROOMY + 100] ^= 1
+    assert slots.decode(row, slots.ROOMY) == (None, None, one)
+
+
+def test_attributes_that_do_not_fit_are_left_out() -> None:
+    said = (("a", "x" * 90), ("b", "x" * 300), ("c", "x" * 90), ("d", "x" * 90), ("e", 7))
+    kept = slots.encode((Exemplar(1.0, 2, 3, 4, said),), slots.ROOMY)
+    [found] = slots.decode(kept, slots.ROOMY)
+    assert len(kept) == slots.ROOMY
+    assert found == Exemplar(1.0, 2, 3, 4, (said[0], said[2], said[4]))
 
 
 @settings(deadline=None)

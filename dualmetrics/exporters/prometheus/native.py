@@ -1,7 +1,8 @@
 """Exponential histograms as Prometheus' native ones: spans of buckets, and how much each count differs.
 
 Prometheus numbers a bucket by its upper boundary, OpenTelemetry by its lower one, so that its index is one
-more. The scale is called schema, and is 8 at most. (It is never below -4, where all doubles fit.)
+more. The scale is called schema, and is 8 at most. Ours is never below -4, where all doubles fit; that of
+another library may be, and then it can be no native histogram.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from dualmetrics.exponential import Exponential
 
-HIGHEST = 8
+HIGHEST, LOWEST = 8, -4
 _GAP = 2  # empty buckets that cost less than a span of their own
 
 

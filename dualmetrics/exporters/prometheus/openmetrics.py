@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dualmetrics.exporters.prometheus import histograms, quoting, summaries
+from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
 from dualmetrics.exporters.prometheus.families import PageFamily
+from dualmetrics.exporters.prometheus.labels import label_text
 from dualmetrics.exporters.prometheus.numbers import canonical, number
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import sample
@@ -99,9 +101,8 @@ def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
 
 
 def _exemplar(exemplar: Exemplar) -> str:
-    value, time, trace_id, span_id = exemplar
-    ids = f'trace_id="{trace_id:032x}",span_id="{span_id:016x}"' if trace_id else ""
-    return f" # {{{ids}}} {number(value)} {time / 1e9:.3f}"
+    labels = label_text(exemplar_labels(exemplar))
+    return f" # {{{labels}}} {number(exemplar.value)} {exemplar.time / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:

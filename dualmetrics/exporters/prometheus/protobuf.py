@@ -11,8 +11,9 @@ from functools import lru_cache, partial
 from itertools import accumulate
 
 from dualmetrics.exporters import wire
+from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.native import Native, native
+from dualmetrics.exporters.prometheus.native import LOWEST, Native, native
 from dualmetrics.exporters.prometheus.rows import Fill
 from dualmetrics.exporters.prometheus.text import Text
 from dualmetrics.snapshot import Descriptor, Exemplar, Point
@@ -89,7 +90,7 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     counts = [*map(int, accumulate(point.cells[:-1]))]
     total, value = counts[-1], point.cells[-1]
     fields = b""
-    if point.exponential is not None:
+    if point.exponential is not None and point.exponential.scale >= LOWEST:
         found = native(point.exponential)
         total, value, fields = found.total, found.sum, _native(found)
         # The native buckets must add up to the count; a value just being recorded may be in one kind only.
@@ -146,9 +147,8 @@ def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    value, time, trace_id, span_id = exemplar
-    ids = {"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"} if trace_id else {}
-    return _labels(1, ids) + wire.double(2, value) + wire.message(3, _timestamp(time))
+    labels, value = _labels(1, exemplar_labels(exemplar)), wire.double(2, exemplar.value)
+    return labels + value + wire.message(3, _timestamp(exemplar.time))
 
 
 def _labels(field: int, labels: Mapping[str, str]) -> bytes:
