@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,13 @@ def foreign(registry: object) -> Snapshot:
         tempfile.TemporaryDirectory() as directory,
         telemetry(directory, registry, metrics_exporter="prometheus") as made,
     ):
-        return Snapshot(0, (), bridged(made.snapshot()).families)
+        return replace(bridged(made.snapshot()), resource=())
 
 
 def bridged(snapshot: Snapshot) -> Snapshot:
     """Without our own metrics."""
     families = (family for family in snapshot.families if family.descriptor.scope.name != "dualmetrics")
-    return Snapshot(0, snapshot.resource, tuple(families))
+    return replace(snapshot, families=tuple(families))
 
 
 def received(receiver: Receiver) -> dict[str, Pushed]:

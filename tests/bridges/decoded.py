@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from dualmetrics.cli.received import Key, Received, series
-from dualmetrics.exporters import summaries
-from dualmetrics.exporters.otlp import to_metrics_data
+from dualmetrics.exporters.packed import Packer
 from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
 
 
 def through_otlp(snapshot: Snapshot) -> Snapshot:
     """A snapshot after its way through the bytes of a push."""
-    message = ExportMetricsServiceRequest()
-    for part in (encode_metrics(to_metrics_data(snapshot)), summaries.encoded(snapshot)):
-        message.MergeFromString(part.SerializeToString())
-    return decoded(series(message))
+    messages = map(ExportMetricsServiceRequest.FromString, Packer().messages(snapshot))
+    return decoded(found for message in messages for found in series(message))
 
 
 def decoded(received: Iterable[tuple[Key, Received]]) -> Snapshot:
