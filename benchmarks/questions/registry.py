@@ -57,16 +57,15 @@ def ours(count: int) -> Measure:
 
 
 def _bridged(name: str, registry: Any, touch: Touch) -> Measure:
-    from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-
     from dualmetrics import Telemetry
-    from dualmetrics.exporters.otlp import to_metrics_data
+    from dualmetrics.exporters.packed import Packer
 
     telemetry = Telemetry(registries=[registry], metrics_exporter="prometheus")
     telemetry.render()
+    packer = Packer()
 
-    def to_bytes() -> bytes:
-        return encode_metrics(to_metrics_data(telemetry.snapshot())).SerializeToString()
+    def to_bytes() -> list[bytes]:
+        return [*packer.messages(telemetry.snapshot())]
 
     def measure(amount: int) -> Values:
         page = mean(telemetry.render, amount, touch)
