@@ -87,6 +87,10 @@ class MetricsMiddleware:
         except BaseException as error:
             exchange.failed(error)
             raise
+        finally:
+            scope[MARK] = (
+                exchange.outer
+            )  # a server's `send` knows the scope: a cycle is left to the collector
         if exchange.under_way:
             exchange.returned()
 

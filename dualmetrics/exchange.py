@@ -157,7 +157,6 @@ class Exchange(Mark):
         self.under_way = False
         seconds = perf_counter() - self._began
         requests, scope = self._requests, self._scope
-        del self._scope  # which holds this object: a cycle would be left to the garbage collector
         key = self._name.generation, id(scope.get("endpoint")), id(scope.get("route")), status
         record = requests.shortcuts.get(key)
         if record is not None and error is None and self.route is None:

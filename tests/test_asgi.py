@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -296,3 +299,39 @@ def test_an_app_in_an_endless_ring_of_layers_is_served(telemetry: Telemetry) -> 
 def test_a_server_takes_the_middleware_for_asgi_3(telemetry: Telemetry) -> None:
     call: Callable[..., Awaitable[None]] = MetricsMiddleware(hello, telemetry=telemetry).__call__
     assert asyncio.iscoroutinefunction(call)
+
+
+class Cycle:
+    """A request as a server keeps it: the scope beside the functions that the app gets."""
+
+    def __init__(self) -> None:
+        self.scope = http_scope("GET", "/")
+
+    async def receive(self) -> Message:
+        return {"type": "http.request"}
+
+    async def send(self, message: Message) -> None:
+        """The client has it."""
+
+
+async def raises(scope: Scope, receive: Receive, send: Send) -> None:
+    raise HandlerError
+
+
+async def says_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    return None
+
+
+@pytest.mark.parametrize("app", [hello, raises, says_nothing])
+def test_a_request_leaves_nothing_to_the_garbage_collector(telemetry: Telemetry, app: ASGIApp) -> None:
+    async def ask() -> weakref.ref[Cycle]:
+        cycle = Cycle()
+        with contextlib.suppress(HandlerError):
+            await MetricsMiddleware(app, telemetry=telemetry)(cycle.scope, cycle.receive, cycle.send)
+        return weakref.ref(cycle)
+
+    gc.disable()
+    try:
+        assert asyncio.run(ask())() is None
+    finally:
+        gc.enable()

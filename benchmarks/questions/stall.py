@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import asgi_apps, peers, series
 from benchmarks.apps import path, starlette_app
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
-from benchmarks.serving import http_scope, receive, send
+from benchmarks.serving import Cycle, http_scope
 
 Duty = Callable[[], Awaitable[object]]
 IDLE = 0.1  # seconds
@@ -43,7 +43,7 @@ async def longest(app: Any, duty: Duty) -> float:
     task = asyncio.ensure_future(duty())
     worst, before = 0.0, time.perf_counter()
     while not task.done():
-        await app(scope.copy(), receive, send)
+        await Cycle(scope.copy()).run(app)
         await asyncio.sleep(0)
         now = time.perf_counter()
         worst, before = max(worst, now - before), now
@@ -51,9 +51,9 @@ async def longest(app: Any, duty: Duty) -> float:
     return worst
 
 
-def scrape(app: Any) -> Duty:
+def scrape(app: Any, asked: str = "/metrics") -> Duty:
     """A scrape through the app, as a server would pass it on."""
-    return lambda: app(http_scope("/metrics"), receive, send)
+    return lambda: Cycle(http_scope(asked)).run(app)
 
 
 def in_thread(work: Callable[[], object]) -> Duty:
@@ -84,7 +84,7 @@ def prometheus_client(count: int) -> Measure:
     touch = series.prometheus_client(count)
     app = starlette_app()
     app.router.routes.insert(0, Mount("/metrics", make_asgi_app()))
-    return stalls(app, {"scrape": lambda: app(http_scope("/metrics/"), receive, send)}, lambda: touch(1))
+    return stalls(app, {"scrape": scrape(app, "/metrics/")}, lambda: touch(1))
 
 
 def otel(count: int) -> Measure:
@@ -98,7 +98,7 @@ def otel(count: int) -> Measure:
     app.router.routes.insert(0, Mount("/metrics", make_asgi_app()))
     measured = OpenTelemetryMiddleware(app, meter_provider=provider)
     duties: dict[str, Duty] = {
-        "scrape": lambda: app(http_scope("/metrics/"), receive, send),
+        "scrape": scrape(app, "/metrics/"),
         "push": in_thread(lambda: provider.force_flush(60_000)),
     }
     return stalls(measured, duties, lambda: touch(1))
