@@ -140,8 +140,11 @@ GOALS = (
         for column in (ON_THE_CLOCK, OF_THE_PROCESSOR)
         for words, to, least in (("of bare", "bare", 0.93), ("times the instrumentator's", INSTRUMENTATOR, 2))
     ),
-    Goal("stall by a scrape of 10,000 sets, p99: switch intervals", 3, stalled("scrape")),
-    Goal("stall by a push of 10,000 sets, p99: switch intervals", 3, stalled("push")),
+    *(
+        Goal(f"stall by a {duty} of 10,000 sets, {words}p99: switch intervals", 3, stalled(f"{duty}{column}"))
+        for words, column in (("all changed, ", ""), ("1% changed, ", ", 1% changed"))
+        for duty in ("scrape", "push")
+    ),
     Goal(
         "import, Flask: of OTel's with exporters", 1 / 3, imported("ours, Flask", "OTel Flask and exporters")
     ),
