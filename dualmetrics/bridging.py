@@ -134,7 +134,7 @@ class Bridging:
     def start(self) -> None:
         """Start reading in the background, if there is anything to read."""
         with self._lock:
-            self._rows.closed = False
+            self._rows.open()
             if self._sources and self._stop is None:
                 stop: queue.SimpleQueue[None] = queue.SimpleQueue()
                 if start_thread("dualmetrics-bridge", self._run, stop):
@@ -151,7 +151,7 @@ class Bridging:
 
     def end(self) -> None:
         """Share nothing any more, until it is started again."""
-        self._rows.closed = True
+        self._rows.close()
 
     def refresh(self) -> None:
         """Read what holds for the group, in whichever worker this is."""

@@ -34,6 +34,8 @@ class Joined(Protocol):
 
     def arbitrate(self, families: tuple[Family, ...]) -> tuple[Family, ...]: ...
 
+    def end(self) -> None: ...
+
 
 class WorkerDuties:
     """Takes snapshots of the group, and pushes them while this worker is the elected one."""
@@ -99,6 +101,7 @@ class WorkerDuties:
     def finish(self) -> bool:
         """Give up this worker's liveness, and push if it was the last one of the group."""
         self._observers.run(self._election.stand())
+        self._joined.end()  # a row that comes in late would begin a new life, and nobody were the last one
         last = self._store.retire(self._shutdown_timeout)
         try:
             if last is None or not self._delivery.wanted or not self._election.stand(self._shutdown_timeout):

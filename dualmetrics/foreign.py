@@ -59,8 +59,7 @@ class ForeignRows:
         self._bound: dict[Descriptor, dict[object, Bound]] = {}
         self._owners: dict[int, Bound] = {}
         self._shown: dict[object, set[Bound]] = {}
-        self.closed = False
-        """Whether the recording has ended: what comes in late must not begin it anew."""
+        self._closed = False
         self.after_fork_in_child()
         store.on_rebind(self.forget)
 
@@ -75,13 +74,22 @@ class ForeignRows:
                 bound.row = None
         self._owners = {}
 
+    def close(self) -> None:
+        """The recording ends: what comes in late must not begin it anew. Waits for what is being written."""
+        with self._lock:
+            self._closed = True
+
+    def open(self) -> None:
+        """It goes on. Needs no lock, which whoever writes may hold while the recording starts."""
+        self._closed = False
+
     def share(self, source: object, families: Iterable[Family], *, each: bool = False) -> None:
         """Write what ``source`` shows now. Values that it shows no more are withdrawn.
 
         With ``each`` this worker has series of its own besides, with the label ``worker``.
         """
         with self._lock:
-            if self.closed:
+            if self._closed:
                 return
             now = time.time()
             shown: set[Bound] = set()

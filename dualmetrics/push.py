@@ -89,6 +89,10 @@ class PeriodicPusher:
         """
         return self._ask("finish", timeout)
 
+    def finish_here(self) -> bool:
+        """The same in this thread, for an interpreter that ends and gives no other. False if that failed."""
+        return self._guarded(self._duties.finish, "the last push")
+
     def pause(self) -> None:
         """End the thread until somebody records again: who forks workers is never the elected one."""
         self._ask("pause", _PAUSE)

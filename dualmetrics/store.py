@@ -127,6 +127,11 @@ class Store:
             share.be_born(membership)
         return share
 
+    @property
+    def recording(self) -> bool:
+        """Whether this process is a worker of the group, or counts by itself."""
+        return self._share is not None
+
     def slot(self) -> int:
         """The number of this worker, the smallest that was free; 0 before its first row."""
         share = self._share

@@ -225,7 +225,10 @@ class Telemetry:
 
     def _resource(self) -> Attributes:
         own = self._group_resource.attributes(self._instance)
-        foreign = self._bridging.resource()
+        ours = {
+            key.replace(".", "_") for key, _ in own
+        }  # as the labels of a registry's `target_info` are named
+        foreign = {key: value for key, value in self._bridging.resource().items() if key not in ours}
         return tuple(sorted({**foreign, **dict(own)}.items())) if foreign else own
 
     def _instance(self) -> str:
@@ -236,8 +239,16 @@ class Telemetry:
         """The process ends: shut down, and leave no directory behind if it was ours."""
         if self.enabled and not self._pusher.running:
             self._bridging.settle()
+            self._resume()
         self.shutdown()
         self._store.leave()
+
+    def _resume(self) -> None:
+        """Give what was counted an end, though the thread was never started, or was paused by a fork."""
+        if self._store.recording:
+            self._pusher.start()
+            if not self._pusher.running:
+                self._pusher.finish_here()
 
     def before_fork(self) -> None:
         """See `fork`."""

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Metric
 
 from dualmetrics import SettingsError, Telemetry
 from tests.bridges.bridged import Custom, metric, shown, telemetry
+from tests.exporters.receiver import http_receiver
 from tests.waiting import wait_until
 
 
@@ -119,6 +120,25 @@ def test_one_that_comes_back_after_the_end_begins_nothing_anew(
     wait_until(lambda: hanging.returned, 5, "the collector to return")
     wait_until(lambda: not _reading(), 5, "its reader to end")
     assert uses == []
+
+
+def test_one_that_comes_back_during_the_last_push_keeps_no_worker_alive(
+    tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    hanging = Hanging()
+    registry.register(hanging)
+    with http_receiver() as received:
+        received.hold.clear()
+        made = Telemetry(registries=[registry], directory=str(tmp_path), endpoint=received.endpoint)
+        made.meter("app").create_counter("c").add(1)
+        end = threading.Thread(target=made.shutdown)
+        end.start()
+        wait_until(lambda: len(received.paths) == 1, 10, "the last push")
+        hanging.free.set()
+        wait_until(lambda: hanging.returned and not _reading(), 5, "its reader to end")
+        received.hold.set()
+        end.join()
+    assert not made._store.recording
 
 
 def _reading() -> bool:

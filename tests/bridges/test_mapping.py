@@ -128,7 +128,9 @@ def test_target_info_becomes_part_of_the_resource(tmp_path: Path, by_metric: boo
             assert made.force_flush()
         [resource] = receiver.requests[-1].message.resource_metrics
         names = {metric.name for scope in scopes(receiver) for metric in scope.metrics}
-    assert {pair.key: pair.value.string_value for pair in resource.resource.attributes}["team"] == "a"
+    sent = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+    assert sent["team"] == "a"
+    assert "service_name" not in sent  # ours wins
     assert "jobs_total" in names
     assert not [name for name in names if name.startswith("target")]
 

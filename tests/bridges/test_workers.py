@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,17 +103,47 @@ def test_pages_never_go_back(tmp_path: Path) -> None:
         settled(server, "jobs_total", 400, where="request")
 
 
-def test_a_graceful_end_loses_nothing(tmp_path: Path) -> None:
+@PRELOAD
+def test_a_graceful_end_loses_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
     with Receiver() as receiver:
         with gunicorn(
             "gunicorn-bridged",
             tmp_path,
+            *options,
             OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
             DUALMETRICS_SHUTDOWN_TIMEOUT="10",  # four workers that end at once keep a slow machine busy
         ) as server:
-            done = server.work_of_several(200).total()
+            seen = server.work_of_several(200)
+            while len(seen) < 4:  # gunicorn ends one that still starts without further ado
+                seen.update(server.work(50))
+            done = seen.total()
             server.stop()
         assert pushed(receiver, "jobs_total", where="request") == done
+        assert pushed(receiver, "jobs_total", where="import") == (3 if options else 12)
+
+
+SCRIPT = """
+import sys
+from prometheus_client import REGISTRY, Counter, Metric
+import dualmetrics
+
+class Custom:
+    def collect(self):
+        made = Metric("rows", "", "gauge")
+        made.add_sample("rows", {}, 7.0)
+        yield made
+
+REGISTRY.register(Custom())
+jobs = Counter("jobs", "")
+dualmetrics.configure(registries="default", endpoint=sys.argv[1])
+jobs.inc(5)
+"""
+
+
+def test_a_script_that_nobody_asked_pushes_when_it_ends(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        subprocess.run([sys.executable, "-c", SCRIPT, receiver.http_endpoint], check=True, timeout=60)
+        assert (pushed(receiver, "jobs_total"), pushed(receiver, "rows")) == (5, 7)
 
 
 def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) -> None:
