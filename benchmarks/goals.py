@@ -100,6 +100,7 @@ GOALS = (
     Goal("ASGI request: of prometheus-fastapi-instrumentator", 1 / 10, request("asgi", INSTRUMENTATOR)),
     Goal("ASGI request: of OTel with two readers", 1 / 40, request("asgi", "OTel ASGI, Prometheus and OTLP")),
     Goal("WSGI request: times the floor", 1.3, request("wsgi", "floor")),
+    Goal("the same, the floor beside our imports", 1.3, request("wsgi", "floor beside our imports")),
     Goal("WSGI request: of prometheus-flask-exporter", 1 / 5, request("wsgi", "prometheus-flask-exporter")),
     Goal("`counter.add`: of prometheus_client", 1, ratio("instruments", "prometheus_client", "counter.add")),
     Goal(

@@ -30,6 +30,7 @@ QUESTION = Question(
     (
         contestant("bare", apps.bare, "flask", "werkzeug"),
         contestant("floor", apps.floor),
+        contestant("floor beside our imports", apps.floor_beside),
         contestant("floor at the headers", apps.floor_at_start),
         contestant("ours", apps.ours, "dualmetrics"),
         contestant("prometheus_client by hand", apps.by_hand, "prometheus-client"),
@@ -41,6 +42,6 @@ QUESTION = Question(
         contestant("OTel Flask, Prometheus", apps.otel_flask, "opentelemetry-instrumentation-flask"),
         contestant("OTel Flask, Prometheus and OTLP", apps.otel_flask_and_push),
     ),
-    {"tiny": Effort(1, 1, 50), "quick": Effort(2, 6, 1000), "full": Effort(6, 15, 2000)},
+    {"tiny": Effort(1, 1, 50), "quick": Effort(4, 8, 400), "full": Effort(6, 15, 2000)},
     base="bare",
 )
