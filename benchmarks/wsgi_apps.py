@@ -23,8 +23,9 @@ def floor_beside(routes: int = 0) -> Any:
 
     Flask leaves each request to the garbage collector, which then looks through all that is there.
     """
-    import dualmetrics_flask  # noqa: F401
     import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401
+
+    import dualmetrics_flask  # noqa: F401
 
     return floor(routes)
 

@@ -31,7 +31,7 @@ QUESTION = Question(
         contestant("prometheus-flask-exporter", "flask_exporter", command),
         contestant("OTel Flask, Prometheus and OTLP", "otel_flask_and_push", command),
     ),
-    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 5, 1), "full": Effort(2, 12, 3)},
+    {"tiny": Effort(1, 1, 1), "quick": Effort(2, 3, 1), "full": Effort(2, 12, 3)},
     floor="bare",
     shown=("median", "maximum"),
     needs="wrk",

@@ -25,7 +25,7 @@ QUESTION = Question(
         contestant("starlette-exporter", "starlette_exporter", command),
         contestant("OTel ASGI, Prometheus and OTLP", "otel_and_push", command),
     ),
-    {"tiny": Effort(1, 1, 1), "quick": Effort(1, 5, 1), "full": Effort(2, 12, 3)},
+    {"tiny": Effort(1, 1, 1), "quick": Effort(2, 4, 1), "full": Effort(2, 12, 3)},
     floor="bare",
     shown=("median", "maximum"),
     needs="wrk",
