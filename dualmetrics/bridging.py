@@ -26,7 +26,9 @@ from dualmetrics.trouble import Trouble
 TICK = 0.25
 """Seconds between two reads."""
 
-_SPARE = 20  # times what a read took, before the next one: no more than a twentieth of a processor
+_SPARE = 20  # times what a read took, before the next one: a twentieth of a processor,
+_LATEST = 0.9  # but no more seconds than this, so that a killed worker loses no more than came in one,
+_LEAST_SPARE = 10  # unless it were more than a tenth of a processor
 _STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the child would find taken
 
 
@@ -212,7 +214,12 @@ class Bridging:
                 if stop.empty():
                     self._quick.run(False, _STILL)
             costs = (reading.cost for reading in self._readings.values() if reading.collector.quick)
-            pause = max(TICK, _SPARE * sum(costs))
+            pause = pause_after(sum(costs))
+
+
+def pause_after(cost: float) -> float:
+    """Seconds until the next read after one that took a processor so many."""
+    return max(TICK, min(_SPARE * cost, _LATEST), _LEAST_SPARE * cost)
 
 
 def _stopped(stop: queue.SimpleQueue[None], seconds: float) -> bool:

@@ -1,0 +1,17 @@
+"""How often what others count is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from dualmetrics.bridging import TICK, pause_after
+
+
+@pytest.mark.parametrize(
+    ("cost", "pause"),
+    [(0.0, TICK), (0.0125, TICK), (0.02, 0.4), (0.045, 0.9), (0.09, 0.9), (0.1, 1.0), (0.5, 5.0)],
+)
+def test_a_reading_that_costs_more_is_rarer_but_within_a_second_up_to_a_tenth_of_a_processor(
+    cost: float, pause: float
+) -> None:
+    assert pause_after(cost) == pytest.approx(pause)
