@@ -29,7 +29,7 @@ ELSEWHERE = (
         "in self._body:",
     ),
     *(
-        "Exchange(",
+        "_exchange(",
         "_transaction(",
         "self._start(",
         "self._finish(",

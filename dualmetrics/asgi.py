@@ -88,9 +88,8 @@ class MetricsMiddleware:
             exchange.failed(error)
             raise
         finally:
-            scope[MARK] = (
-                exchange.outer
-            )  # a server's `send` knows the scope: a cycle is left to the collector
+            # A server keeps the scope beside `send`, which the exchange has: a cycle, left to the collector.
+            scope[MARK] = exchange.outer
         if exchange.under_way:
             exchange.returned()
 
