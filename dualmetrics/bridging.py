@@ -52,7 +52,11 @@ class Reading:
         """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
         with self.turn:
             began = time.thread_time()
-            self._rows.share(self, self._families(), each=self.collector.each)
+            families = self._families()
+            try:
+                self._rows.share(self, families, each=self.collector.each)
+            except Exception as error:
+                self._failed(error)
             self.cost = time.thread_time() - began
 
     def settle(self) -> None:
@@ -63,10 +67,13 @@ class Reading:
         try:
             return list(self.collector.read())
         except Exception as error:
-            self._trouble.count()
-            message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
-            self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
+            self._failed(error)
             return []
+
+    def _failed(self, error: Exception) -> None:
+        self._trouble.count()
+        message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
+        self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
 
 
 class Bridging:
@@ -132,6 +139,11 @@ class Bridging:
     def resource(self) -> dict[str, str]:
         """What the sources say of the process as a whole."""
         return {key: value for source in self._sources for key, value in source.resource().items()}
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on: what is read is shared, and whatever there is to read is read."""
+        return not self._rows.closed and (self._stop is not None or not self._sources)
 
     def start(self) -> None:
         """Start reading in the background, if there is anything to read."""

@@ -74,6 +74,11 @@ class ForeignRows:
                 bound.row = None
         self._owners = {}
 
+    @property
+    def closed(self) -> bool:
+        """Whether the recording has ended."""
+        return self._closed
+
     def close(self) -> None:
         """The recording ends: what comes in late must not begin it anew. Waits for what is being written."""
         with self._lock:

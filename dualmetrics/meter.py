@@ -174,7 +174,7 @@ class Meter(metrics.Meter):
         bounds: tuple[float, ...] = (),
         observable: bool = False,
     ) -> Descriptor:
-        unit, once = unit or "", observable and (self._provider.once_per_group or self._is_of_host(name))
+        unit = unit or ""
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise ValueError(
                 f"instrument name {name!r}: it must begin with a letter, go on with letters, digits and "
@@ -182,6 +182,7 @@ class Meter(metrics.Meter):
             )
         if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
             raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
+        once = observable and (self._provider.once_per_group or self._is_of_host(name))
         said = text(str(description or ""))
         return Descriptor(self._scope, name.lower(), kind, unit, said, bounds, observable, once)
 

@@ -89,8 +89,10 @@ class Observers:
             self._late[id(one)] = one
             options = CallbackOptions(timeout_millis=max(0.0, deadline - time.monotonic()) * 1000)
             started = time.monotonic()
-            one.observe(options)
-            self._late.pop(id(one), None)
+            try:
+                one.observe(options)
+            finally:
+                self._late.pop(id(one), None)
             if time.monotonic() - started > PATIENCE:
                 return  # another thread does the rest
         finished.set()

@@ -38,7 +38,8 @@ class PagePort:
             self._trouble.once("port", message, self._port, error)
         else:
             self._trouble.over("port")
-            start_thread("dualmetrics-port", self._server.serve_forever)
+            if not start_thread("dualmetrics-port", self._server.serve_forever):
+                self.after_fork_in_child()
 
     def close(self) -> None:
         """Stop listening."""

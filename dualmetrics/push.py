@@ -16,9 +16,8 @@ BEAT = 5.0
 """Seconds between two rounds of observing, standing for election and folding."""
 
 _PAUSE = 0.2  # seconds that a fork waits for the thread, which may be in the middle of a push
-_JITTER = (
-    0.1  # share of the interval by which a push comes early or late, so that servers do not push in step
-)
+_JITTER = 0.1
+"""Share of the interval by which a push comes early or late, so that servers do not push in step."""
 
 
 class Duties(Protocol):
@@ -89,9 +88,16 @@ class PeriodicPusher:
         """
         return self._ask("finish", timeout)
 
-    def finish_here(self) -> bool:
-        """The same in this thread, for an interpreter that ends and gives no other. False if that failed."""
-        return self._guarded(self._duties.finish, "the last push")
+    def finish_late(self, timeout: float) -> bool:
+        """The same where the thread is not there, in a thread that does nothing else.
+
+        An interpreter that ends may give none (Python 3.12): then here, however long that takes.
+        """
+        request, requests = Request("finish"), queue.SimpleQueue[Request]()
+        requests.put(request)
+        if not start_thread("dualmetrics", self._run, requests):
+            return self._guarded(self._duties.finish, "the last push")
+        return request.wait(timeout)
 
     def pause(self) -> None:
         """End the thread until somebody records again: who forks workers is never the elected one."""
@@ -116,7 +122,7 @@ class PeriodicPusher:
 
     def _run(self, requests: queue.SimpleQueue[Request]) -> None:
         next_push = time.monotonic() + self._wait()
-        request: Request | None = None
+        request = None if requests.empty() else requests.get()
         while request is None or request.what == "flush":
             leading = self._guarded(self._duties.beat, "the periodic round")
             done = True

@@ -182,7 +182,7 @@ class Telemetry:
     def start(self) -> None:
         """Start the background thread, and find a tracer that was set late; recording does so by itself."""
         self._exemplars.look()
-        if self.enabled and not self._pusher.running:
+        if self.enabled and not (self._pusher.running and self._bridging.running):
             ending.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()
             self._bridging.start()
@@ -192,6 +192,7 @@ class Telemetry:
 
         False if that failed or took over ``timeout`` seconds.
         """
+        self.start()
         return not self.enabled or self._pusher.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:
@@ -204,7 +205,6 @@ class Telemetry:
             return True
         self._bridging.pause()
         done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
-        self._bridging.end()
         self._store.ask_again()  # rows given during the last push have started nothing
         return done
 
@@ -239,16 +239,10 @@ class Telemetry:
         """The process ends: shut down, and leave no directory behind if it was ours."""
         if self.enabled and not self._pusher.running:
             self._bridging.settle()
-            self._resume()
+            if self._store.recording:  # by a thread that was never started, or paused by a fork
+                self._pusher.finish_late(self.settings.shutdown_timeout)
         self.shutdown()
         self._store.leave()
-
-    def _resume(self) -> None:
-        """Give what was counted an end, though the thread was never started, or was paused by a fork."""
-        if self._store.recording:
-            self._pusher.start()
-            if not self._pusher.running:
-                self._pusher.finish_here()
 
     def before_fork(self) -> None:
         """See `fork`."""

@@ -178,10 +178,10 @@ class Sized:
 def content_length(headers: list[tuple[str, str]]) -> int:
     """The length of the body as the headers tell it."""
     for name, value in headers:
-        if name == "Content-Length" and value.isdigit():
+        if name == "Content-Length" and value.isdecimal():
             return int(value)
     for name, value in headers:  # as few write it
-        if name.lower() == "content-length" and value.isdigit():
+        if name.lower() == "content-length" and value.isdecimal():
             return int(value)
     return UNKNOWN
 

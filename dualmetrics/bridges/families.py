@@ -15,6 +15,7 @@ from typing import NamedTuple
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
+from dualmetrics.attributes import text
 from dualmetrics.bridges.exemplars import exemplar
 from dualmetrics.bridges.units import ucum
 from dualmetrics.snapshot import (
@@ -42,6 +43,13 @@ _KINDS = {
 }
 _ONCE = ("info", "stateset")
 """Forms of which every worker has its own copy: shown as they are, not added up."""
+
+
+_COUNTS = 2.0**63
+"""Counts are less than this, in OTLP and in Prometheus' protobuf."""
+
+_NANOSECONDS = 2.0**64
+"""Times since the epoch are less than this in OTLP."""
 
 
 class Series(NamedTuple):
@@ -79,12 +87,13 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
 def _describer(
     metric: Metric, form: str, once_per_group: bool
 ) -> Callable[[Scope, str, tuple[float, ...]], Descriptor]:
+    help_text = text(str(metric.documentation or ""))
     return lambda scope, name, bounds: Descriptor(
         scope,
-        name,
+        text(name),
         _KINDS[form],
-        ucum(metric.unit),
-        metric.documentation,
+        text(ucum(metric.unit)),
+        help_text,
         bounds,
         observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
         once_per_group=once_per_group or form in _ONCE,
@@ -123,8 +132,8 @@ def _histogram(metric: Metric) -> Read:
         if math.inf not in series.parts:
             counts.append(count)
         cells = [counts[0], *(high - low for low, high in pairwise(counts))]
-        if not all(cell >= 0 for cell in cells):
-            raise GarbageError("buckets that do not grow")
+        if not all(cell >= 0 for cell in cells) or counts[-1] >= _COUNTS:
+            raise GarbageError("buckets that do not grow, or count too much")
         bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
         cells.append(series.values.get("_sum", math.nan))
         known = series.exemplars
@@ -136,6 +145,8 @@ def _summary(metric: Metric) -> Read:
     for series in _grouped(metric, "quantile"):
         quantiles = sorted(series.parts)
         if "_count" in series.values:
+            if not 0 <= series.values["_count"] < _COUNTS:
+                raise GarbageError(f"a count of {series.values['_count']}")
             values = (series.parts[quantile] for quantile in quantiles)
             cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
             yield metric.name, tuple(quantiles), series.attributes, series.start, cells, ()
@@ -164,7 +175,7 @@ def _grouped(metric: Metric, part: str) -> Iterable[Series]:
 
 def _nanoseconds(seconds: float) -> int:
     """A time since the epoch; 0 if it is none."""
-    return int(seconds * 1e9) if math.isfinite(seconds) and seconds > 0 else 0
+    return int(seconds * 1e9) if 0 < seconds * 1e9 < _NANOSECONDS else 0
 
 
 def _labels(sample: Sample, without: str = "") -> Attributes:
@@ -179,7 +190,7 @@ def _sorted(pairs: tuple[tuple[str, str], ...]) -> Attributes:
     for name, value in pairs:
         if type(name) is not str or type(value) is not str:
             raise GarbageError(f"the label {name!r}={value!r}")
-    return tuple(sorted(pairs))
+    return tuple(sorted((text(name), text(value)) for name, value in pairs))
 
 
 def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
@@ -187,6 +198,7 @@ def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
     if f"{_SCOPE}name" not in dict(attributes):
         return PROMETHEUS, attributes
     told = {key.removeprefix(_SCOPE): str(value) for key, value in attributes if key.startswith(_SCOPE)}
+    told.pop("", None)
     name, version, schema_url = (told.pop(key, "") for key in ("name", "version", "schema_url"))
     others = tuple(pair for pair in attributes if not pair[0].startswith(_SCOPE))
     return Scope(name, version, schema_url, tuple(sorted(told.items()))), others

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from dualmetrics.exporters.messages import objects
 from dualmetrics.exporters.packed import Packer
 from dualmetrics.exporters.temporality import IsDelta
 from dualmetrics.snapshot import Snapshot
+
+_logger = logging.getLogger("dualmetrics")
 
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
 class Bodies:
-    """The exporter gets nothing to encode: its requests go out with bodies that were packed here."""
+    """The exporter gets nothing to encode: its requests go out with bodies that were packed here.
+
+    One that makes no request of nothing gets objects instead.
+    """
 
     def __init__(self, is_delta: IsDelta) -> None:
         self._packer = Packer(is_delta)
+        self._objects = objects(is_delta)
+        self._packs = True
         self._body = b""
         self._taken = False
 
     def messages(self, snapshot: Snapshot) -> Iterator[MetricsData]:
-        """See `messages.Messages`. Raises RuntimeError if the exporter has made no request of one."""
+        """See `messages.Messages`."""
+        if self._packs:
+            yield from self._nothing(snapshot)
+        if not self._packs:
+            yield from self._objects(snapshot)
+
+    def _nothing(self, snapshot: Snapshot) -> Iterator[MetricsData]:
         for body in self._packer.messages(snapshot):
             self._body, self._taken = body, False
             yield MetricsData([])
             if not self._taken:
-                raise RuntimeError("the exporter sends nothing")
+                self._packs = False
+                _logger.warning(
+                    "dualmetrics: the OTLP exporter sends nothing but what it has encoded: no summaries"
+                )
+                return
 
-    def body(self, coding: str) -> bytes:
+    def body(self, encoded: bytes, coding: str) -> bytes:
         """That of the request that is being made; ``coding`` is its Content-Encoding."""
         self._taken = True
-        return _CODINGS.get(coding, bytes)(self._body)
+        return _CODINGS.get(coding, bytes)(self._body) if self._packs else encoded

@@ -36,7 +36,7 @@ class Bounded:
             return Outcome(False, 0, "the push before has not ended yet")
         self._push = push = Push(self._target, snapshot)
         if not self._start_thread("dualmetrics push", push.run):
-            push.run()  # the interpreter ends; whoever waits for that has a deadline of its own
+            push.run()  # the interpreter ends
         return push.wait(self._seconds)
 
 

@@ -63,7 +63,7 @@ def http_exporter(endpoint: Endpoint, watcher: Watcher, bodies: Bodies) -> Metri
             # Said here, the exporter's certificate wins over the one of REQUESTS_CA_BUNDLE.
             kwargs.setdefault("verify", self.verify)
             headers = {**self.headers, **(kwargs.get("headers") or {})}
-            kwargs["data"] = bodies.body(str(headers.get("Content-Encoding", "")))
+            kwargs["data"] = bodies.body(kwargs["data"], str(headers.get("Content-Encoding", "")))
             try:
                 response = super().request(*args, **kwargs)
             except requests.RequestException as error:

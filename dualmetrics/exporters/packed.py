@@ -14,6 +14,8 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import compress
+from operator import not_
 from typing import NamedTuple
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
@@ -80,15 +82,21 @@ class Packer:
             yield message.encoded()
 
     def _data(self, family: Family, snapshot: Snapshot) -> Data:
-        descriptor = family.descriptor
-        if descriptor.kind is Kind.SUMMARY or any(map(_is_rare, family.points)):
-            field, points = _officially(replace(snapshot, families=(family,)))
-        elif descriptor.kind is Kind.HISTOGRAM:
-            field, points = "histogram", self._histograms(family, snapshot.time)
-        else:
-            field = "gauge" if descriptor.kind is Kind.GAUGE else "sum"
-            points = self._numbers(family, snapshot.time)
-        return Data(descriptor, field, points, self._is_delta(descriptor))
+        descriptor, delta = family.descriptor, self._is_delta(family.descriptor)
+        if descriptor.kind is Kind.SUMMARY or family.points[0].exponential is not None:
+            return Data(descriptor, *_officially(family, snapshot), delta)
+        rare = [*map(_is_rare, family.points)]
+        field, points = self._packed(_part(family, map(not_, rare)), snapshot.time)
+        if any(rare):
+            _, others = _officially(_part(family, rare), snapshot)
+            points = _in_turn(rare, others, points)
+        return Data(descriptor, field, points, delta)
+
+    def _packed(self, family: Family, now: int) -> tuple[str, Iterator[bytes]]:
+        """The field and the points of a metric."""
+        if family.descriptor.kind is Kind.HISTOGRAM:
+            return "histogram", self._histograms(family, now)
+        return "gauge" if family.descriptor.kind is Kind.GAUGE else "sum", self._numbers(family, now)
 
     def _numbers(self, family: Family, now: int) -> Iterator[bytes]:
         descriptor, pack = family.descriptor, struct.Struct("<BQBQBd").pack
@@ -116,7 +124,7 @@ class Packer:
         if len(known) > 2 * len(family.points) + _KEPT:
             known.clear()
         new = [point.attributes for point in family.points if id(point.attributes) not in known]
-        for attributes, packed in zip(new, _packed(new, field), strict=True):
+        for attributes, packed in zip(new, _as_attributes(new, field), strict=True):
             known[id(attributes)] = attributes, packed  # kept, so that no other object gets this identity
         return [known[id(point.attributes)][1] for point in family.points]
 
@@ -142,9 +150,8 @@ class Message:
         scopes: dict[Scope, list[bytes]] = {}
         for data, points in self._metrics:
             scopes.setdefault(data.descriptor.scope, []).append(wire.message(2, _metric(data, points)))
-        resource, heads = _heads(self._snapshot, scopes)
-        scoped = (b"".join((head, *metrics)) for head, metrics in zip(heads, scopes.values(), strict=True))
-        return wire.message(1, b"".join((resource, *(wire.message(2, each) for each in scoped))))
+        scoped = (wire.message(2, b"".join((_scope(scope), *metrics))) for scope, metrics in scopes.items())
+        return wire.message(1, b"".join((_resource(self._snapshot), *scoped)))
 
 
 def _metric(data: Data, points: Iterable[bytes]) -> bytes:
@@ -167,20 +174,28 @@ def _point(content: bytes) -> bytes:
 
 def _is_rare(point: Point) -> bool:
     """Whether it has something that most points have not; a histogram's sum of NaN is none."""
-    return bool(point.exemplars) or point.exponential is not None or math.isnan(point.cells[-1])
+    return bool(point.exemplars) or math.isnan(point.cells[-1])
 
 
-def _officially(snapshot: Snapshot) -> tuple[str, Iterator[bytes]]:
-    """The field and the points of a snapshot's only metric."""
-    (family,) = snapshot.families
+def _part(family: Family, chosen: Iterable[bool]) -> Family:
+    return Family(family.descriptor, tuple(compress(family.points, chosen)))
+
+
+def _in_turn(first: Iterable[bool], ones: Iterator[bytes], others: Iterator[bytes]) -> Iterator[bytes]:
+    return (next(ones if chosen else others) for chosen in first)
+
+
+def _officially(family: Family, snapshot: Snapshot) -> tuple[str, Iterator[bytes]]:
+    """The field and the points of a metric, as the official encoder has them."""
+    alone = replace(snapshot, families=(family,))
     is_summary = family.descriptor.kind is Kind.SUMMARY
-    message = summaries.encoded(snapshot) if is_summary else encode_metrics(to_metrics_data(snapshot))
+    message = summaries.encoded(alone) if is_summary else encode_metrics(to_metrics_data(alone))
     (metric,) = message.resource_metrics[0].scope_metrics[0].metrics
     field = metric.WhichOneof("data") or "gauge"
     return field, (_point(point.SerializeToString()) for point in getattr(metric, field).data_points)
 
 
-def _packed(found: Iterable[Attributes], field: int) -> Iterator[bytes]:
+def _as_attributes(found: Iterable[Attributes], field: int) -> Iterator[bytes]:
     """Attributes as a message has them in this field: those that the official encoder gives a gauge."""
     points = [NumberDataPoint(dict(attributes), 0, 0, 0.0) for attributes in found]
     scope = ScopeMetrics(scope_of(Scope("")), [Metric("", "", "", Gauge(points))], "")
@@ -189,11 +204,15 @@ def _packed(found: Iterable[Attributes], field: int) -> Iterator[bytes]:
         yield b"".join(wire.message(field, pair.SerializeToString()) for pair in point.attributes)
 
 
-def _heads(snapshot: Snapshot, scopes: Iterable[Scope]) -> tuple[bytes, list[bytes]]:
-    """The resource, and all of the scopes but their metrics."""
-    scoped = [ScopeMetrics(scope_of(scope), [], scope.schema_url) for scope in scopes]
-    message = encode_metrics(MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), scoped, "")]))
-    (resource,) = message.resource_metrics
-    heads = [scope.SerializeToString() for scope in resource.scope_metrics]
-    resource.ClearField("scope_metrics")
-    return resource.SerializeToString(), heads
+def _resource(snapshot: Snapshot) -> bytes:
+    message = encode_metrics(MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), [], "")]))
+    head: bytes = message.resource_metrics[0].SerializeToString()
+    return head
+
+
+def _scope(scope: Scope) -> bytes:
+    """All of it but its metrics."""
+    scoped = ScopeMetrics(scope_of(scope), [], scope.schema_url)
+    message = encode_metrics(MetricsData([ResourceMetrics(Resource({}), [scoped], "")]))
+    head: bytes = message.resource_metrics[0].scope_metrics[0].SerializeToString()
+    return head

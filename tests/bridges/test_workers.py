@@ -81,6 +81,7 @@ def test_each_worker_counts_its_own_import(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path) as server:
         seen = server.work_of_several(200)
         while len(seen) < 4:
+            assert seen.total() < 10_000, "a worker that does not serve"
             seen.update(server.work(50))
         settled(server, "jobs_total", 12, where="import")
         page = server.page()
@@ -115,6 +116,7 @@ def test_a_graceful_end_loses_nothing(tmp_path: Path, options: tuple[str, ...]) 
         ) as server:
             seen = server.work_of_several(200)
             while len(seen) < 4:  # gunicorn ends one that still starts without further ado
+                assert seen.total() < 10_000, "a worker that does not serve"
                 seen.update(server.work(50))
             done = seen.total()
             server.stop()
