@@ -95,9 +95,13 @@ class PeriodicPusher:
         """
         request, requests = Request("finish"), queue.SimpleQueue[Request]()
         requests.put(request)
-        if not start_thread("dualmetrics", self._run, requests):
-            return self._guarded(self._duties.finish, "the last push")
-        return request.wait(timeout)
+        self._requests = requests  # whoever records meanwhile starts no other
+        try:
+            if not start_thread("dualmetrics", self._run, requests):
+                return self._guarded(self._duties.finish, "the last push")
+            return request.wait(timeout)
+        finally:
+            self._forget(requests)
 
     def pause(self) -> None:
         """End the thread until somebody records again: who forks workers is never the elected one."""
