@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 
+ENVIRON = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.url_scheme": "http"}
+
+
 @pytest.fixture
 def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
     made = Telemetry(metrics_exporter="prometheus", exclude="/grün,/é*", directory=str(tmp_path))
@@ -119,3 +122,12 @@ def test_the_version_of_the_protocol(tmp_path: Path, protocol: str, version: str
     (point,) = Recorded(telemetry).points("http.server.request.duration")
     assert dict(point.attributes).get("network.protocol.version") == version
     telemetry.shutdown()
+
+
+def test_a_content_length_that_is_no_number_stops_nobody(telemetry: Telemetry) -> None:
+    def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("content-length", "\u00b2"), ("Content-Length", "x")])
+        return [b"ab"]
+
+    sent = MetricsMiddleware(app, telemetry=telemetry)({**ENVIRON}, lambda *arguments: print)
+    assert list(sent) == [b"ab"]

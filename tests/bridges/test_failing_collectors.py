@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Metric
 
 from dualmetrics import SettingsError, Telemetry
-from tests.bridges.bridged import Custom, metric, shown, telemetry
+from dualmetrics.cli.receiver import Receiver
+from tests.bridges.bridged import Custom, metric, pushed, scopes, shown, telemetry
 from tests.exporters.receiver import http_receiver
 from tests.waiting import wait_until
 
@@ -54,6 +55,12 @@ GARBAGE: dict[str, Callable[[], Any]] = {
         metric("histogram", "g", ("_bucket", {"le": "1"}, 5.0), ("_bucket", {"le": "+Inf"}, 1.0))
     ),
     "bound": garbage(metric("histogram", "g", ("_bucket", {"le": "x"}, 5.0), ("_count", {}, 1.0))),
+    "endless bucket": garbage(
+        metric("histogram", "g", ("_bucket", {"le": "1"}, 1.0), ("_bucket", {"le": "+Inf"}, float("inf")))
+    ),
+    "too many": garbage(metric("histogram", "g", ("_bucket", {"le": "+Inf"}, 1e30))),
+    "endless summary": garbage(metric("summary", "g", ("_count", {}, float("inf")), ("_sum", {}, 1.0))),
+    "unhashable label": garbage(metric("gauge", "g", ("", {"a": []}, 1.0))),  # type: ignore[dict-item]
     "raises": Raising,
 }
 
@@ -77,6 +84,64 @@ def test_one_that_raises_or_gives_garbage_costs_itself_and_one_line(
         for _ in range(3):
             assert shown(made) == {("first_total", ()): "1.0", ("last_total", ()): "1.0"}
     assert len([line for line in caplog.messages if "collector" in line or "left out" in line]) == 1
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_one_that_gives_garbage_does_not_stop_the_push(
+    tmp_path: Path, registry: CollectorRegistry, kind: str
+) -> None:
+    registry.register(GARBAGE[kind]())
+    Counter("jobs", "", registry=registry).inc()
+    assert pushed(tmp_path, registry)["jobs_total"].sum.data_points[0].as_double == 1
+
+
+def test_odd_texts_and_times_stop_neither_page_nor_push(tmp_path: Path, registry: CollectorRegistry) -> None:
+    created = ("_created", {"file": "\ud800"}, 1.7e12)  # in milliseconds, as is often thought
+    counter = metric("counter", "c", ("_total", {"file": "\ud800"}, 2.0), created)
+    counter.documentation = "\udcff"
+    scope = {"otel_scope_name": "lib", "otel_scope_": "x"}
+    registry.register(
+        Custom(counter, metric("gauge", "g", ("", scope, 1.0)), metric("gauge", "h", ("", {}, 3.0)))
+    )
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+        assert shown(made)["c_total", (("file", "?"),)] == "2.0"
+    with Receiver() as receiver:
+        with telemetry(tmp_path, registry, endpoint=receiver.http_endpoint) as made:
+            assert made.force_flush()
+        names = {found.name for scope in scopes(receiver) for found in scope.metrics}
+    assert {"c_total", "g", "h"} <= names
+
+
+@pytest.mark.parametrize("again", ["record", "flush"])
+def test_it_goes_on_after_a_shutdown(tmp_path: Path, registry: CollectorRegistry, again: str) -> None:
+    jobs = Counter("jobs", "", registry=registry)
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+        jobs.inc()
+        assert shown(made)["jobs_total", ()] == "1.0"
+        made.shutdown()
+        jobs.inc()
+        if again == "flush":
+            made.force_flush()
+        assert shown(made)["jobs_total", ()] == "2.0"
+
+
+def test_it_goes_on_after_a_shutdown_that_did_not_end_in_time(
+    tmp_path: Path, registry: CollectorRegistry
+) -> None:
+    jobs = Counter("jobs", "", registry=registry)
+    with http_receiver() as received:
+        received.hold.clear()
+        with telemetry(tmp_path, registry, endpoint=received.endpoint) as made:
+            own = made.meter("app").create_counter("own")
+            own.add(1)
+            assert not made.shutdown(0.2)
+            jobs.inc()
+            own.add(1)
+            shown(made)
+            received.hold.set()
+            wait_until(lambda: _threads("dualmetrics") == 1, 10, "the last push to end")
+            jobs.inc(5)
+            assert shown(made)["jobs_total", ()] == "6.0"
 
 
 def test_what_of_one_makes_sense_is_shown(tmp_path: Path, registry: CollectorRegistry) -> None:
@@ -142,7 +207,11 @@ def test_one_that_comes_back_during_the_last_push_keeps_no_worker_alive(
 
 
 def _reading() -> bool:
-    return any(thread.name == "dualmetrics-observer" for thread in threading.enumerate())
+    return _threads("dualmetrics-observer") > 0
+
+
+def _threads(name: str) -> int:
+    return [thread.name for thread in threading.enumerate()].count(name)
 
 
 def test_gauges_of_one_that_begins_to_fail_go_and_come_back(

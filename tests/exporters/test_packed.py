@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
 from dualmetrics.exporters import summaries
+from dualmetrics.exporters.bodies import Bodies
 from dualmetrics.exporters.otlp import to_metrics_data
 from dualmetrics.exporters.packed import Packer
+from dualmetrics.exporters.target import Target
 from dualmetrics.exporters.temporality import deltas
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.snapshot import Descriptor, Exemplar, Family, Kind, Point, Snapshot
 from tests.exporters import generated
 from tests.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
 
@@ -129,3 +134,48 @@ def test_attributes_that_are_equal_to_python_alone_are_told_apart() -> None:
     )
     [message] = parsed(Packer().messages(snapshot(found)))
     assert message == officially(snapshot(found))
+
+
+def test_points_with_exemplars_do_not_keep_the_others_from_being_packed() -> None:
+    seen = (Exemplar(1.0, TIME, 3, 4), None, None)
+    cells = ((1.0, 0.0, 2.0, 3.0), (2.0, 0.0, 2.0, 3.0), (3.0, 0.0, 2.0, math.nan), (4.0, 0.0, 0.0, 3.0))
+    points = tuple(
+        Point((("number", number),), 1, each, seen if number % 2 else ()) for number, each in enumerate(cells)
+    )
+    found = snapshot(Family(HISTOGRAM, points))
+    [message] = parsed(Packer().messages(found))
+    assert plain(message) == plain(officially(found))
+
+
+class Silent(MetricExporter):
+    """Sends nothing where it has nothing to encode, as an exporter may."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        super().__init__()
+        self.bodies = bodies
+        self.sent: list[bytes] = []
+
+    def export(self, metrics_data: MetricsData, *args: Any, **kwargs: Any) -> MetricExportResult:
+        if metrics_data.resource_metrics:
+            self.sent.append(self.bodies.body(encode_metrics(metrics_data).SerializeToString(), ""))
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 0) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
+        """Nothing is kept."""
+
+
+def test_an_exporter_that_sends_nothing_of_nothing_encodes_itself_from_then_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bodies = Bodies(deltas("cumulative"))
+    exporter = Silent(bodies)
+    target = Target(exporter, bodies.messages)
+    for _ in range(2):
+        assert target.export(everything()) == (True, 0, "")
+    assert [ExportMetricsServiceRequest.FromString(each) for each in exporter.sent] == [
+        officially(everything())
+    ] * 2
+    assert len(caplog.messages) == 1
