@@ -36,6 +36,13 @@ class GroupResource:
             self._built = _frozen(self.detect().merge(self._given(instance())).attributes)
         return self._built
 
+    def beside(self, told: Mapping[str, str], instance: Callable[[], str]) -> Attributes:
+        """With what the labels of a registry's ``target_info`` tell, where that is not ours."""
+        own = self.attributes(instance)
+        labels = {key.replace(".", "_") for key, _ in own}
+        others = {key: value for key, value in told.items() if key not in labels}
+        return tuple(sorted({**others, **dict(own)}.items())) if others else own
+
     def _given(self, instance: str) -> Resource:
         """What the settings say.
 

@@ -224,12 +224,7 @@ class Telemetry:
             self.start()
 
     def _resource(self) -> Attributes:
-        own = self._group_resource.attributes(self._instance)
-        ours = {
-            key.replace(".", "_") for key, _ in own
-        }  # as the labels of a registry's `target_info` are named
-        foreign = {key: value for key, value in self._bridging.resource().items() if key not in ours}
-        return tuple(sorted({**foreign, **dict(own)}.items())) if foreign else own
+        return self._group_resource.beside(self._bridging.resource(), self._instance)
 
     def _instance(self) -> str:
         membership = self._store.membership()
