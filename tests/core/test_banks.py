@@ -186,7 +186,7 @@ TAKES_LONG = pytest.mark.server
 
 
 @pytest.mark.parametrize(
-    "value", [3.0, 2.0**-100, pytest.param(0.0, marks=TAKES_LONG), pytest.param(1e300, marks=TAKES_LONG)]
+    "value", [3.0, *(pytest.param(value, marks=TAKES_LONG) for value in (2.0**-100, 0.0, 1e300))]
 )
 def test_whoever_is_killed_at_whatever_instruction_leaves_all_that_was_counted(value: float) -> None:
     number, survived, found = 0, False, Exponential()
