@@ -43,9 +43,6 @@ _POINT = wire.tag(1, wire.BYTES)
 _DATA = {"gauge": 5, "sum": 7, "histogram": 9, "exponential_histogram": 10, "summary": 11}
 """The fields of a Metric, one of which has the points."""
 
-_KEPT = 1000
-"""Series whose attributes are kept in any case, of a metric that has few by now."""
-
 
 class Data(NamedTuple):
     """A metric: the field that has its points, these in bytes, and whether they are deltas."""
@@ -120,13 +117,13 @@ class Packer:
 
     def _attributes(self, family: Family, field: int) -> list[bytes]:
         """Those of each point, as a message has them in this field."""
-        known = self._known.setdefault(family.descriptor, {})
-        if len(known) > 2 * len(family.points) + _KEPT:
-            known.clear()
+        known = self._known.get(family.descriptor, {})
         new = [point.attributes for point in family.points if id(point.attributes) not in known]
         for attributes, packed in zip(new, _as_attributes(new, field), strict=True):
             known[id(attributes)] = attributes, packed  # kept, so that no other object gets this identity
-        return [known[id(point.attributes)][1] for point in family.points]
+        found = [known[id(point.attributes)] for point in family.points]
+        self._known[family.descriptor] = {id(pair[0]): pair for pair in found}  # those of now alone
+        return [packed for _, packed in found]
 
 
 class Message:

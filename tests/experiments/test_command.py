@@ -56,7 +56,7 @@ def test_an_open_end_exits_as_it_is_told_to(live: World, treated: str, status: i
 
 def test_an_early_look_gives_no_verdict_unless_it_is_sequential(live: World) -> None:
     early = asked(live, "worse", "--duration", "24h")
-    assert early.exit_code == 3
+    assert early.exit_code == 3, early.output
     assert "early look" in early.output
     sequential = asked(live, "worse", "--duration", "12s", "--sequential")
     assert sequential.exit_code == 1, sequential.output
