@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import metrics
-from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics.exemplars import ExemplarFilter
@@ -265,18 +264,3 @@ def test_what_holds_for_the_group_is_observed_by_the_elected_worker_alone() -> N
     assert recording.store.read().families == []
     recording.observers.run(leading=True)
     assert recording.cells() == {(): [3.0]}
-
-
-def test_of_the_system_metrics_instrumentation_the_elected_worker_alone_observes_the_host() -> None:
-    recording, instrumentor = Recording(), SystemMetricsInstrumentor()
-    instrumentor.instrument(meter_provider=recording.provider)
-    try:
-        recording.observers.run(leading=False)
-        everywhere = {family.descriptor.name for family in recording.store.read().families}
-        recording.observers.run(leading=True)
-        elected = {family.descriptor.name for family in recording.store.read().families}
-    finally:
-        instrumentor.uninstrument()
-    assert {name for name in everywhere if name.startswith("system.")} == {"system.thread_count"}
-    assert {"process.cpu.time", "process.memory.usage"} <= everywhere
-    assert {"system.memory.usage", "system.cpu.time"} <= elected
