@@ -144,7 +144,7 @@ class Index:
         self.declared[descriptor] = int(str(declared))
 
     def _locate(self, record: Record) -> None:
-        declared = self._meant(record.text)
+        declared = self._declared_by(record.text)
         if record.width != declared.width:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._series(declared, record.text)
@@ -152,7 +152,7 @@ class Index:
         self._rows.add(series, end, record.width)
         self._located = series, end
 
-    def _meant(self, text: bytes) -> Declared:
+    def _declared_by(self, text: bytes) -> Declared:
         """What the text of a series is about: it begins with the number."""
         return self._numbers[text[: text.index(b",")]]
 
@@ -172,7 +172,7 @@ class Index:
             raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
-        declared, size = self._meant(record.text), slots.SIZES[record.kind]
+        declared, size = self._declared_by(record.text), slots.SIZES[record.kind]
         if record.width != slots.width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)

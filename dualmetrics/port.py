@@ -39,7 +39,7 @@ class PagePort:
         else:
             self._trouble.over("port")
             if not start_thread("dualmetrics-port", self._server.serve_forever):
-                self.after_fork_in_child()
+                self._drop()
 
     def close(self) -> None:
         """Stop listening."""
@@ -50,6 +50,10 @@ class PagePort:
 
     def after_fork_in_child(self) -> None:
         """Close the inherited socket, which would keep the port taken after the parent's death."""
+        self._drop()
+
+    def _drop(self) -> None:
+        """Close the socket of a server that no thread of this process serves: it cannot be shut down."""
         server, self._server = self._server, None
         if server is not None:
             with contextlib.suppress(OSError):

@@ -36,7 +36,7 @@ class Bounded:
             return Outcome(False, 0, "the push before has not ended yet")
         self._push = push = Push(self._target, snapshot)
         if not self._start_thread("dualmetrics push", push.run):
-            push.run()  # the interpreter ends
+            push.run()  # as at the end of the interpreter, and then without a limit
         return push.wait(self._seconds)
 
 
