@@ -27,7 +27,6 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
 
-NOW = time.time()
 numbered = itertools.count()
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 keys = st.sampled_from(["a.b", "A", "_a", "9", "9a", "a b c", "é1", "aé2", "http.route", "a__b"])
@@ -75,13 +74,13 @@ def families(draw: st.DrawFn) -> Family:
     cells = {
         Kind.COUNTER: (abs(number),),
         Kind.UP_DOWN_COUNTER: (number,),
-        Kind.GAUGE: (number, NOW),
+        Kind.GAUGE: (number, 1.0),
         Kind.HISTOGRAM: (1.0, 0.0, 3.0, 2.0, number),
     }[kind]
     name = draw(names())
     unit = draw(units.filter(lambda unit: _alike(name, unit, kind)))
     descriptor = Descriptor(scope, name, kind, unit, "", bounds)
-    return Family(descriptor, (Point(draw(attributes), int(NOW * 1e9), cells),))
+    return Family(descriptor, (Point(draw(attributes), 1, cells),))
 
 
 def _alike(name: str, unit: str, kind: Kind) -> bool:
@@ -112,14 +111,22 @@ def found(there: backends.VictoriaMetrics, batch: int) -> list[dict[backends.Lab
     return [page, {labels: value for labels, value in every.items() if ("way", "page") not in labels}]
 
 
-def marked(generated: list[Family], batch: int) -> tuple[Family, ...]:
-    return tuple(
-        Family(each.descriptor, tuple(_marked(point, batch) for point in each.points)) for each in generated
-    )
+def of_now(families: list[Family], batch: int, resource: Attributes = ()) -> Snapshot:
+    """With the mark of the batch, and set now: a query tells of the last five minutes alone."""
+    now = time.time()
+    return Snapshot(int(now * 1e9), resource, tuple(_marked(family, batch, now) for family in families))
 
 
-def _marked(point: Point, batch: int) -> Point:
-    return point._replace(attributes=tuple(sorted([*point.attributes, ("batch", str(batch))])))
+def _marked(family: Family, batch: int, now: float) -> Family:
+    def mark(point: Point) -> Point:
+        value, *rest = point.cells
+        was_set = family.descriptor.kind is Kind.GAUGE and rest[0]
+        return point._replace(
+            attributes=tuple(sorted([*point.attributes, ("batch", str(batch))])),
+            cells=(value, now) if was_set else point.cells,
+        )
+
+    return Family(family.descriptor, tuple(map(mark, family.points)))
 
 
 def both_ways(
@@ -133,7 +140,7 @@ def both_ways(
 
 def agrees(there: backends.VictoriaMetrics, generated: list[Family]) -> None:
     batch = next(numbered)
-    snapshot = Snapshot(int(NOW * 1e9), (("service.name", "shop"),), marked(generated, batch))
+    snapshot = of_now(generated, batch, (("service.name", "shop"),))
     page, pushed = both_ways(there, snapshot, batch)
     assert _only(page, pushed) == _only(pushed, page)
 
@@ -181,8 +188,8 @@ def test_every_metric_of_a_registry_has_the_same_series_scraped_and_pushed(tmp_p
 
 def metric(name: str, unit: str = "", kind: Kind = Kind.GAUGE, **attributes: AttributeValue) -> Family:
     keys = tuple(sorted((key.replace("__", "."), value) for key, value in attributes.items()))
-    cells = (1.0, NOW) if kind is Kind.GAUGE else (1.0,)
-    return Family(Descriptor(Scope("shop"), name, kind, unit), (Point(keys, int(NOW * 1e9), cells),))
+    cells = (1.0, 1.0) if kind is Kind.GAUGE else (1.0,)
+    return Family(Descriptor(Scope("shop"), name, kind, unit), (Point(keys, 1, cells),))
 
 
 DIFFERENCES: list[tuple[Family, str, str]] = [
@@ -203,8 +210,7 @@ docs/parity.md."""
 
 def test_the_differences_of_the_table_are_still_there(tmp_path: Path) -> None:
     with backends.victoria_metrics(tmp_path) as there:
-        snapshot = Snapshot(int(NOW * 1e9), (), marked([family for family, _, _ in DIFFERENCES], 0))
-        page, pushed = both_ways(there, snapshot, 0)
+        page, pushed = both_ways(there, of_now([family for family, _, _ in DIFFERENCES], 0), 0)
     assert set(map(shown, page)) == {on_page for _, on_page, _ in DIFFERENCES}
     assert set(map(shown, pushed)) == {by_push for _, _, by_push in DIFFERENCES}
 
@@ -220,7 +226,7 @@ def shown(labels: backends.Labels) -> str:
 def test_names_of_a_registry_are_changed_as_the_table_says(tmp_path: Path) -> None:
     bridged = [*foreign(of(*(row.metric for row in renamed.TABLE))).families]
     with backends.victoria_metrics(tmp_path) as there:
-        page, pushed = both_ways(there, Snapshot(int(NOW * 1e9), (), marked(bridged, 0)), 0)
+        page, pushed = both_ways(there, of_now(bridged, 0), 0)
     assert set(map(shown, page)) == {row.page for row in renamed.TABLE}
     assert set(map(shown, pushed)) == {row.victoria_metrics for row in renamed.TABLE}
 
@@ -230,6 +236,6 @@ def test_scopes_are_labels_of_other_names_where_the_operator_asks_for_them(tmp_p
         family = metric("scoped")
         scope = Scope("bank", "2", "", (("k", "v"),))
         scoped = Family(replace(family.descriptor, scope=scope), family.points)
-        page, pushed = both_ways(there, Snapshot(int(NOW * 1e9), (), marked([scoped], 0)), 0, "all")
+        page, pushed = both_ways(there, of_now([scoped], 0), 0, "all")
     assert list(map(shown, page)) == ["scoped{otel_scope_k=v,otel_scope_name=bank,otel_scope_version=2}"]
     assert list(map(shown, pushed)) == ["scoped{scope_attributes_k=v,scope_name=bank,scope_version=2}"]
