@@ -69,18 +69,18 @@ def command(**options: Any) -> None:
     needs_experiments()
     from dualmetrics.cli.asking import asked
     from dualmetrics.experiments.decision import Verdict
-    from dualmetrics.experiments.refusals import ExperimentError
+    from dualmetrics.experiments.refusals import ExperimentError, TooEarlyError
 
+    open_end = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     try:
         comparison = asked(options, Console(stderr=True))
         _deliver(comparison, options)
     except ExperimentError as error:
         click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.status) from None
+        raise SystemExit(open_end if isinstance(error, TooEarlyError) else error.status) from None
     except OSError as error:
         click.echo(f"Error: the report cannot be written: {error}", err=True)
         raise SystemExit(2) from None
-    open_end = {"pass": 0, "fail": 1, None: 3}[options["inconclusive"]]
     raise SystemExit(open_end if comparison.verdict is Verdict.INCONCLUSIVE else comparison.verdict.value)
 
 

@@ -11,7 +11,7 @@ from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_g
 from dualmetrics.experiments.histograms import shared_bounds
 from dualmetrics.experiments.names import Names
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.refusals import InvalidExperimentError
+from dualmetrics.experiments.refusals import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.sources.recording import Recording
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import AnyLook, Critical, OneLook
@@ -75,9 +75,14 @@ class Evidence:
 def gather(
     baseline: Recording, candidate: Recording, names: Names, window: Window, question: Question
 ) -> Evidence:
-    """Count both. Raises `InvalidExperimentError` where that cannot be done."""
+    """Count both.
+
+    Raises `InvalidExperimentError` where that cannot be done, `TooEarlyError` before a first sequential look.
+    """
     interval = max(baseline.interval, candidate.interval)
     edges = window.sequential_edges(interval) if question.sequential else window.edges(interval)
+    if len(edges) < 2:
+        raise TooEarlyError("The first block of the declared window is not over yet; look again later.")
     durations = [*baseline.durations, *candidate.durations]
     bounds = shared_bounds(durations) if durations else np.array([])
     tellers = [

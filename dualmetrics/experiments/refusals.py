@@ -17,6 +17,12 @@ class UsageError(ExperimentError):
     status = 2
 
 
+class TooEarlyError(ExperimentError):
+    """Nothing to judge has been recorded yet."""
+
+    status = 3
+
+
 class InvalidExperimentError(ExperimentError):
     """What was recorded allows no comparison."""
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from dualmetrics.cli.main import command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.world import World, world, worse
-from tests.waiting import free_port
+from tests.waiting import free_port, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -54,12 +54,32 @@ def test_an_open_end_exits_as_it_is_told_to(live: World, treated: str, status: i
     assert asked(live, "same", "--errors", "0.001%", "--inconclusive", treated).exit_code == status
 
 
+def early_look(live: World, *options: str) -> Result:
+    """It ends now: scrapes that Prometheus missed a moment ago have to be outweighed by later ones."""
+    looks: list[Result] = []
+
+    def is_whole() -> bool:
+        looks.append(asked(live, "worse", *options))
+        return "broken scrapes" not in looks[-1].output
+
+    wait_until(is_whole, 90, "scrapes enough for a judgement", details=lambda: looks[-1].output)
+    return looks[-1]
+
+
 def test_an_early_look_gives_no_verdict_unless_it_is_sequential(live: World) -> None:
-    early = asked(live, "worse", "--duration", "24h")
+    early = early_look(live, "--duration", "24h")
     assert early.exit_code == 3, early.output
     assert "early look" in early.output
-    sequential = asked(live, "worse", "--duration", "12s", "--sequential")
+    sequential = early_look(live, "--duration", "1m", "--sequential")
     assert sequential.exit_code == 1, sequential.output
+
+
+@pytest.mark.parametrize(("arguments", "status"), [((), 3), (("--inconclusive", "pass"), 0)])
+def test_before_the_first_sequential_look_the_end_is_open(
+    live: World, arguments: tuple[str, ...], status: int
+) -> None:
+    result = asked(live, "same", "--duration", "7d", "--sequential", *arguments)
+    assert (result.exit_code, "The first block" in result.output) == (status, True), result.output
 
 
 def test_the_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World) -> None:
