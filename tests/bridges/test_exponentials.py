@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMemoryMetricReader
@@ -112,7 +112,6 @@ values = (
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(st.none() | values, max_size=40), st.sampled_from([2, 20, 160, 320]))
 def test_it_is_what_the_sdk_counted_whenever_it_was_read(steps: list[float | None], most: int) -> None:
     shared = Shared(worker(None), most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -85,7 +85,6 @@ plain = registries(
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
-@settings(max_examples=60, deadline=None)
 @given(registry=registries())
 def test_our_page_of_a_registry_is_its_own_page(accept: str, registry: CollectorRegistry) -> None:
     with (
@@ -96,7 +95,6 @@ def test_our_page_of_a_registry_is_its_own_page(accept: str, registry: Collector
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
-@settings(max_examples=60, deadline=None)
 @given(registry=registries())
 def test_a_page_that_is_read_and_bridged_gives_the_same_page_again(
     accept: str, registry: CollectorRegistry

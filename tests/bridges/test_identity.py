@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from prometheus_client import CollectorRegistry, Counter, Enum
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -53,14 +53,12 @@ def check(snapshot: Snapshot, accept: str, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
-@settings(max_examples=60, deadline=None)
 @given(registry=registries())
 def test_a_page_that_went_through_otlp_is_the_same_page(accept: str, registry: CollectorRegistry) -> None:
     check(reread(registry, accept), accept, KEPT)
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
-@settings(max_examples=60, deadline=None)
 @given(registry=plain)
 def test_so_it_is_with_translated_names_that_are_plain(accept: str, registry: CollectorRegistry) -> None:
     check(reread(registry, accept), accept, UNDERSCORES)

@@ -147,6 +147,4 @@ class Group(RuleBasedStateMachine):
 
 
 TestGroup = Group.TestCase
-TestGroup.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestGroup.settings = settings(stateful_step_count=30, suppress_health_check=list(HealthCheck))

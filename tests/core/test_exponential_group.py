@@ -170,7 +170,7 @@ def test_a_baseline_keeps_them(tmp_path: Path) -> None:
 parts = st.lists(st.lists(st.floats(0, 1e9), max_size=8), min_size=1, max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts, st.data())
 def test_any_group_has_all_that_was_recorded(
     tmp_path_factory: pytest.TempPathFactory, recorded: list[list[float]], data: st.DataObject

@@ -6,7 +6,7 @@ import re
 from importlib.metadata import version
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
@@ -140,7 +140,6 @@ def test_labels_that_become_one_are_joined() -> None:
 @reads_utf8
 @pytest.mark.parametrize("scheme", list(SCHEMES))
 @pytest.mark.parametrize("format_", reading.FORMATS)
-@settings(max_examples=25, deadline=None)
 @given(snapshot=generated.snapshots)
 def test_parsers_take_every_page_of_kept_names(format_: str, scheme: str, snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(translation_strategy=KEPT, created=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.metrics import Meter
 
@@ -55,7 +55,6 @@ instruments = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     found=st.lists(
         instruments, min_size=1, max_size=4, unique_by=lambda instrument: instrument.name.replace(".", "_")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters import wire
@@ -50,7 +50,6 @@ def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[readin
     return [*buckets, count] if isnan(total[1]) else [*buckets, total, count]  # text leaves such a sum out
 
 
-@settings(max_examples=150, deadline=None)
 @given(snapshot=generated.snapshots)
 def test_the_protobuf_page_says_what_the_text_says(snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "é"})
