@@ -73,7 +73,7 @@ async def ignores_the_lifespan(scope: Scope, receive: Receive, send: Send) -> No
 @pytest.mark.parametrize(
     "app",
     [Starlette(), no_lifespan, no_lifespan_after_a_look, ignores_the_lifespan],
-    ids=lambda app: str(app)[:30],
+    ids=lambda app: getattr(app, "__name__", "Starlette"),
 )
 def test_the_lifespan_starts_and_shuts_down_the_export(telemetry: Telemetry, app: ASGIApp) -> None:
     before = len(pushers())
