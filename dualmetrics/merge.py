@@ -10,6 +10,9 @@ from dualmetrics.rules import Cells, Treatment
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 
+_NEVER_SHOWN = Point((), 0, ())
+
+
 class Series:
     """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
 
@@ -33,8 +36,8 @@ class Series:
         self.exemplars: Exemplars = ()
         self.point = Point(attributes, start, ())
         """As it was last shown: the same object for as long as nothing changes."""
-        self.both = self.point
-        """Likewise with its exponential histogram."""
+        self.both = _NEVER_SHOWN
+        """Likewise with its exponential histogram, where it has one."""
 
     def begin(self, start: int) -> None:
         """It began earlier than was known."""
