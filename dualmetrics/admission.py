@@ -16,6 +16,7 @@ import time
 from hashlib import blake2b
 from typing import Protocol
 
+from dualmetrics import locks
 from dualmetrics.snapshot import Attributes, Descriptor, identity
 
 ENTRY = struct.Struct("<8s8sQ8s")
@@ -52,10 +53,11 @@ class PrivateAdmission:
 
 
 class GroupAdmission:
-    """The limit over the group, from the log file open as ``descriptor`` (read, write, append)."""
+    """The limit over the group, from the log file open as ``descriptor`` (read, write, append): its own."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
+        self.close = locks.closer(self, descriptor)
         self._ledger = Ledger(limit)
         self._read_upto = 0
         self._lock = threading.RLock()

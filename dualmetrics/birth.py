@@ -8,10 +8,10 @@ worker's slot number, the smallest that is free.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import uuid
+from collections.abc import Callable
 
 from dualmetrics import locks
 from dualmetrics.cells import MappedRegion, reserve
@@ -20,13 +20,16 @@ from dualmetrics.records import HEADER, Header
 
 
 class OwnFile:
-    """This process' file in the group, alive as long as its lock is held. Raises OSError at birth."""
+    """This process' file in the group, alive until it is released or forgotten: as long as its lock is held.
+
+    Raises OSError at birth.
+    """
 
     def __init__(self, directory: Directory, group: bytes) -> None:
         self.identity = uuid.uuid4().bytes
         self.born = time.time_ns()
         temporary = f".new-{self.identity.hex()}"
-        self._open: list[int] = []
+        self._closers: list[Callable[[], None]] = []
         try:
             file = self._opened(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
@@ -47,13 +50,13 @@ class OwnFile:
         In a forked child this closes the inherited descriptors, so that the parent alone holds the lock.
         The mapping stays until the last row is forgotten.
         """
-        for descriptor in reversed(self._open):  # the lock first
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        for close in reversed(self._closers):  # the lock first
+            close()
 
     def _opened(self, directory: Directory, name: str, flags: int) -> int:
-        self._open.append(directory.open(name, flags))
-        return self._open[-1]
+        descriptor = directory.open(name, flags)
+        self._closers.append(locks.closer(self, descriptor))
+        return descriptor
 
 
 def _link(directory: Directory, temporary: str) -> int:

@@ -28,13 +28,11 @@ class Directory:
         os.makedirs(path, 0o700, exist_ok=True)
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.close = locks.closer(self, self.fd)
         status = os.fstat(self.fd)
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             self.close()
             raise PermissionError(f"{path} belongs to another user, or others may write to it")
-
-    def close(self) -> None:
-        os.close(self.fd)
 
     def open(self, name: str, flags: int = os.O_RDWR | os.O_CREAT) -> int:
         """Open a file of the directory, never what a link points to, and wait for nobody, as on a pipe."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 
 try:
     import fcntl
@@ -56,6 +57,26 @@ def held(descriptor: int) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def closer(owner: object, descriptor: int) -> Callable[[], None]:
+    """A function that closes the descriptor; if nobody calls it, that is done when ``owner`` is forgotten.
+
+    Not by the end of the interpreter, when the last push may still need it.
+    """
+    finalizer = weakref.finalize(owner, _close, descriptor)
+    finalizer.atexit = False
+
+    def close() -> None:
+        if finalizer.detach():  # to call it does nothing once the interpreter ends
+            _close(descriptor)
+
+    return close
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # somebody closed all descriptors, as a daemon does
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

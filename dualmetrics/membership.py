@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import uuid
 
@@ -29,8 +28,8 @@ class Membership:
     def __init__(self, address: Address, limit: int) -> None:
         self.directory = groups.open_group(address.explicit, address.root, address.label)
         self.identity = join(self.directory)
-        self._log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        self.admission = GroupAdmission(self._log, limit)
+        log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.admission = GroupAdmission(log, limit)
         self.file: OwnFile | None = None
 
     def bear(self) -> OwnFile:
@@ -47,9 +46,8 @@ class Membership:
     def leave(self) -> None:
         """Close everything; in a forked child, the copies of what belongs to the parent."""
         self.die()
-        for descriptor in (self._log, self.directory.fd):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        self.admission.close()
+        self.directory.close()
 
 
 def enter(address: Address, limit: int, trouble: Trouble) -> Membership | None:

@@ -9,7 +9,6 @@ from dualmetrics.exponential import Exponential
 from dualmetrics.rules import Cells, Treatment
 from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
-
 _NEVER_SHOWN = Point((), 0, ())
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +117,23 @@ def test_recording_after_a_shutdown_counts_on_and_is_pushed(receiver: Receiver) 
     counter.add(1)
     assert telemetry.shutdown()
     assert receiver.one("shop", "hits").value == 2
+
+
+def test_one_that_was_shut_down_and_forgotten_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    def live() -> None:
+        telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
+        count(telemetry)
+        assert telemetry.shutdown()
+
+    def open_after(lives: int) -> int:
+        for _ in range(lives):
+            live()
+        gc.collect()
+        return sum(
+            name.endswith("admitted") for name in map(os.path.realpath, Path("/proc/self/fd").iterdir())
+        )
+
+    assert open_after(10) == open_after(1)
 
 
 def test_what_holds_for_the_group_is_observed_for_page_and_push(receiver: Receiver) -> None:
