@@ -47,6 +47,7 @@ class Reading:
         self.turn = threading.Lock()
         self.cost = 0.0
         """Seconds of a processor that the last read took."""
+        self._ended = False
 
     def observe(self, options: CallbackOptions) -> None:
         """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
@@ -54,14 +55,21 @@ class Reading:
             began = time.thread_time()
             families = self._families()
             try:
-                self._rows.share(self, families, each=self.collector.each)
+                self._rows.share(self, families, each=self.collector.each, ends=self.collector.ends)
             except Exception as error:
                 self._failed(error)
+            if self._ended:
+                self._rows.end(self)
             self.cost = time.thread_time() - began
+
+    def end(self) -> None:
+        """The collector is there no more; a read of it may still be under way."""
+        self._ended = True
+        self._rows.end(self)
 
     def settle(self) -> None:
         """Share its sums. The caller has its turn."""
-        self._rows.settle(self._families())
+        self._rows.settle(self, self._families())
 
     def _families(self) -> list[Family]:
         try:
@@ -94,7 +102,7 @@ class Bridging:
         """
         self.arbitrate = arbitrate
         self._trouble = trouble
-        self._rows = ForeignRows(store, exemplars=exemplars)
+        self._rows = ForeignRows(store, self._twice, exemplars=exemplars)
         self._sources: list[Source] = []
         self._readings: dict[int, Reading] = {}
         self._quick = Observers(trouble)
@@ -135,6 +143,10 @@ class Bridging:
         """Say once what cannot be shown, and count it."""
         self._trouble.count()
         self._trouble.once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
+
+    def _twice(self, name: str) -> None:
+        message = "dualmetrics: a series of %s is shown twice: counts add up, of values the latest stays"
+        self._trouble.once(f"twice {name}", message, name)
 
     def resource(self) -> dict[str, str]:
         """What the sources say of the process as a whole."""
@@ -209,12 +221,14 @@ class Bridging:
 
     def _current(self) -> Iterator[Reading]:
         """One reading for each collector, the same one for as long as that is there."""
-        collectors = [each for source in self._sources for each in source.collectors()]
-        known, make = self._readings, self._reading
-        self._readings = {
-            id(each): known.get(id(each)) or known.setdefault(id(each), make(each)) for each in collectors
-        }
-        return iter(list(self._readings.values()))
+        with self._lock:
+            known = self._readings
+            collectors = [each for source in self._sources for each in source.collectors()]
+            current = {id(each): known.get(id(each)) or self._reading(each) for each in collectors}
+            self._readings = current
+        for number in known.keys() - current.keys():
+            known[number].end()
+        return iter(list(current.values()))
 
     def _reading(self, collector: Collector) -> Reading:
         return Reading(collector, self._rows, self._trouble)

@@ -10,55 +10,33 @@ from __future__ import annotations
 import operator
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from dualmetrics import slots
-from dualmetrics.banks import Banks
+from dualmetrics.bindings import EMPTY, Bindings, Bound, adds
 from dualmetrics.cells import Row
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
+from dualmetrics.snapshot import Descriptor, Family, Kind, Point
 from dualmetrics.store import Store
 
 _COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
 """The cells that only grow."""
 
-_EMPTY = Exponential()
-
 _BIRTH = 1e-9
 """When a value was set of which only its first state is known: whatever was set by anybody is newer."""
-
-
-class Bound:
-    """A foreign series: how it was when last read, and the row where that was written, if any.
-
-    ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
-    """
-
-    __slots__ = ("banks", "exemplars", "exponential", "last", "row", "stamp", "start", "timed", "whole")
-
-    def __init__(self, timed: bool) -> None:
-        self.timed = timed
-        self.last: tuple[float, ...] = ()
-        self.exemplars: Exemplars = ()
-        self.exponential = _EMPTY
-        self.banks: Banks | None = None
-        self.row: Row | None = None
-        self.stamp = 0.0
-        self.start = 0
-        self.whole = False
 
 
 class ForeignRows:
     """Writes foreign families to rows. Safe for several threads."""
 
-    def __init__(self, store: Store, *, exemplars: bool = True) -> None:
-        """``exemplars``: whether those of the series are taken."""
+    def __init__(
+        self, store: Store, twice: Callable[[str], object] = lambda name: None, *, exemplars: bool = True
+    ) -> None:
+        """``exemplars``: whether those of the series are taken. ``twice``: see `Bindings`."""
         self._store = store
         self._exemplars = exemplars
-        self._bound: dict[Descriptor, dict[object, Bound]] = {}
+        self.bindings = Bindings(twice)
         self._owners: dict[int, Bound] = {}
-        self._shown: dict[object, set[Bound]] = {}
         self._closed = False
         self.after_fork_in_child()
         store.on_rebind(self.forget)
@@ -69,9 +47,8 @@ class ForeignRows:
 
     def forget(self) -> None:
         """All rows are void; how the series were is known still."""
-        for series in list(self._bound.values()):
-            for bound in list(series.values()):
-                bound.row = None
+        for bound in self.bindings.all():
+            bound.row = None
         self._owners = {}
 
     @property
@@ -88,10 +65,13 @@ class ForeignRows:
         """It goes on. Needs no lock, which whoever writes may hold while the recording starts."""
         self._closed = False
 
-    def share(self, source: object, families: Iterable[Family], *, each: bool = False) -> None:
-        """Write what ``source`` shows now. Values that it shows no more are withdrawn.
+    def share(
+        self, source: object, families: Iterable[Family], *, each: bool = False, ends: bool = False
+    ) -> None:
+        """Write what ``source`` shows now. Values that it shows no more are withdrawn; counts stay.
 
-        With ``each`` this worker has series of its own besides, with the label ``worker``.
+        With ``each`` this worker has series of its own besides, with the label ``worker``. ``ends``: see
+        `dualmetrics.sources.Collector`.
         """
         with self._lock:
             if self._closed:
@@ -99,39 +79,37 @@ class ForeignRows:
             now = time.time()
             shown: set[Bound] = set()
             for family in families:
-                shown.update(self._write(family, now))
+                self._write(source, family, now, shown)
                 if each:
-                    shown.update(self._write(self._of_worker(family), now))
-            self._withdraw(self._shown.get(source, set()) - shown)
-            self._shown[source] = shown
+                    self._write(source, self._of_worker(family), now, shown)
+            gone = self.bindings.show(source, shown)
+            self._withdraw(gone)
+            self.bindings.forget(bound for bound in gone if ends or bound.timed)
 
-    def settle(self, families: Iterable[Family]) -> None:
+    def end(self, source: object) -> None:
+        """There is no such source any more: its values are withdrawn, its counts stay."""
+        with self._lock:
+            self._withdraw(self.bindings.end(source))
+
+    def settle(self, source: object, families: Iterable[Family]) -> None:
         """Write the sums that are not zero, and nothing else: for who is about to fork, or to end."""
         with self._lock:
+            met: set[Bound] = set()
             for family in families:
-                if _adds(family.descriptor):
+                if adds(family.descriptor):
                     points = tuple(point for point in family.points if any(point.cells))
-                    self._write(replace(family, points=points), time.time())
+                    self._write(source, replace(family, points=points), time.time(), met)
 
-    def _write(self, family: Family, now: float) -> list[Bound]:
+    def _write(self, source: object, family: Family, now: float, met: set[Bound]) -> None:
         descriptor = family.descriptor
-        found = [*zip(self._find(family), family.points, strict=True)]
-        if _adds(descriptor):
+        found = [*self.bindings.find(source, family, met)]
+        if adds(descriptor):
             for bound, point in found:
                 self._add(bound, descriptor, point, now)
                 if point.exemplars and point.exemplars != bound.exemplars:
                     self._exemplify(bound, descriptor, point, now)
         else:
             self._set(descriptor, found, now)
-        return [bound for bound, _ in found]
-
-    def _find(self, family: Family) -> Iterator[Bound]:
-        descriptor = family.descriptor
-        known, timed = self._bound.setdefault(descriptor, {}), not _adds(descriptor)
-        for point in family.points:
-            # The labels of a registry are all texts; elsewhere 1 and True are two things.
-            key: object = point.attributes if descriptor.form else identity(point.attributes)
-            yield known.get(key) or known.setdefault(key, Bound(timed))
 
     def _add(self, bound: Bound, descriptor: Descriptor, point: Point, now: float) -> None:
         cells, adding = _read(descriptor, point)
@@ -140,7 +118,7 @@ class ForeignRows:
         last = bound.last or (0.0,) * len(cells)
         row = bound.row or self._bind(bound, descriptor, point, last[:adding])
         if _began_anew(bound, descriptor, point):
-            last, bound.whole, bound.exponential = (0.0,) * len(cells), False, _EMPTY
+            last, bound.whole, bound.exponential = (0.0,) * len(cells), False, EMPTY
         for at, value in enumerate(cells[:adding]):
             row[at] = value if bound.whole else row[at] + (value - last[at])
         for at, value in enumerate(cells[adding:], adding):  # quantiles, and when they were seen
@@ -196,18 +174,15 @@ class ForeignRows:
     def _withdraw(self, gone: set[Bound]) -> None:
         for bound in gone:
             if bound.timed:
-                bound.last = ()
                 if bound.row is not None:
                     bound.row[-1] = 0.0
+                for other in bound.home[bound.key].chain():
+                    other.last = ()  # whoever shows it still sets it again
 
     def _of_worker(self, family: Family) -> Family:
         label = ("worker", str(self._store.slot()))
         points = (point._replace(attributes=(*point.attributes, label)) for point in family.points)
         return replace(family, points=tuple(points))
-
-
-def _adds(descriptor: Descriptor) -> bool:
-    return descriptor.kind is not Kind.GAUGE and not descriptor.once_per_group
 
 
 def _read(descriptor: Descriptor, point: Point) -> tuple[tuple[float, ...], int]:

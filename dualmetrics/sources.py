@@ -23,6 +23,7 @@ class Collector(Protocol):
     ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
     in memory, which a forked child inherits, and reading it runs nobody else's code. ``each``: what it shows
     is of the process, and worth seeing of each worker. ``once_per_group``: what it shows holds for all.
+    ``ends``: a sum that it shows no more is gone, and begins at zero if it ever comes again.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Collector(Protocol):
     counts: bool
     each: bool
     once_per_group: bool
+    ends: bool
 
     def read(self) -> Iterable[Family]:
         """What it shows now. May raise anything, and may hang."""

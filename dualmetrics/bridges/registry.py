@@ -38,6 +38,7 @@ class Read:
         self.counts = isinstance(collector, (Counter, Histogram, Summary)) and not once_per_group
         self.each = isinstance(collector, (ProcessCollector, GCCollector))
         self.once_per_group = once_per_group
+        self.ends = self.counts
         self.target: Mapping[str, str] = {}
         self._report = report
 

@@ -40,6 +40,7 @@ class MetricReader(InMemoryMetricReader):
     counts = True
     each = False
     once_per_group = False
+    ends = False
 
     def __init__(self, telemetry: Bridged | None = None) -> None:
         super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Metric, Summary
+from prometheus_client.registry import Collector
 
 from dualmetrics import Telemetry
+from dualmetrics.bridges.registry import Read
 from dualmetrics.foreign import ForeignRows
 from dualmetrics.snapshot import PROMETHEUS, Descriptor, Family, Kind, Point
 from dualmetrics.store import Store
-from tests.bridges.bridged import shown, telemetry
+from tests.bridges.bridged import metric, of, shown, telemetry
 from tests.core.stores import die, in_child, values, worker
 
 JOBS = Descriptor(PROMETHEUS, "jobs_total", Kind.COUNTER, form="counter")
@@ -125,6 +128,105 @@ def test_a_value_that_is_not_shown_any_more_goes(tmp_path: Path) -> None:
         assert shown(made) == {("build_info", (("version", "2"),)): "1.0"}
         gauge.labels("x").set(0)
         assert shown(made)["level", (("a", "x"),)] == "0.0"
+
+
+def test_a_collector_that_is_unregistered_takes_its_values_along_and_leaves_its_counts(
+    tmp_path: Path,
+) -> None:
+    registry = CollectorRegistry()
+    jobs, level = Counter("jobs", "", registry=registry), Gauge("level", "", registry=registry)
+    jobs.inc(2)
+    level.set(7)
+    with telemetry(tmp_path, registry) as made:
+        assert shown(made) == {("jobs_total", ()): "2.0", ("level", ()): "7.0"}
+        registry.unregister(jobs)
+        registry.unregister(level)
+        assert shown(made) == {("jobs_total", ()): "2.0"}
+        registry.register(jobs)
+        registry.register(level)
+        jobs.inc()
+        assert shown(made) == {("jobs_total", ()): "3.0", ("level", ()): "7.0"}
+
+
+def test_one_that_is_unregistered_while_it_is_read_shows_nothing(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+
+    class Leaving(Collector):
+        def collect(self) -> Iterator[Metric]:
+            registry.unregister(self)
+            yield metric("gauge", "level", ("", {}, 7))
+            made.render()  # another read, which finds it gone
+
+    with telemetry(tmp_path, registry) as made:
+        registry.register(Leaving())
+        made.render()
+        assert shown(made) == {}
+
+
+def test_what_two_collectors_show_adds_up_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = CollectorRegistry(), CollectorRegistry()
+    for registry, count in ((first, 5), (second, 3)):
+        Counter("jobs", "", registry=registry).inc(count)
+        sizes = Histogram("sizes", "", registry=registry, buckets=[1])
+        sizes.observe(count)
+    with telemetry(tmp_path, first, second) as made:
+        for _ in range(2):
+            made.render()
+        samples = shown(made)
+    assert (samples["jobs_total", ()], samples["sizes_sum", ()], samples["sizes_count", ()]) == (
+        "8.0",
+        "8.0",
+        "2.0",
+    )
+    assert caplog.text.count("a series of jobs_total is shown twice") == 1
+
+
+def test_of_values_that_two_collectors_show_the_latest_stays_until_the_other_goes(tmp_path: Path) -> None:
+    first, second = CollectorRegistry(), CollectorRegistry()
+    mine, yours = (Gauge("level", "", ["a"], registry=registry) for registry in (first, second))
+    with telemetry(tmp_path, first, second) as made:
+        mine.labels("x").set(5)
+        yours.labels("x").set(3)
+        assert shown(made) == {("level", (("a", "x"),)): "3.0"}
+        mine.labels("x").set(6)
+        assert shown(made) == {("level", (("a", "x"),)): "6.0"}
+        mine.remove("x")
+        made.render()
+        assert shown(made) == {("level", (("a", "x"),)): "3.0"}
+
+
+def test_a_series_that_one_collector_shows_twice_adds_up(tmp_path: Path) -> None:
+    jobs = [metric("counter", "jobs", ("_total", {}, value)) for value in (5, 3)]
+    with telemetry(tmp_path, of(*jobs)) as made:
+        for _ in range(3):
+            assert shown(made) == {("jobs_total", ()): "8.0"}
+
+
+@pytest.mark.parametrize("kind", [Counter, Gauge, Histogram, Summary])
+def test_nothing_is_remembered_of_labels_that_were_removed(tmp_path: Path, kind: type[Any]) -> None:
+    registry = CollectorRegistry()
+    churning = kind("churning", "", ["a"], registry=registry)
+    rows = ForeignRows(worker(tmp_path))
+    read = Read(churning, lambda what, why: None)
+    for number in range(20):
+        churning.labels("kept" if number % 2 else str(number))
+        rows.share(read, read.read(), ends=read.ends)
+        if not number % 2:
+            churning.remove(str(number))
+    assert [bound.key for bound in rows.bindings.all()] == [(("a", "kept"),)]
+
+
+def test_labels_that_come_again_count_on_from_zero(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    jobs = Counter("jobs", "", ["a"], registry=registry)
+    with telemetry(tmp_path, registry) as made:
+        for total in (2, 4, 6):
+            jobs.labels("x").inc(2)
+            assert shown(made) == {("jobs_total", (("a", "x"),)): f"{total}.0"}
+            jobs.remove("x")
+            assert shown(made) == {("jobs_total", (("a", "x"),)): f"{total}.0"}
 
 
 def test_a_forked_child_shares_what_it_counts_itself(tmp_path: Path) -> None:
