@@ -12,10 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from opentelemetry.metrics import CallbackOptions
-
 from dualmetrics.foreign import ForeignRows
 from dualmetrics.observers import Observers
+from dualmetrics.readings import Reading
 from dualmetrics.settings import SettingsError
 from dualmetrics.snapshot import Family
 from dualmetrics.sources import Collector, Source
@@ -33,55 +32,6 @@ _STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the c
 
 
 Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
-
-
-class Reading:
-    """Reads one collector at a time that it is asked to, as an observable instrument is (see `Observers`)."""
-
-    def __init__(self, collector: Collector, rows: ForeignRows, trouble: Trouble) -> None:
-        self.collector = collector
-        self.name = collector.name
-        self.once_per_group = collector.once_per_group
-        self._rows = rows
-        self._trouble = trouble
-        self.turn = threading.Lock()
-        self.cost = 0.0
-        """Seconds of a processor that the last read took."""
-        self._ended = False
-
-    def observe(self, options: CallbackOptions) -> None:
-        """Read it, and share what it shows. One that raises costs its own metrics and one log line."""
-        with self.turn:
-            began = time.thread_time()
-            families = self._families()
-            try:
-                self._rows.share(self, families, each=self.collector.each, ends=self.collector.ends)
-            except Exception as error:
-                self._failed(error)
-            if self._ended:
-                self._rows.end(self)
-            self.cost = time.thread_time() - began
-
-    def end(self) -> None:
-        """The collector is there no more; a read of it may still be under way."""
-        self._ended = True
-        self._rows.end(self)
-
-    def settle(self) -> None:
-        """Share its sums. The caller has its turn."""
-        self._rows.settle(self, self._families())
-
-    def _families(self) -> list[Family]:
-        try:
-            return list(self.collector.read())
-        except Exception as error:
-            self._failed(error)
-            return []
-
-    def _failed(self, error: Exception) -> None:
-        self._trouble.count()
-        message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
-        self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
 
 
 class Bridging:

@@ -51,6 +51,7 @@ class Read:
                 else:
                     yield from families(metric, self.once_per_group)
             except Exception as error:
+                self.ends = False  # what is missing may be there still
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +216,30 @@ def test_nothing_is_remembered_of_labels_that_were_removed(tmp_path: Path, kind:
         if not number % 2:
             churning.remove(str(number))
     assert [bound.key for bound in rows.bindings.all()] == [(("a", "kept"),)]
+
+
+def raising() -> Metric:
+    raise RuntimeError("not now")
+
+
+def garbage() -> Metric:
+    return metric("counter", "jobs", ("_total", {}, "many"))  # type: ignore[arg-type]  # that is what it is about
+
+
+@pytest.mark.parametrize("stumble", [raising, garbage])
+def test_a_failed_read_is_no_end_of_a_series(tmp_path: Path, stumble: Callable[[], Metric]) -> None:
+    class Stumbling(Counter):
+        stumbles = False
+
+        def collect(self) -> Iterable[Metric]:
+            return [stumble()] if self.stumbles else super().collect()
+
+    registry = CollectorRegistry()
+    jobs = Stumbling("jobs", "", registry=registry)
+    jobs.inc(2)
+    with telemetry(tmp_path, registry) as made:
+        for jobs.stumbles in (False, True, False):
+            assert shown(made) == {("jobs_total", ()): "2.0"}
 
 
 def test_labels_that_come_again_count_on_from_zero(tmp_path: Path) -> None:
