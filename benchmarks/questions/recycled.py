@@ -64,7 +64,7 @@ QUESTION = Question(
     {
         "tiny": Effort(1, 1, 1, (3,)),
         "quick": Effort(1, 7, 2, (0, 100, 500)),
-        "full": Effort(1, 15, 3, (0, 100, 10_000)),
+        "full": Effort(3, 15, 3, (0, 100, 10_000)),
     },
     case="workers gone",
     floor="",
