@@ -110,7 +110,7 @@ class Bindings:
         return self._shown.pop(source, set())
 
     def forget(self, gone: Iterable[Bound]) -> None:
-        """Nobody has to know how these were."""
+        """Remember these no longer, unless others show the same series."""
         for bound in gone:
             if bound.next is None and bound.home.get(bound.key) is bound:
                 del bound.home[bound.key]

@@ -82,14 +82,12 @@ class ForeignRows:
                 self._write(source, family, now, shown)
                 if each:
                     self._write(source, self._of_worker(family), now, shown)
-            gone = self.bindings.show(source, shown)
-            self._withdraw(gone)
-            self.bindings.forget(bound for bound in gone if ends or bound.timed)
+            self._withdraw(self.bindings.show(source, shown), ends)
 
     def end(self, source: object) -> None:
         """There is no such source any more: its values are withdrawn, its counts stay."""
         with self._lock:
-            self._withdraw(self.bindings.end(source))
+            self._withdraw(self.bindings.end(source), ends=False)
 
     def settle(self, source: object, families: Iterable[Family]) -> None:
         """Write the sums that are not zero, and nothing else: for who is about to fork, or to end."""
@@ -171,13 +169,18 @@ class ForeignRows:
         row, bound.banks = self._store.distribution(descriptor, point.attributes, began)
         return row
 
-    def _withdraw(self, gone: set[Bound]) -> None:
+    def _withdraw(self, gone: set[Bound], ends: bool) -> None:
+        """Nobody has to know how values were; nor how sums were, if they end."""
         for bound in gone:
             if bound.timed:
-                if bound.row is not None:
-                    bound.row[-1] = 0.0
-                for other in bound.home[bound.key].chain():
-                    other.last = ()  # whoever shows it still sets it again
+                self._unset(bound)
+        self.bindings.forget(bound for bound in gone if bound.timed or ends)
+
+    def _unset(self, bound: Bound) -> None:
+        if bound.row is not None:
+            bound.row[-1] = 0.0
+        for other in bound.home[bound.key].chain():
+            other.last = ()  # whoever shows it still sets it again
 
     def _of_worker(self, family: Family) -> Family:
         label = ("worker", str(self._store.slot()))

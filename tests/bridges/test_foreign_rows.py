@@ -242,6 +242,17 @@ def test_a_failed_read_is_no_end_of_a_series(tmp_path: Path, stumble: Callable[[
             assert shown(made) == {("jobs_total", ()): "2.0"}
 
 
+def test_values_of_a_source_that_ended_are_forgotten_and_sums_go_on(tmp_path: Path) -> None:
+    store = worker(tmp_path)
+    rows = ForeignRows(store)
+    for life in range(1, 4):
+        rows.share(life, [Family(descriptor, (Point((), 1, (life,)),)) for descriptor in (JOBS, LEVEL)])
+        assert (total(store, JOBS), total(store, LEVEL)[:1]) == ([life], [life])
+        rows.end(life)
+        assert (total(store, JOBS), total(store, LEVEL)) == ([life], [])
+    assert [bound.timed for bound in rows.bindings.all()] == [False]
+
+
 def test_labels_that_come_again_count_on_from_zero(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     jobs = Counter("jobs", "", ["a"], registry=registry)
