@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.servers.running import APPS, Server, running
 from tests.waiting import free_port
 
-UWSGI = "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --master --die-on-term --processes 4"
+UWSGI = (
+    "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --stats {stats} --master --die-on-term --processes 4"
+)
+STATS = "stats"
+"""The socket in the test's directory where uWSGI tells of its workers."""
+
 GRANIAN = "granian --workers 4 --port {port} --respawn-failed-workers"
 COMMANDS = {
     "uwsgi": f"{UWSGI} --enable-threads --module {{flask}}",
@@ -28,6 +35,14 @@ COMMANDS = {
 def other(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
     """A server that `COMMANDS` lists, until the end of the block."""
     port = free_port()
-    command = COMMANDS[kind].format(port=port, **APPS).split()
+    command = COMMANDS[kind].format(port=port, stats=tmp_path / STATS, **APPS).split()
     with running(command, port, tmp_path, env) as server:
         yield server
+
+
+def idle(tmp_path: Path) -> bool:
+    """Whether all workers of uWSGI are: after its answer one is busy for a moment, without atexit."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(tmp_path / STATS))
+        with asking.makefile() as answer:
+            return all(worker["status"] == "idle" for worker in json.load(answer)["workers"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.receiver import Receiver
-from tests.servers.others import COMMANDS, other
+from tests.servers.others import COMMANDS, idle, other
 from tests.servers.running import Server, total
 from tests.servers.test_totals import counted, pushed
 from tests.waiting import wait_until
@@ -67,7 +67,9 @@ def test_all_workers_are_one_group_and_the_last_counts_are_delivered(kind: str, 
         assert total(page, "dualmetrics_internal_errors_total") == 0
         wait_until(lambda: pushed(receiver, "http.requests") == asked, 20, "the push to show the total")
         server.work(10)
-        server.settle(asked + 10)  # uWSGI runs no atexit in a worker that it takes to be busy
+        server.settle(asked + 10)
+        if kind.startswith("uwsgi"):
+            wait_until(lambda: idle(tmp_path), 20, "all workers to be idle")
         server.stop()
         if kind not in HYPERCORN:
             wait_until(lambda: pushed(receiver, "http.requests") == asked + 10, 5, "the last push")
