@@ -58,6 +58,7 @@ class GroupAdmission:
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
         self.close = locks.closer(self, descriptor)
+        """Close the log, if it is not closed yet."""
         self._ledger = Ledger(limit)
         self._read_upto = 0
         self._lock = threading.RLock()

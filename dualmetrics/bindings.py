@@ -109,7 +109,7 @@ class Bindings:
         """``source`` is gone: whoever shows its series next goes on with them. Gives those that it showed."""
         return self._shown.pop(source, set())
 
-    def forget(self, gone: Iterable[Bound]) -> None:
+    def drop(self, gone: Iterable[Bound]) -> None:
         """Remember these no longer, unless others show the same series."""
         for bound in gone:
             if bound.next is None and bound.home.get(bound.key) is bound:

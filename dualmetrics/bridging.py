@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from dualmetrics.foreign import ForeignRows
 from dualmetrics.observers import Observers
-from dualmetrics.readings import Reading
+from dualmetrics.readings import CollectorReading
 from dualmetrics.settings import SettingsError
 from dualmetrics.snapshot import Family
 from dualmetrics.sources import Collector, Source
@@ -54,7 +54,7 @@ class Bridging:
         self._trouble = trouble
         self._rows = ForeignRows(store, self._twice, exemplars=exemplars)
         self._sources: list[Source] = []
-        self._readings: dict[int, Reading] = {}
+        self._readings: dict[int, CollectorReading] = {}
         self._quick = Observers(trouble)
         self._quick.include(lambda: (each for each in self._current() if each.collector.quick))
         self._shared = Observers(trouble)
@@ -62,7 +62,7 @@ class Bridging:
         observers.include(self._current)
         self.settling = False
         self._stop: queue.SimpleQueue[None] | None = None
-        self._held: list[Reading] = []
+        self._held: list[CollectorReading] = []
         self._ticking, self._lock = threading.Lock(), threading.RLock()
 
     def attach(self, source: Source) -> None:
@@ -169,9 +169,9 @@ class Bridging:
         self._shared.after_fork_in_child()
         self._rows.after_fork_in_child()
 
-    def _current(self) -> Iterator[Reading]:
+    def _current(self) -> Iterator[CollectorReading]:
         """One reading for each collector, the same one for as long as that is there."""
-        with self._lock:
+        with self._lock:  # two threads that made one each would have two memories of the same sums
             known = self._readings
             collectors = [each for source in self._sources for each in source.collectors()]
             current = {id(each): known.get(id(each)) or self._reading(each) for each in collectors}
@@ -180,8 +180,8 @@ class Bridging:
             known[number].end()
         return iter(list(current.values()))
 
-    def _reading(self, collector: Collector) -> Reading:
-        return Reading(collector, self._rows, self._trouble)
+    def _reading(self, collector: Collector) -> CollectorReading:
+        return CollectorReading(collector, self._rows, self._trouble)
 
     def _run(self, stop: queue.SimpleQueue[None]) -> None:
         pause = TICK

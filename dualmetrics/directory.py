@@ -29,6 +29,7 @@ class Directory:
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self.close = locks.closer(self, self.fd)
+        """Close it, if it is not closed yet."""
         status = os.fstat(self.fd)
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             self.close()

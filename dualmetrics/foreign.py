@@ -36,6 +36,7 @@ class ForeignRows:
         self._store = store
         self._exemplars = exemplars
         self.bindings = Bindings(twice)
+        """The series as they were when they were last read."""
         self._owners: dict[int, Bound] = {}
         self._closed = False
         self.after_fork_in_child()
@@ -174,7 +175,7 @@ class ForeignRows:
         for bound in gone:
             if bound.timed:
                 self._unset(bound)
-        self.bindings.forget(bound for bound in gone if bound.timed or ends)
+        self.bindings.drop(bound for bound in gone if bound.timed or ends)
 
     def _unset(self, bound: Bound) -> None:
         if bound.row is not None:

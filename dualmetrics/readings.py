@@ -13,7 +13,7 @@ from dualmetrics.sources import Collector
 from dualmetrics.trouble import Trouble
 
 
-class Reading:
+class CollectorReading:
     """Reads one collector at a time that it is asked to, as an observable instrument is (see `Observers`)."""
 
     def __init__(self, collector: Collector, rows: ForeignRows, trouble: Trouble) -> None:

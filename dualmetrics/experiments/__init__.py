@@ -14,6 +14,7 @@ from dualmetrics.experiments.planning import Plan, plan
 from dualmetrics.experiments.refusals import (
     ExperimentError,
     InvalidExperimentError,
+    TooEarlyError,
     UnreachableError,
     UsageError,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Plan",
     "Prometheus",
     "Question",
+    "TooEarlyError",
     "UnreachableError",
     "UsageError",
     "Verdict",

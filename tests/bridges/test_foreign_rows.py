@@ -253,7 +253,7 @@ def test_values_of_a_source_that_ended_are_forgotten_and_sums_go_on(tmp_path: Pa
     assert [bound.timed for bound in rows.bindings.all()] == [False]
 
 
-def test_labels_that_come_again_count_on_from_zero(tmp_path: Path) -> None:
+def test_labels_that_come_again_begin_at_zero_and_add_up(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     jobs = Counter("jobs", "", ["a"], registry=registry)
     with telemetry(tmp_path, registry) as made:

@@ -41,7 +41,7 @@ def other(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
 
 
 def idle(tmp_path: Path) -> bool:
-    """Whether all workers of uWSGI are: after its answer one is busy for a moment, without atexit."""
+    """Whether all workers of uWSGI are; a busy one, as for a moment after its answer, runs no atexit."""
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(tmp_path / STATS))
         with asking.makefile() as answer:
