@@ -52,23 +52,25 @@ def main() -> None:
 
 def starlette() -> tuple[Any, Measure, list[Any]]:
     """Our `Telemetry`, a server of an app that records with it, and the code in between."""
-    from dualmetrics import Telemetry, asgi, exchange
+    from dualmetrics import Telemetry, asgi
+    from dualmetrics.asgi import request
     from dualmetrics_starlette import DualMetrics
 
     telemetry, app = Telemetry(**peers.both_on()), starlette_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
-    return telemetry, asgi_server(app), [asgi.MetricsMiddleware.__call__, *_methods(exchange.Exchange)]
+    return telemetry, asgi_server(app), [asgi.MetricsMiddleware.__call__, *_methods(request.Exchange)]
 
 
 def flask() -> tuple[Any, Measure, list[Any]]:
     """The same for WSGI."""
-    from dualmetrics import Telemetry, transaction, wsgi
+    from dualmetrics import Telemetry, wsgi
+    from dualmetrics.wsgi import request
     from dualmetrics_flask import DualMetrics, rule_of
 
     telemetry, app = Telemetry(**peers.both_on()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
     code = [wsgi.MetricsMiddleware.__call__, rule_of]
-    return telemetry, wsgi_server(app), [*code, *_methods(transaction.Transaction)]
+    return telemetry, wsgi_server(app), [*code, *_methods(request.Transaction)]
 
 
 def profile(telemetry: Any, serve: Measure, code: Iterable[Callable[..., Any]]) -> Iterator[str]:

@@ -90,7 +90,7 @@ def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
 
 def scrape(telemetry: Any, accept: str = "*/*") -> Callable[[], object]:
     """A scrape as an integration answers it: the page in the chunks that the server is given."""
-    from dualmetrics.page import PageRequest
+    from dualmetrics.scrape.endpoint import PageRequest
 
     request = PageRequest("GET", {"accept": accept}, "", None)
 

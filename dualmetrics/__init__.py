@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dualmetrics.configuration import configure
-from dualmetrics.settings import SettingsError
+from dualmetrics.config.settings import SettingsError
+from dualmetrics.default_telemetry import configure
 from dualmetrics.telemetry import Telemetry
 
 __all__ = ["SettingsError", "Telemetry", "configure"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dualmetrics.config.settings import Settings
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.page import MetricsPage, Render
-from dualmetrics.settings import Settings
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.endpoint import MetricsPage, Render
 
 
 def exporter_of(settings: Settings, on_conflict: Callable[[str], None]) -> PrometheusExporter:

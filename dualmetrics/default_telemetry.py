@@ -7,10 +7,10 @@ from typing import Any
 
 from opentelemetry import metrics
 
-from dualmetrics import joining
-from dualmetrics.settings import Settings, SettingsError
+from dualmetrics.bridges import pending
+from dualmetrics.config.settings import Settings, SettingsError
+from dualmetrics.runtime.errors import logger
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.trouble import logger
 
 _lock = threading.RLock()
 _default: Telemetry | None = None
@@ -26,7 +26,7 @@ def configure(**settings: Any) -> Telemetry:
     with _lock:
         if _default is None:
             _default = Telemetry(label="default", **settings)
-            sources = joining.take(_default.bridge)
+            sources = pending.take(_default.bridge)
             if not any(source.name == "sdk" for source in sources):  # else the SDK's is to be the global one
                 _make_global(_default)
         elif settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.page import PageResponse
+from dualmetrics.scrape.endpoint import PageResponse
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -25,7 +25,9 @@ def resolve(telemetry: Telemetry | None, settings: dict[str, Any]) -> Telemetry:
     Raises SettingsError for bad settings, and TypeError for settings beside a Telemetry, which has its own.
     """
     if telemetry is None:
-        from dualmetrics.configuration import configure  # wires everything, so it stands above this module
+        from dualmetrics.default_telemetry import (
+            configure,  # wires everything, so it stands above this module
+        )
 
         return configure(**settings)
     if settings:

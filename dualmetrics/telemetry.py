@@ -12,30 +12,30 @@ from typing import Any, Literal
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
-from dualmetrics import ending, fork
-from dualmetrics.bridging import Bridging
-from dualmetrics.delivery import Delivery
-from dualmetrics.duties import WorkerDuties
-from dualmetrics.election import Election
-from dualmetrics.exemplars import ExemplarFilter
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.policies import Rules
+from dualmetrics.background.push import Delivery
+from dualmetrics.background.resource import GroupResource
+from dualmetrics.background.tasks import WorkerDuties
+from dualmetrics.background.worker_thread import PeriodicPusher
+from dualmetrics.bridges.protocols import GAUGES, Source
+from dualmetrics.bridges.scheduler import Bridging
+from dualmetrics.components import exporter_of, page_of
+from dualmetrics.config.settings import Settings, SettingsError
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.exporters.prometheus.precedence import Precedence
-from dualmetrics.health import OWN_SCOPE, Health
-from dualmetrics.host import observe_host
-from dualmetrics.http import ServerMetrics
-from dualmetrics.membership import Address
-from dualmetrics.meter import MeterProvider
-from dualmetrics.observers import Observers
-from dualmetrics.port import PagePort
-from dualmetrics.push import PeriodicPusher
-from dualmetrics.resource import GroupResource
-from dualmetrics.rules import Rules
-from dualmetrics.settings import Settings, SettingsError
-from dualmetrics.snapshot import Attributes, Snapshot
-from dualmetrics.sources import GAUGES, Source
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
-from dualmetrics.wiring import exporter_of, page_of
+from dualmetrics.exporters.prometheus.name_conflicts import Precedence
+from dualmetrics.http.server_metrics import ServerMetrics
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.instruments.host_metrics import observe_host
+from dualmetrics.instruments.meter import MeterProvider
+from dualmetrics.instruments.self_metrics import OWN_SCOPE, Health
+from dualmetrics.model.snapshot import Attributes, Snapshot
+from dualmetrics.runtime import exit_hooks, forking
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.dedicated_port import PagePort
+from dualmetrics.workers.leader_election import Election
+from dualmetrics.workers.membership import Address
 
 _LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ordinals = itertools.count(1)
@@ -110,7 +110,7 @@ class Telemetry:
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
         self.trouble.on_error = self._health.failed
-        fork.register(self)
+        forking.register(self)
         _alive.add(self)
 
     def _load(self) -> None:
@@ -183,7 +183,7 @@ class Telemetry:
         """Start the background thread, and find a tracer that was set late; recording does so by itself."""
         self._exemplars.look()
         if self.enabled and not (self._pusher.running and self._bridging.running):
-            ending.in_child_of_multiprocessing(_at_exit)
+            exit_hooks.in_child_of_multiprocessing(_at_exit)
             self._pusher.start()
             self._bridging.start()
 

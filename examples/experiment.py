@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dualmetrics.cli.receiver import Receiver
-from dualmetrics.cli.servers import end, free_port
+from dualmetrics.cli.demo_servers import end, free_port
+from dualmetrics.cli.otlp_receiver import Receiver
 
 SCENES = {
     "equal": ({}, 30.0),

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.page import MetricsPage, PageRequest, PageResponse
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.endpoint import MetricsPage, PageRequest, PageResponse
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

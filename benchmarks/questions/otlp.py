@@ -24,7 +24,7 @@ def floor(count: int) -> Measure:
 
 
 def ours(count: int) -> Measure:
-    from dualmetrics.exporters.packed import Packer
+    from dualmetrics.exporters.otlp.encoder import Packer
 
     telemetry, touch = series.ours(count)
     packer = Packer()
@@ -45,8 +45,8 @@ def ours_grpc(count: int) -> Measure:
     """As it is pushed over gRPC, where the official exporter encodes."""
     from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-    from dualmetrics.exporters.messages import objects
-    from dualmetrics.exporters.otlp import always_cumulative
+    from dualmetrics.exporters.otlp.messages import objects
+    from dualmetrics.exporters.otlp.sdk_model import always_cumulative
 
     telemetry, touch = series.ours(count)
     messages = objects(always_cumulative)

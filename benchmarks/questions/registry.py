@@ -58,7 +58,7 @@ def ours(count: int) -> Measure:
 
 def _bridged(name: str, registry: Any, touch: Touch) -> Measure:
     from dualmetrics import Telemetry
-    from dualmetrics.exporters.packed import Packer
+    from dualmetrics.exporters.otlp.encoder import Packer
 
     telemetry = Telemetry(registries=[registry], metrics_exporter="prometheus")
     telemetry.render()

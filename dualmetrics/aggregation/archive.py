@@ -13,14 +13,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
-from dualmetrics import locks, records, slots
-from dualmetrics.directory import Directory, slot
-from dualmetrics.exponentials import Together
-from dualmetrics.merge import Series, merge, metric
-from dualmetrics.reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
-from dualmetrics.records import DAMAGED, HEADER, Header
-from dualmetrics.rules import Cells
-from dualmetrics.snapshot import Descriptor, Exemplars, Kind
+from dualmetrics.aggregation.group_reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
+from dualmetrics.aggregation.merging import Series, merge, metric
+from dualmetrics.aggregation.policies import Cells
+from dualmetrics.model.snapshot import Descriptor, Exemplars, Kind
+from dualmetrics.runtime import file_locks
+from dualmetrics.storage import exemplar_slots, file_format
+from dualmetrics.storage.exponential_reader import Together
+from dualmetrics.storage.file_format import DAMAGED, HEADER, Header
+from dualmetrics.workers.directory import Directory, slot
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
 
@@ -105,10 +106,10 @@ def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable
     }
     exponentials = Together(old + dead)
     group = (reading.archive or reading.files[0]).header.group
-    exemplars = slots.merge(_of_dead(reading))
+    exemplars = exemplar_slots.merge(_of_dead(reading))
     body = b"".join(_records(totals, exponentials, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
-    return records.encode_header(header) + body
+    return file_format.encode_header(header) + body
 
 
 def _of_dead(reading: Reading) -> Iterable[tuple[Series, Exemplars]]:
@@ -127,23 +128,23 @@ def _records(
     keep: Mapping[Descriptor, int],
     contains: Iterable[bytes],
 ) -> Iterable[bytes]:
-    yield records.encode_record(records.CONTAINS, sorted(name.hex() for name in contains), 0)
+    yield file_format.encode_record(file_format.CONTAINS, sorted(name.hex() for name in contains), 0)
     numbers: dict[Descriptor, int] = {}
     for series, cells in totals.items():
         descriptor = series.descriptor
         if descriptor not in numbers:
             number = numbers[descriptor] = len(numbers)
-            body = [keep[descriptor], *records.descriptor_body(number, descriptor)]
-            yield records.encode_record(records.DESCRIPTOR, body, 0)
-        yield records.encode_series(numbers[descriptor], series.start, series.attributes, cells)
+            body = [keep[descriptor], *file_format.descriptor_body(number, descriptor)]
+            yield file_format.encode_record(file_format.DESCRIPTOR, body, 0)
+        yield file_format.encode_series(numbers[descriptor], series.start, series.attributes, cells)
         exponential = exponentials.of(series)
         if exponential.total:
-            yield records.encode_exponential(exponential)
+            yield file_format.encode_exponential(exponential)
         if series in exemplars:
-            size = slots.size(exemplars[series])
-            filled = slots.encode(exemplars[series], size)
+            size = exemplar_slots.size(exemplars[series])
+            filled = exemplar_slots.encode(exemplars[series], size)
             named = numbers[descriptor], series.start, series.attributes
-            yield records.encode_exemplars(slots.KINDS[size], *named, filled)
+            yield file_format.encode_exemplars(exemplar_slots.KINDS[size], *named, filled)
 
 
 def any_dead(directory: Directory) -> bool:
@@ -163,8 +164,8 @@ def clear(directory: Directory) -> None:
 
 def _alive(directory: Directory, name: str) -> bool:
     try:
-        with locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
-            return locks.held(descriptor)
+        with file_locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
+            return file_locks.held(descriptor)
     except FileNotFoundError:  # folded since the names were listed
         return True
     except OSError as error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dualmetrics.banks import WIDTH, Banks, Distribution, histogram
-from dualmetrics.cells import Row, private_row
-from dualmetrics.merge import width
-from dualmetrics.snapshot import Attributes, Descriptor, Kind
+from dualmetrics.aggregation.merging import width
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind
+from dualmetrics.storage.exponential_cells import WIDTH, Banks, Distribution, histogram
+from dualmetrics.storage.regions import Row, private_row
 
 
 class LateRows:

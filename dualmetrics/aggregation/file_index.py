@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from dualmetrics import records, slots
-from dualmetrics.banks import WIDTH
-from dualmetrics.exponential import LEAST, Exponential
-from dualmetrics.exponentials import Exponentials
-from dualmetrics.merge import Series, metric, shape, width
-from dualmetrics.records import HEADER, FormatError, Record
-from dualmetrics.rows import Rows
-from dualmetrics.rules import Cells, Rules, Treatment
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
+from dualmetrics.aggregation.merging import Series, metric, shape, width
+from dualmetrics.aggregation.policies import Cells, Rules, Treatment
+from dualmetrics.model.exponential_histogram import LEAST, Exponential
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, identity
+from dualmetrics.storage import exemplar_slots, file_format
+from dualmetrics.storage.exponential_cells import WIDTH
+from dualmetrics.storage.exponential_reader import Exponentials
+from dualmetrics.storage.file_format import HEADER, FormatError, Record
+from dualmetrics.storage.row_reader import Rows
 
 
 class Catalog:
@@ -58,7 +58,7 @@ class Catalog:
         Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
         """
         _, start, attributes = json.loads(text)
-        series = self.series(descriptor, records.decode_attributes(attributes), start, slot)
+        series = self.series(descriptor, file_format.decode_attributes(attributes), start, slot)
         if not self._treatment(descriptor).per_worker:
             self.written(descriptor)[text] = series
         return series
@@ -97,7 +97,7 @@ class Index:
 
     def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
-        for record in records.decode_records(data, self.upto, committed):
+        for record in file_format.decode_records(data, self.upto, committed):
             self._take(record)
             self.upto = record.cells_at + 8 * record.width
 
@@ -117,26 +117,26 @@ class Index:
     def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
         """The series that have had exemplars, with these."""
         for series, place, size in self._slots:
-            yield series, slots.decode(data[place], size)
+            yield series, exemplar_slots.decode(data[place], size)
 
     def _take(self, record: Record) -> None:
         try:
-            if record.kind == records.SERIES:
+            if record.kind == file_format.SERIES:
                 self._locate(record)
-            elif record.kind == records.DESCRIPTOR:
+            elif record.kind == file_format.DESCRIPTOR:
                 self._declare(record.body)
-            elif record.kind in (records.BANKS, records.EXPONENTIAL):
+            elif record.kind in (file_format.BANKS, file_format.EXPONENTIAL):
                 self._locate_exponential(record)
-            elif record.kind in slots.SIZES:
+            elif record.kind in exemplar_slots.SIZES:
                 self._locate_slots(record)
-            elif record.kind == records.CONTAINS:
+            elif record.kind == file_format.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise FormatError("corrupt") from error
 
     def _declare(self, body: list[object]) -> None:
         declared, *rest = body
-        number, descriptor = records.decode_descriptor(rest)
+        number, descriptor = file_format.decode_descriptor(rest)
         descriptor = self._catalog.descriptor(descriptor)
         self._numbers[b"[%d" % number] = Declared(
             descriptor, width(descriptor), self._catalog.written(descriptor)
@@ -164,16 +164,16 @@ class Index:
             raise ValueError("cells that belong to no series")
         series, row_end = self._located
         end = record.cells_at + 8 * record.width
-        if record.kind == records.BANKS and record.width == WIDTH:
+        if record.kind == file_format.BANKS and record.width == WIDTH:
             self._exponentials.add_banks(series, row_end, end)
-        elif record.kind == records.EXPONENTIAL and record.width >= LEAST:
+        elif record.kind == file_format.EXPONENTIAL and record.width >= LEAST:
             self._exponentials.add_total(series, record.width, end)
         else:
             raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
-        declared, size = self._declared_by(record.text), slots.SIZES[record.kind]
-        if record.width != slots.width(declared.descriptor, size):
+        declared, size = self._declared_by(record.text), exemplar_slots.SIZES[record.kind]
+        if record.width != exemplar_slots.width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)
         self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))

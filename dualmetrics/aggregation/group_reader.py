@@ -15,12 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dualmetrics import locks, records
-from dualmetrics.catalog import Catalog, Index
-from dualmetrics.directory import Directory, slot
-from dualmetrics.merge import Series, Source
-from dualmetrics.records import HEADER, FormatError, Header
-from dualmetrics.snapshot import Descriptor, Exemplars
+from dualmetrics.aggregation.file_index import Catalog, Index
+from dualmetrics.aggregation.merging import Series, Source
+from dualmetrics.model.snapshot import Descriptor, Exemplars
+from dualmetrics.runtime import file_locks
+from dualmetrics.storage import file_format
+from dualmetrics.storage.file_format import HEADER, FormatError, Header
+from dualmetrics.workers.directory import Directory, slot
 
 ARCHIVE, FOLD = "archive", "fold"
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
@@ -116,7 +117,7 @@ class GroupReader:
 
     def _file(self, name: str, reading: Reading, own: bytes | None = None) -> File | None:
         try:
-            with locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
+            with file_locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
                 return self._parse(name, descriptor, own)
         except FileNotFoundError:  # folded since the names were listed, or no archive yet
             return None
@@ -130,11 +131,11 @@ class GroupReader:
         return None
 
     def _parse(self, name: str, descriptor: int, own: bytes | None) -> File:
-        header = records.decode_header(os.pread(descriptor, HEADER.size, 0))
+        header = file_format.decode_header(os.pread(descriptor, HEADER.size, 0))
         index = self._indexes.get(header.file) or Index(self._catalog, slot(name))
         if header.file == own:
             return File(name, header, index, b"", True)
-        alive = name == ARCHIVE or locks.held(descriptor)
+        alive = name == ARCHIVE or file_locks.held(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
         self._indexes[header.file] = index
@@ -162,9 +163,9 @@ class GroupReader:
     def _archive_identity(self) -> bytes | None:
         with (
             contextlib.suppress(OSError, FormatError),
-            locks.closing(self._directory.open(ARCHIVE, os.O_RDONLY)) as descriptor,
+            file_locks.closing(self._directory.open(ARCHIVE, os.O_RDONLY)) as descriptor,
         ):
-            return records.decode_header(os.pread(descriptor, HEADER.size, 0)).file
+            return file_format.decode_header(os.pread(descriptor, HEADER.size, 0)).file
         return None
 
     def _forget(self, seen: set[bytes]) -> None:

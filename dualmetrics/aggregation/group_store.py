@@ -6,21 +6,23 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from dualmetrics import archive, groups, slots
-from dualmetrics.banks import Distribution
-from dualmetrics.catalog import Catalog
-from dualmetrics.cells import Row
-from dualmetrics.exponentials import Together
-from dualmetrics.late import LateRows
-from dualmetrics.listeners import Listener, Listeners
-from dualmetrics.membership import Address, Membership, enter
-from dualmetrics.merge import Series, families, merge
-from dualmetrics.reader import FOLD, GroupReader, Reading
-from dualmetrics.rules import Cells, Rules
-from dualmetrics.share import Share
-from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Family
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation import archive
+from dualmetrics.aggregation.deferred_rows import LateRows
+from dualmetrics.aggregation.file_index import Catalog
+from dualmetrics.aggregation.group_reader import FOLD, GroupReader, Reading
+from dualmetrics.aggregation.merging import Series, families, merge
+from dualmetrics.aggregation.policies import Cells, Rules
+from dualmetrics.aggregation.worker_store import Share
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family
+from dualmetrics.runtime.callbacks import Listener, Listeners
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.storage import exemplar_slots
+from dualmetrics.storage.exemplar_slots import Slots
+from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.storage.exponential_reader import Together
+from dualmetrics.storage.regions import Row
+from dualmetrics.workers import group_directory
+from dualmetrics.workers.membership import Address, Membership, enter
 
 T = TypeVar("T")
 Began = int | None
@@ -103,11 +105,13 @@ class Store:
         share = self._share or self._begin_share()
         return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
-    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int = slots.PLAIN) -> Slots:
+    def slots(
+        self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
+    ) -> Slots:
         """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
         with self._lock:
             if self._busy or self._share is None:  # in the way of somebody, or of a row that is void
-                return slots.private(descriptor, size)
+                return exemplar_slots.private(descriptor, size)
             self._busy = True
             try:
                 found = self._share.slots(self._catalog.descriptor(descriptor), attributes, size)
@@ -161,7 +165,7 @@ class Store:
             share = self._share
             reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
             sources = [file.source for file in reading.all] + (share.sources() if share else [])
-            exemplars = slots.merge(reading.exemplars() + (share.exemplars() if share else []))
+            exemplars = exemplar_slots.merge(reading.exemplars() + (share.exemplars() if share else []))
             for series, found in exemplars.items():
                 series.exemplify(found)
             totals = self._in_force(merge(sources), reading, share.declared() if share else {})
@@ -206,7 +210,7 @@ class Store:
         """Remove the group's directory, if this process is the group's root and nobody lives in it."""
         with self._reading, self._lock:
             if self._membership is not None and self._share is None:
-                groups.remove_own(self._address.root, self._membership.directory)
+                group_directory.remove_own(self._address.root, self._membership.directory)
 
     def reset(self) -> None:
         """Forget everything counted so far, by workers that are gone as well; for tests."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from dualmetrics.exponential import Exponential
-from dualmetrics.rules import Cells, Treatment
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
+from dualmetrics.aggregation.policies import Cells, Treatment
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, Family, Kind, Point, identity
 
 _NEVER_SHOWN = Point((), 0, ())
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from dualmetrics.snapshot import Descriptor, Kind
+from dualmetrics.model.snapshot import Descriptor, Kind
 
 Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]

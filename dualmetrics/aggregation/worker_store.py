@@ -6,19 +6,19 @@ import functools
 import time
 from collections.abc import Callable
 
-from dualmetrics import records, slots
-from dualmetrics.admission import Admission, PrivateAdmission
-from dualmetrics.atomic import needs_lock
-from dualmetrics.banks import WIDTH, Banks, Distribution, histogram_of
-from dualmetrics.catalog import Catalog
-from dualmetrics.cells import MappedRegion, PrivateRegion, Region, Row, private_row
-from dualmetrics.exponentials import Exponentials
-from dualmetrics.membership import Membership
-from dualmetrics.merge import Series, Source, width
-from dualmetrics.rows import Rows
-from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplars, identity
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.file_index import Catalog
+from dualmetrics.aggregation.merging import Series, Source, width
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, identity
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.free_threading import needs_lock
+from dualmetrics.storage import exemplar_slots, file_format
+from dualmetrics.storage.exemplar_slots import Slots
+from dualmetrics.storage.exponential_cells import WIDTH, Banks, Distribution, histogram_of
+from dualmetrics.storage.exponential_reader import Exponentials
+from dualmetrics.storage.regions import MappedRegion, PrivateRegion, Region, Row, private_row
+from dualmetrics.storage.row_reader import Rows
+from dualmetrics.workers.cardinality import Admission, PrivateAdmission
+from dualmetrics.workers.membership import Membership
 
 OVERFLOW: Attributes = (("otel.metric.overflow", True),)
 """The one series of a metric for what is past the cardinality limit (OpenTelemetry metrics SDK spec)."""
@@ -121,7 +121,9 @@ class Share:
             data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
         return data
 
-    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int = slots.PLAIN) -> Slots:
+    def slots(
+        self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
+    ) -> Slots:
         """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
         key = descriptor, identity(attributes), size
         known = self._slots.get(key)
@@ -137,7 +139,9 @@ class Share:
 
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
         """What the slots hold now."""
-        return [(series, slots.decode(found, size)) for series, found, size in list(self._slots.values())]
+        return [
+            (series, exemplar_slots.decode(found, size)) for series, found, size in list(self._slots.values())
+        ]
 
     def declared(self) -> dict[Descriptor, int]:
         """The metrics that this process has rows of, and since when it exists."""
@@ -155,7 +159,7 @@ class Share:
 
     def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
         body = [self._number(descriptor), start, attributes]
-        return self._append(records.SERIES, body, width(descriptor))
+        return self._append(file_format.SERIES, body, width(descriptor))
 
     def _keep(self, series: Series, cells: Row) -> None:
         if self._file is not None and self._region is self._file:
@@ -165,7 +169,7 @@ class Share:
 
     def _allocate_banks(self, series: Series, row: Row) -> Banks:
         row_end = self._file.end if self._file else 0
-        cells = self._append(records.BANKS, None, WIDTH)
+        cells = self._append(file_format.BANKS, None, WIDTH)
         if self._file is not None and self._region is self._file:
             self._exponentials.add_banks(series, row_end, self._file.end)
         else:
@@ -175,17 +179,19 @@ class Share:
     def _allocate_slots(self, descriptor: Descriptor, body: object, size: int) -> Slots:
         """Private ones where space runs out: a series may not become private for an exemplar's sake."""
         try:
-            return self._region.append(slots.KINDS[size], body, slots.width(descriptor, size)).cast("B")
+            return self._region.append(
+                exemplar_slots.KINDS[size], body, exemplar_slots.width(descriptor, size)
+            ).cast("B")
         except OSError:
-            return slots.private(descriptor, size)
+            return exemplar_slots.private(descriptor, size)
 
     def _number(self, descriptor: Descriptor) -> int:
         """The descriptor's number in the file, where it is declared before its first series."""
         number = self._numbers.get(descriptor)
         if number is None:
             number = self._numbers[descriptor] = len(self._numbers)
-            body = [self._born, *records.descriptor_body(number, descriptor)]
-            self._append(records.DESCRIPTOR, body, 0)
+            body = [self._born, *file_format.descriptor_body(number, descriptor)]
+            self._append(file_format.DESCRIPTOR, body, 0)
         return number
 
     def _append(self, kind: int, body: object, cells: int) -> Row:

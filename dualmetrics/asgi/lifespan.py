@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.asgi_types import ASGIApp, Message, Receive, Scope, Send
-from dualmetrics.offload import off_loop
-from dualmetrics.trouble import Trouble
+from dualmetrics.asgi.threads import off_loop
+from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
+from dualmetrics.runtime.errors import Trouble
 
 
 class Startable(Protocol):

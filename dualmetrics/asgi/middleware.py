@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from dualmetrics.asgi_types import ASGIApp, Message, Name, Naming, Receive, Scope, Send
-from dualmetrics.exchange import MARK, Exchange, Mark, TracedExchange, marks
-from dualmetrics.http import Requests
-from dualmetrics.lifespan import Lifespan
-from dualmetrics.naming import as_naming, naming
-from dualmetrics.offload import off_loop
-from dualmetrics.page import PageRequest, PageResponse
-from dualmetrics.paths import Paths
-from dualmetrics.web import NO_PAGE, resolve, serves_page
+from dualmetrics.asgi.lifespan import Lifespan
+from dualmetrics.asgi.request import MARK, Exchange, Mark, TracedExchange, marks
+from dualmetrics.asgi.route_names import as_naming, naming
+from dualmetrics.asgi.threads import off_loop
+from dualmetrics.asgi.types import ASGIApp, Message, Name, Naming, Receive, Scope, Send
+from dualmetrics.http.path_filter import Paths
+from dualmetrics.http.server_metrics import Requests
+from dualmetrics.middleware import NO_PAGE, resolve, serves_page
+from dualmetrics.scrape.endpoint import PageRequest, PageResponse
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Iterator
 from time import perf_counter
 from typing import Any
 
-from dualmetrics.asgi_types import Message, Naming, Receive, Scope, Send
-from dualmetrics.conventions import Outcome, error_type
-from dualmetrics.http import Requests
-from dualmetrics.spans import REQUEST, own_span
+from dualmetrics.asgi.types import Message, Naming, Receive, Scope, Send
+from dualmetrics.http.semantic_conventions import Outcome, error_type
+from dualmetrics.http.server_metrics import Requests
+from dualmetrics.instruments.trace_context import REQUEST, own_span
 
 MARK = "dualmetrics"
 """The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from dualmetrics.asgi_types import Name, Naming, Scope
+from dualmetrics.asgi.types import Name, Naming, Scope
 
 GROUP = "dualmetrics_routes"
 

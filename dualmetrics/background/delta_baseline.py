@@ -9,14 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from dualmetrics import records
-from dualmetrics.catalog import Catalog, Index
-from dualmetrics.directory import Directory
-from dualmetrics.exponentials import Together
-from dualmetrics.merge import Source, families, width
-from dualmetrics.records import HEADER, FormatError, Header
-from dualmetrics.rules import Rules
-from dualmetrics.snapshot import Family, Kind, Snapshot
+from dualmetrics.aggregation.file_index import Catalog, Index
+from dualmetrics.aggregation.merging import Source, families, width
+from dualmetrics.aggregation.policies import Rules
+from dualmetrics.model.snapshot import Family, Kind, Snapshot
+from dualmetrics.storage import file_format
+from dualmetrics.storage.exponential_reader import Together
+from dualmetrics.storage.file_format import HEADER, FormatError, Header
+from dualmetrics.workers.directory import Directory
 
 NAME = "delta"
 
@@ -25,14 +25,14 @@ def save(directory: Directory, group: bytes, snapshot: Snapshot) -> None:
     """Keep what is summed in ``snapshot``. Raises OSError, having changed nothing."""
     body = b"".join(_records(snapshot))
     header = Header(group, uuid.uuid4().bytes, snapshot.time, HEADER.size + len(body))
-    directory.replace(NAME, records.encode_header(header) + body)
+    directory.replace(NAME, file_format.encode_header(header) + body)
 
 
 def load(directory: Directory) -> Snapshot | None:
     """The baseline of the group; None if there is none, or a damaged one. Raises OSError."""
     try:
         data = directory.read(NAME)
-        header = records.decode_header(data)
+        header = file_format.decode_header(data)
         index = Index(Catalog(Rules()), slot=None)
         index.extend(data, header.committed)
     except (FileNotFoundError, FormatError):
@@ -44,13 +44,13 @@ def load(directory: Directory) -> Snapshot | None:
 def _records(snapshot: Snapshot) -> Iterator[bytes]:
     for number, family in enumerate(_summed(snapshot)):
         descriptor = family.descriptor
-        body = [snapshot.time, *records.descriptor_body(number, descriptor)]
-        yield records.encode_record(records.DESCRIPTOR, body, 0)
+        body = [snapshot.time, *file_format.descriptor_body(number, descriptor)]
+        yield file_format.encode_record(file_format.DESCRIPTOR, body, 0)
         time_cell = [0.0] * (width(descriptor) - descriptor.width)
         for point in family.points:
-            yield records.encode_series(number, point.start, point.attributes, [*point.cells, *time_cell])
+            yield file_format.encode_series(number, point.start, point.attributes, [*point.cells, *time_cell])
             if point.exponential is not None:
-                yield records.encode_exponential(point.exponential)
+                yield file_format.encode_exponential(point.exponential)
 
 
 def _summed(snapshot: Snapshot) -> Iterator[Family]:

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from dualmetrics import baseline, locks
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Snapshot
-from dualmetrics.store import Store
-from dualmetrics.threads import start_thread
-from dualmetrics.trouble import Trouble, logger
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background import delta_baseline
+from dualmetrics.config.settings import Settings
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime import file_locks
+from dualmetrics.runtime.errors import Trouble, logger
+from dualmetrics.runtime.threads import start_thread
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.bounded import Exporting
+    from dualmetrics.exporters.otlp.deadline import Exporting
 
 _OFF = (
     "dualmetrics: no OTLP endpoint, so nothing is pushed. Set "
@@ -66,11 +67,11 @@ class Delivery:
         No connection is made, so that forks are safe.
         """
         if self._otlp:
-            importlib.import_module("dualmetrics.exporters.target")
+            importlib.import_module("dualmetrics.exporters.otlp.exporter")
             way = "grpc" if self._settings.protocol == "grpc" else "http"
             importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
             if way == "http":
-                importlib.import_module("dualmetrics.exporters.bodies")
+                importlib.import_module("dualmetrics.exporters.otlp.http_transport")
 
     def announce(self) -> None:
         """Say that push is off, if nobody of the group has."""
@@ -80,7 +81,7 @@ class Delivery:
         try:
             if membership is not None:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                with locks.closing(membership.directory.open("told-that-push-is-off", flags)):
+                with file_locks.closing(membership.directory.open("told-that-push-is-off", flags)):
                     pass
         except FileExistsError:
             return
@@ -95,8 +96,8 @@ class Delivery:
 
         A failure loses nothing: the next push carries the totals, or all that came since.
         """
-        from dualmetrics.exporters.otlp import count_points
-        from dualmetrics.exporters.temporality import deltas, subtract
+        from dualmetrics.exporters.otlp.sdk_model import count_points
+        from dualmetrics.exporters.otlp.temporality import deltas, subtract
 
         sent = subtract(snapshot, self._last_acknowledged(), deltas(self._settings.temporality))
         outcomes = [target.export(sent) for target in self._reached()]
@@ -114,9 +115,9 @@ class Delivery:
         return self._targets
 
     def _build(self) -> Iterator[Exporting]:
-        from dualmetrics.exporters.bounded import Bounded
-        from dualmetrics.exporters.target import console_target, otlp_target
-        from dualmetrics.exporters.temporality import deltas
+        from dualmetrics.exporters.otlp.deadline import Bounded
+        from dualmetrics.exporters.otlp.exporter import console_target, otlp_target
+        from dualmetrics.exporters.otlp.temporality import deltas
 
         settings, is_delta = self._settings, deltas(self._settings.temporality)
         if self._console:
@@ -139,7 +140,7 @@ class Delivery:
         if self._settings.temporality != "cumulative" and not self._loaded:
             membership = self._store.membership()
             if membership is not None:
-                self._baseline = baseline.load(membership.directory)
+                self._baseline = delta_baseline.load(membership.directory)
             self._loaded = True
         return self._baseline
 
@@ -150,7 +151,7 @@ class Delivery:
         membership = self._store.membership()
         if membership is not None:
             try:
-                baseline.save(membership.directory, membership.identity.group, snapshot)
+                delta_baseline.save(membership.directory, membership.identity.group, snapshot)
             except OSError as error:
                 self._trouble.error("keeping the baseline of delta temporality", error)
 

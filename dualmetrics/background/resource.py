@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Attributes, AttributeValue
+from dualmetrics.config.settings import Settings
+from dualmetrics.model.snapshot import Attributes, AttributeValue
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.delivery import Delivered
-from dualmetrics.election import Election
-from dualmetrics.health import Health, derived
-from dualmetrics.observers import Observers
-from dualmetrics.port import PagePort
-from dualmetrics.snapshot import Attributes, Family, Snapshot
-from dualmetrics.store import Store, Totals
+from dualmetrics.aggregation.group_store import Store, Totals
+from dualmetrics.background.push import Delivered
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.self_metrics import Health, derived
+from dualmetrics.model.snapshot import Attributes, Family, Snapshot
+from dualmetrics.scrape.dedicated_port import PagePort
+from dualmetrics.workers.leader_election import Election
 
 
 class Delivery(Protocol):

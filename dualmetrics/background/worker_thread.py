@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.threads import start_thread
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.threads import start_thread
 
 BEAT = 5.0
 """Seconds between two rounds of observing, standing for election and folding."""

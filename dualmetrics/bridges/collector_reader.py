@@ -7,10 +7,10 @@ import time
 
 from opentelemetry.metrics import CallbackOptions
 
-from dualmetrics.foreign import ForeignRows
-from dualmetrics.snapshot import Family
-from dualmetrics.sources import Collector
-from dualmetrics.trouble import Trouble
+from dualmetrics.bridges.protocols import Collector
+from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.model.snapshot import Family
+from dualmetrics.runtime.errors import Trouble
 
 
 class CollectorReading:

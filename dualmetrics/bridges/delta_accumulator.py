@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import add
 
-from dualmetrics.snapshot import Descriptor, Exemplars, Family, Point, identity
+from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Point, identity
 
 
 class Accumulation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from dualmetrics.snapshot import Family
+from dualmetrics.model.snapshot import Family
 
 GAUGES = {
     "process_virtual_memory_bytes": "sum",

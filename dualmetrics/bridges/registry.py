@@ -21,15 +21,15 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from dualmetrics.bridges.families import families
-from dualmetrics.snapshot import Family
+from dualmetrics.bridges.registry_metrics import families
+from dualmetrics.model.snapshot import Family
 
 Report = Callable[[str, str], None]
 """Told of something that is left out: what it is, and why."""
 
 
 class Read:
-    """A collector as it is read (see `dualmetrics.sources.Collector`)."""
+    """A collector as it is read (see `dualmetrics.bridges.protocols.Collector`)."""
 
     def __init__(self, collector: Any, report: Report, once_per_group: bool = False) -> None:
         self.collector = collector

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from prometheus_client.samples import Exemplar as Found
 from prometheus_client.samples import Timestamp
 
-from dualmetrics.attributes import text
-from dualmetrics.snapshot import Exemplar
+from dualmetrics.instruments.attributes import text
+from dualmetrics.model.snapshot import Exemplar
 
 _IDS = {"trace_id": re.compile("[0-9a-fA-F]{32}"), "span_id": re.compile("[0-9a-fA-F]{16}")}
 _LATEST = (1 << 64) - 1  # what OTLP can say, in nanoseconds

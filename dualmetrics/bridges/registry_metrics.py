@@ -15,10 +15,9 @@ from typing import NamedTuple
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
-from dualmetrics.attributes import text
-from dualmetrics.bridges.exemplars import exemplar
-from dualmetrics.bridges.units import ucum
-from dualmetrics.snapshot import (
+from dualmetrics.bridges.registry_exemplars import exemplar
+from dualmetrics.instruments.attributes import text
+from dualmetrics.model.snapshot import (
     PROMETHEUS,
     Attributes,
     Descriptor,
@@ -29,6 +28,7 @@ from dualmetrics.snapshot import (
     Point,
     Scope,
 )
+from dualmetrics.model.units import ucum
 
 _SCOPE = "otel_scope_"
 _KINDS = {

@@ -12,15 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from dualmetrics.foreign import ForeignRows
-from dualmetrics.observers import Observers
-from dualmetrics.readings import CollectorReading
-from dualmetrics.settings import SettingsError
-from dualmetrics.snapshot import Family
-from dualmetrics.sources import Collector, Source
-from dualmetrics.store import Store
-from dualmetrics.threads import start_thread
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.bridges.collector_reader import CollectorReading
+from dualmetrics.bridges.protocols import Collector, Source
+from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.config.settings import SettingsError
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.model.snapshot import Family
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.threads import start_thread
 
 TICK = 0.25
 """Seconds between two reads."""

@@ -14,12 +14,12 @@ from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from dualmetrics.attributes import canonical
-from dualmetrics.bridges.accumulation import Accumulation
-from dualmetrics.bridges.points import Measured, exemplars, measured
-from dualmetrics.joining import join
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope
-from dualmetrics.trouble import Trouble
+from dualmetrics.bridges.delta_accumulator import Accumulation
+from dualmetrics.bridges.pending import join
+from dualmetrics.bridges.sdk_points import Measured, exemplars, measured
+from dualmetrics.instruments.attributes import canonical
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope
+from dualmetrics.runtime.errors import Trouble
 
 
 class Bridged(Protocol):
@@ -55,7 +55,7 @@ class MetricReader(InMemoryMetricReader):
             telemetry.bridge(self)
 
     def collectors(self) -> Iterable[MetricReader]:
-        """See `dualmetrics.sources.Source`."""
+        """See `dualmetrics.bridges.protocols.Source`."""
         return (self,)
 
     def resource(self) -> Mapping[str, str]:
@@ -63,7 +63,7 @@ class MetricReader(InMemoryMetricReader):
         return {}
 
     def read(self) -> list[Family]:
-        """See `dualmetrics.sources.Collector`. After the provider's shutdown, what it showed last."""
+        """See `protocols.Collector`. After the provider's shutdown, what it showed last."""
         with self._turn:
             if self._over.is_set():
                 return self._ended

@@ -18,10 +18,10 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 
-from dualmetrics.attributes import canonical
-from dualmetrics.exponential import Exponential, trimmed
-from dualmetrics.snapshot import Exemplar, Exemplars, Kind
-from dualmetrics.trouble import Trouble
+from dualmetrics.instruments.attributes import canonical
+from dualmetrics.model.exponential_histogram import Exponential, trimmed
+from dualmetrics.model.snapshot import Exemplar, Exemplars, Kind
+from dualmetrics.runtime.errors import Trouble
 
 
 class Measured(NamedTuple):

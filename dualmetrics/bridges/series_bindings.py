@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from dualmetrics.banks import Banks
-from dualmetrics.cells import Row
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
+from dualmetrics.storage.exponential_cells import Banks
+from dualmetrics.storage.regions import Row
 
 EMPTY = Exponential()
 

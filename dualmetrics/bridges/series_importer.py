@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from dualmetrics import slots
-from dualmetrics.bindings import EMPTY, Bindings, Bound, adds
-from dualmetrics.cells import Row
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point
-from dualmetrics.store import Store
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.bridges.series_bindings import EMPTY, Bindings, Bound, adds
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point
+from dualmetrics.storage import exemplar_slots
+from dualmetrics.storage.regions import Row
 
 _COUNTS = {Kind.COUNTER: slice(None), Kind.HISTOGRAM: slice(-1), Kind.SUMMARY: slice(1)}
 """The cells that only grow."""
@@ -72,7 +72,7 @@ class ForeignRows:
         """Write what ``source`` shows now. Values that it shows no more are withdrawn; counts stay.
 
         With ``each`` this worker has series of its own besides, with the label ``worker``. ``ends``: see
-        `dualmetrics.sources.Collector`.
+        `dualmetrics.bridges.protocols.Collector`.
         """
         with self._lock:
             if self._closed:
@@ -133,11 +133,11 @@ class ForeignRows:
         if bound.row is None or not self._exemplars:
             return
         known = bound.exemplars or (None,) * len(point.exemplars)
-        size = slots.size(point.exemplars)
+        size = exemplar_slots.size(point.exemplars)
         kept = self._store.slots(descriptor, point.attributes, size)
         for at, (new, old) in enumerate(zip(point.exemplars, known, strict=True)):
             if new is not None and new != old:
-                slots.write(kept, at, new if new.time else new._replace(time=int(now * 1e9)), size)
+                exemplar_slots.write(kept, at, new if new.time else new._replace(time=int(now * 1e9)), size)
         bound.exemplars = point.exemplars
 
     def _set(self, descriptor: Descriptor, found: list[tuple[Bound, Point]], now: float) -> None:

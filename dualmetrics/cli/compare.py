@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
-from dualmetrics.cli.durations import DURATION, MOMENT, SHARE, SPLIT
-from dualmetrics.cli.extra import needs_experiments
+from dualmetrics.cli.parameter_types import DURATION, MOMENT, SHARE, SPLIT
+from dualmetrics.cli.requirements import needs_experiments
 
 if TYPE_CHECKING:
     from dualmetrics.experiments.comparison import Comparison
@@ -67,9 +67,9 @@ def command(**options: Any) -> None:
     Exit status: 0 PASS, 1 FAIL, 2 wrong use, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
     needs_experiments()
-    from dualmetrics.cli.asking import asked
-    from dualmetrics.experiments.decision import Verdict
-    from dualmetrics.experiments.refusals import ExperimentError, TooEarlyError
+    from dualmetrics.cli.compare_request import asked
+    from dualmetrics.experiments.errors import ExperimentError, TooEarlyError
+    from dualmetrics.experiments.verdict import Verdict
 
     open_end = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     try:
@@ -90,7 +90,7 @@ def _deliver(comparison: Comparison, options: dict[str, Any]) -> None:
     if options["output"]:
         options["output"].write_text(_written(comparison, options["form"]), encoding="utf-8")
     elif options["form"] == "text":
-        from dualmetrics.experiments.report.text import show
+        from dualmetrics.experiments.report.terminal_report import show
 
         show(comparison, Console())
     else:
@@ -98,12 +98,12 @@ def _deliver(comparison: Comparison, options: dict[str, Any]) -> None:
 
 
 def _written(comparison: Comparison, form: str) -> str:
-    from dualmetrics.experiments.report import document, markdown, page, text
+    from dualmetrics.experiments.report import html_report, json_report, markdown_report, terminal_report
 
     writers = {
-        "json": document.document,
-        "markdown": markdown.markdown,
-        "html": page.page,
-        "text": text.plain,
+        "json": json_report.document,
+        "markdown": markdown_report.markdown,
+        "html": html_report.page,
+        "text": terminal_report.plain,
     }
     return writers[form](comparison)

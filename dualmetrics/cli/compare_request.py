@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dualmetrics.experiments.comparison import Comparison, compare, named
+from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gates import Margins
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.refusals import UsageError
 from dualmetrics.experiments.setup.manifest import Manifest
 from dualmetrics.experiments.sources.pages import Pages
 from dualmetrics.experiments.sources.prometheus import Prometheus
-from dualmetrics.experiments.sources.recording import Source
+from dualmetrics.experiments.sources.source import Source
 from dualmetrics.experiments.window import Window
 
 Options = dict[str, Any]

@@ -10,13 +10,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from dualmetrics import groups
-from dualmetrics.cli.comparison import Line, compare, table
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, Server, running, wait_for
+from dualmetrics.cli.demo_table import Line, compare, table
+from dualmetrics.cli.demo_traffic import Traffic
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.cli.samples import Samples, as_samples, plain
-from dualmetrics.cli.servers import FASTAPI, FLASK, App, Server, running, wait_for
-from dualmetrics.cli.stopping import Stopped, raising_when_stopped
-from dualmetrics.cli.traffic import Traffic
+from dualmetrics.cli.signals import Stopped, raising_when_stopped
+from dualmetrics.workers import group_directory
 
 INTERVAL = "500"  # milliseconds between pushes: the demo's user waits for them
 
@@ -37,7 +37,7 @@ def command(rounds: int, endpoint: str | None, keep: bool) -> None:
     except (RuntimeError, TimeoutError, OSError) as error:
         raise click.ClickException(str(error)) from error
     finally:
-        groups.sweep()
+        group_directory.sweep()
     raise SystemExit(0 if equal else 1)
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from websockets.sync.client import connect
 
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, Server
 from dualmetrics.cli.samples import Sample, Samples, sample
-from dualmetrics.cli.servers import FASTAPI, FLASK, App, Server
 
 
 class Request(NamedTuple):

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 
 from dualmetrics.cli.compare import option
-from dualmetrics.cli.durations import DURATION, SPLIT
-from dualmetrics.cli.extra import needs_experiments
+from dualmetrics.cli.parameter_types import DURATION, SPLIT
+from dualmetrics.cli.requirements import needs_experiments
 
 HERE = click.Path(file_okay=False, exists=True, path_type=Path)
 
@@ -35,7 +35,7 @@ def init(
     name: str, parent: Path, duration: float, split: float, baseline: str, candidate: str, port: int
 ) -> None:
     """Make a directory with all that the experiment NAME needs, and a page that says what to do next."""
-    from dualmetrics.experiments.setup.layout import make
+    from dualmetrics.experiments.setup.directory import make
     from dualmetrics.experiments.setup.manifest import Manifest
 
     def made() -> None:
@@ -50,7 +50,7 @@ def init(
 @click.argument("directory", type=click.Path(path_type=Path))
 def status(directory: Path) -> None:
     """Say what is up, since when, how large it is, and how long until the declared end."""
-    from dualmetrics.cli.experiments import show
+    from dualmetrics.cli.experiment_output import show
     from dualmetrics.experiments.setup.status import status as found
 
     _refusing(lambda: show(found(directory), Console()))
@@ -68,13 +68,13 @@ def status(directory: Path) -> None:
 @option("--yes", is_flag=True, help="Do not ask.")
 def clean(**options: Any) -> None:
     """Remove an experiment: the directory NAME with its Prometheus, or the series of NAME in a shared one."""
-    from dualmetrics.cli.experiments import cleaned
+    from dualmetrics.cli.experiment_output import cleaned
 
     _refusing(lambda: cleaned(options))
 
 
 def _refusing(action: Callable[[], None]) -> None:
-    from dualmetrics.experiments.refusals import ExperimentError
+    from dualmetrics.experiments.errors import ExperimentError
 
     try:
         action()

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dualmetrics.experiments.refusals import UsageError
-from dualmetrics.experiments.report.wording import duration, moment
-from dualmetrics.experiments.setup.cleaning import deletion, expired, refuse_both, removal
-from dualmetrics.experiments.setup.layout import directories
+from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.report.formatting import duration, moment
+from dualmetrics.experiments.setup.directory import directories
+from dualmetrics.experiments.setup.removal import deletion, expired, refuse_both, removal
 from dualmetrics.experiments.setup.status import Status
 
 

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from dualmetrics.cli.received import Attributes, Key, Received, series
+from dualmetrics.cli.otlp_points import Attributes, Key, Received, series
 
 _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,

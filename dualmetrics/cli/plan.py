@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dualmetrics.cli.compare import option
-from dualmetrics.cli.durations import SHARE, SPLIT
-from dualmetrics.cli.extra import needs_experiments
+from dualmetrics.cli.parameter_types import SHARE, SPLIT
+from dualmetrics.cli.requirements import needs_experiments
 
 
 @click.command("plan")
@@ -36,9 +36,9 @@ def command(
 ) -> None:
     """Say how long an experiment must run, at this traffic, until an effect is seen or excluded."""
     needs_experiments()
+    from dualmetrics.experiments.errors import ExperimentError
     from dualmetrics.experiments.planning import plan, visible
-    from dualmetrics.experiments.refusals import ExperimentError
-    from dualmetrics.experiments.report.wording import duration
+    from dualmetrics.experiments.report.formatting import duration
 
     try:
         found = plan(

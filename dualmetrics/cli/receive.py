@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dualmetrics.cli.received import Key, Received, series
-from dualmetrics.cli.receiver import Delivered, Receiver
-from dualmetrics.cli.stopping import until_stopped
+from dualmetrics.cli.otlp_points import Key, Received, series
+from dualmetrics.cli.otlp_receiver import Delivered, Receiver
+from dualmetrics.cli.signals import until_stopped
 
 
 @click.command("receive")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import isnan
 from typing import NamedTuple
 
-from dualmetrics.cli.received import Attributes, Key, Received
-from dualmetrics.exporters.prometheus.labels import translated
-from dualmetrics.exporters.prometheus.names import metric_name
-from dualmetrics.snapshot import Kind
+from dualmetrics.cli.otlp_points import Attributes, Key, Received
+from dualmetrics.exporters.prometheus.naming.labels import translated
+from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
+from dualmetrics.model.snapshot import Kind
 
 
 class Sample(NamedTuple):

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from dualmetrics.parsing import Parser
-from dualmetrics.trouble import logger
-from dualmetrics.values import without_secrets
+from dualmetrics.config.parsers import Parser
+from dualmetrics.config.validators import without_secrets
+from dualmetrics.runtime.errors import logger
 
 _KEY = "option"
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
 
-from dualmetrics import values
-from dualmetrics.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
-from dualmetrics.parsing import choice, flag, instrument, items, number, subset, text, whole
-from dualmetrics.values import Network
+from dualmetrics.config import validators
+from dualmetrics.config.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
+from dualmetrics.config.parsers import choice, flag, instrument, items, number, subset, text, whole
+from dualmetrics.config.validators import Network
 
 __all__ = ["Settings", "SettingsError"]
 
@@ -21,13 +21,16 @@ def _otlp(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
-_SIGNAL_URL = Option(values.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
+_SIGNAL_URL = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
 
-_OPT_IN = Option(values.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
+_OPT_IN = Option(validators.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
 
 _LEFT_TO_OTHERS = (
-    Option(values.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
-    *(Option(values.readable, _otlp(name)) for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")),
+    Option(validators.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
+    *(
+        Option(validators.readable, _otlp(name))
+        for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
+    ),
 )
 """What OpenTelemetry reads itself, but would drop or stumble upon later if it were wrong."""
 
@@ -47,23 +50,23 @@ class Settings:
 
     service_name: str | None = setting(text, "OTEL_SERVICE_NAME")
     service_version: str | None = setting(text)
-    resource_attributes: Mapping[str, str] = setting(values.resource_attributes, factory=dict)
+    resource_attributes: Mapping[str, str] = setting(validators.resource_attributes, factory=dict)
     metrics_exporter: frozenset[str] = setting(
         subset("prometheus", "otlp", "console"),
         "OTEL_METRICS_EXPORTER",
         default=frozenset({"prometheus", "otlp"}),
     )
-    prometheus_path: str = setting(values.path, "PROMETHEUS_PATH", default="/metrics")
+    prometheus_path: str = setting(validators.path, "PROMETHEUS_PATH", default="/metrics")
     prometheus_port: int | None = setting(
         whole("a port of 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
     )
 
-    endpoint: str | None = setting(values.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=url)
+    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=url)
     endpoint_is_signal: bool = False
     protocol: Literal["grpc", "http/protobuf"] = setting(
         choice("grpc", "http/protobuf"), *_otlp("PROTOCOL"), default="http/protobuf"
     )
-    headers: Mapping[str, str] | None = setting(values.headers, *_otlp("HEADERS"), show=masked)
+    headers: Mapping[str, str] | None = setting(validators.headers, *_otlp("HEADERS"), show=masked)
     timeout: float = setting(number("a number of seconds above 0", above=0), *_otlp("TIMEOUT"), default=10.0)
     compression: Literal["none", "gzip", "deflate"] = setting(
         choice("none", "gzip", "deflate"), *_otlp("COMPRESSION"), default="none"
@@ -94,8 +97,8 @@ class Settings:
     """Whether OTEL_PYTHON_TRACER_PROVIDER says that OpenTelemetry will have a tracer provider."""
     sdk_disabled: bool = setting(flag, "OTEL_SDK_DISABLED", default=False, lenient=True)
 
-    namespace: str = setting(values.namespace, "DUALMETRICS_NAMESPACE", default="")
-    const_labels: Mapping[str, str] = setting(values.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
+    namespace: str = setting(validators.namespace, "DUALMETRICS_NAMESPACE", default="")
+    const_labels: Mapping[str, str] = setting(validators.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
     experiment: str | None = setting(text, "DUALMETRICS_EXPERIMENT")
     variant: str | None = setting(text, "DUALMETRICS_VARIANT")
     pipeline: str | None = setting(text, "DUALMETRICS_PIPELINE")
@@ -103,21 +106,23 @@ class Settings:
         choice("classic", "semconv", "both"), "DUALMETRICS_CONVENTION", default="classic"
     )
     known_methods: frozenset[str] | None = setting(
-        values.known_methods, "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
+        validators.known_methods, "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
     )
-    buckets: tuple[float, ...] = setting(values.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
+    buckets: tuple[float, ...] = setting(validators.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
     instrument_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     cardinality_limit: int = setting(
         whole("a whole number of at least 1", least=1, most=10**9),
         "DUALMETRICS_CARDINALITY_LIMIT",
         default=2000,
     )
-    metrics_token: str | None = setting(values.token, "DUALMETRICS_METRICS_TOKEN", show=masked)
+    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=masked)
     metrics_basic_auth: str | None = setting(
-        values.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked
+        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked
     )
-    metrics_allow: tuple[Network, ...] = setting(values.networks, "DUALMETRICS_METRICS_ALLOW", default=())
-    trusted_proxies: tuple[Network, ...] = setting(values.networks, "DUALMETRICS_TRUSTED_PROXIES", default=())
+    metrics_allow: tuple[Network, ...] = setting(validators.networks, "DUALMETRICS_METRICS_ALLOW", default=())
+    trusted_proxies: tuple[Network, ...] = setting(
+        validators.networks, "DUALMETRICS_TRUSTED_PROXIES", default=()
+    )
     scope_labels: Literal["own", "all", "none"] = setting(
         choice("own", "all", "none"), "DUALMETRICS_SCOPE_LABELS", default="own"
     )
@@ -130,14 +135,14 @@ class Settings:
     )
     created_series: bool = setting(flag, "DUALMETRICS_CREATED_SERIES", default=False)
     host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
-    registries: tuple[object, ...] = setting(items(values.registry), "DUALMETRICS_REGISTRIES", default=())
-    exclude: tuple[str, ...] = setting(items(values.excluded), "DUALMETRICS_EXCLUDE", default=())
-    gauge_merge: str = setting(values.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
+    registries: tuple[object, ...] = setting(items(validators.registry), "DUALMETRICS_REGISTRIES", default=())
+    exclude: tuple[str, ...] = setting(items(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
+    gauge_merge: str = setting(validators.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
     gauge_merge_by_name: Mapping[str, str] = field(default_factory=dict)
     retain: frozenset[str] = setting(
         lambda value: frozenset(items(instrument)(value)), "DUALMETRICS_RETAIN", default=frozenset()
     )
-    directory: str | None = setting(values.directory, "DUALMETRICS_DIR")
+    directory: str | None = setting(validators.directory, "DUALMETRICS_DIR")
     shutdown_timeout: float = setting(
         number("a number of seconds, 0 or more", least=0), "DUALMETRICS_SHUTDOWN_TIMEOUT", default=2.0
     )
@@ -206,7 +211,7 @@ def _complete_endpoint(
     signal = resolve({"endpoint": _SIGNAL_URL}, environ, {})
     if signal and arguments.get("endpoint") is None:
         found.update(signal, endpoint_is_signal=True)
-    found.setdefault("protocol", values.protocol_of(found.get("endpoint")))
+    found.setdefault("protocol", validators.protocol_of(found.get("endpoint")))
 
 
 def _opted_in(environ: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from dualmetrics.parsing import choice, items, matching, named, number, pairs, text
+from dualmetrics.config.parsers import choice, items, matching, named, number, pairs, text
 
 Network = IPv4Network | IPv6Network
 

@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 from dualmetrics.experiments.comparison import Comparison, Question, compare
-from dualmetrics.experiments.decision import Verdict
-from dualmetrics.experiments.gates import Gate, Margins
-from dualmetrics.experiments.names import Names
-from dualmetrics.experiments.planning import Plan, plan
-from dualmetrics.experiments.refusals import (
+from dualmetrics.experiments.errors import (
     ExperimentError,
     InvalidExperimentError,
     TooEarlyError,
     UnreachableError,
     UsageError,
 )
+from dualmetrics.experiments.gates import Gate, Margins
+from dualmetrics.experiments.metric_names import Names
+from dualmetrics.experiments.planning import Plan, plan
 from dualmetrics.experiments.sources.pages import Pages
 from dualmetrics.experiments.sources.prometheus import Prometheus
+from dualmetrics.experiments.verdict import Verdict
 from dualmetrics.experiments.window import Window
 
 __all__ = [

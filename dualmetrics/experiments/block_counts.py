@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import on_bounds
 from dualmetrics.experiments.increments import Births, in_blocks, increments
-from dualmetrics.experiments.names import Names
-from dualmetrics.experiments.refusals import InvalidExperimentError
-from dualmetrics.experiments.series import Histogram, Labels, Series
+from dualmetrics.experiments.metric_names import Names
+from dualmetrics.experiments.samples import Histogram, Labels, Series
 from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies
-from dualmetrics.experiments.statistics.ratio import Counts
 
 
 @dataclass

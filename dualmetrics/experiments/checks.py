@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmetrics.experiments.series import Series
-from dualmetrics.experiments.sources.recording import Recording
+from dualmetrics.experiments.samples import Series
+from dualmetrics.experiments.sources.source import Recording
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.split import ALPHA, mismatch
+from dualmetrics.experiments.statistics.sample_ratio import ALPHA, mismatch
 from dualmetrics.experiments.window import Window
 
 COVERAGE = 0.95

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dualmetrics.experiments import validity
-from dualmetrics.experiments.decision import Verdict, decide, failing
-from dualmetrics.experiments.evidence import Evidence, critical, gather
+from dualmetrics.experiments import checks
+from dualmetrics.experiments.checks import Check
+from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.gates import Gate, worst
-from dualmetrics.experiments.names import Names, recognised
+from dualmetrics.experiments.metric_names import Names, recognised
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.refusals import InvalidExperimentError
-from dualmetrics.experiments.sources.recording import Recording, Source
+from dualmetrics.experiments.sources.source import Recording, Source
 from dualmetrics.experiments.statistics.autocorrelation import FEWEST
 from dualmetrics.experiments.statistics.critical import Critical
 from dualmetrics.experiments.statistics.multiplicity import benjamini_hochberg
-from dualmetrics.experiments.validity import Check
+from dualmetrics.experiments.variant_counts import Evidence, critical, gather
+from dualmetrics.experiments.verdict import Verdict, decide, failing
 from dualmetrics.experiments.window import Window
 
 __all__ = ["Comparison", "Question", "RouteGate", "compare"]
@@ -99,11 +99,11 @@ def _checks(
     both = (baseline, candidate)
     requests = [each.requests for each in evidence.all]
     found = [
-        validity.covered(both, window),
-        validity.overlapping(both, window),
-        validity.as_declared(requests[1], requests[0], question.split),
+        checks.covered(both, window),
+        checks.overlapping(both, window),
+        checks.as_declared(requests[1], requests[0], question.split),
     ]
-    return [*found, validity.same_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
+    return [*found, checks.same_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
 
 
 def _judged(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from math import inf, log
 from typing import NamedTuple
 
-from dualmetrics.experiments.refusals import UsageError
-from dualmetrics.experiments.statistics import latency, ratio
+from dualmetrics.experiments.block_counts import Tally
+from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.statistics import error_ratio, latency
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import FEWEST, Inflation
 from dualmetrics.experiments.statistics.critical import Critical
-from dualmetrics.experiments.statistics.needed import Need, need
-from dualmetrics.experiments.tally import Tally
+from dualmetrics.experiments.statistics.power import Need, need
 
 
 class Margins(NamedTuple):
@@ -61,7 +61,9 @@ class Gate:
 
 def error_gate(name: str, baseline: Tally, candidate: Tally, margins: Margins, critical: Critical) -> Gate:
     """The share of errors."""
-    return _share(name, ratio.compare(candidate.counts, baseline.counts, critical), margins.errors, margins)
+    return _share(
+        name, error_ratio.compare(candidate.counts, baseline.counts, critical), margins.errors, margins
+    )
 
 
 def slow_gate(
@@ -77,7 +79,9 @@ def slow_gate(
         known = ", ".join(f"{bound:g}" for bound in bounds)
         raise UsageError(f"--slo {named} is no bucket bound; the bounds are {known} (in the metric's unit).")
     baseline, candidate = (each.slower(bounds, threshold) for each in tallies)
-    return _share(f"slower than {named}", ratio.compare(candidate, baseline, critical), margins.slow, margins)
+    return _share(
+        f"slower than {named}", error_ratio.compare(candidate, baseline, critical), margins.slow, margins
+    )
 
 
 def latency_gate(
@@ -103,7 +107,7 @@ def latency_gate(
     )
 
 
-def _share(name: str, found: ratio.RatioEffect, margin: float, margins: Margins) -> Gate:
+def _share(name: str, found: error_ratio.RatioEffect, margin: float, margins: Margins) -> Gate:
     table = found.table
     enough = found.inflation.enough or (margins.assume_iid and found.inflation.blocks == 1)
     lower, upper = found.interval(margins.alpha) if enough else (-1.0, 1.0)
@@ -123,7 +127,7 @@ def _share(name: str, found: ratio.RatioEffect, margin: float, margins: Margins)
     )
 
 
-def _share_note(found: ratio.RatioEffect) -> str:
+def _share_note(found: error_ratio.RatioEffect) -> str:
     table = found.table
     notes = [f"{table.x0:.0f} of {table.n0:.0f} against {table.x1:.0f} of {table.n1:.0f}"]
     if found.phi > 1.005:

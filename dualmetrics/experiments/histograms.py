@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from dualmetrics.experiments.refusals import InvalidExperimentError
-from dualmetrics.experiments.series import Histogram, Labels, Series
+from dualmetrics.experiments.errors import InvalidExperimentError
+from dualmetrics.experiments.samples import Histogram, Labels, Series
 from dualmetrics.experiments.statistics.arrays import Array
 
 Grouped = dict[tuple[tuple[str, str], ...], dict[float, Series]]

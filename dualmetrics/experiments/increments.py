@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dualmetrics.experiments.series import Labels, Target, target
+from dualmetrics.experiments.samples import Labels, Target, target
 from dualmetrics.experiments.statistics.arrays import Array
 
 

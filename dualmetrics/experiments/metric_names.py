@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from dualmetrics.experiments.refusals import InvalidExperimentError
+from dualmetrics.experiments.errors import InvalidExperimentError
 
 MILLISECONDS = "milliseconds"
 

@@ -7,9 +7,9 @@ from math import log, sqrt
 
 from scipy.stats import norm
 
-from dualmetrics.experiments.refusals import UsageError
+from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.statistics.autocorrelation import FEWEST
-from dualmetrics.experiments.statistics.needed import POWER, both
+from dualmetrics.experiments.statistics.power import POWER, both
 from dualmetrics.experiments.window import SCRAPES_A_BLOCK
 
 SCRAPE = 15.0

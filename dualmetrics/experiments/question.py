@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gates import Margins
-from dualmetrics.experiments.refusals import UsageError
 
 
 @dataclass(frozen=True)

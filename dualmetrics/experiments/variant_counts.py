@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dualmetrics.experiments.block_counts import Tally, Teller
+from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_gate
 from dualmetrics.experiments.histograms import shared_bounds
-from dualmetrics.experiments.names import Names
+from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.refusals import InvalidExperimentError, TooEarlyError
-from dualmetrics.experiments.sources.recording import Recording
+from dualmetrics.experiments.sources.source import Recording
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import AnyLook, Critical, OneLook
-from dualmetrics.experiments.tally import Tally, Teller
 from dualmetrics.experiments.window import Window
 
 SMALLEST_ROUTE = 1000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualmetrics.experiments.refusals import UsageError
+from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import BLOCKS, FEWEST
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 
-from dualmetrics.atomic import atomic
-from dualmetrics.banks import Distribution
-from dualmetrics.cells import Row
-from dualmetrics.conventions import Measure
-from dualmetrics.exemplars import ExemplarFilter, Reservoir
-from dualmetrics.trouble import Trouble
+from dualmetrics.http.semantic_conventions import Measure
+from dualmetrics.instruments.exemplars import ExemplarFilter, Reservoir
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.free_threading import atomic
+from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.storage.regions import Row
 
 Record = Callable[[float], None]
 """Adds a request that took so many seconds to the cells of its series."""

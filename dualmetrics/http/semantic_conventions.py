@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from dualmetrics.attributes import text
-from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
+from dualmetrics.instruments.attributes import text
+from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 SCOPE = Scope("dualmetrics")
 

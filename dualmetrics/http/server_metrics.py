@@ -10,13 +10,21 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
-from dualmetrics.adders import Move, Record, adder, chained, exemplifier, exponential_adder, mover
-from dualmetrics.banks import Distribution
-from dualmetrics.cells import Row, private_row
-from dualmetrics.conventions import METHODS, WEBSOCKET, Convention, Measure, Origin, Outcome, conventions
-from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.snapshot import Attributes, Descriptor
-from dualmetrics.trouble import Trouble
+from dualmetrics.http.recorders import Move, Record, adder, chained, exemplifier, exponential_adder, mover
+from dualmetrics.http.semantic_conventions import (
+    METHODS,
+    WEBSOCKET,
+    Convention,
+    Measure,
+    Origin,
+    Outcome,
+    conventions,
+)
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.storage.regions import Row, private_row
 
 NOWHERE: Row = private_row(1)
 """A cell that nobody reads."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 
-from dualmetrics.snapshot import Attributes, AttributeValue
-from dualmetrics.trouble import Trouble
+from dualmetrics.model.snapshot import Attributes, AttributeValue
+from dualmetrics.runtime.errors import Trouble
 
 LONGEST = 4096
 """Characters of a text that are kept: what a client sends must not fill the memory."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions
 
-from dualmetrics.threads import start_thread
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.threads import start_thread
 
 PATIENCE = 1.0
 """Seconds that a round of callbacks waits for one of them before it goes on without it."""

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import time
 
-from dualmetrics import slots
-from dualmetrics.listeners import Listener, Listeners
-from dualmetrics.settings import Settings
-from dualmetrics.slots import Slots
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplar
-from dualmetrics.spans import REQUEST, SAMPLED, Span, active_span, has_tracer, sampled_span
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.config.settings import Settings
+from dualmetrics.instruments.trace_context import (
+    REQUEST,
+    SAMPLED,
+    Span,
+    active_span,
+    has_tracer,
+    sampled_span,
+)
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar
+from dualmetrics.runtime.callbacks import Listener, Listeners
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.storage import exemplar_slots
+from dualmetrics.storage.exemplar_slots import Slots
 
 
 class ExemplarFilter:
@@ -79,6 +86,6 @@ class Reservoir:
             if self._slots is None:
                 self._slots = self._store.slots(self._descriptor, self._attributes)
             exemplar = Exemplar(value, time.time_ns(), span.trace_id, span.span_id)
-            slots.write(self._slots, bucket, exemplar)
+            exemplar_slots.write(self._slots, bucket, exemplar)
         except Exception as error:
             self._trouble.error("keeping an exemplar", error)

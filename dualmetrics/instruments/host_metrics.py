@@ -10,8 +10,8 @@ from typing import Any
 
 from opentelemetry import metrics
 
-from dualmetrics.settings import SettingsError
-from dualmetrics.trouble import logger
+from dualmetrics.config.settings import SettingsError
+from dualmetrics.runtime.errors import logger
 
 METRICS: dict[str, list[str] | None] = {
     "system.memory.usage": ["used", "free", "cached"],

@@ -13,21 +13,17 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
-from dualmetrics.attributes import canonical, text
-from dualmetrics.bound_rows import Rows, RowT
-from dualmetrics.cells import Row
-from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.instruments import Counter, ExponentialHistogram, Gauge, Histogram, UpDownCounter
-from dualmetrics.merge import shape
-from dualmetrics.observables import (
-    ObservableCounter,
-    ObservableGauge,
-    ObservableUpDownCounter,
-)
-from dualmetrics.observers import Observers
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope, identity
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.merging import shape
+from dualmetrics.instruments.attributes import canonical, text
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.instruments.observable import ObservableCounter, ObservableGauge, ObservableUpDownCounter
+from dualmetrics.instruments.series_cache import Rows, RowT
+from dualmetrics.instruments.synchronous import Counter, ExponentialHistogram, Gauge, Histogram, UpDownCounter
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, identity
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.storage.regions import Row
 
 DEFAULT_BOUNDS = tuple(
     float(bound) for bound in (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
-from dualmetrics.bound_rows import Rows
-from dualmetrics.cells import Row
-from dualmetrics.snapshot import Kind
+from dualmetrics.instruments.series_cache import Rows
+from dualmetrics.model.snapshot import Kind
+from dualmetrics.storage.regions import Row
 
 Observe = Callable[[CallbackOptions], Iterable[Observation]]
 

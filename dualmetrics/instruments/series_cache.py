@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 
 from opentelemetry.context import Context
 
-from dualmetrics.attributes import canonical, is_short
-from dualmetrics.exemplars import ExemplarFilter, Reservoir
-from dualmetrics.snapshot import Attributes, Descriptor
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.instruments.attributes import canonical, is_short
+from dualmetrics.instruments.exemplars import ExemplarFilter, Reservoir
+from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.runtime.errors import Trouble
 
 INFINITY = float("inf")
 _REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice the limit if that is more

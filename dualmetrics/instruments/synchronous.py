@@ -14,10 +14,10 @@ from typing import Generic
 from opentelemetry import metrics
 from opentelemetry.context import Context
 
-from dualmetrics import banks
-from dualmetrics.atomic import atomic
-from dualmetrics.bound_rows import INFINITY, AttributesArgument, Rows, RowT
-from dualmetrics.cells import Row
+from dualmetrics.instruments.series_cache import INFINITY, AttributesArgument, Rows, RowT
+from dualmetrics.runtime.free_threading import atomic
+from dualmetrics.storage import exponential_cells
+from dualmetrics.storage.regions import Row
 
 
 class Sum:
@@ -123,7 +123,7 @@ class Histogram(Distribution[Row]):
             rows.failed(error)
 
 
-class ExponentialHistogram(Distribution[banks.Distribution]):
+class ExponentialHistogram(Distribution[exponential_cells.Distribution]):
     """A `Histogram` that is also recorded in exponential buckets."""
 
     @atomic

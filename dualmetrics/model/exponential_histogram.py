@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from operator import add, sub
 from typing import NamedTuple
 
-from dualmetrics.boundaries import FINEST
+from dualmetrics.model.exponential_buckets import FINEST
 
 SIZE = 160
 """The most buckets that a histogram has (OpenTelemetry's default *MaxSize*). All doubles fit at scale -4."""

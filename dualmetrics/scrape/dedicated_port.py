@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from dualmetrics.page import MetricsPage
-from dualmetrics.threads import start_thread
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.threads import start_thread
+from dualmetrics.scrape.endpoint import MetricsPage
 
 if TYPE_CHECKING:
-    from dualmetrics.listener import Listener
+    from dualmetrics.scrape.http_listener import Listener
 
 
 class PagePort:
@@ -27,7 +27,7 @@ class PagePort:
         """Listen, if that is wanted and not so already. A port that is taken is said once."""
         if self._port is None or self._server is not None:
             return
-        from dualmetrics.listener import Listener  # Python's HTTP server, which few need
+        from dualmetrics.scrape.http_listener import Listener  # Python's HTTP server, which few need
 
         try:
             self._server = Listener(self._port, self._path, self._page)

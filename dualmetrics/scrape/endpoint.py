@@ -9,10 +9,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.exporters.prometheus.negotiation import choose, wishes
-from dualmetrics.guard import Guard, Network
-from dualmetrics.sharing import Sharing
-from dualmetrics.trouble import Trouble
+from dualmetrics.exporters.prometheus.content_negotiation import choose, wishes
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.access_control import Guard, Network
+from dualmetrics.scrape.single_flight import Sharing
 
 Render = Callable[[str | None, Collection[str]], Page]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from dualmetrics.page import MetricsPage, PageRequest
+from dualmetrics.scrape.endpoint import MetricsPage, PageRequest
 
 
 class Listener(ThreadingHTTPServer):

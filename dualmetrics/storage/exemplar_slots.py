@@ -27,8 +27,8 @@ import zlib
 from collections.abc import Iterable
 from typing import TypeAlias, TypeVar
 
-from dualmetrics.records import EXEMPLARS, ROOMY_EXEMPLARS, decode_attributes
-from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Exemplar, Exemplars, Kind
+from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Exemplar, Exemplars, Kind
+from dualmetrics.storage.file_format import EXEMPLARS, ROOMY_EXEMPLARS, decode_attributes
 
 Slots: TypeAlias = "memoryview[int]"
 """The bytes of the slots of one series in one process."""

@@ -29,10 +29,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dualmetrics.atomic import atomic
-from dualmetrics.boundaries import FINEST, boundaries, index
-from dualmetrics.cells import Row
-from dualmetrics.exponential import SIZE, Exponential, trimmed
+from dualmetrics.model.exponential_buckets import FINEST, boundaries, index
+from dualmetrics.model.exponential_histogram import SIZE, Exponential, trimmed
+from dualmetrics.runtime.free_threading import atomic
+from dualmetrics.storage.regions import Row
 
 BANK = 3 + SIZE
 WIDTH = 2 + 2 * BANK

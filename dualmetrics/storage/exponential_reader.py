@@ -8,9 +8,9 @@ from functools import partial, reduce
 from struct import Struct
 from typing import NamedTuple
 
-from dualmetrics.banks import WIDTH, histogram, torn
-from dualmetrics.exponential import Exponential
-from dualmetrics.merge import Series, Source
+from dualmetrics.aggregation.merging import Series, Source
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.storage.exponential_cells import WIDTH, histogram, torn
 
 _BANKS, _DOUBLE = Struct(f"<{WIDTH}d"), Struct("<d")
 

@@ -25,8 +25,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 MAGIC = b"dualmtrx"
 VERSION = 1

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from dualmetrics.records import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
+from dualmetrics.storage.file_format import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
 
 Row: TypeAlias = "memoryview[float]"
 """The cells of one series in one process. `Kind` says what each of them means."""

@@ -11,8 +11,8 @@ import functools
 from collections.abc import Callable, Iterable
 from struct import Struct
 
-from dualmetrics.merge import Series
-from dualmetrics.rules import Cells
+from dualmetrics.aggregation.merging import Series
+from dualmetrics.aggregation.policies import Cells
 
 _BLOCK = 16
 """Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""

@@ -16,8 +16,8 @@ import time
 from hashlib import blake2b
 from typing import Protocol
 
-from dualmetrics import locks
-from dualmetrics.snapshot import Attributes, Descriptor, identity
+from dualmetrics.model.snapshot import Attributes, Descriptor, identity
+from dualmetrics.runtime import file_locks
 
 ENTRY = struct.Struct("<8s8sQ8s")
 
@@ -57,7 +57,7 @@ class GroupAdmission:
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
-        self.close = locks.closer(self, descriptor)
+        self.close = file_locks.closer(self, descriptor)
         """Close the log, if it is not closed yet."""
         self._ledger = Ledger(limit)
         self._read_upto = 0

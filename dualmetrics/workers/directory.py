@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from dualmetrics import locks
+from dualmetrics.runtime import file_locks
 
 WORKER = "worker-"
 
@@ -28,7 +28,7 @@ class Directory:
         os.makedirs(path, 0o700, exist_ok=True)
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self.close = locks.closer(self, self.fd)
+        self.close = file_locks.closer(self, self.fd)
         """Close it, if it is not closed yet."""
         status = os.fstat(self.fd)
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -72,14 +72,14 @@ class Directory:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file. Raises FileNotFoundError."""
-        with locks.closing(self.open(name, os.O_RDONLY)) as descriptor:
+        with file_locks.closing(self.open(name, os.O_RDONLY)) as descriptor:
             return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file whole: under another name first, then renamed into place."""
         temporary = f".{name}-{uuid.uuid4().hex}"
         try:
-            with locks.closing(self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
+            with file_locks.closing(self.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
                 write_all(descriptor, data)
             self.rename(temporary, name)
         except BaseException:
@@ -89,12 +89,12 @@ class Directory:
     @contextlib.contextmanager
     def locked(self, name: str, timeout: float = 0) -> Iterator[bool]:
         """Hold the lock file ``name`` for the block; gives False if it was not to be had in time."""
-        with locks.closing(self.open(name)) as descriptor:
-            taken = locks.lock(descriptor, timeout)
+        with file_locks.closing(self.open(name)) as descriptor:
+            taken = file_locks.lock(descriptor, timeout)
             try:
                 yield taken
             finally:
-                locks.unlock(descriptor)  # closing does not where a forked child has a copy
+                file_locks.unlock(descriptor)  # closing does not where a forked child has a copy
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -138,7 +138,9 @@ def join(directory: Directory) -> Identity:
     with contextlib.suppress(FileNotFoundError):
         return Identity(directory.read("group"))
     try:
-        with locks.closing(directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)) as descriptor:
+        with file_locks.closing(
+            directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        ) as descriptor:
             write_all(descriptor, json.dumps(new_identity()).encode())
         with contextlib.suppress(FileExistsError):
             directory.link(temporary, "group")

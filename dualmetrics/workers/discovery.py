@@ -12,8 +12,8 @@ import multiprocessing
 import os
 from typing import NamedTuple
 
-from dualmetrics import processes
-from dualmetrics.processes import Process
+from dualmetrics.runtime import processes
+from dualmetrics.runtime.processes import Process
 
 
 class Root(NamedTuple):

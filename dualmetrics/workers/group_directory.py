@@ -9,9 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from dualmetrics import locks, workers
-from dualmetrics.directory import WORKER, Directory
-from dualmetrics.workers import Root
+from dualmetrics.runtime import file_locks
+from dualmetrics.workers import discovery
+from dualmetrics.workers.directory import WORKER, Directory
+from dualmetrics.workers.discovery import Root
 
 _DAY = 86400.0
 _MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
@@ -23,7 +24,7 @@ def open_group(explicit: str | None, root: Root | None, label: str) -> Directory
     ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry`
     objects of one process apart.
     """
-    if not locks.available:
+    if not file_locks.available:
         raise OSError("this system has no file locks")
     if explicit is None and root is None:
         raise OSError("groups are found through /proc, which is missing here; set DUALMETRICS_DIR")
@@ -74,7 +75,7 @@ def _opened(path: str) -> Iterator[Directory]:
 
 def _group_name(directory: Directory, root: Root) -> str:
     """The root's name, or after gunicorn's USR2 upgrade the name of the group that it joined."""
-    old = workers.upgraded_from(root)
+    old = discovery.upgraded_from(root)
     if old is not None:
         with contextlib.suppress(FileExistsError):
             os.symlink(_resolve(directory, old.name), root.name, dir_fd=directory.fd)
@@ -88,14 +89,14 @@ def _resolve(directory: Directory, name: str) -> str:
             name = os.readlink(name, dir_fd=directory.fd)
         except OSError:  # no link: the group itself, existing or not
             return name
-        if workers.parse_root(name) is None:
+        if discovery.parse_root(name) is None:
             break
     raise OSError(f"the aliases of worker groups in {directory.path} lead astray")
 
 
 def _sweep(directory: Directory) -> None:
     """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
-    roots = {name: root for name in directory.names() if (root := workers.parse_root(name)) is not None}
+    roots = {name: root for name in directory.names() if (root := discovery.parse_root(name)) is not None}
     alive = {name for name, root in roots.items() if root.alive and not _deserted(directory, name, root)}
     for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
         _remove(directory, name)
@@ -142,5 +143,5 @@ def _inhabited(group: str) -> bool:
 
 
 def _locked(path: str) -> bool:
-    with locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
-        return locks.held(descriptor)
+    with file_locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
+        return file_locks.held(descriptor)

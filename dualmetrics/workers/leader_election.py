@@ -6,10 +6,10 @@ import contextlib
 import os
 import threading
 
-from dualmetrics import locks
-from dualmetrics.directory import Directory
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.runtime import file_locks
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.workers.directory import Directory
 
 PUSH = "push"
 
@@ -48,7 +48,7 @@ class Election:
         with self._lock:
             held, self._held = self._held, None
             if held is not None:
-                locks.unlock(held)  # of copies too, which children may have
+                file_locks.unlock(held)  # of copies too, which children may have
                 os.close(held)
 
     def after_fork_in_child(self) -> None:
@@ -62,7 +62,7 @@ class Election:
 
 def _locked(directory: Directory, timeout: float) -> int | None:
     descriptor = directory.open(PUSH)
-    if locks.lock(descriptor, timeout):
+    if file_locks.lock(descriptor, timeout):
         return descriptor
     os.close(descriptor)
     return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import uuid
 
-from dualmetrics import groups, workers
-from dualmetrics.admission import GroupAdmission
-from dualmetrics.birth import OwnFile
-from dualmetrics.directory import join
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.workers import discovery, group_directory
+from dualmetrics.workers.cardinality import GroupAdmission
+from dualmetrics.workers.directory import join
+from dualmetrics.workers.worker_file import OwnFile
 
 
 class Address:
@@ -18,7 +18,7 @@ class Address:
     def __init__(self, explicit: str | None, label: str) -> None:
         self.explicit = explicit
         self.label = label
-        self.root = None if explicit else workers.find_root()
+        self.root = None if explicit else discovery.find_root()
         self.instance = str(uuid.uuid4())  # of a process that counts alone
 
 
@@ -26,7 +26,7 @@ class Membership:
     """An open group. Raises OSError, or ValueError where the group's identity is damaged."""
 
     def __init__(self, address: Address, limit: int) -> None:
-        self.directory = groups.open_group(address.explicit, address.root, address.label)
+        self.directory = group_directory.open_group(address.explicit, address.root, address.label)
         self.identity = join(self.directory)
         log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self.admission = GroupAdmission(log, limit)

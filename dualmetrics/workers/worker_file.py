@@ -13,10 +13,10 @@ import time
 import uuid
 from collections.abc import Callable
 
-from dualmetrics import locks
-from dualmetrics.cells import MappedRegion, reserve
-from dualmetrics.directory import WORKER, Directory
-from dualmetrics.records import HEADER, Header
+from dualmetrics.runtime import file_locks
+from dualmetrics.storage.file_format import HEADER, Header
+from dualmetrics.storage.regions import MappedRegion, reserve
+from dualmetrics.workers.directory import WORKER, Directory
 
 
 class OwnFile:
@@ -34,7 +34,7 @@ class OwnFile:
             file = self._opened(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
             # that inherits the duplicate would keep the lock after its owner's death.
-            locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
+            file_locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
             header = Header(group, self.identity, self.born, HEADER.size)
             self.region = MappedRegion(file, header, reserve)
             self.slot = _link(directory, temporary)
@@ -55,7 +55,7 @@ class OwnFile:
 
     def _opened(self, directory: Directory, name: str, flags: int) -> int:
         descriptor = directory.open(name, flags)
-        self._closers.append(locks.closer(self, descriptor))
+        self._closers.append(file_locks.closer(self, descriptor))
         return descriptor
 
 

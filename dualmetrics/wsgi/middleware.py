@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.http import Requests
-from dualmetrics.page import PageRequest
-from dualmetrics.paths import Paths
-from dualmetrics.transaction import ROUTE, Environ, Name, TracedTransaction, Transaction
-from dualmetrics.web import NO_PAGE, resolve, serves_page
+from dualmetrics.http.path_filter import Paths
+from dualmetrics.http.server_metrics import Requests
+from dualmetrics.middleware import NO_PAGE, resolve, serves_page
+from dualmetrics.scrape.endpoint import PageRequest
+from dualmetrics.wsgi.request import ROUTE, Environ, Name, TracedTransaction, Transaction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dualmetrics.conventions import error_type
-from dualmetrics.exchange import CLIENT_GONE
-from dualmetrics.http import Requests
-from dualmetrics.spans import REQUEST, own_span
+from dualmetrics.asgi.request import CLIENT_GONE
+from dualmetrics.http.semantic_conventions import error_type
+from dualmetrics.http.server_metrics import Requests
+from dualmetrics.instruments.trace_context import REQUEST, own_span
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.conventions import error_type
-from dualmetrics.settings import SettingsError
-from dualmetrics.transaction import ERROR, ROUTE, Environ
-from dualmetrics.web import WAYS_OUT, resolve, serves_page
-from dualmetrics.wsgi import MetricsMiddleware, page_request, set_route
+from dualmetrics.config.settings import SettingsError
+from dualmetrics.http.semantic_conventions import error_type
+from dualmetrics.middleware import WAYS_OUT, resolve, serves_page
+from dualmetrics.wsgi import MetricsMiddleware, set_route
+from dualmetrics.wsgi.middleware import page_request
+from dualmetrics.wsgi.request import ERROR, ROUTE, Environ
 
 try:
     from flask import Flask, Response, got_request_exception, request

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
-from dualmetrics.asgi_types import Scope
-from dualmetrics.settings import SettingsError
-from dualmetrics.web import WAYS_OUT, resolve, serves_page
+from dualmetrics.asgi.types import Scope
+from dualmetrics.config.settings import SettingsError
+from dualmetrics.middleware import WAYS_OUT, resolve, serves_page
 
 try:
     from starlette.applications import Starlette

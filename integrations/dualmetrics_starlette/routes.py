@@ -13,8 +13,8 @@ from typing import NamedTuple
 from starlette.applications import Starlette
 from starlette.routing import Router
 
-from dualmetrics.asgi_types import Name, Scope
-from dualmetrics.conventions import METHODS
+from dualmetrics.asgi.types import Name, Scope
+from dualmetrics.http.semantic_conventions import METHODS
 from dualmetrics_starlette.templates import Template, walk
 
 REMEMBERED = 1024

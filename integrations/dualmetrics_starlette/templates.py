@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import BaseRoute, Router
 
-from dualmetrics.conventions import METHODS
-from dualmetrics.naming import layers
+from dualmetrics.asgi.route_names import layers
+from dualmetrics.http.semantic_conventions import METHODS
 
 DEPTH = 32
 """Mounts inside mounts that are walked; a router that contains itself has no end."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from dualmetrics.cli.receiver import Delivered, Receiver
+from dualmetrics.cli.otlp_receiver import Delivered, Receiver
 from tests.chaos.killing import WAYS, any_way
 from tests.chaos.load import Load
 from tests.chaos.watching import Pushes, Scraper

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from dualmetrics import asgi, wsgi
-from dualmetrics.asgi_types import ASGIApp, Receive, Scope, Send
+from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_flask import DualMetrics as FlaskMetrics
 from dualmetrics_starlette import DualMetrics as StarletteMetrics

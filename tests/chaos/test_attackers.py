@@ -16,9 +16,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from dualmetrics import asgi, wsgi
-from dualmetrics.asgi_types import Receive, Scope, Send
-from dualmetrics.attributes import LONGEST
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.asgi.types import Receive, Scope, Send
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.instruments.attributes import LONGEST
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.asgi_client import http_scope
 

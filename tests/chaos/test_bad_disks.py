@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.sites import Site, group
-from tests.core.stores import in_child
 from tests.servers.running import total
+from tests.unit.stores import in_child
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics import baseline, records
-from dualmetrics.membership import Membership
-from dualmetrics.records import HEADER
-from dualmetrics.share import OVERFLOW
-from dualmetrics.snapshot import Snapshot
-from dualmetrics.store import Store
-from tests.core.stores import COUNTER, HISTOGRAM, die, values, worker
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.background import delta_baseline
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.storage import file_format
+from dualmetrics.storage.file_format import HEADER
+from dualmetrics.workers.membership import Membership
+from tests.unit.stores import COUNTER, HISTOGRAM, die, values, worker
 
 VICTIM = (("whose", "the damaged file's"),)
 
@@ -52,7 +53,7 @@ def dead(directory: Path) -> bytes:
     [path] = inside(directory).glob("worker-*")
     whole = path.read_bytes()
     path.unlink()
-    return whole[: records.decode_header(whole).committed]
+    return whole[: file_format.decode_header(whole).committed]
 
 
 def sound(directory: Path) -> Store:
@@ -147,9 +148,9 @@ def test_a_committed_length_that_shrinks_leaves_no_half_series(tmp_path: Path) -
 @pytest.mark.parametrize("kind", [0, 77, 99, 1 << 31])
 def test_records_of_a_later_kind_are_passed_over(tmp_path: Path, kind: int, body: bytes) -> None:
     data = bytearray(dead(tmp_path))
-    length = records.RECORD.size + len(body)
+    length = file_format.RECORD.size + len(body)
     checksum = zlib.crc32(body, zlib.crc32(struct.pack("<III", kind, length, 0)))
-    data[64:64] = records.RECORD.pack(kind, length, checksum, 0) + body
+    data[64:64] = file_format.RECORD.pack(kind, length, checksum, 0) + body
     (inside(tmp_path) / "worker-5").write_bytes(with_committed(len(data))(bytes(data)))
     with reading(tmp_path) as (store, reasons):
         assert values(store, COUNTER) == {VICTIM: [7.0]}
@@ -215,10 +216,12 @@ def test_a_damaged_log_sends_nothing_into_the_overflow(tmp_path: Path, spoil: Ca
 def test_every_byte_of_a_baseline_may_be_wrong(tmp_path: Path) -> None:
     store = sound(tmp_path)
     directory = membership(store).directory
-    baseline.save(directory, membership(store).identity.group, Snapshot(1, (), tuple(store.read().families)))
-    whole = directory.read(baseline.NAME)
+    delta_baseline.save(
+        directory, membership(store).identity.group, Snapshot(1, (), tuple(store.read().families))
+    )
+    whole = directory.read(delta_baseline.NAME)
     for position in range(len(whole)):
         for spoiled in (flip(whole, position), whole[:position]):
-            directory.replace(baseline.NAME, spoiled)
-            found = baseline.load(directory)
+            directory.replace(delta_baseline.NAME, spoiled)
+            found = delta_baseline.load(directory)
             assert found is None or len(found.families) <= 1

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.store import Store
+from dualmetrics.aggregation.group_store import Store
 from tests.chaos.crashing import CALLS
 from tests.chaos.sites import Site, group
-from tests.core.stores import COUNTER, HISTOGRAM, in_child, values, worker
 from tests.servers.running import gunicorn, total
+from tests.unit.stores import COUNTER, HISTOGRAM, in_child, values, worker
 from tests.waiting import wait_until
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dualmetrics import Telemetry
 from dualmetrics.asgi import MetricsMiddleware
-from dualmetrics.asgi_types import ASGIApp, Message, Receive, Scope, Send
+from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from tests.contracts.asgi_client import BODY_END, Connection, http_scope
 from tests.contracts.recorded import Recorded
 

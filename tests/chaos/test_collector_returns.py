@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-from dualmetrics.cli.received import Received, series
-from dualmetrics.cli.receiver import Receiver
-from dualmetrics.delivery import Delivery
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Snapshot
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background.push import Delivery
+from dualmetrics.cli.otlp_points import Received, series
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.config.settings import Settings
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.errors import Trouble
 from tests.chaos.shop import Shop, shop
-from tests.core.stores import COUNTER, die, worker
-from tests.exporters import receiver as scripted
+from tests.unit.exporters.otlp import receiver as scripted
+from tests.unit.stores import COUNTER, die, worker
 from tests.waiting import free_port
 
 HTTP, GRPC = "http/protobuf", "grpc"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, values, worker
+from tests.unit.stores import COUNTER, HISTOGRAM, UP_DOWN, values, worker
 
 WRITERS, LIVES, COUNTS = 3, 40, 25
 TOTAL = float(WRITERS * LIVES * COUNTS)

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dualmetrics import baseline, groups, workers
-from dualmetrics.boundaries import FINEST, index
-from dualmetrics.election import Election
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Snapshot
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background import delta_baseline
+from dualmetrics.model.exponential_buckets import FINEST, index
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.workers import discovery, group_directory
+from dualmetrics.workers.leader_election import Election
 from tests.chaos.crashing import deaths
-from tests.core.stores import COUNTER, HISTOGRAM, UP_DOWN, die, exponentials, record, values, worker
-from tests.core.test_workers import gone
+from tests.unit.stores import COUNTER, HISTOGRAM, UP_DOWN, die, exponentials, record, values, worker
+from tests.unit.workers.test_worker_file import gone
 
 
 def dead(directory: Path) -> None:
@@ -118,21 +119,21 @@ def test_a_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
 
     def save(at: int) -> None:
         assert membership is not None
-        baseline.save(membership.directory, membership.identity.group, Snapshot(at, (), families))
+        delta_baseline.save(membership.directory, membership.identity.group, Snapshot(at, (), families))
 
     save(1)
     for _ in deaths(lambda: save(2)):
-        found = baseline.load(membership.directory)
+        found = delta_baseline.load(membership.directory)
         assert found is not None
         assert found.time in (1, 2)
         assert [list(point.cells) for family in found.families for point in family.points] == [[1.0]]
 
 
 def test_a_sweeper_that_dies_harms_no_group_in_use(tmp_path: Path) -> None:
-    mine = workers.find_root()
+    mine = discovery.find_root()
     stale = tmp_path / f"dualmetrics-{os.geteuid()}" / gone().name / "default"
-    for _ in deaths(lambda: groups._open(str(tmp_path), mine, "default").close()):
+    for _ in deaths(lambda: group_directory._open(str(tmp_path), mine, "default").close()):
         stale.mkdir(parents=True, exist_ok=True)
         (stale / "worker-0").touch()
-    groups._open(str(tmp_path), mine, "default").close()
+    group_directory._open(str(tmp_path), mine, "default").close()
     assert not stale.exists()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics import Telemetry
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.waiting import wait_until
 
 pytestmark = [

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.port import PagePort
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.dedicated_port import PagePort
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.trouble import Trouble
 from tests.chaos.guarded import SITES, Answer, Asked, Site
 from tests.pages import page
 from tests.waiting import free_port

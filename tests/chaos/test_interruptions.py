@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from dualmetrics import Telemetry, observers
+from dualmetrics import Telemetry
+from dualmetrics.instruments import callback_runner
 
 TIMES, SIGNALS = 5_000, 500
 
@@ -114,7 +115,7 @@ def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetr
 def test_observable_callbacks_may_record_raise_sleep_or_never_return(
     telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observers, "PATIENCE", 0.05)
+    monkeypatch.setattr(callback_runner, "PATIENCE", 0.05)
     inside, ended, begun = Counting(telemetry, "inside"), threading.Event(), [0]
 
     def records(options: CallbackOptions) -> Iterable[Observation]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.sites import Site
-from tests.core.stores import in_child
 from tests.servers.running import total
+from tests.unit.stores import in_child
 from tests.waiting import wait_until
 
 

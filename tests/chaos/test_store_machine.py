@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dualmetrics.snapshot import Attributes, Kind
-from dualmetrics.store import Store
-from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.model.snapshot import Attributes, Kind
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
 
 Key = tuple[str, Attributes]
 attributes = st.sampled_from([(), (("k", 1),), (("k", "1"),), (("k", 1.5), ("l", True))])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import threading
 
-from dualmetrics.cli.received import Key, Received, series
-from dualmetrics.cli.receiver import Delivered
+from dualmetrics.cli.otlp_points import Key, Received, series
+from dualmetrics.cli.otlp_receiver import Delivered
 from tests.servers.running import Samples, Server
 
 _COUNTED = ("_total", "_bucket", "_count", "_sum")

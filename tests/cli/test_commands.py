@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from dualmetrics import Telemetry
 from dualmetrics.cli.main import command
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.waiting import wait_until
 
 DUALMETRICS = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]

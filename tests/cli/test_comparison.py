@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dualmetrics.cli.comparison import compare
+from dualmetrics.cli.demo_table import compare
 from dualmetrics.cli.samples import Samples, sample
 
 HITS = sample("hits_total", route="/")

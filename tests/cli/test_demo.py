@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.cli.test_commands import DUALMETRICS
 from tests.waiting import wait_until
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from dualmetrics import Telemetry
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.cli.receive import row
-from dualmetrics.cli.receiver import Receiver
 from dualmetrics.cli.samples import as_samples, sample
-from tests.bridges.bridged import metric, of
+from tests.unit.bridges.bridged import metric, of
 
 
 @pytest.fixture

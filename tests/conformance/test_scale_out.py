@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.exporters.target import Target, otlp_target
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.exporters.otlp.exporter import Target, otlp_target
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests import backends
 from tests.waiting import wait_until
 

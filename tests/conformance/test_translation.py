@@ -15,14 +15,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.target import otlp_target
-from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.snapshot import (
+    Attributes,
+    AttributeValue,
+    Descriptor,
+    Family,
+    Kind,
+    Point,
+    Scope,
+    Snapshot,
+)
 from tests import backends
-from tests.bridges import renamed
-from tests.bridges.bridged import foreign, of
-from tests.bridges.test_generated import plain
-from tests.exporters import generated
+from tests.unit.bridges import renamed
+from tests.unit.bridges.bridged import foreign, of
+from tests.unit.bridges.test_generated import plain
+from tests.unit.exporters import generated
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]

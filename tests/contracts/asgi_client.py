@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from dualmetrics.asgi_types import ASGIApp, Message, Scope
+from dualmetrics.asgi.types import ASGIApp, Message, Scope
 
 NOTHING_SENT = 0
 

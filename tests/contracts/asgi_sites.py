@@ -13,8 +13,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from dualmetrics.asgi import MetricsMiddleware, set_route
-from dualmetrics.asgi_types import ASGIApp, Receive, Scope, Send
-from dualmetrics.conventions import error_type
+from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
+from dualmetrics.http.semantic_conventions import error_type
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_starlette import DualMetrics
 from tests.contracts.asgi_client import fetch

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-import dualmetrics.exchange
-import dualmetrics.transaction
+import dualmetrics.asgi.request
+import dualmetrics.wsgi.request
 from dualmetrics.telemetry import Telemetry
 from tests.contracts import asgi_sites, wsgi_sites
 from tests.contracts.asgi_sites import AsgiSite
@@ -63,6 +63,6 @@ def world(site: Site) -> World:
 
 
 def _on_its_clock(site: S, monkeypatch: pytest.MonkeyPatch) -> S:
-    for module in (dualmetrics.exchange, dualmetrics.transaction):
+    for module in (dualmetrics.asgi.request, dualmetrics.wsgi.request):
         monkeypatch.setattr(module, "perf_counter", site.world.clock)
     return site

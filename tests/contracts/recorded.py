@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from dualmetrics.snapshot import Attributes, AttributeValue, Point
+from dualmetrics.model.snapshot import Attributes, AttributeValue, Point
 from dualmetrics.telemetry import Telemetry
 
 CONVENTIONS = ("classic", "semconv", "both")

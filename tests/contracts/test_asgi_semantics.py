@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dualmetrics.asgi import MetricsMiddleware
-from dualmetrics.asgi_types import Message, Receive, Scope, Send
+from dualmetrics.asgi.types import Message, Receive, Scope, Send
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.asgi_client import BODY_END, DISCONNECT, Connection, fetch, http_scope
 from tests.contracts.asgi_sites import AsgiSite

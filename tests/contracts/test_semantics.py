@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.conventions import METHODS
+from dualmetrics.http.semantic_conventions import METHODS
 from tests.contracts.recorded import Request
 from tests.contracts.site import BOOM, SECONDS, Site, World
 

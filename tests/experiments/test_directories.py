@@ -107,8 +107,8 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dualmetrics.experiments.setup.cleaning.PATIENCE", 0.5)
-    monkeypatch.setattr("dualmetrics.experiments.setup.server.TIMEOUT", 0.5)
+    monkeypatch.setattr("dualmetrics.experiments.setup.removal.PATIENCE", 0.5)
+    monkeypatch.setattr("dualmetrics.experiments.setup.prometheus_admin.TIMEOUT", 0.5)
     port = free_port()
     directory = made(tmp_path, "--port", str(port))
     with started(directory, port) as process:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dualmetrics.experiments import Comparison, Prometheus, Question, Verdict, Window, compare
-from dualmetrics.experiments.names import CLASSIC
+from dualmetrics.experiments.metric_names import CLASSIC
 from tests.experiments.prometheus import value
 from tests.experiments.world import STEPS, World, world
 

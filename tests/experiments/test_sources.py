@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dualmetrics.experiments import histograms
+from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.increments import Births, in_blocks, increments
-from dualmetrics.experiments.names import CLASSIC, SEMCONV, recognised
-from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
-from dualmetrics.experiments.series import Histogram
+from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognised
+from dualmetrics.experiments.samples import Histogram
 from dualmetrics.experiments.setup.manifest import named
 from dualmetrics.experiments.sources.chunks import joined
 from dualmetrics.experiments.statistics.arrays import Array

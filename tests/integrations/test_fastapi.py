@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from starlette.staticfiles import StaticFiles
 
 from dualmetrics.asgi import MetricsMiddleware
-from dualmetrics.settings import SettingsError
+from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_starlette import DualMetrics
 from tests.contracts.asgi_client import fetch

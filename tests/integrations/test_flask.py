@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, send_file
 from flask.cli import routes_command
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dualmetrics.settings import SettingsError
+from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_flask import DualMetrics, set_route
 from tests.contracts.recorded import Recorded, Request

@@ -20,8 +20,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app
-from dualmetrics.asgi_types import ASGIApp, Receive, Scope, Send
-from dualmetrics.settings import SettingsError
+from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
+from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_starlette import DualMetrics, routes, set_route
 from tests.contracts.asgi_client import Connection, fetch, http_scope

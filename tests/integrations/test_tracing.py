@@ -22,7 +22,7 @@ from starlette.routing import Route
 from werkzeug.test import Client
 
 from dualmetrics import asgi, wsgi
-from dualmetrics.snapshot import Exemplar
+from dualmetrics.model.snapshot import Exemplar
 from dualmetrics.telemetry import Telemetry
 from dualmetrics_flask import DualMetrics
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.options import options_of
-from dualmetrics.settings import Settings
+from dualmetrics.config.options import options_of
+from dualmetrics.config.settings import Settings
 
 README = Path("README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.running import Samples, Server, gunicorn, total
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.running import Server, gunicorn
 from tests.waiting import wait_until
 

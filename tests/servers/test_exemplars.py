@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.exporters import reading
 from tests.servers.running import Server, running
+from tests.unit.exporters.prometheus import reading
 from tests.waiting import free_port, wait_until
 
 pytestmark = pytest.mark.server

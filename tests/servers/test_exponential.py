@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.running import gunicorn, total, uvicorn
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.others import COMMANDS, idle, other
 from tests.servers.running import Server, total
 from tests.servers.test_totals import counted, pushed

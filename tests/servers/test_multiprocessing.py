@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers import crew
 from tests.servers.test_totals import pushed
 from tests.waiting import wait_until

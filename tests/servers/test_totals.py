@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.running import GUNICORN, Server, gunicorn, total, uvicorn
 from tests.waiting import wait_until
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
-from tests.bridges.bridged import scopes
-from tests.bridges.test_workers import pushed, settled
+from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.running import gunicorn, total
+from tests.servers.test_bridges import pushed, settled
+from tests.unit.bridges.bridged import scopes
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from dualmetrics.workers import find_root
+from dualmetrics.workers.discovery import find_root
 
 
 def root() -> int:
@@ -55,7 +55,10 @@ def by_fork() -> int:
 
 def by_program() -> int:
     """The root that another program finds which this one started: its own pid."""
-    code = "import os; from dualmetrics.workers import find_root; print(int(find_root().pid == os.getpid()))"
+    code = (
+        "import os; from dualmetrics.workers.discovery import find_root; "
+        "print(int(find_root().pid == os.getpid()))"
+    )
     return int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
 
 

@@ -8,12 +8,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
-from dualmetrics.exponential import Exponential
-from dualmetrics.membership import Address
-from dualmetrics.rules import Rules
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.policies import Rules
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.workers.membership import Address
 
 SCOPE = Scope("tests")
 COUNTER = Descriptor(SCOPE, "requests", Kind.COUNTER)

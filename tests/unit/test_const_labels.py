@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dualmetrics import Telemetry
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 
 
 def test_the_experiment_is_on_every_series_of_the_page_and_in_the_resource_of_the_push(

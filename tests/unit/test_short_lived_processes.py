@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 
 PROGRAM = """
 import dualmetrics

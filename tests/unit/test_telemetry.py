@@ -18,7 +18,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics import SettingsError, Telemetry
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_its_own_health_is_on_both_ways(receiver: Receiver) -> None:
 
 
 def test_a_scrape_is_counted_and_shown_by_the_next_one() -> None:
-    from dualmetrics.page import PageRequest
+    from dualmetrics.scrape.endpoint import PageRequest
 
     telemetry = Telemetry(metrics_exporter="prometheus")
     request = PageRequest("GET", {}, "", "127.0.0.1")

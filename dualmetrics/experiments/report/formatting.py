@@ -6,8 +6,8 @@ import time
 from math import expm1, isfinite, log
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.decision import Verdict
 from dualmetrics.experiments.gates import Gate
+from dualmetrics.experiments.verdict import Verdict
 
 HEADERS = ("gate", "baseline", "candidate", "effect", "90 % interval", "margin", "")
 UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))

@@ -7,7 +7,7 @@ from html import escape
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report import plots
-from dualmetrics.experiments.report.wording import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.wording import reason, state
+from dualmetrics.experiments.report.formatting import reason, state
 
 VERSION = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.wording import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
 
 
 def markdown(comparison: Comparison) -> str:

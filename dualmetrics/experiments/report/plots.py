@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.wording import UNITS, position
+from dualmetrics.experiments.report.formatting import UNITS, position
 from dualmetrics.experiments.statistics.arrays import Array
 
 BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"

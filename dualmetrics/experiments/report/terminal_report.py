@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.decision import Verdict
-from dualmetrics.experiments.report.wording import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.verdict import Verdict
 
 COLOURS = {
     Verdict.PASS: "bold green",

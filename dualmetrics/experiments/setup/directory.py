@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
-from dualmetrics.experiments.setup.files import EXECUTABLE, FILES
+from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.setup.manifest import FILE, Manifest
+from dualmetrics.experiments.setup.templates import EXECUTABLE, FILES
 
 
 def make(parent: Path, manifest: Manifest) -> Path:

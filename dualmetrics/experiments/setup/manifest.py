@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
+from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 
 FILE = "experiment.json"
 NAME = re.compile(r"[A-Za-z0-9_.-]+")

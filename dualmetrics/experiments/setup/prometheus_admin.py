@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from dualmetrics.experiments.refusals import InvalidExperimentError, UnreachableError
-from dualmetrics.experiments.sources.trust import trust
+from dualmetrics.experiments.errors import InvalidExperimentError, UnreachableError
+from dualmetrics.experiments.sources.tls import trust
 
 TIMEOUT = 30.0
 EVER = "10y"

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualmetrics.experiments.refusals import InvalidExperimentError, UsageError
-from dualmetrics.experiments.setup.files import DATA, FILES
+from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.setup.manifest import FILE, Manifest, named
-from dualmetrics.experiments.setup.server import Server
+from dualmetrics.experiments.setup.prometheus_admin import Server
+from dualmetrics.experiments.setup.templates import DATA, FILES
 
 PATIENCE = 30.0
 OWN = ("wal", "chunks_head", "lock", "queries.active")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualmetrics.experiments.comparison import named
+from dualmetrics.experiments.errors import ExperimentError
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.refusals import ExperimentError
-from dualmetrics.experiments.setup.files import DATA
 from dualmetrics.experiments.setup.manifest import Manifest
-from dualmetrics.experiments.setup.server import Server
+from dualmetrics.experiments.setup.prometheus_admin import Server
+from dualmetrics.experiments.setup.templates import DATA
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.window import Window
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from dualmetrics.experiments.series import Histogram, Labels, Series
+from dualmetrics.experiments.samples import Histogram, Labels, Series
 from dualmetrics.experiments.statistics.arrays import Array
 
 PIECE = 3600.0

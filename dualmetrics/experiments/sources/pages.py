@@ -11,12 +11,12 @@ import httpx
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
+from dualmetrics.experiments.errors import UnreachableError
 from dualmetrics.experiments.histograms import classic
-from dualmetrics.experiments.names import Names
-from dualmetrics.experiments.refusals import UnreachableError
-from dualmetrics.experiments.series import Series, Target, target
-from dualmetrics.experiments.sources.recording import Recording
-from dualmetrics.experiments.sources.trust import trust
+from dualmetrics.experiments.metric_names import Names
+from dualmetrics.experiments.samples import Series, Target, target
+from dualmetrics.experiments.sources.source import Recording
+from dualmetrics.experiments.sources.tls import trust
 
 TIMEOUT = 10.0
 START = "process_start_time_seconds"

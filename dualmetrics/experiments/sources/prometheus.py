@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import classic, native
-from dualmetrics.experiments.names import Names
-from dualmetrics.experiments.refusals import InvalidExperimentError
-from dualmetrics.experiments.series import Histogram, Series, Target, target
+from dualmetrics.experiments.metric_names import Names
+from dualmetrics.experiments.samples import Histogram, Series, Target, target
 from dualmetrics.experiments.sources.chunks import Chunks, as_arrays
-from dualmetrics.experiments.sources.client import Client
-from dualmetrics.experiments.sources.recording import Recording
+from dualmetrics.experiments.sources.prometheus_client import Client
+from dualmetrics.experiments.sources.source import Recording
 
 LOOKBACK = 300.0
 """Seconds before the window in which a counter's last value is looked for."""

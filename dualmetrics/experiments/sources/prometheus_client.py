@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from dualmetrics.experiments.refusals import UnreachableError
-from dualmetrics.experiments.sources.trust import trust
+from dualmetrics.experiments.errors import UnreachableError
+from dualmetrics.experiments.sources.tls import trust
 
 TIMEOUT = 60.0
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from dualmetrics.experiments.increments import Births
-from dualmetrics.experiments.names import Names
-from dualmetrics.experiments.series import Histogram, Series, Target, target
+from dualmetrics.experiments.metric_names import Names
+from dualmetrics.experiments.samples import Histogram, Series, Target, target
 from dualmetrics.experiments.statistics.arrays import Array
 
 

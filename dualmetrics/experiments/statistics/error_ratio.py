@@ -7,11 +7,11 @@ from math import sqrt
 
 import numpy as np
 
-from dualmetrics.experiments.statistics import exact, score
+from dualmetrics.experiments.statistics import exact_test, score_interval
 from dualmetrics.experiments.statistics.arrays import Array, merged
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
 from dualmetrics.experiments.statistics.critical import Critical, OneLook
-from dualmetrics.experiments.statistics.score import Table
+from dualmetrics.experiments.statistics.score_interval import Table
 
 ONE_LOOK = OneLook()
 
@@ -46,7 +46,7 @@ class RatioEffect:
     @property
     def exact(self) -> bool:
         """Whether the errors are so few that the exact test is asked too."""
-        return isinstance(self.critical, OneLook) and exact.applies(self.table, self.phi)
+        return isinstance(self.critical, OneLook) and exact_test.applies(self.table, self.phi)
 
     @property
     def error(self) -> float:
@@ -56,18 +56,18 @@ class RatioEffect:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The one-sided limits at ``alpha`` each; the lower not above 0 if the exact test does not say so."""
-        lower, upper = score.interval(self.effective, self.critical.value(alpha, self.inflation.df))
+        lower, upper = score_interval.interval(self.effective, self.critical.value(alpha, self.inflation.df))
         return (min(lower, 0.0) if self.p_worse() > alpha else lower), upper
 
     def p_worse(self) -> float:
         """The p-value of "the candidate is no worse"."""
         if self.exact:
-            return exact.p_worse(self.table)
-        return self.critical.p(score.statistic(self.effective, 0.0), self.inflation.df)
+            return exact_test.p_worse(self.table)
+        return self.critical.p(score_interval.statistic(self.effective, 0.0), self.inflation.df)
 
     def p_beyond(self, margin: float) -> float:
         """The p-value of "the candidate is worse by ``margin`` or more"; small means: within the margin."""
-        return self.critical.p(-score.statistic(self.effective, margin), self.inflation.df)
+        return self.critical.p(-score_interval.statistic(self.effective, margin), self.inflation.df)
 
 
 def compare(candidate: Counts, baseline: Counts, critical: Critical = ONE_LOOK) -> RatioEffect:

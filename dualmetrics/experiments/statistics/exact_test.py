@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scipy.stats import binom
 
-from dualmetrics.experiments.statistics.score import Table
+from dualmetrics.experiments.statistics.score_interval import Table
 
 FEW = 20
 NEAR_ONE = 1.2

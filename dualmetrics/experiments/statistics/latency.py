@@ -8,12 +8,12 @@ from math import exp, inf, log, sqrt
 
 import numpy as np
 
-from dualmetrics.experiments.statistics import jackknife, survival
+from dualmetrics.experiments.statistics import jackknife, quantiles
 from dualmetrics.experiments.statistics.arrays import Array, merged
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
 from dualmetrics.experiments.statistics.autocorrelation import inflation as inflation_of
 from dualmetrics.experiments.statistics.critical import Critical, OneLook
-from dualmetrics.experiments.statistics.survival import Buckets
+from dualmetrics.experiments.statistics.quantiles import Buckets
 
 Interpolant = Callable[[Buckets], Array]
 ONE_LOOK = OneLook()
@@ -28,7 +28,7 @@ class Latencies:
 
     def bucket(self, q: float) -> tuple[float, float]:
         """The ends ``(low, high]`` of the bucket that holds the quantile."""
-        found = survival.locate(q, self.bounds, self.counts.sum(axis=0))
+        found = quantiles.locate(q, self.bounds, self.counts.sum(axis=0))
         return float(found.low), float(found.high)
 
 
@@ -102,9 +102,9 @@ def compare(
 ) -> LatencyEffect:
     """The effect on the ``q`` quantile; both must have the same bounds."""
     tables = candidate.counts, baseline.counts
-    values = tuple(float(_quantile(q, each, survival.tail)) for each in (baseline, candidate))
-    linear = log_ratio(tables, baseline.bounds, q, survival.linear, critical)
-    tail = log_ratio(tables, baseline.bounds, q, survival.tail, critical)
+    values = tuple(float(_quantile(q, each, quantiles.tail)) for each in (baseline, candidate))
+    linear = log_ratio(tables, baseline.bounds, q, quantiles.linear, critical)
+    tail = log_ratio(tables, baseline.bounds, q, quantiles.tail, critical)
     return LatencyEffect(q, baseline.bucket(q), candidate.bucket(q), (values[0], values[1]), linear, tail)
 
 
@@ -114,7 +114,7 @@ def log_ratio(
     """``ln(Q1/Q0)``, with the delete-one-block jackknife and the inflation for autocorrelation."""
 
     def estimates(sums: tuple[Array, ...]) -> Array:
-        above, below = (interpolant(survival.locate(q, bounds, each)) for each in sums)
+        above, below = (interpolant(quantiles.locate(q, bounds, each)) for each in sums)
         return logs(above) - logs(below)
 
     def moved(blocks: tuple[Array, ...]) -> Array:
@@ -137,7 +137,7 @@ def logs(values: Array) -> Array:
 
 
 def _quantile(q: float, latencies: Latencies, interpolant: Interpolant) -> Array:
-    return interpolant(survival.locate(q, latencies.bounds, latencies.counts.sum(axis=0)))
+    return interpolant(quantiles.locate(q, latencies.bounds, latencies.counts.sum(axis=0)))
 
 
 def _ratio(distance: float, error: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp, inf, log, sqrt
 
-from dualmetrics.experiments.statistics.score import Table, bisected
+from dualmetrics.experiments.statistics.score_interval import Table, bisected
 
 
 def newcombe(table: Table, critical: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dualmetrics.experiments.statistics.arrays import Array, merged
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
 from dualmetrics.experiments.statistics.critical import OneLook
-from dualmetrics.experiments.statistics.ratio import variance_of_sum
+from dualmetrics.experiments.statistics.error_ratio import variance_of_sum
 
 ALPHA = 0.001
 

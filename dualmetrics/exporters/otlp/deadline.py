@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.exporters.outcome import Outcome
-from dualmetrics.snapshot import Snapshot
+from dualmetrics.exporters.otlp.result import Outcome
+from dualmetrics.model.snapshot import Snapshot
 
 
 class Exporting(Protocol):

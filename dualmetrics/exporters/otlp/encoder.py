@@ -31,15 +31,22 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from dualmetrics.exporters import summaries, wire
-from dualmetrics.exporters.otlp import always_cumulative, present, scope_of, time_of, to_metrics_data
-from dualmetrics.exporters.temporality import IsDelta
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.exporters import protobuf_wire
+from dualmetrics.exporters.otlp import summaries
+from dualmetrics.exporters.otlp.sdk_model import (
+    always_cumulative,
+    present,
+    scope_of,
+    time_of,
+    to_metrics_data,
+)
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
 
 LIMIT = 1 << 20
 """Bytes a message: a Collector takes more, but each is made, sent and forgotten before the next is made."""
 
-_POINT = wire.tag(1, wire.BYTES)
+_POINT = protobuf_wire.tag(1, protobuf_wire.BYTES)
 _DATA = {"gauge": 5, "sum": 7, "histogram": 9, "exponential_histogram": 10, "summary": 11}
 """The fields of a Metric, one of which has the points."""
 
@@ -97,7 +104,7 @@ class Packer:
 
     def _numbers(self, family: Family, now: int) -> Iterator[bytes]:
         descriptor, pack = family.descriptor, struct.Struct("<BQBQBd").pack
-        start, time, value = (wire.fixed(field) for field in (2, 3, 4))
+        start, time, value = (protobuf_wire.fixed(field) for field in (2, 3, 4))
         for attributes, point in zip(self._attributes(family, 7), family.points, strict=True):
             began = 0 if descriptor.kind is Kind.GAUGE else point.start
             when = time_of(point, descriptor, now)
@@ -105,10 +112,10 @@ class Packer:
 
     def _histograms(self, family: Family, now: int) -> Iterator[bytes]:
         bounds = family.descriptor.bounds
-        before = wire.tag(6, wire.BYTES) + wire.varint(8 * (len(bounds) + 1))
-        after = wire.message(7, struct.pack(f"<{len(bounds)}d", *bounds))
+        before = protobuf_wire.tag(6, protobuf_wire.BYTES) + protobuf_wire.varint(8 * (len(bounds) + 1))
+        after = protobuf_wire.message(7, struct.pack(f"<{len(bounds)}d", *bounds))
         pack = struct.Struct(f"<BQBQBQBd{len(before)}s{len(bounds) + 1}Q").pack
-        start, time, count, sum_ = (wire.fixed(field) for field in (2, 3, 4, 5))
+        start, time, count, sum_ = (protobuf_wire.fixed(field) for field in (2, 3, 4, 5))
         for attributes, point in zip(self._attributes(family, 9), family.points, strict=True):
             *cells, total = point.cells
             counts = [*map(int, cells)]
@@ -146,9 +153,13 @@ class Message:
         """The bytes."""
         scopes: dict[Scope, list[bytes]] = {}
         for data, points in self._metrics:
-            scopes.setdefault(data.descriptor.scope, []).append(wire.message(2, _metric(data, points)))
-        scoped = (wire.message(2, b"".join((_scope(scope), *metrics))) for scope, metrics in scopes.items())
-        return wire.message(1, b"".join((_resource(self._snapshot), *scoped)))
+            scopes.setdefault(data.descriptor.scope, []).append(
+                protobuf_wire.message(2, _metric(data, points))
+            )
+        scoped = (
+            protobuf_wire.message(2, b"".join((_scope(scope), *metrics))) for scope, metrics in scopes.items()
+        )
+        return protobuf_wire.message(1, b"".join((_resource(self._snapshot), *scoped)))
 
 
 def _metric(data: Data, points: Iterable[bytes]) -> bytes:
@@ -159,14 +170,14 @@ def _metric(data: Data, points: Iterable[bytes]) -> bytes:
     content = b"".join(points)
     if data.field not in ("gauge", "summary"):
         temporality = AggregationTemporality.DELTA if data.delta else AggregationTemporality.CUMULATIVE
-        content += wire.whole(2, temporality)
+        content += protobuf_wire.whole(2, temporality)
     if data.field == "sum":
-        content += wire.whole(3, descriptor.kind is Kind.COUNTER)
-    return head + wire.message(_DATA[data.field], content)
+        content += protobuf_wire.whole(3, descriptor.kind is Kind.COUNTER)
+    return head + protobuf_wire.message(_DATA[data.field], content)
 
 
 def _point(content: bytes) -> bytes:
-    return _POINT + wire.varint(len(content)) + content
+    return _POINT + protobuf_wire.varint(len(content)) + content
 
 
 def _is_rare(point: Point) -> bool:
@@ -198,7 +209,7 @@ def _as_attributes(found: Iterable[Attributes], field: int) -> Iterator[bytes]:
     scope = ScopeMetrics(scope_of(Scope("")), [Metric("", "", "", Gauge(points))], "")
     message = encode_metrics(MetricsData([ResourceMetrics(Resource({}), [scope], "")]))
     for point in message.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points:
-        yield b"".join(wire.message(field, pair.SerializeToString()) for pair in point.attributes)
+        yield b"".join(protobuf_wire.message(field, pair.SerializeToString()) for pair in point.attributes)
 
 
 def _resource(snapshot: Snapshot) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
-    from dualmetrics.exporters.bodies import Bodies
+    from dualmetrics.exporters.otlp.http_transport import Bodies
 
 
 class Endpoint(NamedTuple):

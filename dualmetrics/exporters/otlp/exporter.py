@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dualmetrics.exporters.beside import Beside
-from dualmetrics.exporters.messages import Messages, objects
-from dualmetrics.exporters.official import Endpoint, grpc_exporter, http_exporter
-from dualmetrics.exporters.otlp import always_cumulative
-from dualmetrics.exporters.outcome import Caught, Outcome, Responses, caught, without
-from dualmetrics.exporters.temporality import IsDelta
-from dualmetrics.snapshot import Snapshot
+from dualmetrics.exporters.otlp.endpoint import Endpoint, grpc_exporter, http_exporter
+from dualmetrics.exporters.otlp.grpc_transport import Beside
+from dualmetrics.exporters.otlp.messages import Messages, objects
+from dualmetrics.exporters.otlp.result import Caught, Outcome, Responses, caught, without
+from dualmetrics.exporters.otlp.sdk_model import always_cumulative
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
@@ -88,7 +88,7 @@ def otlp_target(
     # interceptors, and it drops the response.
     if protocol == "grpc":
         return Target(grpc_exporter(there), objects(is_delta, Beside(there)), responses, _secrets(there))
-    from dualmetrics.exporters.bodies import Bodies  # which loads protobuf
+    from dualmetrics.exporters.otlp.http_transport import Bodies  # which loads protobuf
 
     bodies = Bodies(is_delta)
     exporter = http_exporter(there, responses, bodies)

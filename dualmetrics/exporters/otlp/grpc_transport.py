@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dualmetrics.snapshot import Kind, Snapshot
+from dualmetrics.model.snapshot import Kind, Snapshot
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-    from dualmetrics.exporters.official import Endpoint
+    from dualmetrics.exporters.otlp.endpoint import Endpoint
 
 
 class Beside:
@@ -36,7 +36,7 @@ class Beside:
 def _summaries(snapshot: Snapshot) -> ExportMetricsServiceRequest | None:
     if all(family.descriptor.kind is not Kind.SUMMARY for family in snapshot.families):
         return None
-    from dualmetrics.exporters.summaries import encoded  # few have any, and it loads protobuf
+    from dualmetrics.exporters.otlp.summaries import encoded  # few have any, and it loads protobuf
 
     return encoded(snapshot)
 

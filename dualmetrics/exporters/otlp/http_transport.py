@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from dualmetrics.exporters.messages import objects
-from dualmetrics.exporters.packed import Packer
-from dualmetrics.exporters.temporality import IsDelta
-from dualmetrics.snapshot import Snapshot
+from dualmetrics.exporters.otlp.encoder import Packer
+from dualmetrics.exporters.otlp.messages import objects
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.snapshot import Snapshot
 
 _logger = logging.getLogger("dualmetrics")
 

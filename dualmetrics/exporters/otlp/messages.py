@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from dualmetrics.exporters.batches import batches
-from dualmetrics.exporters.otlp import to_metrics_data
-from dualmetrics.exporters.temporality import IsDelta
-from dualmetrics.snapshot import Snapshot
+from dualmetrics.exporters.otlp.batching import batches
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.beside import Beside
+    from dualmetrics.exporters.otlp.grpc_transport import Beside
 
 Messages = Callable[[Snapshot], Iterator[MetricsData]]
 """Gives what an exporter gets to send a snapshot, one message after the other."""

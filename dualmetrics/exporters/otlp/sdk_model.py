@@ -25,9 +25,9 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from dualmetrics.exponential import Exponential
-from dualmetrics.exporters.temporality import IsDelta
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 
 
 def always_cumulative(descriptor: Descriptor) -> bool:

@@ -9,8 +9,8 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, SummaryDataPoint
 
-from dualmetrics.exporters.otlp import to_metrics_data
-from dualmetrics.snapshot import Family, Kind, Point, Snapshot
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
+from dualmetrics.model.snapshot import Family, Kind, Point, Snapshot
 
 
 def encoded(snapshot: Snapshot) -> ExportMetricsServiceRequest:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import sub
 
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
 
 IsDelta = Callable[[Descriptor], bool]
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from dualmetrics.exporters.prometheus.escaping import SCHEMES
-from dualmetrics.exporters.prometheus.formats import FORMATS, Choice, Format
+from dualmetrics.exporters.prometheus.format_list import FORMATS, Choice, Format
+from dualmetrics.exporters.prometheus.naming.escaping import SCHEMES
 
 _LONGEST = 8192
 """Characters of a header that are read: a client must not buy work with the length of what it sends."""

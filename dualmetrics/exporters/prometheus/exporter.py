@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from dualmetrics.exporters.prometheus.escaping import DEFAULT
+from dualmetrics.exporters.prometheus.content_negotiation import choose
 from dualmetrics.exporters.prometheus.families import Arrangement, PageFamily, Report
-from dualmetrics.exporters.prometheus.formats import Language, languages
-from dualmetrics.exporters.prometheus.labels import Labels
-from dualmetrics.exporters.prometheus.lines import SeriesWriter
-from dualmetrics.exporters.prometheus.negotiation import choose
-from dualmetrics.exporters.prometheus.translation import UNDERSCORES, Translation, effective, translation
-from dualmetrics.snapshot import Snapshot
+from dualmetrics.exporters.prometheus.format_list import Language, languages
+from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT
+from dualmetrics.exporters.prometheus.naming.labels import Labels
+from dualmetrics.exporters.prometheus.naming.translation import (
+    UNDERSCORES,
+    Translation,
+    effective,
+    translation,
+)
+from dualmetrics.exporters.prometheus.series_writer import SeriesWriter
+from dualmetrics.model.snapshot import Snapshot
 
 _REMEMBERED = 4
 """Forms whose texts are kept, the newest ones: who asks for every form must not fill the memory."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from dualmetrics.exporters.prometheus.labels import TARGET
-from dualmetrics.exporters.prometheus.names import legal_name, unit_name
-from dualmetrics.exporters.prometheus.translation import Translation
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.exporters.prometheus.naming.labels import TARGET
+from dualmetrics.exporters.prometheus.naming.metric_names import legal_name, unit_name
+from dualmetrics.exporters.prometheus.naming.translation import Translation
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
 
 Report = Callable[[str], None]
 

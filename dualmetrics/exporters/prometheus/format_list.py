@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dualmetrics.exporters.prometheus.escaping import DEFAULT
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.lines import Dialect
-from dualmetrics.exporters.prometheus.openmetrics import OpenMetrics
-from dualmetrics.exporters.prometheus.protobuf import Protobuf
-from dualmetrics.exporters.prometheus.text import Text
+from dualmetrics.exporters.prometheus.formats.openmetrics import OpenMetrics
+from dualmetrics.exporters.prometheus.formats.protobuf import Protobuf
+from dualmetrics.exporters.prometheus.formats.text import Text
+from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT
+from dualmetrics.exporters.prometheus.series_writer import Dialect
 
 
 class Language(Dialect, Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report, named
-from dualmetrics.exporters.prometheus.text import Text
-from dualmetrics.exporters.prometheus.translation import STRATEGIES
-from dualmetrics.snapshot import Descriptor, Family
+from dualmetrics.exporters.prometheus.formats.text import Text
+from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES
+from dualmetrics.model.snapshot import Descriptor, Family
 
 
 class Precedence:

@@ -7,7 +7,7 @@ from operator import add
 from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.snapshot import Attributes, Descriptor, Point
+from dualmetrics.model.snapshot import Attributes, Descriptor, Point
 
 Fill = Callable[[Point], bytes]
 """Writes a series: its lines of text, or its message."""

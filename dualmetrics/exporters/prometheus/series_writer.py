@@ -11,9 +11,9 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.exporters.prometheus.labels import Labels, label_text
+from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.rows import Fill, Line, distinct
-from dualmetrics.snapshot import Attributes, Descriptor, Point
+from dualmetrics.model.snapshot import Attributes, Descriptor, Point
 
 
 class Dialect(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import BLOCKS
-from dualmetrics.experiments.statistics.ratio import Counts
+from dualmetrics.experiments.statistics.error_ratio import Counts
 from tests.experiments.simulation.noise import STEPS, Noise, factors, traffic
 
 REQUESTS = 200.0

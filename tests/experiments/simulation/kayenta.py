@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import norm
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.ratio import Counts
+from dualmetrics.experiments.statistics.error_ratio import Counts
 
 TOLERANCE = 0.25
 CONFIDENCE = 0.98

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from scipy.stats import norm
 
-from dualmetrics.experiments.statistics import latency, ratio
+from dualmetrics.experiments.statistics import error_ratio, latency
 from dualmetrics.experiments.statistics.autocorrelation import FEWEST
 from dualmetrics.experiments.statistics.critical import AnyLook
-from dualmetrics.experiments.statistics.ratio import Counts
+from dualmetrics.experiments.statistics.error_ratio import Counts
 from tests.experiments.simulation import errors, kayenta, latencies
 from tests.experiments.simulation.latencies import Shape
 from tests.experiments.simulation.noise import Noise
@@ -25,13 +25,13 @@ Rule = Callable[[Counts, Counts], bool]
 
 def ours(candidate: Counts, baseline: Counts) -> bool:
     """The gate of the error ratio: surely worse."""
-    found = ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    found = error_ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
     return found.inflation.enough and found.p_worse() <= ALPHA
 
 
 def passes(candidate: Counts, baseline: Counts) -> bool:
     """The gate of the error ratio: within the margin."""
-    found = ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    found = error_ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
     return found.inflation.enough and found.p_beyond(MARGIN) <= ALPHA
 
 
@@ -82,9 +82,9 @@ def looks(noise: Noise, runs: int, *, effect: float = 0.0, seed: int = 3) -> Loo
 def _looked(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
     fixed = failed = passed = False
     for part, until in _growing(errors.in_blocks(candidate), errors.in_blocks(baseline)):
-        found = ratio.compare(*part, AnyLook(until))
+        found = error_ratio.compare(*part, AnyLook(until))
         enough = found.inflation.enough
-        fixed |= enough and ratio.compare(*part).p_worse() <= ALPHA
+        fixed |= enough and error_ratio.compare(*part).p_worse() <= ALPHA
         failed |= enough and found.p_worse() <= ALPHA
         passed |= enough and found.p_beyond(MARGIN) <= ALPHA
     return fixed, failed, passed

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dualmetrics.experiments.increments import Births, increments
-from dualmetrics.experiments.statistics import autocorrelation, ratio, survival
+from dualmetrics.experiments.statistics import autocorrelation, error_ratio, quantiles
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import Inflation
 from tests.experiments.simulation import rates
@@ -68,13 +68,13 @@ class TestEachCorrectionIsNeeded:
         """Incidents that both variants share hide a difference where they are not cancelled."""
         noise = SCENARIOS["shared incidents"]
         with_it = rates.share(rates.ours, noise, 100, effect=0.003)
-        monkeypatch.setattr(ratio, "variance_of_sum", unpaired(ratio.residuals))
-        monkeypatch.setattr(ratio, "residuals", remembered)
+        monkeypatch.setattr(error_ratio, "variance_of_sum", unpaired(error_ratio.residuals))
+        monkeypatch.setattr(error_ratio, "residuals", remembered)
         without = rates.share(rates.ours, noise, 100, effect=0.003)
         assert with_it > 0.9 > 0.6 > without
 
     def test_overdispersion(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(ratio, "overdispersion", lambda variance, table: 1.0)
+        monkeypatch.setattr(error_ratio, "overdispersion", lambda variance, table: 1.0)
         assert rates.share(rates.ours, SCENARIOS["own bursts"], RUNS) > limit(FALSE_FAIL)
 
     def test_autocorrelation(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ class TestEachCorrectionIsNeeded:
         assert increments(seen, from_zero=False).sum() == 1
 
     def test_tail_interpolation(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(survival, "tail", survival.linear)
+        monkeypatch.setattr(quantiles, "tail", quantiles.linear)
         assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
 
 

@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binom, norm
 from statsmodels.stats import proportion
 
-from dualmetrics.experiments.statistics import exact, relative, score
-from dualmetrics.experiments.statistics.score import Table
+from dualmetrics.experiments.statistics import exact_test, relative, score_interval
+from dualmetrics.experiments.statistics.score_interval import Table
 
 Z = float(norm.isf(0.025))
 FAGERLAND = Table(7, 34, 1, 34)
@@ -29,8 +29,8 @@ def random_tables(count: int = TABLES) -> list[Table]:
 
 
 def test_miettinen_and_nurminens_interval_is_the_published_one() -> None:
-    assert score.interval(FAGERLAND, Z) == pytest.approx((0.028, 0.34), abs=0.004)
-    assert [float(f"{limit:.2g}") for limit in score.interval(FAGERLAND, Z)] == [0.028, 0.34]
+    assert score_interval.interval(FAGERLAND, Z) == pytest.approx((0.028, 0.34), abs=0.004)
+    assert [float(f"{limit:.2g}") for limit in score_interval.interval(FAGERLAND, Z)] == [0.028, 0.34]
 
 
 def test_newcombes_interval_is_the_published_one() -> None:
@@ -54,7 +54,7 @@ def test_the_statistic_agrees_with_statsmodels_on_thousands_of_tables() -> None:
     for table in random_tables():
         if 0 < table.pooled < 1:
             expected = proportion.score_test_proportions_2indep(*table, compare="diff", correction=False)
-            assert score.statistic(table, 0.0) == pytest.approx(expected.statistic, abs=1e-9)
+            assert score_interval.statistic(table, 0.0) == pytest.approx(expected.statistic, abs=1e-9)
 
 
 def test_koopmans_limits_lie_where_statsmodels_score_test_of_the_ratio_reaches_its_critical_value() -> None:
@@ -82,7 +82,7 @@ def test_the_constrained_estimate_is_the_most_likely_one() -> None:
             method="bounded",
             options={"xatol": 1e-12},
         )
-        p1, p0 = score.constrained(table, delta)
+        p1, p0 = score_interval.constrained(table, delta)
         assert p1 - p0 == pytest.approx(delta, abs=1e-12)
         inside = min(max(p0, low), high)
         assert likelihood(table, inside + delta, inside) >= -best.fun - 1e-6 * abs(best.fun)
@@ -95,18 +95,18 @@ def likelihood(table: Table, p1: float, p0: float) -> float:
 
 def test_the_interval_holds_what_the_test_does_not_reject() -> None:
     for table in random_tables(200):
-        low, high = score.interval(table, Z)
+        low, high = score_interval.interval(table, Z)
         assert -1 <= low <= table.estimate <= high <= 1
         for limit, sign in ((low, 1), (high, -1)):
             if abs(limit) < 0.999999:
-                assert score.statistic(table, limit) * sign == pytest.approx(Z, abs=1e-3)
+                assert score_interval.statistic(table, limit) * sign == pytest.approx(Z, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     "table", [Table(9, 10, 3, 10), Table(0, 10, 0, 10), Table(10, 10, 0, 10), Table(10, 10, 10, 10)]
 )
 def test_extreme_tables_have_an_interval(table: Table) -> None:
-    low, high = score.interval(table, Z)
+    low, high = score_interval.interval(table, Z)
     assert -1 <= low <= table.estimate <= high <= 1
 
 
@@ -119,8 +119,8 @@ def test_no_errors_at_all_leave_the_ratio_open() -> None:
 def test_the_exact_test_is_the_binomial_one() -> None:
     table = Table(9, 1000, 2, 3000)
     expected = sum(float(binom.pmf(errors, 11, 0.25)) for errors in range(9, 12))
-    assert exact.p_worse(table) == pytest.approx(expected)
-    assert exact.p_worse(Table(0, 10, 0, 10)) == 1.0
-    assert exact.applies(table, 1.0)
-    assert not exact.applies(table, 1.5)
-    assert not exact.applies(Table(18, 100, 2, 100), 1.0)
+    assert exact_test.p_worse(table) == pytest.approx(expected)
+    assert exact_test.p_worse(Table(0, 10, 0, 10)) == 1.0
+    assert exact_test.applies(table, 1.0)
+    assert not exact_test.applies(table, 1.5)
+    assert not exact_test.applies(Table(18, 100, 2, 100), 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import pareto
 
-from dualmetrics.experiments.statistics import jackknife, latency, survival
+from dualmetrics.experiments.statistics import jackknife, latency, quantiles
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.latency import Latencies
 
@@ -19,13 +19,13 @@ COUNTS: Array = np.array([50.0, 20.0, 40.0, 10.0])
 
 @pytest.mark.parametrize(("q", "expected"), [(0.2, 0.048), (0.5, 0.15), (0.8, 0.72)])
 def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> None:
-    assert float(survival.linear(survival.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
+    assert float(quantiles.linear(quantiles.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("interpolant", [survival.linear, survival.tail])
+@pytest.mark.parametrize("interpolant", [quantiles.linear, quantiles.tail])
 def test_a_quantile_above_all_bounds_is_not_identified(interpolant: latency.Interpolant) -> None:
     """Prometheus says 1, its highest bound."""
-    found = survival.locate(0.99, BOUNDS, COUNTS)
+    found = quantiles.locate(0.99, BOUNDS, COUNTS)
     assert float(found.low) == 1.0
     assert np.isinf(interpolant(found))
 
@@ -34,9 +34,9 @@ def test_the_tail_interpolant_is_exact_for_a_pareto_tail() -> None:
     bounds = np.array([1.0, 2.0, 5.0, 20.0])
     shares = np.diff(np.concatenate(([0.0], pareto.cdf(bounds, 1.7), [1.0])))
     for q in (0.3, 0.8, 0.95, 0.99):
-        found = survival.locate(q, bounds, shares * 1e6)
-        assert float(survival.tail(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
-        assert float(survival.linear(found)) > float(survival.tail(found)) * 1.001
+        found = quantiles.locate(q, bounds, shares * 1e6)
+        assert float(quantiles.tail(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
+        assert float(quantiles.linear(found)) > float(quantiles.tail(found)) * 1.001
 
 
 def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_linear() -> None:
@@ -45,9 +45,9 @@ def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_
         (0.05, [10.0, 80.0, 10.0, 1.0]),
         (0.95, [1.0, 1.0, 98.0, 0.0]),
     ):
-        found = survival.locate(q, BOUNDS, np.array(counts))
+        found = quantiles.locate(q, BOUNDS, np.array(counts))
         if found.above_high == 0 or found.low == 0:
-            assert survival.tail(found) == survival.linear(found)
+            assert quantiles.tail(found) == quantiles.linear(found)
 
 
 def test_the_jackknifes_variance_of_a_mean_is_that_of_the_mean() -> None:

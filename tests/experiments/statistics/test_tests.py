@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import norm, t
 from statsmodels.stats.multitest import multipletests
 
-from dualmetrics.experiments.statistics import autocorrelation, multiplicity, ratio
+from dualmetrics.experiments.statistics import autocorrelation, error_ratio, multiplicity
 from dualmetrics.experiments.statistics.arrays import merged
 from dualmetrics.experiments.statistics.critical import AnyLook, OneLook
-from dualmetrics.experiments.statistics.split import mismatch
+from dualmetrics.experiments.statistics.sample_ratio import mismatch
 
 
 def test_the_published_example_of_a_sample_ratio_mismatch() -> None:
@@ -100,17 +100,17 @@ def test_merging_an_odd_number_loses_nothing() -> None:
 def test_errors_that_come_together_count_for_less() -> None:
     rng = np.random.default_rng(9)
     requests = np.full(40, 1000.0)
-    alone = ratio.Counts(rng.poisson(10, 40).astype(float), requests)
-    bursts = ratio.Counts(rng.poisson(10, 40) * rng.choice([0.0, 4.0], 40, p=[0.75, 0.25]), requests)
-    assert ratio.compare(alone, alone).phi == 1.0
-    found = ratio.compare(bursts, alone)
+    alone = error_ratio.Counts(rng.poisson(10, 40).astype(float), requests)
+    bursts = error_ratio.Counts(rng.poisson(10, 40) * rng.choice([0.0, 4.0], 40, p=[0.75, 0.25]), requests)
+    assert error_ratio.compare(alone, alone).phi == 1.0
+    found = error_ratio.compare(bursts, alone)
     assert found.phi > 5
     assert found.effective.n1 == pytest.approx(40_000 / found.phi)
 
 
 def test_without_any_error_the_effect_is_none_and_the_limit_is_finite() -> None:
-    counts = ratio.Counts(np.zeros(40), np.full(40, 500.0))
-    found = ratio.compare(counts, counts)
+    counts = error_ratio.Counts(np.zeros(40), np.full(40, 500.0))
+    found = error_ratio.compare(counts, counts)
     assert found.p_worse() == 1.0
     low, high = found.interval(0.05)
     assert low <= 0 < high < 0.001

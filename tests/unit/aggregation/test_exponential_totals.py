@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualmetrics import baseline
-from dualmetrics.exponential import Exponential
-from dualmetrics.snapshot import Attributes, Snapshot
-from dualmetrics.store import Store
-from tests.core.stores import HISTOGRAM, die, exponentials, in_child, record, values, worker
-from tests.core.test_exponential import histogram
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background import delta_baseline
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, Snapshot
+from tests.unit.model.test_exponential_histogram import histogram
+from tests.unit.stores import HISTOGRAM, die, exponentials, in_child, record, values, worker
 
 
 def with_sum(*recorded: float) -> Exponential:
@@ -148,7 +148,7 @@ def test_a_forked_child_begins_anew(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_them_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = one(tmp_path)
     record(store, 1.0)
-    monkeypatch.setattr("dualmetrics.cells.CAPACITY", 0)
+    monkeypatch.setattr("dualmetrics.storage.regions.CAPACITY", 0)
     record(store, 2.0, attributes=(("late", "yes"),))
     assert exponentials(store) == {(): with_sum(1.0), (("late", "yes"),): with_sum(2.0)}
     assert exponentials(one(tmp_path)) == {(): with_sum(1.0)}
@@ -159,8 +159,8 @@ def test_a_baseline_keeps_them(tmp_path: Path) -> None:
     record(store, 0.0, 0.5, 700.0)
     families, membership = tuple(store.read().families), store.membership()
     assert membership is not None
-    baseline.save(membership.directory, membership.identity.group, Snapshot(1, (), families))
-    found = baseline.load(membership.directory)
+    delta_baseline.save(membership.directory, membership.identity.group, Snapshot(1, (), families))
+    found = delta_baseline.load(membership.directory)
     assert found is not None
     assert [point.exponential for family in found.families for point in family.points] == [
         with_sum(0.0, 0.5, 700.0)

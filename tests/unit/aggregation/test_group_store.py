@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.rules import Rules
-from dualmetrics.share import OVERFLOW
-from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, in_child, values, worker
+from dualmetrics.aggregation.policies import Rules
+from dualmetrics.aggregation.worker_store import OVERFLOW
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, in_child, values, worker
 
 
 def names(directory: Path) -> set[str]:

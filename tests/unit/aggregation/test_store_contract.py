@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.rules import Rules
-from dualmetrics.share import OVERFLOW
-from dualmetrics.store import Store
-from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.policies import Rules
+from dualmetrics.aggregation.worker_store import OVERFLOW
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
 
 Make = Callable[..., Store]
 

@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
-from dualmetrics.asgi_types import ASGIApp, Message, Receive, Scope, Send
-from dualmetrics.naming import GROUP, Late, name_of
-from dualmetrics.offload import off_loop
-from dualmetrics.settings import SettingsError
+from dualmetrics.asgi.route_names import GROUP, Late, name_of
+from dualmetrics.asgi.threads import off_loop
+from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
+from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.asgi_client import Connection, afetch, fetch, http_scope
 from tests.contracts.recorded import Recorded, Request

@@ -7,15 +7,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics import baseline
-from dualmetrics.cli.receiver import Receiver
-from dualmetrics.delivery import Delivery
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Family, Snapshot
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
-from tests.core.stores import COUNTER, HISTOGRAM, worker
-from tests.core.test_records import attribute_sets
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background import delta_baseline
+from dualmetrics.background.push import Delivery
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.config.settings import Settings
+from dualmetrics.model.snapshot import Family, Snapshot
+from dualmetrics.runtime.errors import Trouble
+from tests.unit.storage.test_file_format import attribute_sets
+from tests.unit.stores import COUNTER, HISTOGRAM, worker
 
 
 def snapshot(store: Store, at: int) -> Snapshot:
@@ -68,8 +68,8 @@ def test_a_baseline_comes_back_as_it_was_kept(sets: list[object], total: int) ->
         membership = store.membership()
         assert membership is not None
         kept = snapshot(store, 12345)
-        baseline.save(membership.directory, membership.identity.group, kept)
-        found = baseline.load(membership.directory)
+        delta_baseline.save(membership.directory, membership.identity.group, kept)
+        found = delta_baseline.load(membership.directory)
         assert found is not None
         assert found.time == kept.time
         assert _plain(found.families) == _plain(kept.families)
@@ -89,6 +89,6 @@ def _plain(families: tuple[Family, ...]) -> list[object]:
 def test_a_damaged_baseline_is_none(tmp_path: Path) -> None:
     membership = worker(tmp_path).membership()
     assert membership is not None
-    assert baseline.load(membership.directory) is None
-    membership.directory.replace(baseline.NAME, b"garbage")
-    assert baseline.load(membership.directory) is None
+    assert delta_baseline.load(membership.directory) is None
+    membership.directory.replace(delta_baseline.NAME, b"garbage")
+    assert delta_baseline.load(membership.directory) is None

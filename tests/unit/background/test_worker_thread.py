@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from dualmetrics.push import PeriodicPusher
-from dualmetrics.trouble import Trouble
+from dualmetrics.background.worker_thread import PeriodicPusher
+from dualmetrics.runtime.errors import Trouble
 
 
 class Recorded:

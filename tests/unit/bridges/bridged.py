@@ -16,10 +16,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from dualmetrics import Telemetry
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.snapshot import Snapshot
-from tests.exporters import reading
+from dualmetrics.model.snapshot import Snapshot
+from tests.unit.exporters.prometheus import reading
 
 OWN = ("dualmetrics_", "ns_dualmetrics_", "target_info")
 

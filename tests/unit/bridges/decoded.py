@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from dualmetrics.cli.received import Key, Received, series
-from dualmetrics.exporters.packed import Packer
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.cli.otlp_points import Key, Received, series
+from dualmetrics.exporters.otlp.encoder import Packer
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
 
 
 def through_otlp(snapshot: Snapshot) -> Snapshot:

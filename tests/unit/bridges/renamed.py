@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import Metric
 
-from tests.bridges.bridged import metric
+from tests.unit.bridges.bridged import metric
 
 
 class Renamed(NamedTuple):

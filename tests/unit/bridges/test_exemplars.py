@@ -17,11 +17,11 @@ from prometheus_client.samples import Timestamp
 
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.bridges.bridged import of, pushed, scopes, telemetry
-from tests.bridges.forked import worker
-from tests.exporters import client_model, reading
+from tests.unit.bridges.bridged import of, pushed, scopes, telemetry
+from tests.unit.bridges.forked import worker
+from tests.unit.exporters.prometheus import client_model, reading
 from tests.waiting import wait_until
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "00f067aa0ba902b7"

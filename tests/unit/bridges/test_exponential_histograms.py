@@ -13,18 +13,19 @@ from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from dualmetrics import Telemetry, baseline
+from dualmetrics import Telemetry
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.background import delta_baseline
 from dualmetrics.bridges.sdk import MetricReader
-from dualmetrics.cli.receiver import Receiver
-from dualmetrics.exponential import SIZE, Exponential, trimmed
-from dualmetrics.exporters.prometheus.native import native
-from dualmetrics.foreign import ForeignRows
-from dualmetrics.snapshot import Point, Snapshot
-from dualmetrics.store import Store
-from tests.bridges.bridged import scopes, shown, telemetry
-from tests.bridges.forked import worker as forked
-from tests.core.stores import die, worker
-from tests.exporters import client_model
+from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.exporters.prometheus.formats.native_histograms import native
+from dualmetrics.model.exponential_histogram import SIZE, Exponential, trimmed
+from dualmetrics.model.snapshot import Point, Snapshot
+from tests.unit.bridges.bridged import scopes, shown, telemetry
+from tests.unit.bridges.forked import worker as forked
+from tests.unit.exporters.prometheus import client_model
+from tests.unit.stores import die, worker
 from tests.waiting import wait_until
 
 SCOPE = ("otel_scope_name", "app")
@@ -178,8 +179,8 @@ def test_who_is_elected_next_knows_what_was_sent(tmp_path: Path) -> None:
     membership = shared.store.membership()
     assert membership is not None
     sent = Snapshot(1, (), tuple(shared.store.read().families))
-    baseline.save(membership.directory, membership.identity.group, sent)
-    found = baseline.load(membership.directory)
+    delta_baseline.save(membership.directory, membership.identity.group, sent)
+    found = delta_baseline.load(membership.directory)
     assert found is not None
     [kept], [told] = found.families, sent.families
     assert kept.descriptor == told.descriptor

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Metric
 
 from dualmetrics import SettingsError, Telemetry
-from dualmetrics.cli.receiver import Receiver
-from tests.bridges.bridged import Custom, metric, pushed, scopes, shown, telemetry
-from tests.exporters.receiver import http_receiver
+from dualmetrics.cli.otlp_receiver import Receiver
+from tests.unit.bridges.bridged import Custom, metric, pushed, scopes, shown, telemetry
+from tests.unit.exporters.otlp.receiver import http_receiver
 from tests.waiting import wait_until
 
 

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from tests.bridges.bridged import expected, of, shown, telemetry
-from tests.exporters import reading
+from tests.unit.bridges.bridged import expected, of, shown, telemetry
+from tests.unit.exporters.prometheus import reading
 
 NAMES = st.sampled_from(["a", "a_b", "A__c", "_q", "z9", "http_requests", "le_", "total", "b_bytes"])
 VALUES = st.floats(0, 1e9)

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
 from prometheus_client.core import GaugeHistogramMetricFamily
 
-from dualmetrics.cli.receiver import Receiver
-from tests.bridges.bridged import attributes, expected, metric, of, pushed, scopes, shown, telemetry
-from tests.exporters import reading
+from dualmetrics.cli.otlp_receiver import Receiver
+from tests.unit.bridges.bridged import attributes, expected, metric, of, pushed, scopes, shown, telemetry
+from tests.unit.exporters.prometheus import reading
 
 CUMULATIVE = 2
 

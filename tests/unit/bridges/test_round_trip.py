@@ -12,15 +12,15 @@ from prometheus_client import CollectorRegistry, Counter, Enum
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.translation import KEPT, UNDERSCORES
-from dualmetrics.snapshot import Snapshot
-from tests.bridges import renamed
-from tests.bridges.bridged import bridged, foreign, metric, of, telemetry
-from tests.bridges.decoded import decoded, through_otlp
-from tests.bridges.test_generated import plain, registries
-from tests.exporters import reading
+from dualmetrics.exporters.prometheus.naming.translation import KEPT, UNDERSCORES
+from dualmetrics.model.snapshot import Snapshot
+from tests.unit.bridges import renamed
+from tests.unit.bridges.bridged import bridged, foreign, metric, of, telemetry
+from tests.unit.bridges.decoded import decoded, through_otlp
+from tests.unit.bridges.test_generated import plain, registries
+from tests.unit.exporters.prometheus import reading
 
 
 def text(snapshot: Snapshot, accept: str, strategy: str) -> str:

@@ -14,8 +14,8 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
-from dualmetrics.cli.receiver import Receiver
-from tests.bridges.bridged import scopes, shown, telemetry
+from dualmetrics.cli.otlp_receiver import Receiver
+from tests.unit.bridges.bridged import scopes, shown, telemetry
 
 SCOPE = ("otel_scope_name", "app")
 

@@ -11,12 +11,12 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from dualmetrics import Telemetry
+from dualmetrics.aggregation.group_store import Store
 from dualmetrics.bridges.registry import Read
-from dualmetrics.foreign import ForeignRows
-from dualmetrics.snapshot import PROMETHEUS, Descriptor, Family, Kind, Point
-from dualmetrics.store import Store
-from tests.bridges.bridged import metric, of, shown, telemetry
-from tests.core.stores import die, in_child, values, worker
+from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.model.snapshot import PROMETHEUS, Descriptor, Family, Kind, Point
+from tests.unit.bridges.bridged import metric, of, shown, telemetry
+from tests.unit.stores import die, in_child, values, worker
 
 JOBS = Descriptor(PROMETHEUS, "jobs_total", Kind.COUNTER, form="counter")
 LEVEL = Descriptor(PROMETHEUS, "level", Kind.GAUGE, form="gauge")

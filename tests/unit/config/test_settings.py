@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.settings import Settings, SettingsError
+from dualmetrics.config.settings import Settings, SettingsError
 
 DEFAULT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 OTLP = "OTEL_EXPORTER_OTLP_"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.options import options_of
-from dualmetrics.settings import Settings, SettingsError
+from dualmetrics.config.options import options_of
+from dualmetrics.config.settings import Settings, SettingsError
 
 OTLP = "OTEL_EXPORTER_OTLP_"
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dualmetrics import slots
-from dualmetrics.snapshot import (
+from dualmetrics.model.snapshot import (
     Attributes,
     AttributeValue,
     Descriptor,
@@ -20,6 +19,7 @@ from dualmetrics.snapshot import (
     Scope,
     Snapshot,
 )
+from dualmetrics.storage import exemplar_slots
 
 UNITS = ["", "1", "s", "ms", "By", "By/s", "1/s", "{request}", "{request}/s", "%", "m/s", "[in_i]", "°C"]
 WORDS = ["a", "b", "total", "ratio", "bytes", "sum", "count", "bucket", "created", "info", "target", "9"]
@@ -81,7 +81,7 @@ def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
 
 def exemplars(descriptor: Descriptor) -> st.SearchStrategy[Exemplars]:
     """None at all, or one for some of the buckets."""
-    some = st.tuples(*[st.sampled_from(EXEMPLARS)] * slots.count(descriptor))
+    some = st.tuples(*[st.sampled_from(EXEMPLARS)] * exemplar_slots.count(descriptor))
     return st.just(()) | some if descriptor.kind in (Kind.COUNTER, Kind.HISTOGRAM) else st.just(())
 
 

@@ -20,7 +20,16 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.snapshot import Attributes, AttributeValue, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.snapshot import (
+    Attributes,
+    AttributeValue,
+    Descriptor,
+    Family,
+    Kind,
+    Point,
+    Scope,
+    Snapshot,
+)
 
 
 def recorded(record: Callable[[Meter], None]) -> tuple[Snapshot, Page]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
 
 START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 APP = Scope("app", "1.2", "https://example.org/schema", (("team", "a"),))

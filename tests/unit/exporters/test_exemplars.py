@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.cli.received import Received
-from dualmetrics.cli.receiver import Receiver
+from dualmetrics.cli.otlp_points import Received
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.exporters.otlp.exporter import otlp_target
+from dualmetrics.exporters.otlp.temporality import deltas, subtract
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.target import otlp_target
-from dualmetrics.exporters.temporality import deltas, subtract
-from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Snapshot
-from tests.exporters import client_model, reading
-from tests.exporters.snapshots import COUNTER, HISTOGRAM, OWN, START, TIME, snapshot
+from dualmetrics.model.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Snapshot
+from tests.unit.exporters.prometheus import client_model, reading
+from tests.unit.exporters.snapshots import COUNTER, HISTOGRAM, OWN, START, TIME, snapshot
 
 SECOND = 1_000_000_000
 ONE, TWO = (Exemplar(value, TIME - 2 * SECOND, 0xAB << 120, 0xCD) for value in (1.5, 7.25))

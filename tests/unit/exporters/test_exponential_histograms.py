@@ -19,17 +19,17 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 
 from dualmetrics import Telemetry
-from dualmetrics.boundaries import FINEST
-from dualmetrics.cli.receiver import Receiver
-from dualmetrics.exponential import Exponential, trimmed
-from dualmetrics.exporters.batches import batches
-from dualmetrics.exporters.otlp import to_metrics_data
-from dualmetrics.exporters.target import otlp_target
-from dualmetrics.exporters.temporality import deltas, subtract
-from dualmetrics.snapshot import Family, Point, Snapshot
-from tests.core.test_exponential import histogram
-from tests.exporters.receiver import grpc_receiver, http_receiver
-from tests.exporters.snapshots import ATTRIBUTES, HISTOGRAM, START, TIME, snapshot
+from dualmetrics.cli.otlp_receiver import Receiver
+from dualmetrics.exporters.otlp.batching import batches
+from dualmetrics.exporters.otlp.exporter import otlp_target
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
+from dualmetrics.exporters.otlp.temporality import deltas, subtract
+from dualmetrics.model.exponential_buckets import FINEST
+from dualmetrics.model.exponential_histogram import Exponential, trimmed
+from dualmetrics.model.snapshot import Family, Point, Snapshot
+from tests.unit.exporters.otlp.receiver import grpc_receiver, http_receiver
+from tests.unit.exporters.snapshots import ATTRIBUTES, HISTOGRAM, START, TIME, snapshot
+from tests.unit.model.test_exponential_histogram import histogram
 
 RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}
 DELTA = deltas("delta")

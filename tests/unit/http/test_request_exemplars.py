@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from dualmetrics import asgi, wsgi
-from dualmetrics.snapshot import Exemplar
+from dualmetrics.model.snapshot import Exemplar
 from dualmetrics.telemetry import Telemetry
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from opentelemetry.semconv.attributes import (
 )
 from opentelemetry.semconv.metrics.http_metrics import HTTP_SERVER_REQUEST_DURATION
 
-from dualmetrics.snapshot import AttributeValue, Descriptor, Point
+from dualmetrics.model.snapshot import AttributeValue, Descriptor, Point
 from dualmetrics.telemetry import Telemetry
 
 METHOD = http_attributes.HTTP_REQUEST_METHOD

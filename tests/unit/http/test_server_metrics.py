@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.banks import Distribution
-from dualmetrics.cells import Row
-from dualmetrics.conventions import METHODS, Classic, Origin, Outcome, Semconv, conventions
-from dualmetrics.http import REMEMBERED, ServerMetrics
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Attributes, Descriptor
+from dualmetrics.config.settings import Settings
+from dualmetrics.http.semantic_conventions import METHODS, Classic, Origin, Outcome, Semconv, conventions
+from dualmetrics.http.server_metrics import REMEMBERED, ServerMetrics
+from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.storage.regions import Row
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.recorded import CONVENTIONS, Recorded, Request
 

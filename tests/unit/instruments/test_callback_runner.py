@@ -7,9 +7,9 @@ import threading
 import pytest
 from opentelemetry.metrics import CallbackOptions
 
-from dualmetrics import observers
-from dualmetrics.observers import Observers
-from dualmetrics.trouble import Trouble
+from dualmetrics.instruments import callback_runner
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.runtime.errors import Trouble
 
 
 class Callback:
@@ -32,7 +32,7 @@ class Callback:
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observers, "PATIENCE", 0.05)
+    monkeypatch.setattr(callback_runner, "PATIENCE", 0.05)
 
 
 def made(*names: str) -> tuple[Observers, list[Callback]]:

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from opentelemetry import context, trace
 
-from dualmetrics import slots
-from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.settings import Settings
-from dualmetrics.share import OVERFLOW
-from dualmetrics.snapshot import Attributes, Descriptor, Exemplar, Exemplars
-from dualmetrics.store import Store
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.config.settings import Settings
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar, Exemplars
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.storage import exemplar_slots
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.trouble import Trouble
-from tests.core.stores import COUNTER, HISTOGRAM, die, in_child, values, worker
+from tests.unit.stores import COUNTER, HISTOGRAM, die, in_child, values, worker
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7
 A: Attributes = (("route", "/a"),)
@@ -226,8 +226,8 @@ def keep(
     store: Store, descriptor: Descriptor, bucket: int, exemplar: Exemplar, attributes: Attributes = A
 ) -> None:
     store.row(descriptor, attributes)[bucket] += 1
-    size = slots.size((exemplar,))
-    slots.write(store.slots(descriptor, attributes, size), bucket, exemplar, size)
+    size = exemplar_slots.size((exemplar,))
+    exemplar_slots.write(store.slots(descriptor, attributes, size), bucket, exemplar, size)
 
 
 def shown(store: Store, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
@@ -258,7 +258,7 @@ def test_a_point_whose_exemplar_alone_has_changed_is_another(tmp_path: Path) -> 
     keep(store, COUNTER, 0, ONE)
     before = store.read().families[0].points[0]
     assert store.read().families[0].points[0] is before
-    slots.write(store.slots(COUNTER, A), 0, THREE)
+    exemplar_slots.write(store.slots(COUNTER, A), 0, THREE)
     after = store.read().families[0].points[0]
     assert (before.exemplars, after.exemplars) == ((ONE,), (THREE,))
 
@@ -320,7 +320,7 @@ def test_a_full_disk_costs_exemplars_and_no_series(tmp_path: Path, monkeypatch: 
     store, other = worker(tmp_path), worker(tmp_path)
     store.row(COUNTER, A)
     with monkeypatch.context() as patched:
-        patched.setattr("dualmetrics.cells.CAPACITY", 0)
+        patched.setattr("dualmetrics.storage.regions.CAPACITY", 0)
         keep(store, COUNTER, 0, ONE)
     assert shown(store, COUNTER) == {A: (ONE,)}
     assert shown(other, COUNTER) == {A: ()}

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.instruments import ExponentialHistogram, Histogram
-from dualmetrics.meter import MeterProvider
-from dualmetrics.observers import Observers
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Point
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
-from tests.core.stores import in_child, worker
-from tests.core.test_exponential import histogram
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.config.settings import Settings
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.instruments.meter import MeterProvider
+from dualmetrics.instruments.synchronous import ExponentialHistogram, Histogram
+from dualmetrics.model.snapshot import Point
+from dualmetrics.runtime.errors import Trouble
+from tests.unit.model.test_exponential_histogram import histogram
+from tests.unit.stores import in_child, worker
 
 
 class Recorded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
 
-from tests.core.test_instruments import Recording
+from tests.unit.instruments.test_synchronous import Recording
 
 
 def test_of_the_system_metrics_instrumentation_the_elected_worker_alone_observes_the_host() -> None:

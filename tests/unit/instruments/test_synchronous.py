@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from dualmetrics.exemplars import ExemplarFilter
-from dualmetrics.meter import MeterProvider
-from dualmetrics.observers import Observers
-from dualmetrics.settings import Settings
-from dualmetrics.snapshot import Family, Kind
-from dualmetrics.store import Store
-from dualmetrics.trouble import Trouble
-from tests.core.stores import worker
+from dualmetrics.aggregation.group_store import Store
+from dualmetrics.config.settings import Settings
+from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.instruments.meter import MeterProvider
+from dualmetrics.model.snapshot import Family, Kind
+from dualmetrics.runtime.errors import Trouble
+from tests.unit.stores import worker
 
 
 class Recording:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dualmetrics.boundaries import FINEST, boundaries, index
+from dualmetrics.model.exponential_buckets import FINEST, boundaries, index
 
 COARSEST = -10
 EXACT = Context(prec=60, Emax=10**6, Emin=-(10**6))

@@ -8,8 +8,8 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.boundaries import FINEST, index
-from dualmetrics.exponential import SIZE, Exponential
+from dualmetrics.model.exponential_buckets import FINEST, index
+from dualmetrics.model.exponential_histogram import SIZE, Exponential
 
 values = st.floats(min_value=0, allow_infinity=False)
 near = st.floats(min_value=0.5, max_value=3.0)

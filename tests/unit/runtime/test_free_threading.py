@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dualmetrics import atomic
-from tests.core.test_instruments import Recording
+from dualmetrics.runtime import free_threading
+from tests.unit.instruments.test_synchronous import Recording
 
 TIMES, THREADS = 50_000, 4
 
@@ -40,8 +40,8 @@ def test_without_a_global_lock_recording_takes_one(monkeypatch: pytest.MonkeyPat
     def function() -> int:
         return 1
 
-    assert atomic.atomic(function) is function or atomic.needs_lock()
+    assert free_threading.atomic(function) is function or free_threading.needs_lock()
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    guarded = atomic.atomic(function)
+    guarded = free_threading.atomic(function)
     assert guarded is not function
     assert guarded() == 1

@@ -14,7 +14,11 @@ HIDDEN = {
     "reservation of disk space": "del os.posix_fallocate",
     "hooks at fork": "del os.register_at_fork",
 }
-CONTRACTS = ["tests/core/test_store_contract.py", "tests/core/test_instruments.py", "tests/contracts"]
+CONTRACTS = [
+    "tests/unit/aggregation/test_store_contract.py",
+    "tests/unit/instruments/test_synchronous.py",
+    "tests/contracts",
+]
 
 
 @pytest.mark.parametrize("what", HIDDEN)

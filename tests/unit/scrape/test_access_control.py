@@ -8,8 +8,8 @@ import ipaddress
 
 import pytest
 
-from dualmetrics.guard import Network
-from dualmetrics.page import MetricsPage
+from dualmetrics.scrape.access_control import Network
+from dualmetrics.scrape.endpoint import MetricsPage
 from tests.pages import body, get, page
 
 

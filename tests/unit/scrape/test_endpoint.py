@@ -9,9 +9,9 @@ from collections.abc import Collection
 import pytest
 
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
-from dualmetrics.page import MetricsPage
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
-from dualmetrics.trouble import Trouble
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.endpoint import MetricsPage
 from tests.pages import TEXT, body, get, header, page
 
 LONG = b"".join(b'requests_total{n="%d"} %d\n' % (n, n) for n in range(5000))

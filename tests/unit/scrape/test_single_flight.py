@@ -11,9 +11,9 @@ from threading import Event, Lock
 import pytest
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.page import MetricsPage
-from dualmetrics.sharing import Sharing
-from dualmetrics.trouble import Trouble
+from dualmetrics.runtime.errors import Trouble
+from dualmetrics.scrape.endpoint import MetricsPage
+from dualmetrics.scrape.single_flight import Sharing
 from tests.pages import body, get
 from tests.waiting import wait_until
 

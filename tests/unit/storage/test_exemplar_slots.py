@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualmetrics import slots
-from dualmetrics.snapshot import Exemplar, Exemplars
-from tests.core.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN
+from dualmetrics.model.snapshot import Exemplar, Exemplars
+from dualmetrics.storage import exemplar_slots
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN
 
 SIZE = 48
 
@@ -40,56 +40,61 @@ annotated: st.SearchStrategy[Exemplar] = st.builds(
 
 
 def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
-    assert [slots.count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
+    assert [exemplar_slots.count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
 
 
 @settings(deadline=None)
 @given(rows)
 def test_what_was_written_is_read(row: Exemplars) -> None:
-    found = slots.decode(slots.encode(row))
+    found = exemplar_slots.decode(exemplar_slots.encode(row))
     assert found == (row if any(row) else ())
 
 
 @settings(deadline=None)
 @given(annotated, annotated)
 def test_roomy_slots_take_attributes_and_are_read_whole_too(one: Exemplar, other: Exemplar) -> None:
-    row = slots.private(HISTOGRAM, slots.ROOMY)
+    row = exemplar_slots.private(HISTOGRAM, exemplar_slots.ROOMY)
     for bucket, exemplar in ((1, one), (1, other), (2, one)):
-        slots.write(row, bucket, exemplar, slots.ROOMY)
-    assert repr(slots.decode(row, slots.ROOMY)) == repr((None, other, one))  # True is not 1
-    row[slots.ROOMY + 100] ^= 1
-    assert slots.decode(row, slots.ROOMY) == (None, None, one)
+        exemplar_slots.write(row, bucket, exemplar, exemplar_slots.ROOMY)
+    assert repr(exemplar_slots.decode(row, exemplar_slots.ROOMY)) == repr((None, other, one))  # True is not 1
+    row[exemplar_slots.ROOMY + 100] ^= 1
+    assert exemplar_slots.decode(row, exemplar_slots.ROOMY) == (None, None, one)
 
 
 def test_attributes_that_do_not_fit_are_left_out() -> None:
     said = (("a", "x" * 90), ("b", "x" * 300), ("c", "x" * 90), ("d", "x" * 90), ("e", 7))
-    kept = slots.encode((Exemplar(1.0, 2, 3, 4, said),), slots.ROOMY)
-    [found] = slots.decode(kept, slots.ROOMY)
-    assert len(kept) == slots.ROOMY
+    kept = exemplar_slots.encode((Exemplar(1.0, 2, 3, 4, said),), exemplar_slots.ROOMY)
+    [found] = exemplar_slots.decode(kept, exemplar_slots.ROOMY)
+    assert len(kept) == exemplar_slots.ROOMY
     assert found == Exemplar(1.0, 2, 3, 4, (said[0], said[2], said[4]))
 
 
 @settings(deadline=None)
 @given(exemplars, exemplars)
 def test_a_slot_that_is_written_again_holds_the_latter(one: Exemplar, other: Exemplar) -> None:
-    row = slots.private(HISTOGRAM)
+    row = exemplar_slots.private(HISTOGRAM)
     for exemplar in (one, other):
-        slots.write(row, 1, exemplar)
-    assert slots.decode(row) == (None, other, None)
+        exemplar_slots.write(row, 1, exemplar)
+    assert exemplar_slots.decode(row) == (None, other, None)
 
 
 @settings(deadline=None)
 @given(st.none() | exemplars, exemplars, st.lists(st.booleans(), min_size=SIZE, max_size=SIZE))
 def test_a_mixture_of_two_is_taken_for_none(one: Exemplar | None, other: Exemplar, mask: list[bool]) -> None:
-    pairs = zip(slots.encode((one or Exemplar(0.0, 0, 0, 0),)), slots.encode((other,)), mask, strict=True)
+    pairs = zip(
+        exemplar_slots.encode((one or Exemplar(0.0, 0, 0, 0),)),
+        exemplar_slots.encode((other,)),
+        mask,
+        strict=True,
+    )
     mixed = bytes(new if takes else old for old, new, takes in pairs)
-    assert slots.decode(mixed) in ((), (one or Exemplar(0.0, 0, 0, 0),), (other,))
+    assert exemplar_slots.decode(mixed) in ((), (one or Exemplar(0.0, 0, 0, 0),), (other,))
 
 
 @settings(deadline=None)
 @given(st.lists(rows, max_size=4))
 def test_of_each_bucket_the_latest_is_kept_whatever_the_order(found: list[Exemplars]) -> None:
-    merged = slots.merge(("series", row) for row in found).get("series", (None,) * 3)
+    merged = exemplar_slots.merge(("series", row) for row in found).get("series", (None,) * 3)
     for bucket, kept in enumerate(merged or (None,) * 3):
         times = [each.time for row in found for each in (row[bucket],) if each]
         assert (kept.time if kept else None) == max(times, default=None)
@@ -101,7 +106,7 @@ def made_of(number: int) -> Exemplar:
 
 
 def read(path: int) -> set[Exemplar]:
-    found = slots.decode(os.pread(path, 3 * SIZE, 0))
+    found = exemplar_slots.decode(os.pread(path, 3 * SIZE, 0))
     return {each for each in found if each}
 
 
@@ -110,7 +115,7 @@ def write_for_ever(path: int) -> None:
 
     row = memoryview(mmap.mmap(path, 3 * SIZE))
     for number in itertools.count(1):
-        slots.write(row, number % 3, made_of(number))
+        exemplar_slots.write(row, number % 3, made_of(number))
 
 
 def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp_path: Path) -> None:

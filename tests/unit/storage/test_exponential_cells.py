@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.banks import BANK, WIDTH, Banks, histogram, torn
-from dualmetrics.cells import Row, private_row
-from dualmetrics.exponential import Exponential
-from tests.core.test_exponential import histogram as recorded
-from tests.core.test_exponential import several
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.storage.exponential_cells import BANK, WIDTH, Banks, histogram, torn
+from dualmetrics.storage.regions import Row, private_row
+from tests.unit.model.test_exponential_histogram import histogram as recorded
+from tests.unit.model.test_exponential_histogram import several
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics import records
-from dualmetrics.records import HEADER, FormatError, Header
-from dualmetrics.snapshot import Attributes, Descriptor, Kind, Scope, identity
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, identity
+from dualmetrics.storage import file_format
+from dualmetrics.storage.file_format import HEADER, FormatError, Header
 
 texts = st.text(st.characters(), max_size=20)
 scalars = st.one_of(texts, st.booleans(), st.integers(), st.floats(allow_nan=False))
@@ -30,32 +30,34 @@ descriptors = st.builds(
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), attribute_sets, st.integers(0, 30)), max_size=5))
 def test_records_come_back_as_they_were_written(written: list[tuple[int, Attributes, int]]) -> None:
-    data = b"".join(records.encode_record(kind, body, width) for kind, body, width in written)
-    found = list(records.decode_records(data, 0, len(data)))
+    data = b"".join(file_format.encode_record(kind, body, width) for kind, body, width in written)
+    found = list(file_format.decode_records(data, 0, len(data)))
     assert [(record.kind, record.width) for record in found] == [(kind, width) for kind, _, width in written]
     for record, (_, attributes, _) in zip(found, written, strict=True):
-        assert identity(records.decode_attributes(record.body)) == identity(attributes)
+        assert identity(file_format.decode_attributes(record.body)) == identity(attributes)
         assert record.cells_at % 8 == 0
 
 
 @given(st.integers(0, 1000), descriptors)
 def test_descriptors_come_back_as_they_were_written(number: int, descriptor: Descriptor) -> None:
-    data = records.encode_record(records.DESCRIPTOR, records.descriptor_body(number, descriptor), 0)
-    [record] = records.decode_records(data, 0, len(data))
-    assert records.decode_descriptor(record.body) == (number, descriptor)
+    data = file_format.encode_record(
+        file_format.DESCRIPTOR, file_format.descriptor_body(number, descriptor), 0
+    )
+    [record] = file_format.decode_records(data, 0, len(data))
+    assert file_format.decode_descriptor(record.body) == (number, descriptor)
 
 
 @given(attribute_sets, st.data())
 def test_a_flipped_bit_in_a_record_is_found(attributes: Attributes, data: st.DataObject) -> None:
-    whole = bytearray(records.encode_record(records.SERIES, attributes, 0))
+    whole = bytearray(file_format.encode_record(file_format.SERIES, attributes, 0))
     position = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[position // 8] ^= 1 << position % 8
     with pytest.raises(FormatError, match="corrupt"):
-        list(records.decode_records(bytes(whole), 0, len(whole)))
+        list(file_format.decode_records(bytes(whole), 0, len(whole)))
 
 
 def header() -> bytes:
-    return records.encode_header(Header(b"g" * 16, b"f" * 16, 1, HEADER.size))
+    return file_format.encode_header(Header(b"g" * 16, b"f" * 16, 1, HEADER.size))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def header() -> bytes:
 )
 def test_what_is_no_header_of_ours_is_named(data: bytes, reason: str) -> None:
     with pytest.raises(FormatError) as raised:
-        records.decode_header(data)
+        file_format.decode_header(data)
     assert raised.value.reason == reason
 
 
@@ -78,4 +80,4 @@ def test_what_is_no_header_of_ours_is_named(data: bytes, reason: str) -> None:
 )
 def test_a_descriptor_that_makes_no_sense_is_corrupt(body: list[object]) -> None:
     with pytest.raises(FormatError, match="corrupt"):
-        records.decode_descriptor(body)
+        file_format.decode_descriptor(body)

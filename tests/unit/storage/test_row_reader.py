@@ -8,10 +8,10 @@ from array import array
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dualmetrics.merge import Series
-from dualmetrics.rows import Rows
-from dualmetrics.rules import Cells, Rules
-from dualmetrics.snapshot import Descriptor, Kind, Scope
+from dualmetrics.aggregation.merging import Series
+from dualmetrics.aggregation.policies import Cells, Rules
+from dualmetrics.model.snapshot import Descriptor, Kind, Scope
+from dualmetrics.storage.row_reader import Rows
 
 HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
 TREATMENT = Rules().treatment(HITS)

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics import groups, processes, workers
-from dualmetrics.directory import Directory
-from dualmetrics.workers import Root, parse_root
+from dualmetrics.runtime import processes
+from dualmetrics.workers import discovery, group_directory
+from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.discovery import Root, parse_root
 
 
 def run(way: str) -> tuple[int, int]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.core.family", way],
+        [sys.executable, "-m", "tests.unit.processes", way],
         capture_output=True,
         text=True,
         check=True,
@@ -38,9 +39,8 @@ def test_a_program_started_by_a_worker_is_a_group_of_its_own() -> None:
 
 
 def test_two_programs_of_one_shell_are_two_groups() -> None:
-    line = (
-        f"{sys.executable} -m tests.core.family os.fork & {sys.executable} -m tests.core.family os.fork; wait"
-    )
+    program = f"{sys.executable} -m tests.unit.processes os.fork"
+    line = f"{program} & {program}; wait"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=60)
     roots = [line.split() for line in done.stdout.splitlines()]
     assert len(roots) == 2
@@ -78,8 +78,8 @@ def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:
     stale = user / gone().name / "default"
     stale.mkdir(parents=True)
     (stale / "worker-0").touch()
-    mine = workers.find_root()
-    groups._open(str(tmp_path), mine, "default").close()
+    mine = discovery.find_root()
+    group_directory._open(str(tmp_path), mine, "default").close()
     assert [path.name for path in user.iterdir()] == [mine.name if mine else ""]
 
 
@@ -93,33 +93,33 @@ def test_a_group_of_another_container_is_swept_when_it_was_left_alone_for_a_day(
     (label / "worker-0").touch()
     for path in (label, group):
         os.utime(path, (0, time.time() - 3600 * hours))
-    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    group_directory._open(str(tmp_path), discovery.find_root(), "default").close()
     assert group.exists() == kept
 
 
 def test_an_upgraded_server_keeps_its_alias_when_the_old_master_is_gone(tmp_path: Path) -> None:
     user = tmp_path / f"dualmetrics-{os.geteuid()}"
-    mine = workers.find_root()
+    mine = discovery.find_root()
     assert mine is not None
     (user / gone().name).mkdir(parents=True)
     (user / mine.name).symlink_to(gone().name)
     for path in (tmp_path, user):
         path.chmod(0o700)
-    opened = groups._open(str(tmp_path), mine, "default")
+    opened = group_directory._open(str(tmp_path), mine, "default")
     assert Path(opened.path).parent.name == gone().name
     assert (user / mine.name).is_symlink()
     opened.close()
 
 
 def test_an_orphan_keeps_its_group(tmp_path: Path) -> None:
-    orphan = groups._open(str(tmp_path), gone(), "default")
-    from dualmetrics.birth import OwnFile
+    orphan = group_directory._open(str(tmp_path), gone(), "default")
+    from dualmetrics.workers.worker_file import OwnFile
 
     file = OwnFile(orphan, b"g" * 16)
-    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    group_directory._open(str(tmp_path), discovery.find_root(), "default").close()
     assert Path(orphan.path).exists()
     file.release()
-    groups._open(str(tmp_path), workers.find_root(), "default").close()
+    group_directory._open(str(tmp_path), discovery.find_root(), "default").close()
     assert not Path(orphan.path).exists()
     orphan.close()
 
@@ -143,5 +143,5 @@ def test_aliases_that_lead_in_a_circle_are_refused(tmp_path: Path) -> None:
     (tmp_path / "1-2-3").symlink_to("1-2-4")
     (tmp_path / "1-2-4").symlink_to("1-2-3")
     with pytest.raises(OSError, match="astray"):
-        groups._resolve(directory, "1-2-3")
+        group_directory._resolve(directory, "1-2-3")
     directory.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.test import Client
 
-from dualmetrics.settings import SettingsError
+from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.wsgi import MetricsMiddleware, metrics_app
 from tests.contracts.recorded import Recorded, Request

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
-from dualmetrics.exporters.prometheus.numbers import number
-from dualmetrics.exporters.prometheus.quoting import opened, series
+from dualmetrics.exporters.prometheus.naming.numbers import number
+from dualmetrics.exporters.prometheus.naming.quoting import opened, series
 
 NO_SUM = "%.0s%.0s"
 """Stands for the lines of sum and count where these must not be: takes their values, prints nothing."""
@@ -33,7 +33,7 @@ def sum_lines(name: str, labels: str) -> str:
 
 
 def filled(template: str, cells: Sequence[float]) -> str:
-    """The lines of one series; see `dualmetrics.snapshot.Kind` for the cells."""
+    """The lines of one series; see `dualmetrics.model.descriptor.Kind` for the cells."""
     counts = [*accumulate(cells[:-1])]
     return template % (*counts, number(cells[-1]), counts[-1])
 

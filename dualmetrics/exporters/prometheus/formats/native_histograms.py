@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from operator import sub
 from typing import NamedTuple
 
-from dualmetrics.exponential import Exponential
+from dualmetrics.model.exponential_histogram import Exponential
 
 HIGHEST, LOWEST = 8, -4
 _GAP = 2  # empty buckets that cost less than a span of their own

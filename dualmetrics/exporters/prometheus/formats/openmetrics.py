@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms, quoting, summaries
-from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.labels import label_text
-from dualmetrics.exporters.prometheus.numbers import canonical, number
+from dualmetrics.exporters.prometheus.formats import line_templates, summary_lines
+from dualmetrics.exporters.prometheus.formats.text import sample
+from dualmetrics.exporters.prometheus.naming import quoting
+from dualmetrics.exporters.prometheus.naming.exemplar_labels import exemplar_labels
+from dualmetrics.exporters.prometheus.naming.labels import label_text
+from dualmetrics.exporters.prometheus.naming.numbers import canonical, number
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.exporters.prometheus.text import sample
-from dualmetrics.snapshot import Descriptor, Exemplar, Exemplars, Point
+from dualmetrics.model.snapshot import Descriptor, Exemplar, Exemplars, Point
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),
@@ -63,14 +64,14 @@ class OpenMetrics:
         """With negative bounds there must be no sum, and without a sum no count."""
         if family.type == "summary":
             return partial(
-                summaries.filled, summaries.template(family.name, text, descriptor.bounds, canonical)
+                summary_lines.filled, summary_lines.template(family.name, text, descriptor.bounds, canonical)
             )
         if family.type != "histogram":
             fill = _counter if _type(family) == "counter" else sample
             return partial(fill, f"{quoting.series(family.name, text)} ")
-        buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, canonical)
+        buckets = line_templates.bucket_lines(family.name, text, descriptor.bounds, canonical)
         negative = bool(descriptor.bounds) and descriptor.bounds[0] < 0
-        ending = histograms.NO_SUM if negative else histograms.sum_lines(family.name, text)
+        ending = line_templates.NO_SUM if negative else line_templates.sum_lines(family.name, text)
         return partial(_histogram, buckets + ending)
 
 
@@ -81,8 +82,8 @@ def _counter(template: str, point: Point) -> bytes:
 
 def _histogram(template: str, point: Point) -> bytes:
     """A sum that is negative or NaN must not be shown, nor then the count."""
-    text = histograms.filled(template, point.cells).encode()
-    if not (point.cells[-1] >= 0 or template.endswith(histograms.NO_SUM)):
+    text = line_templates.filled(template, point.cells).encode()
+    if not (point.cells[-1] >= 0 or template.endswith(line_templates.NO_SUM)):
         text = text.rsplit(b"\n", 3)[0] + b"\n"
     return _annotated(text, point.exemplars) if point.exemplars else text
 

@@ -10,22 +10,24 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 
-from dualmetrics.exporters import wire
-from dualmetrics.exporters.prometheus.exemplars import exemplar_labels
+from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.native import LOWEST, Native, native
+from dualmetrics.exporters.prometheus.formats.native_histograms import LOWEST, Native, native
+from dualmetrics.exporters.prometheus.formats.text import Text
+from dualmetrics.exporters.prometheus.naming.exemplar_labels import exemplar_labels
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.exporters.prometheus.text import Text
-from dualmetrics.snapshot import Descriptor, Exemplar, Point
+from dualmetrics.model.snapshot import Descriptor, Exemplar, Point
 
 _TYPES = {"counter": 0, "gauge": 1, "info": 1, "stateset": 1, "summary": 2, "unknown": 3, "histogram": 4}
 
 _METRIC = 4  # the field of MetricFamily; the next ones are of Metric
 _LABEL, _GAUGE, _COUNTER, _SUMMARY, _UNTYPED, _HISTOGRAM = 1, 2, 3, 4, 5, 7
 
-_BOUND = len(wire.double(2, 0.0))
+_BOUND = len(protobuf_wire.double(2, 0.0))
 _BUCKETS = [
-    wire.tag(3, wire.BYTES) + wire.varint(1 + length + _BOUND) + wire.tag(1, wire.VARINT)
+    protobuf_wire.tag(3, protobuf_wire.BYTES)
+    + protobuf_wire.varint(1 + length + _BOUND)
+    + protobuf_wire.tag(1, protobuf_wire.VARINT)
     for length in range(11)
 ]
 """What stands before a bucket's count, by the length of that: there are many buckets."""
@@ -36,20 +38,22 @@ class Protobuf(Text):
 
     def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
         """Name, help, type and unit; the series are the rest of the same message."""
-        fields = wire.text(1, family.name)
+        fields = protobuf_wire.text(1, family.name)
         if family.help:
-            fields += wire.text(2, family.help)
-        fields += wire.whole(3, _TYPES[family.type])
+            fields += protobuf_wire.text(2, family.help)
+        fields += protobuf_wire.whole(3, _TYPES[family.type])
         if family.declared_unit:
-            fields += wire.text(5, family.declared_unit)
-        return wire.varint(len(fields) + sum(map(len, series))) + fields
+            fields += protobuf_wire.text(5, family.declared_unit)
+        return protobuf_wire.varint(len(fields) + sum(map(len, series))) + fields
 
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Writes a Metric."""
         before = _labels(_LABEL, labels)
         if family.type == "histogram":
             # No negative zero, as in text.
-            bounds = tuple(wire.double(2, bound + 0.0) for bound in (*descriptor.bounds, float("inf")))
+            bounds = tuple(
+                protobuf_wire.double(2, bound + 0.0) for bound in (*descriptor.bounds, float("inf"))
+            )
             return partial(_histogram, before, bounds)
         if family.type == "summary":
             return partial(_summary, before, descriptor.bounds)
@@ -59,11 +63,11 @@ class Protobuf(Text):
 
 
 def _gauge(before: bytes, point: Point) -> bytes:
-    return _metric(before, _GAUGE, wire.double(1, point.cells[0]))
+    return _metric(before, _GAUGE, protobuf_wire.double(1, point.cells[0]))
 
 
 def _untyped(before: bytes, point: Point) -> bytes:
-    return _metric(before, _UNTYPED, wire.double(1, point.cells[0]))
+    return _metric(before, _UNTYPED, protobuf_wire.double(1, point.cells[0]))
 
 
 def _summary(before: bytes, quantiles: Sequence[float], point: Point) -> bytes:
@@ -72,17 +76,20 @@ def _summary(before: bytes, quantiles: Sequence[float], point: Point) -> bytes:
     return _metric(
         before,
         _SUMMARY,
-        wire.whole(1, int(count)),
-        wire.double(2, total),
-        *(wire.message(3, wire.double(1, quantile) + wire.double(2, value)) for quantile, value in found),
-        wire.message(4, _timestamp(point.start)),
+        protobuf_wire.whole(1, int(count)),
+        protobuf_wire.double(2, total),
+        *(
+            protobuf_wire.message(3, protobuf_wire.double(1, quantile) + protobuf_wire.double(2, value))
+            for quantile, value in found
+        ),
+        protobuf_wire.message(4, _timestamp(point.start)),
     )
 
 
 def _counter(before: bytes, point: Point) -> bytes:
-    found = b"".join(wire.message(2, _exemplar(each)) for each in point.exemplars if each)
-    created = wire.message(3, _timestamp(point.start))
-    return _metric(before, _COUNTER, wire.double(1, point.cells[0]), found, created)
+    found = b"".join(protobuf_wire.message(2, _exemplar(each)) for each in point.exemplars if each)
+    created = protobuf_wire.message(3, _timestamp(point.start))
+    return _metric(before, _COUNTER, protobuf_wire.double(1, point.cells[0]), found, created)
 
 
 def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
@@ -101,34 +108,36 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
     return _metric(
         before,
         _HISTOGRAM,
-        wire.whole(1, total),
-        wire.double(2, value),
+        protobuf_wire.whole(1, total),
+        protobuf_wire.double(2, value),
         *buckets,
         fields,
-        wire.message(15, _timestamp(point.start)),
+        protobuf_wire.message(15, _timestamp(point.start)),
     )
 
 
 def _bucket(count: int, bound: bytes) -> bytes:
     """With the count of all up to this bound."""
-    number = wire.varint(count)
+    number = protobuf_wire.varint(count)
     return _BUCKETS[len(number)] + number + bound
 
 
 @lru_cache(4096)
 def _delta(value: int) -> bytes:
-    return wire.zigzag(13, value)
+    return protobuf_wire.zigzag(13, value)
 
 
 def _native(found: Native) -> bytes:
     """Schema, threshold and number of zeros, and the buckets."""
-    spans = (wire.zigzag(1, span.offset) + wire.whole(2, span.length) for span in found.spans)
+    spans = (
+        protobuf_wire.zigzag(1, span.offset) + protobuf_wire.whole(2, span.length) for span in found.spans
+    )
     return b"".join(
         (
-            wire.zigzag(5, found.schema),
-            wire.double(6, 0.0),
-            wire.whole(7, found.zeros),
-            *(wire.message(12, span) for span in spans),
+            protobuf_wire.zigzag(5, found.schema),
+            protobuf_wire.double(6, 0.0),
+            protobuf_wire.whole(7, found.zeros),
+            *(protobuf_wire.message(12, span) for span in spans),
             *map(_delta, found.deltas),
         )
     )
@@ -137,26 +146,28 @@ def _native(found: Native) -> bytes:
 def _bucket_with(count: int, bound: bytes, exemplar: Exemplar | None) -> bytes:
     if exemplar is None:
         return _bucket(count, bound)
-    return wire.message(3, wire.whole(1, count) + bound + wire.message(3, _exemplar(exemplar)))
+    return protobuf_wire.message(
+        3, protobuf_wire.whole(1, count) + bound + protobuf_wire.message(3, _exemplar(exemplar))
+    )
 
 
 def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
     """The series with its labels, and in that field its value."""
-    value = wire.message(field, b"".join(fields))
-    return wire.message(_METRIC, before + value)
+    value = protobuf_wire.message(field, b"".join(fields))
+    return protobuf_wire.message(_METRIC, before + value)
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    labels, value = _labels(1, exemplar_labels(exemplar)), wire.double(2, exemplar.value)
-    return labels + value + wire.message(3, _timestamp(exemplar.time))
+    labels, value = _labels(1, exemplar_labels(exemplar)), protobuf_wire.double(2, exemplar.value)
+    return labels + value + protobuf_wire.message(3, _timestamp(exemplar.time))
 
 
 def _labels(field: int, labels: Mapping[str, str]) -> bytes:
-    pairs = (wire.text(1, name) + wire.text(2, value) for name, value in labels.items())
-    return b"".join(wire.message(field, pair) for pair in pairs)
+    pairs = (protobuf_wire.text(1, name) + protobuf_wire.text(2, value) for name, value in labels.items())
+    return b"".join(protobuf_wire.message(field, pair) for pair in pairs)
 
 
 def _timestamp(nanoseconds: int) -> bytes:
     """``google.protobuf.Timestamp``."""
     seconds, rest = divmod(nanoseconds, 10**9)
-    return wire.whole(1, seconds) + wire.whole(2, rest)
+    return protobuf_wire.whole(1, seconds) + protobuf_wire.whole(2, rest)

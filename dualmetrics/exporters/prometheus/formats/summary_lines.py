@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dualmetrics.exporters.prometheus.histograms import literal, sum_lines
-from dualmetrics.exporters.prometheus.numbers import number
-from dualmetrics.exporters.prometheus.quoting import opened
-from dualmetrics.snapshot import Point
+from dualmetrics.exporters.prometheus.formats.line_templates import literal, sum_lines
+from dualmetrics.exporters.prometheus.naming.numbers import number
+from dualmetrics.exporters.prometheus.naming.quoting import opened
+from dualmetrics.model.snapshot import Point
 
 
 def template(name: str, labels: str, quantiles: Iterable[float], bound: Callable[[float], str]) -> str:
@@ -18,6 +18,6 @@ def template(name: str, labels: str, quantiles: Iterable[float], bound: Callable
 
 
 def filled(lines: str, point: Point) -> bytes:
-    """The lines of one series; see `dualmetrics.snapshot.Kind` for the cells."""
+    """The lines of one series; see `dualmetrics.model.descriptor.Kind` for the cells."""
     count, total, *quantiles = point.cells[:-1]
     return (lines % (*map(number, quantiles), number(total), count)).encode()

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from dualmetrics.exporters.prometheus import histograms, quoting, summaries
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.numbers import number, positional
+from dualmetrics.exporters.prometheus.formats import line_templates, summary_lines
+from dualmetrics.exporters.prometheus.naming import quoting
+from dualmetrics.exporters.prometheus.naming.numbers import number, positional
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.snapshot import Descriptor, Point
+from dualmetrics.model.snapshot import Descriptor, Point
 
 _TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
 """What this format calls types that it does not have."""
@@ -42,11 +43,13 @@ class Text:
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
         """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
         if family.type == "summary":
-            return partial(summaries.filled, summaries.template(family.name, text, descriptor.bounds, number))
+            return partial(
+                summary_lines.filled, summary_lines.template(family.name, text, descriptor.bounds, number)
+            )
         if family.type != "histogram":
             return partial(sample, f"{quoting.series(family.name, text)} ")
-        buckets = histograms.bucket_lines(family.name, text, descriptor.bounds, positional)
-        return partial(_histogram, buckets + histograms.sum_lines(family.name, text))
+        buckets = line_templates.bucket_lines(family.name, text, descriptor.bounds, positional)
+        return partial(_histogram, buckets + line_templates.sum_lines(family.name, text))
 
 
 def sample(template: str, point: Point) -> bytes:
@@ -56,7 +59,7 @@ def sample(template: str, point: Point) -> bytes:
 
 def _histogram(template: str, point: Point) -> bytes:
     """A sum of NaN is none."""
-    text = histograms.filled(template, point.cells).encode()
+    text = line_templates.filled(template, point.cells).encode()
     if point.cells[-1] == point.cells[-1]:
         return text
     *buckets, _, count, _ = text.split(b"\n")

@@ -5,10 +5,10 @@ OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md`` has those left o
 
 from __future__ import annotations
 
-from dualmetrics.exporters.prometheus.escaping import plain
-from dualmetrics.exporters.prometheus.labels import translated
-from dualmetrics.exporters.prometheus.names import label_name
-from dualmetrics.snapshot import Exemplar
+from dualmetrics.exporters.prometheus.naming.escaping import plain
+from dualmetrics.exporters.prometheus.naming.labels import translated
+from dualmetrics.exporters.prometheus.naming.metric_names import label_name
+from dualmetrics.model.snapshot import Exemplar
 
 LIMIT = 128
 """Characters that all names and values may have together (OpenMetrics 1.0, *Exemplars*)."""

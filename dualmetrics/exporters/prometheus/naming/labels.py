@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from dualmetrics.exporters.prometheus import quoting
-from dualmetrics.exporters.prometheus.names import label_name, legal_name
-from dualmetrics.exporters.prometheus.translation import STRATEGIES, UNDERSCORES, Translation
-from dualmetrics.exporters.prometheus.values import label_value
-from dualmetrics.snapshot import PROMETHEUS, Attributes, Descriptor, Kind, Scope
+from dualmetrics.exporters.prometheus.naming import quoting
+from dualmetrics.exporters.prometheus.naming.metric_names import label_name, legal_name
+from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES, UNDERSCORES, Translation
+from dualmetrics.exporters.prometheus.naming.values import label_value
+from dualmetrics.model.snapshot import PROMETHEUS, Attributes, Descriptor, Kind, Scope
 
 SCOPE_LABELS = ("own", "all", "none")
 

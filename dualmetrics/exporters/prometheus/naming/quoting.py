@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from dualmetrics.exporters.prometheus.escaping import plain
+from dualmetrics.exporters.prometheus.naming.escaping import plain
 
 
 def escaped(text: str) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from dualmetrics.exporters.prometheus.escaping import DEFAULT, SCHEMES, Escape, escaped_label
-from dualmetrics.exporters.prometheus.names import label_name, metric_name, unit_words
-from dualmetrics.snapshot import Kind
+from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT, SCHEMES, Escape, escaped_label
+from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_words
+from dualmetrics.model.snapshot import Kind
 
 
 class Translation(NamedTuple):

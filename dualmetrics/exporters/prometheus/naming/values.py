@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 
-from dualmetrics.exporters.prometheus.numbers import positional
-from dualmetrics.snapshot import AttributeValue
+from dualmetrics.exporters.prometheus.naming.numbers import positional
+from dualmetrics.model.snapshot import AttributeValue
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 

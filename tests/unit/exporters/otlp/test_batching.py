@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
-from dualmetrics.exporters.batches import batches
-from dualmetrics.exporters.otlp import to_metrics_data
-from dualmetrics.snapshot import Family, Point
-from tests.exporters.snapshots import COUNTER, HISTOGRAM, START, UP_DOWN, many, snapshot
+from dualmetrics.exporters.otlp.batching import batches
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
+from dualmetrics.model.snapshot import Family, Point
+from tests.unit.exporters.snapshots import COUNTER, HISTOGRAM, START, UP_DOWN, many, snapshot
 
 values = st.one_of(st.text(max_size=40), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.floats())
 attributes = st.dictionaries(st.text(min_size=1, max_size=20), values, max_size=4).map(

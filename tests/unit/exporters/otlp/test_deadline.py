@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from threading import Event
 
-from dualmetrics.exporters.bounded import Bounded
-from dualmetrics.exporters.outcome import Outcome
-from dualmetrics.snapshot import Snapshot
-from dualmetrics.threads import start_thread
+from dualmetrics.exporters.otlp.deadline import Bounded
+from dualmetrics.exporters.otlp.result import Outcome
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.threads import start_thread
 from tests.waiting import wait_until
 
 EMPTY = Snapshot(0, (), ())

@@ -16,15 +16,15 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
-from dualmetrics.exporters import summaries
-from dualmetrics.exporters.bodies import Bodies
-from dualmetrics.exporters.otlp import scope_of, to_metrics_data
-from dualmetrics.exporters.packed import Packer
-from dualmetrics.exporters.target import Target
-from dualmetrics.exporters.temporality import deltas
-from dualmetrics.snapshot import Descriptor, Exemplar, Family, Kind, Point, Scope, Snapshot
-from tests.exporters import generated
-from tests.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
+from dualmetrics.exporters.otlp import summaries
+from dualmetrics.exporters.otlp.encoder import Packer
+from dualmetrics.exporters.otlp.exporter import Target
+from dualmetrics.exporters.otlp.http_transport import Bodies
+from dualmetrics.exporters.otlp.sdk_model import scope_of, to_metrics_data
+from dualmetrics.exporters.otlp.temporality import deltas
+from dualmetrics.model.snapshot import Descriptor, Exemplar, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters import generated
+from tests.unit.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
 
 SUMMARY = Descriptor(APP, "sizes", Kind.SUMMARY, "By", bounds=(0.5, 0.9))
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from dualmetrics.exporters.outcome import Outcome, without
-from dualmetrics.exporters.target import Target, otlp_target
-from tests.exporters.receiver import Received, grpc_receiver, http_receiver
-from tests.exporters.snapshots import everything, many
+from dualmetrics.exporters.otlp.exporter import Target, otlp_target
+from dualmetrics.exporters.otlp.result import Outcome, without
+from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
+from tests.unit.exporters.snapshots import everything, many
 from tests.waiting import free_port, wait_until
 
 

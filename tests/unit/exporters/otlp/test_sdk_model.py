@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
 
-from dualmetrics.exporters.otlp import count_points, to_metrics_data
-from dualmetrics.exporters.target import Target, otlp_target
-from dualmetrics.exporters.temporality import deltas
-from dualmetrics.snapshot import Attributes, AttributeValue
-from tests.exporters.receiver import Received, grpc_receiver, http_receiver
-from tests.exporters.snapshots import (
+from dualmetrics.exporters.otlp.exporter import Target, otlp_target
+from dualmetrics.exporters.otlp.sdk_model import count_points, to_metrics_data
+from dualmetrics.exporters.otlp.temporality import deltas
+from dualmetrics.model.snapshot import Attributes, AttributeValue
+from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
+from tests.unit.exporters.snapshots import (
     ATTRIBUTES,
     COUNTER,
     GAUGE,
@@ -190,8 +190,8 @@ def test_a_base_url_is_completed_for_http_and_a_signal_url_is_used_as_it_is() ->
 
 def test_the_console_gets_json() -> None:
     code = (
-        "from dualmetrics.exporters.target import console_target\n"
-        "from tests.exporters.snapshots import everything\n"
+        "from dualmetrics.exporters.otlp.exporter import console_target\n"
+        "from tests.unit.exporters.snapshots import everything\n"
         "assert console_target().export(everything()) == (True, 0, '')"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -206,6 +206,6 @@ def test_an_empty_snapshot_has_no_scopes() -> None:
 
 
 def test_importing_the_exporters_imports_neither_grpc_nor_requests() -> None:
-    code = "import sys, dualmetrics.exporters.target; print(*sys.modules)"
+    code = "import sys, dualmetrics.exporters.otlp.exporter; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(ran.stdout.split()) & {"grpc", "requests", "google.protobuf"}

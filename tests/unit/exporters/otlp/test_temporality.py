@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.exporters.temporality import deltas, subtract
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
-from tests.exporters.snapshots import (
+from dualmetrics.exporters.otlp.temporality import deltas, subtract
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from tests.unit.exporters.snapshots import (
     COUNTER,
     GAUGE,
     HISTOGRAM,

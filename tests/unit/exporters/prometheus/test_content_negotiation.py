@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.exporters.prometheus.negotiation import choose, wishes
+from dualmetrics.exporters.prometheus.content_negotiation import choose, wishes
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1 = "text/plain; version=1.0.0; charset=utf-8"

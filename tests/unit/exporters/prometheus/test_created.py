@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.snapshot import Descriptor, Kind, Scope, Snapshot
+from dualmetrics.model.snapshot import Descriptor, Kind, Scope, Snapshot
 from dualmetrics.telemetry import Telemetry
-from tests.exporters import client_model, reading
-from tests.exporters.snapshots import COUNTER, START, everything, family, snapshot
-from tests.exporters.test_prometheus_protobuf import PROTOBUF
+from tests.unit.exporters.prometheus import client_model, reading
+from tests.unit.exporters.prometheus.formats.test_protobuf import PROTOBUF
+from tests.unit.exporters.snapshots import COUNTER, START, everything, family, snapshot
 
 CREATED = f"{START / 1e9:.0f}"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
-from tests.exporters.reading import FORMATS, OPENMETRICS, Sample, body, named, samples
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, Sample, body, named, samples
 
 OWN, SHOP, BANK = Scope("dualmetrics"), Scope("shop"), Scope("bank")
 

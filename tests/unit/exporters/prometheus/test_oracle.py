@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from opentelemetry.metrics import Meter
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from tests.exporters.reading import Sample, samples
-from tests.exporters.sdk import recorded
+from tests.unit.exporters.prometheus.reading import Sample, samples
+from tests.unit.exporters.sdk import recorded
 
 # Names, units and labels on which both agree. The others are the deviations below.
 words = st.sampled_from(["http", "server", "queue", "x1", "size", "time", "hits"])

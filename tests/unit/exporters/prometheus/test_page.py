@@ -11,8 +11,8 @@ import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.exporter import CHUNK
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
-from tests.exporters.reading import FORMATS, OPENMETRICS, body, samples
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, body, samples
 
 OWN = Scope("dualmetrics")
 SHOP = Scope("shop", "1.2", "https://example.com/schema", (("name", "no"), ("team.size", 3)))

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.labels import Labels, label_text
-from dualmetrics.exporters.prometheus.names import metric_name
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
-from tests.exporters import generated, reading
+from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
+from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters import generated
+from tests.unit.exporters.prometheus import reading
 
 LABELS = Labels({}, "own", "dualmetrics")
 

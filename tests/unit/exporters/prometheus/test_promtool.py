@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
 
 OWN = Scope("dualmetrics")
 SHOP = Scope("shop", "1.0", "https://example.com", (("team", 'a "b"\n\\c'),))

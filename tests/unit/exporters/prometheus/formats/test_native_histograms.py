@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.boundaries import boundaries
-from dualmetrics.exponential import Exponential
-from dualmetrics.exporters.prometheus.native import HIGHEST, Native, Span, native
-from tests.core.test_exponential import histogram, several
+from dualmetrics.exporters.prometheus.formats.native_histograms import HIGHEST, Native, Span, native
+from dualmetrics.model.exponential_buckets import boundaries
+from dualmetrics.model.exponential_histogram import Exponential
+from tests.unit.model.test_exponential_histogram import histogram, several
 
 
 def buckets(found: Native) -> dict[int, int]:

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 
 from dualmetrics import Telemetry
-from dualmetrics.exponential import Exponential
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.native import native
-from dualmetrics.snapshot import Attributes, Family, Point
-from tests.core.test_exponential import histogram, several
-from tests.exporters import client_model
-from tests.exporters.snapshots import HISTOGRAM, START, snapshot
-from tests.exporters.test_exponential import use
-from tests.exporters.test_prometheus_protobuf import PROTOBUF
+from dualmetrics.exporters.prometheus.formats.native_histograms import native
+from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.snapshot import Attributes, Family, Point
+from tests.unit.exporters.prometheus import client_model
+from tests.unit.exporters.prometheus.formats.test_protobuf import PROTOBUF
+from tests.unit.exporters.snapshots import HISTOGRAM, START, snapshot
+from tests.unit.exporters.test_exponential_histograms import use
+from tests.unit.model.test_exponential_histogram import histogram, several
 
 FORMATS = ["text/plain", "application/openmetrics-text; version=1.0.0", PROTOBUF]
 

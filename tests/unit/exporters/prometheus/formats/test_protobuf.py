@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.exporters import wire
+from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
-from dualmetrics.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
-from tests.exporters import client_model, generated, reading
-from tests.exporters.snapshots import START, everything
+from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters import generated
+from tests.unit.exporters.prometheus import client_model, reading
+from tests.unit.exporters.snapshots import START, everything
 
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
@@ -107,17 +108,17 @@ def page() -> Page:
 
 @given(number=st.integers(0, 2**64 - 1))
 def test_whole_numbers_survive(number: int) -> None:
-    histogram = wire.whole(1, number)
-    body = wire.message(4, wire.message(7, histogram))
-    [family] = client_model.families(wire.varint(len(body)) + body)
+    histogram = protobuf_wire.whole(1, number)
+    body = protobuf_wire.message(4, protobuf_wire.message(7, histogram))
+    [family] = client_model.families(protobuf_wire.varint(len(body)) + body)
     assert family.metric[0].histogram.sample_count == number
 
 
 @given(schema=st.integers(-(2**31), 2**31 - 1), delta=st.integers(-(2**63), 2**63 - 1))
 def test_numbers_with_a_sign_survive(schema: int, delta: int) -> None:
-    histogram = wire.zigzag(5, schema) + wire.zigzag(13, delta)
-    body = wire.message(4, wire.message(7, histogram))
-    [family] = client_model.families(wire.varint(len(body)) + body)
+    histogram = protobuf_wire.zigzag(5, schema) + protobuf_wire.zigzag(13, delta)
+    body = protobuf_wire.message(4, protobuf_wire.message(7, histogram))
+    [family] = client_model.families(protobuf_wire.varint(len(body)) + body)
     assert (family.metric[0].histogram.schema, list(family.metric[0].histogram.positive_delta)) == (
         schema,
         [delta],

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.escaping import SCHEMES, escaped_label
-from dualmetrics.exporters.prometheus.translation import (
+from dualmetrics.exporters.prometheus.naming.escaping import SCHEMES, escaped_label
+from dualmetrics.exporters.prometheus.naming.translation import (
     KEPT,
     UNDERSCORES,
     kept_label_name,
     kept_metric_name,
 )
-from dualmetrics.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
-from tests.exporters import generated, reading
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from tests.unit.exporters import generated
+from tests.unit.exporters.prometheus import reading
 
 READS_UTF8 = tuple(map(int, version("prometheus-client").split(".")[:2])) >= (0, 22)
 reads_utf8 = pytest.mark.skipif(not READS_UTF8, reason="this prometheus_client knows no quoted names")

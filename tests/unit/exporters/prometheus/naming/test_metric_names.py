@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.exporters.prometheus.labels import translated
-from dualmetrics.exporters.prometheus.names import label_name, metric_name, unit_name
-from dualmetrics.exporters.prometheus.numbers import canonical, number, positional
-from dualmetrics.exporters.prometheus.values import label_value
-from dualmetrics.snapshot import AttributeValue, Kind
+from dualmetrics.exporters.prometheus.naming.labels import translated
+from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_name
+from dualmetrics.exporters.prometheus.naming.numbers import canonical, number, positional
+from dualmetrics.exporters.prometheus.naming.values import label_value
+from dualmetrics.model.snapshot import AttributeValue, Kind
 
 COUNTER, UP_DOWN, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.UP_DOWN_COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 

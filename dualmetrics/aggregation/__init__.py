@@ -1,0 +1,1 @@
+"""One total from all workers."""

@@ -1,0 +1,1 @@
+"""Names, labels and values as Prometheus writes them."""

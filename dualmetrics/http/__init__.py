@@ -1,0 +1,1 @@
+"""What a finished request means as metrics."""

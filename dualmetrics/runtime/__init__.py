@@ -1,0 +1,1 @@
+"""The interpreter and the operating system; knows no metrics."""

@@ -1,0 +1,1 @@
+"""Numbers in memory and in one file."""

@@ -1,0 +1,1 @@
+"""Which processes count together, and what they share."""
