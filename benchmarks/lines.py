@@ -58,7 +58,7 @@ def starlette() -> tuple[Any, Measure, list[Any]]:
 
     telemetry, app = Telemetry(**peers.both_on()), starlette_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
-    return telemetry, asgi_server(app), [asgi.MetricsMiddleware.__call__, *_methods(request.Exchange)]
+    return telemetry, asgi_server(app), [asgi.MetricsMiddleware.__call__, *_methods(request.AsgiRequest)]
 
 
 def flask() -> tuple[Any, Measure, list[Any]]:
@@ -70,7 +70,7 @@ def flask() -> tuple[Any, Measure, list[Any]]:
     telemetry, app = Telemetry(**peers.both_on()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
     code = [wsgi.MetricsMiddleware.__call__, rule_of]
-    return telemetry, wsgi_server(app), [*code, *_methods(request.Transaction)]
+    return telemetry, wsgi_server(app), [*code, *_methods(request.WsgiRequest)]
 
 
 def profile(telemetry: Any, serve: Measure, code: Iterable[Callable[..., Any]]) -> Iterator[str]:

@@ -90,9 +90,9 @@ def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
 
 def scrape(telemetry: Any, accept: str = "*/*") -> Callable[[], object]:
     """A scrape as an integration answers it: the page in the chunks that the server is given."""
-    from dualmetrics.scrape.endpoint import PageRequest
+    from dualmetrics.scrape.endpoint import ScrapeRequest
 
-    request = PageRequest("GET", {"accept": accept}, "", None)
+    request = ScrapeRequest("GET", {"accept": accept}, "", None)
 
     def respond() -> None:
         response = telemetry.page.respond(request)

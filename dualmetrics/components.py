@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from dualmetrics.config.settings import Settings
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.endpoint import MetricsPage, Render
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.endpoint import Render, ScrapeEndpoint
 
 
 def exporter_of(settings: Settings, on_conflict: Callable[[str], None]) -> PrometheusExporter:
@@ -23,15 +23,15 @@ def exporter_of(settings: Settings, on_conflict: Callable[[str], None]) -> Prome
 
 
 def page_of(
-    settings: Settings, render: Render, on_scrape: Callable[[str, float], None], trouble: Trouble
-) -> MetricsPage:
+    settings: Settings, render: Render, on_scrape: Callable[[str, float], None], errors: ErrorReporter
+) -> ScrapeEndpoint:
     """The page with its guards."""
-    return MetricsPage(
+    return ScrapeEndpoint(
         render,
         token=settings.metrics_token,
         basic_auth=settings.metrics_basic_auth,
         allow=settings.metrics_allow,
         trusted_proxies=settings.trusted_proxies,
-        trouble=trouble,
+        errors=errors,
         on_scrape=on_scrape,
     )

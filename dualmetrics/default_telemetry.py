@@ -26,7 +26,7 @@ def configure(**settings: Any) -> Telemetry:
     with _lock:
         if _default is None:
             _default = Telemetry(label="default", **settings)
-            sources = pending.take(_default.bridge)
+            sources = pending.subscribe(_default.bridge)
             if not any(source.name == "sdk" for source in sources):  # else the SDK's is to be the global one
                 _make_global(_default)
         elif settings:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.scrape.endpoint import PageResponse
+from dualmetrics.scrape.endpoint import ScrapeResponse
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
 
-NO_PAGE = PageResponse(
+PAGE_DISABLED = ScrapeResponse(
     404,
     [("content-type", "text/plain; charset=utf-8")],
     [b"OTEL_METRICS_EXPORTER does not name prometheus\n"],
 )
 """The answer where no page is to be had."""
 
-WAYS_OUT = "allowed is a path of no other route, or route=False to mount the page elsewhere"
+ROUTE_TAKEN_HINT = "allowed is a path of no other route, or route=False to mount the page elsewhere"
 
 
-def resolve(telemetry: Telemetry | None, settings: dict[str, Any]) -> Telemetry:
+def telemetry_for(telemetry: Telemetry | None, settings: dict[str, Any]) -> Telemetry:
     """``telemetry``, or the process' default one, configured with ``settings``.
 
     Raises SettingsError for bad settings, and TypeError for settings beside a Telemetry, which has its own.

@@ -12,30 +12,30 @@ from typing import Any, Literal
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.policies import Rules
-from dualmetrics.background.push import Delivery
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.background.push import MetricPusher
 from dualmetrics.background.resource import GroupResource
-from dualmetrics.background.tasks import WorkerDuties
-from dualmetrics.background.worker_thread import PeriodicPusher
-from dualmetrics.bridges.protocols import GAUGES, Source
-from dualmetrics.bridges.scheduler import Bridging
+from dualmetrics.background.tasks import WorkerTasks
+from dualmetrics.background.worker_thread import BackgroundWorker
+from dualmetrics.bridges.protocols import GAUGE_MERGE_DEFAULTS, MetricSource
+from dualmetrics.bridges.scheduler import BridgeScheduler
 from dualmetrics.components import exporter_of, page_of
 from dualmetrics.config.settings import Settings, SettingsError
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.exporters.prometheus.name_conflicts import Precedence
+from dualmetrics.exporters.prometheus.name_conflicts import OwnNamesWin
 from dualmetrics.http.server_metrics import ServerMetrics
-from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.host_metrics import observe_host
 from dualmetrics.instruments.meter import MeterProvider
-from dualmetrics.instruments.self_metrics import OWN_SCOPE, Health
+from dualmetrics.instruments.self_metrics import OWN_SCOPE, SelfMetrics
 from dualmetrics.model.snapshot import Attributes, Snapshot
 from dualmetrics.runtime import exit_hooks, forking
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.dedicated_port import PagePort
-from dualmetrics.workers.leader_election import Election
-from dualmetrics.workers.membership import Address
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.dedicated_port import DedicatedPort
+from dualmetrics.workers.leader_election import LeaderElection
+from dualmetrics.workers.membership import GroupAddress
 
 _LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ordinals = itertools.count(1)
@@ -58,22 +58,24 @@ class Telemetry:
     def _wire(self, settings: Settings, label: str) -> None:
         self.settings = settings
         self.enabled = bool(settings.metrics_exporter) and not settings.sdk_disabled
-        self.trouble = Trouble()
-        rules = Rules(settings.gauge_merge, {**GAUGES, **settings.gauge_merge_by_name}, settings.retain)
-        self._address = Address(settings.directory, label)
+        self.errors = ErrorReporter()
+        rules = AggregationPolicies(
+            settings.gauge_merge, {**GAUGE_MERGE_DEFAULTS, **settings.gauge_merge_by_name}, settings.retain
+        )
+        self._address = GroupAddress(settings.directory, label)
         limit, exponential = settings.cardinality_limit, settings.exponential
-        self._store = Store(self._address, rules, limit, self.trouble, exponential)
-        self._observers = Observers(self.trouble)
-        self._bridging = Bridging(
+        self._store = GroupStore(self._address, rules, limit, self.errors, exponential)
+        self._observers = CallbackRunner(self.errors)
+        self._bridging = BridgeScheduler(
             self._store,
             self._observers,
-            Precedence(settings.translation_strategy, settings.namespace, self._left_out),
-            self.trouble,
+            OwnNamesWin(settings.translation_strategy, settings.namespace, self._left_out),
+            self.errors,
             exemplars=settings.exemplar_filter != "always_off",
         )
         self._group_resource = GroupResource(settings)
-        self._exemplars = ExemplarFilter(self._store, self.trouble, settings)
-        self.server_metrics = ServerMetrics(self._store, settings, self.trouble, self._exemplars)
+        self._exemplars = ExemplarFilter(self._store, self.errors, settings)
+        self.server_metrics = ServerMetrics(self._store, settings, self.errors, self._exemplars)
         self._provider, self._group_provider = self._provide(once=False), self._provide(once=True)
         self._wire_exports(settings)
         self._connect()
@@ -81,13 +83,13 @@ class Telemetry:
             observe_host(self._group_provider)
 
     def _wire_exports(self, settings: Settings) -> None:
-        self._health = Health(self._provider.get_meter(OWN_SCOPE.name))
+        self._health = SelfMetrics(self._provider.get_meter(OWN_SCOPE.name))
         self._exporter = exporter_of(settings, self._left_out)
-        self.page = page_of(settings, self._render, self._health.scraped, self.trouble)
-        self._delivery = Delivery(settings, self._store, self.trouble)
-        self._election = Election(self._store, self.trouble)
-        self._port = PagePort(settings.prometheus_port, settings.prometheus_path, self.page, self.trouble)
-        self._duties = WorkerDuties(
+        self.page = page_of(settings, self._render, self._health.scraped, self.errors)
+        self._delivery = MetricPusher(settings, self._store, self.errors)
+        self._election = LeaderElection(self._store, self.errors)
+        self._port = DedicatedPort(settings.prometheus_port, settings.prometheus_path, self.page, self.errors)
+        self._duties = WorkerTasks(
             self._store,
             self._observers,
             self._election,
@@ -96,10 +98,10 @@ class Telemetry:
             self._health,
             self._bridging,
             self._resource,
-            self._exemplars.look,
+            self._exemplars.detect_tracer,
             settings.shutdown_timeout,
         )
-        self._pusher = PeriodicPusher(self._duties, settings.export_interval / 1000, self.trouble)
+        self._pusher = BackgroundWorker(self._duties, settings.export_interval / 1000, self.errors)
 
     def _connect(self) -> None:
         """Let the parts tell each other; nothing is recorded, opened or started before somebody records."""
@@ -109,7 +111,7 @@ class Telemetry:
             self._bridging.read_registries(self.settings.registries)
         self._store.on_overflow = self._health.overflowed
         self._store.on_skipped = self._health.skipped
-        self.trouble.on_error = self._health.failed
+        self.errors.on_error = self._health.failed
         forking.register(self)
         _alive.add(self)
 
@@ -120,11 +122,11 @@ class Telemetry:
             self._group_resource.detect()
 
     def _left_out(self, message: str) -> None:
-        self.trouble.once(message, "dualmetrics: %s; it is left out", message)
+        self.errors.log_once(message, "dualmetrics: %s; it is left out", message)
 
     def _provide(self, once: bool) -> MeterProvider:
         buckets, exemplars = self.settings.instrument_buckets, self._exemplars
-        return MeterProvider(self._store, self._observers, self.trouble, exemplars, buckets, once)
+        return MeterProvider(self._store, self._observers, self.errors, exemplars, buckets, once)
 
     # What users call
 
@@ -162,7 +164,7 @@ class Telemetry:
             }
             create[kind](name, [callback], unit, description)
 
-    def bridge(self, source: Source) -> None:
+    def bridge(self, source: MetricSource) -> None:
         """Join what ``source`` measures, such as a `dualmetrics.bridges.sdk.MetricReader`."""
         if self.enabled:
             self._bridging.attach(source)
@@ -181,9 +183,9 @@ class Telemetry:
 
     def start(self) -> None:
         """Start the background thread, and find a tracer that was set late; recording does so by itself."""
-        self._exemplars.look()
+        self._exemplars.detect_tracer()
         if self.enabled and not (self._pusher.running and self._bridging.running):
-            exit_hooks.in_child_of_multiprocessing(_at_exit)
+            exit_hooks.register_multiprocessing_exit(_at_exit)
             self._pusher.start()
             self._bridging.start()
 
@@ -205,7 +207,7 @@ class Telemetry:
             return True
         self._bridging.pause()
         done = self._pusher.finish(self.settings.shutdown_timeout if timeout is None else timeout)
-        self._store.ask_again()  # rows given during the last push have started nothing
+        self._store.invalidate_rows()  # rows given during the last push have started nothing
         return done
 
     def reset(self) -> None:
@@ -220,7 +222,7 @@ class Telemetry:
         return self._exporter.render(self._duties.snapshot(native), accept, names)
 
     def _used(self) -> None:
-        if not self._bridging.settling:
+        if not self._bridging.importing_sums:
             self.start()
 
     def _resource(self) -> Attributes:
@@ -233,11 +235,11 @@ class Telemetry:
     def at_exit(self) -> None:
         """The process ends: shut down, and leave no directory behind if it was ours."""
         if self.enabled and not self._pusher.running:
-            self._bridging.settle()
-            if self._store.recording:  # by a thread that was never started, or paused by a fork
-                self._pusher.finish_late(self.settings.shutdown_timeout)
+            self._bridging.import_sums()
+            if self._store.is_recording:  # by a thread that was never started, or paused by a fork
+                self._pusher.finish_in_new_thread(self.settings.shutdown_timeout)
         self.shutdown()
-        self._store.leave()
+        self._store.remove_own_group()
 
     def before_fork(self) -> None:
         """See `fork`."""
@@ -248,11 +250,11 @@ class Telemetry:
     def after_fork_in_parent(self) -> None:
         """See `fork`."""
         self._bridging.after_fork_in_parent()
-        self._store.ask_again()
+        self._store.invalidate_rows()
 
     def after_fork_in_child(self) -> None:
         """See `fork`. The store comes last: it tells those that record."""
-        self.trouble.after_fork_in_child()
+        self.errors.after_fork_in_child()
         self._pusher.after_fork_in_child()
         self._election.after_fork_in_child()
         self._port.after_fork_in_child()

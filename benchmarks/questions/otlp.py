@@ -24,10 +24,10 @@ def floor(count: int) -> Measure:
 
 
 def ours(count: int) -> Measure:
-    from dualmetrics.exporters.otlp.encoder import Packer
+    from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 
     telemetry, touch = series.ours(count)
-    packer = Packer()
+    packer = OtlpEncoder()
 
     def to_bytes() -> list[bytes]:
         return [*packer.messages(telemetry.snapshot())]

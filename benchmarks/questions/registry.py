@@ -58,11 +58,11 @@ def ours(count: int) -> Measure:
 
 def _bridged(name: str, registry: Any, touch: Touch) -> Measure:
     from dualmetrics import Telemetry
-    from dualmetrics.exporters.otlp.encoder import Packer
+    from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 
     telemetry = Telemetry(registries=[registry], metrics_exporter="prometheus")
     telemetry.render()
-    packer = Packer()
+    packer = OtlpEncoder()
 
     def to_bytes() -> list[bytes]:
         return [*packer.messages(telemetry.snapshot())]

@@ -13,15 +13,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
-from dualmetrics.aggregation.group_reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupReader, Reading
-from dualmetrics.aggregation.merging import Series, merge, metric
+from dualmetrics.aggregation.group_reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupContents, GroupReader
+from dualmetrics.aggregation.merging import Series, merge_sources, metric_key
 from dualmetrics.aggregation.policies import Cells
 from dualmetrics.model.snapshot import Descriptor, Exemplars, Kind
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import exemplar_slots, file_format
-from dualmetrics.storage.exponential_reader import Together
+from dualmetrics.storage.exponential_reader import ExponentialTotals
 from dualmetrics.storage.file_format import DAMAGED, HEADER, Header
-from dualmetrics.workers.directory import Directory, slot
+from dualmetrics.workers.directory import Directory, slot_number
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died
 
@@ -47,7 +47,7 @@ def fold(
             return False  # of a later version, or not to be read just now: it must stay
         dead = [file for file in reading.files if not file.alive]
         if dead:
-            keep = current(reading.declared(), declared)
+            keep = newest_descriptors(reading.declared(), declared)
             for replaced in reading.declared().keys() - keep.keys():
                 on_replaced(replaced)
             contains = {file.header.file for file in dead} | _still_there(reading)
@@ -58,18 +58,18 @@ def fold(
         return bool(dead or reading.leftovers)
 
 
-def current(*declarations: Mapping[Descriptor, int]) -> dict[Descriptor, int]:
+def newest_descriptors(*declarations: Mapping[Descriptor, int]) -> dict[Descriptor, int]:
     """The descriptors in force: of each metric those that its newest worker declared.
 
     A reload may bring a metric with another kind, unit or other bounds; rows of both cannot be added.
     """
     newest: dict[tuple[object, ...], int] = {}
     for descriptor, when in _items(declarations):
-        key = metric(descriptor)
+        key = metric_key(descriptor)
         newest[key] = max(when, newest.get(key, 0))
     found: dict[Descriptor, int] = {}
     for descriptor, when in _items(declarations):
-        if when == newest[metric(descriptor)]:
+        if when == newest[metric_key(descriptor)]:
             found[descriptor] = when
     return found
 
@@ -78,7 +78,7 @@ def _items(declarations: Iterable[Mapping[Descriptor, int]]) -> Iterable[tuple[D
     return [item for mapping in declarations for item in mapping.items()]
 
 
-def _tidy(directory: Directory, reading: Reading) -> None:
+def _tidy(directory: Directory, reading: GroupContents) -> None:
     """Keep a damaged archive for whoever wants to look at it, and remove what dying writers left."""
     for name in directory.names():
         if name == ARCHIVE and reading.archive is None:
@@ -92,29 +92,31 @@ def _abandoned(directory: Directory, name: str) -> bool:
     return name.startswith(f".{ARCHIVE}-") or (name.startswith(".") and directory.age(name) > _ABANDONED)
 
 
-def _still_there(reading: Reading) -> set[bytes]:
+def _still_there(reading: GroupContents) -> set[bytes]:
     """Files that the old archive contains and that were not removed yet."""
     return set(reading.contained) if reading.leftovers else set()
 
 
-def _encode(reading: Reading, keep: Mapping[Descriptor, int], contains: Iterable[bytes]) -> bytes:
+def _encode(reading: GroupContents, keep: Mapping[Descriptor, int], contains: Iterable[bytes]) -> bytes:
     """The new archive: the old one and the dead, without gauges and without metrics no longer in force."""
     dead = [file.source for file in reading.files if not file.alive]
     old = [reading.archive.source._replace(alive=False)] if reading.archive else []
     totals = {
-        series: cells for series, cells in merge(old + dead).items() if _archived(series.descriptor, keep)
+        series: cells
+        for series, cells in merge_sources(old + dead).items()
+        if _archived(series.descriptor, keep)
     }
-    exponentials = Together(old + dead)
+    exponentials = ExponentialTotals(old + dead)
     group = (reading.archive or reading.files[0]).header.group
-    exemplars = exemplar_slots.merge(_of_dead(reading))
+    exemplars = exemplar_slots.latest_exemplars(_of_dead(reading))
     body = b"".join(_records(totals, exponentials, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return file_format.encode_header(header) + body
 
 
-def _of_dead(reading: Reading) -> Iterable[tuple[Series, Exemplars]]:
+def _of_dead(reading: GroupContents) -> Iterable[tuple[Series, Exemplars]]:
     files = [file for file in reading.all if file is reading.archive or not file.alive]
-    return (found for file in files for found in file.contents.exemplars(file.data))
+    return (found for file in files for found in file.file_index.exemplars(file.data))
 
 
 def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
@@ -123,7 +125,7 @@ def _archived(descriptor: Descriptor, keep: Mapping[Descriptor, int]) -> bool:
 
 def _records(
     totals: Mapping[Series, Cells],
-    exponentials: Together,
+    exponentials: ExponentialTotals,
     exemplars: Mapping[Series, Exemplars],
     keep: Mapping[Descriptor, int],
     contains: Iterable[bytes],
@@ -136,18 +138,18 @@ def _records(
             number = numbers[descriptor] = len(numbers)
             body = [keep[descriptor], *file_format.descriptor_body(number, descriptor)]
             yield file_format.encode_record(file_format.DESCRIPTOR, body, 0)
-        yield file_format.encode_series(numbers[descriptor], series.start, series.attributes, cells)
+        yield file_format.encode_series(numbers[descriptor], series.start_time_ns, series.attributes, cells)
         exponential = exponentials.of(series)
-        if exponential.total:
+        if exponential.total_count:
             yield file_format.encode_exponential(exponential)
         if series in exemplars:
-            size = exemplar_slots.size(exemplars[series])
-            filled = exemplar_slots.encode(exemplars[series], size)
-            named = numbers[descriptor], series.start, series.attributes
-            yield file_format.encode_exemplars(exemplar_slots.KINDS[size], *named, filled)
+            size = exemplar_slots.slot_size(exemplars[series])
+            filled = exemplar_slots.encode_slots(exemplars[series], size)
+            named = numbers[descriptor], series.start_time_ns, series.attributes
+            yield file_format.encode_exemplars(exemplar_slots.RECORD_KINDS[size], *named, filled)
 
 
-def any_dead(directory: Directory) -> bool:
+def has_dead_workers(directory: Directory) -> bool:
     """Whether some worker's file has lost its owner. Raises OSError."""
     return not all(_alive(directory, name) for name in directory.workers())
 
@@ -157,7 +159,7 @@ def clear(directory: Directory) -> None:
     with directory.locked(FOLD, 1.0):
         for name in directory.names():
             if name in (ARCHIVE, "admitted", "delta") or (
-                slot(name) is not None and not _alive(directory, name)
+                slot_number(name) is not None and not _alive(directory, name)
             ):
                 directory.unlink(name)
 
@@ -165,7 +167,7 @@ def clear(directory: Directory) -> None:
 def _alive(directory: Directory, name: str) -> bool:
     try:
         with file_locks.closing(directory.open(name, os.O_RDONLY)) as descriptor:
-            return file_locks.held(descriptor)
+            return file_locks.is_locked_by_other(descriptor)
     except FileNotFoundError:  # folded since the names were listed
         return True
     except OSError as error:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dualmetrics.aggregation.merging import width
+from dualmetrics.aggregation.merging import stored_width
 from dualmetrics.model.snapshot import Attributes, Descriptor, Kind
-from dualmetrics.storage.exponential_cells import WIDTH, Banks, Distribution, histogram
+from dualmetrics.storage.exponential_cells import (
+    EXPONENTIAL_WIDTH,
+    ExponentialCells,
+    HistogramRow,
+    read_histogram,
+)
 from dualmetrics.storage.regions import Row, private_row
 
 
-class LateRows:
+class DeferredRows:
     """Cells for interruptions, until they are settled."""
 
     def __init__(self) -> None:
@@ -22,20 +27,20 @@ class LateRows:
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         """Cells for a series."""
-        cells = private_row(width(descriptor))
+        cells = private_row(stored_width(descriptor))
         self._kept.append((descriptor, attributes, cells, None))
         return cells
 
-    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+    def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow:
         """Likewise for a histogram, if it is recorded in exponential buckets too."""
-        cells, banks = private_row(width(descriptor)), private_row(WIDTH)
+        cells, banks = private_row(stored_width(descriptor)), private_row(EXPONENTIAL_WIDTH)
         self._kept.append((descriptor, attributes, cells, banks))
-        return Distribution(cells, Banks(banks))
+        return HistogramRow(cells, ExponentialCells(banks))
 
-    def settle(
+    def apply(
         self,
         own_row: Callable[[Descriptor, Attributes, None], Row],
-        own_distribution: Callable[[Descriptor, Attributes, None], Distribution],
+        own_distribution: Callable[[Descriptor, Attributes, None], HistogramRow],
         void: Callable[[], None],
     ) -> None:
         """Add to the own rows what was counted here; ``void`` is called before, as these rows end."""
@@ -46,6 +51,6 @@ class LateRows:
                 row = own_row(descriptor, attributes, None)
             else:
                 row, own_banks = own_distribution(descriptor, attributes, None)
-                own_banks.join(histogram(banks.tolist()))
+                own_banks.merge(read_histogram(banks.tolist()))
             for index, value in enumerate(cells.tolist()):
                 row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value

@@ -6,30 +6,32 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from dualmetrics.aggregation.merging import Series, metric, shape, width
-from dualmetrics.aggregation.policies import Cells, Rules, Treatment
-from dualmetrics.model.exponential_histogram import LEAST, Exponential
-from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, identity
+from dualmetrics.aggregation.merging import Series, compatibility_key, metric_key, stored_width
+from dualmetrics.aggregation.policies import AggregationPolicies, AggregationPolicy, Cells
+from dualmetrics.model.exponential_histogram import MIN_CELLS, ExponentialHistogram
+from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, attributes_key
 from dualmetrics.storage import exemplar_slots, file_format
-from dualmetrics.storage.exponential_cells import WIDTH
-from dualmetrics.storage.exponential_reader import Exponentials
+from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH
+from dualmetrics.storage.exponential_reader import ExponentialReader
 from dualmetrics.storage.file_format import HEADER, FormatError, Record
-from dualmetrics.storage.row_reader import Rows
+from dualmetrics.storage.row_reader import RowReader
 
 
-class Catalog:
+class SeriesCatalog:
     """Gives one `Series` object for each series, whichever files it is met in."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: AggregationPolicies) -> None:
         self._rules = rules
         self._descriptors: dict[tuple[object, ...], Descriptor] = {}
-        self._treatments: dict[int, Treatment] = {}
+        self._treatments: dict[int, AggregationPolicy] = {}
         self._series: dict[tuple[object, ...], Series] = {}
         self._written: dict[int, dict[bytes, Series]] = {}
 
     def descriptor(self, descriptor: Descriptor) -> Descriptor:
         """The first descriptor met that differs in nothing but the description."""
-        return self._descriptors.setdefault((metric(descriptor), shape(descriptor)), descriptor)
+        return self._descriptors.setdefault(
+            (metric_key(descriptor), compatibility_key(descriptor)), descriptor
+        )
 
     def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
         """The series; ``descriptor`` is one that `descriptor` gave.
@@ -39,13 +41,13 @@ class Catalog:
         treatment = self._treatment(descriptor)
         if slot is not None and treatment.per_worker:
             attributes = _with_worker(attributes, slot)
-        key = (id(descriptor), identity(attributes))
+        key = (id(descriptor), attributes_key(attributes))
         known = self._series.get(key)
         if known is None:
             made = Series(treatment, attributes, start)
             known = self._series.setdefault(key, made)  # another thread may have been faster
-        elif start < known.start:
-            known.begin(start)  # admitted privately by one worker when the log could not be written
+        elif start < known.start_time_ns:
+            known.set_start(start)  # admitted privately by one worker when the log could not be written
         return known
 
     def written(self, descriptor: Descriptor) -> dict[bytes, Series]:
@@ -63,14 +65,14 @@ class Catalog:
             self.written(descriptor)[text] = series
         return series
 
-    def _treatment(self, descriptor: Descriptor) -> Treatment:
+    def _treatment(self, descriptor: Descriptor) -> AggregationPolicy:
         known = self._treatments.get(id(descriptor))
         if known is None:
-            known = self._treatments[id(descriptor)] = self._rules.treatment(descriptor)
+            known = self._treatments[id(descriptor)] = self._rules.policy_for(descriptor)
         return known
 
 
-class Declared(NamedTuple):
+class DeclaredMetric(NamedTuple):
     """A descriptor of a file, how many cells its rows have there, and its series that have been met."""
 
     descriptor: Descriptor
@@ -78,22 +80,22 @@ class Declared(NamedTuple):
     met: dict[bytes, Series]
 
 
-class Index:
+class FileIndex:
     """What has been parsed of one file. Records are only ever appended, so each is parsed once."""
 
-    def __init__(self, catalog: Catalog, slot: int | None) -> None:
+    def __init__(self, catalog: SeriesCatalog, slot: int | None) -> None:
         self.declared: dict[Descriptor, int] = {}
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
-        self._rows = Rows()
-        self._exponentials = Exponentials()
+        self._rows = RowReader()
+        self._exponentials = ExponentialReader()
         self._located: tuple[Series, int] | None = None
         """The series whose record came last, and the byte where that ends."""
         self._slots: list[tuple[Series, slice, int]] = []
         """Where the slots of a series lie, and their size."""
         self._catalog = catalog
         self._slot = slot
-        self._numbers: dict[bytes, Declared] = {}
+        self._numbers: dict[bytes, DeclaredMetric] = {}
 
     def extend(self, data: bytes, committed: int) -> None:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
@@ -104,20 +106,20 @@ class Index:
     def rows(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The series with their cells, from the bytes of the file."""
         # An archive hardly ever changes. Siblings are many: to keep what each had would cost their memory.
-        return self._rows.latest(data) if self._slot is None else self._rows.read(data)
+        return self._rows.read_cached(data) if self._slot is None else self._rows.read(data)
 
-    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Callable[[], Exponential]]]:
+    def exponentials(self, data: bytes) -> Iterable[tuple[Series, Callable[[], ExponentialHistogram]]]:
         """The series that have been recorded in exponential buckets too, with what reads these."""
         return self._exponentials.read(data)
 
-    def torn(self, data: bytes) -> bool:
+    def is_torn(self, data: bytes) -> bool:
         """Whether the bytes are to be read again (see `banks`)."""
-        return self._exponentials.torn(data)
+        return self._exponentials.is_torn(data)
 
     def exemplars(self, data: bytes) -> Iterator[tuple[Series, Exemplars]]:
         """The series that have had exemplars, with these."""
         for series, place, size in self._slots:
-            yield series, exemplar_slots.decode(data[place], size)
+            yield series, exemplar_slots.decode_slots(data[place], size)
 
     def _take(self, record: Record) -> None:
         try:
@@ -125,9 +127,9 @@ class Index:
                 self._locate(record)
             elif record.kind == file_format.DESCRIPTOR:
                 self._declare(record.body)
-            elif record.kind in (file_format.BANKS, file_format.EXPONENTIAL):
+            elif record.kind in (file_format.EXPONENTIAL_CELLS, file_format.EXPONENTIAL_TOTAL):
                 self._locate_exponential(record)
-            elif record.kind in exemplar_slots.SIZES:
+            elif record.kind in exemplar_slots.SIZE_BY_RECORD_KIND:
                 self._locate_slots(record)
             elif record.kind == file_format.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
@@ -138,8 +140,8 @@ class Index:
         declared, *rest = body
         number, descriptor = file_format.decode_descriptor(rest)
         descriptor = self._catalog.descriptor(descriptor)
-        self._numbers[b"[%d" % number] = Declared(
-            descriptor, width(descriptor), self._catalog.written(descriptor)
+        self._numbers[b"[%d" % number] = DeclaredMetric(
+            descriptor, stored_width(descriptor), self._catalog.written(descriptor)
         )
         self.declared[descriptor] = int(str(declared))
 
@@ -152,11 +154,11 @@ class Index:
         self._rows.add(series, end, record.width)
         self._located = series, end
 
-    def _declared_by(self, text: bytes) -> Declared:
+    def _declared_by(self, text: bytes) -> DeclaredMetric:
         """What the text of a series is about: it begins with the number."""
         return self._numbers[text[: text.index(b",")]]
 
-    def _series(self, declared: Declared, text: bytes) -> Series:
+    def _series(self, declared: DeclaredMetric, text: bytes) -> Series:
         return declared.met.get(text) or self._catalog.parse(declared.descriptor, text, self._slot)
 
     def _locate_exponential(self, record: Record) -> None:
@@ -164,16 +166,16 @@ class Index:
             raise ValueError("cells that belong to no series")
         series, row_end = self._located
         end = record.cells_at + 8 * record.width
-        if record.kind == file_format.BANKS and record.width == WIDTH:
-            self._exponentials.add_banks(series, row_end, end)
-        elif record.kind == file_format.EXPONENTIAL and record.width >= LEAST:
+        if record.kind == file_format.EXPONENTIAL_CELLS and record.width == EXPONENTIAL_WIDTH:
+            self._exponentials.add_cells(series, row_end, end)
+        elif record.kind == file_format.EXPONENTIAL_TOTAL and record.width >= MIN_CELLS:
             self._exponentials.add_total(series, record.width, end)
         else:
             raise ValueError("cells that are no exponential histogram")
 
     def _locate_slots(self, record: Record) -> None:
-        declared, size = self._declared_by(record.text), exemplar_slots.SIZES[record.kind]
-        if record.width != exemplar_slots.width(declared.descriptor, size):
+        declared, size = self._declared_by(record.text), exemplar_slots.SIZE_BY_RECORD_KIND[record.kind]
+        if record.width != exemplar_slots.slots_width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)
         self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dualmetrics.aggregation.file_index import Catalog, Index
-from dualmetrics.aggregation.merging import Series, Source
+from dualmetrics.aggregation.file_index import FileIndex, SeriesCatalog
+from dualmetrics.aggregation.merging import RowSource, Series
 from dualmetrics.model.snapshot import Descriptor, Exemplars
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
-from dualmetrics.workers.directory import Directory, slot
+from dualmetrics.workers.directory import Directory, slot_number
 
 ARCHIVE, FOLD = "archive", "fold"
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
@@ -29,49 +29,49 @@ _ATTEMPTS = 50
 _PATIENCE = 1.0  # seconds to wait for a folder, when it folded at each of the attempts
 
 
-class File(NamedTuple):
+class FileContents(NamedTuple):
     """One file as it was read; ``data`` reaches up to the committed length."""
 
     name: str
     header: Header
-    contents: Index
+    file_index: FileIndex
     data: bytes
     alive: bool
 
     @property
-    def source(self) -> Source:
+    def source(self) -> RowSource:
         data = self.data
-        return Source(self.alive, self.contents.rows(data), self.contents.exponentials(data))
+        return RowSource(self.alive, self.file_index.rows(data), self.file_index.exponentials(data))
 
 
 @dataclass
-class Reading:
+class GroupContents:
     """The archive and the workers' files at one instant, without those that the archive contains."""
 
-    archive: File | None = None
-    files: list[File] = field(default_factory=list)
+    archive: FileContents | None = None
+    files: list[FileContents] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     """Names of files that the archive contains already: whoever folded them died before removing them."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Names of files that cannot be read, with the reason."""
 
     @property
-    def all(self) -> list[File]:
+    def all(self) -> list[FileContents]:
         return ([self.archive] if self.archive else []) + self.files
 
     @property
     def contained(self) -> frozenset[bytes]:
-        return self.archive.contents.contains if self.archive else frozenset()
+        return self.archive.file_index.contains if self.archive else frozenset()
 
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
         """The exemplars in all files. Those of dead workers tell as much as others."""
-        return [found for file in self.all for found in file.contents.exemplars(file.data)]
+        return [found for file in self.all for found in file.file_index.exemplars(file.data)]
 
     def declared(self) -> dict[Descriptor, int]:
         """Each descriptor, with the time of the newest worker that declared it."""
         found: dict[Descriptor, int] = {}
         for file in self.all:
-            for descriptor, when in file.contents.declared.items():
+            for descriptor, when in file.file_index.declared.items():
                 found[descriptor] = max(when, found.get(descriptor, 0))
         return found
 
@@ -82,13 +82,15 @@ class GroupReader:
     ``skipped(name, reason)`` is told of files that cannot be read.
     """
 
-    def __init__(self, directory: Directory, catalog: Catalog, skipped: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, directory: Directory, catalog: SeriesCatalog, skipped: Callable[[str, str], None]
+    ) -> None:
         self._directory = directory
         self._catalog = catalog
         self._skipped = skipped
-        self._indexes: dict[bytes, Index] = {}
+        self._indexes: dict[bytes, FileIndex] = {}
 
-    def read(self, own: bytes | None) -> Reading:
+    def read(self, own: bytes | None) -> GroupContents:
         """All files but the one whose identity is ``own``. Raises OSError."""
         for _ in range(_ATTEMPTS):
             before = self._archive_identity()
@@ -101,9 +103,9 @@ class GroupReader:
         self._forget({file.header.file for file in reading.all})
         return reading
 
-    def read_once(self, own: bytes | None) -> Reading:
+    def read_once(self, own: bytes | None) -> GroupContents:
         """Read without looking at the archive again: for who holds the fold lock."""
-        reading = Reading()
+        reading = GroupContents()
         reading.archive = self._file(ARCHIVE, reading)
         for name in self._directory.workers():
             file = self._file(name, reading, own)
@@ -115,7 +117,7 @@ class GroupReader:
                 reading.files.append(file)
         return reading
 
-    def _file(self, name: str, reading: Reading, own: bytes | None = None) -> File | None:
+    def _file(self, name: str, reading: GroupContents, own: bytes | None = None) -> FileContents | None:
         try:
             with file_locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
                 return self._parse(name, descriptor, own)
@@ -130,28 +132,28 @@ class GroupReader:
         self._skipped(name, reading.skipped[name])
         return None
 
-    def _parse(self, name: str, descriptor: int, own: bytes | None) -> File:
+    def _parse(self, name: str, descriptor: int, own: bytes | None) -> FileContents:
         header = file_format.decode_header(os.pread(descriptor, HEADER.size, 0))
-        index = self._indexes.get(header.file) or Index(self._catalog, slot(name))
+        index = self._indexes.get(header.file) or FileIndex(self._catalog, slot_number(name))
         if header.file == own:
-            return File(name, header, index, b"", True)
-        alive = name == ARCHIVE or file_locks.held(descriptor)
+            return FileContents(name, header, index, b"", True)
+        alive = name == ARCHIVE or file_locks.is_locked_by_other(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
         self._indexes[header.file] = index
         # After the liveness: the bytes of one that is dead are then its last ones.
-        return File(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
+        return FileContents(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
 
-    def _copy(self, name: str, descriptor: int, index: Index, committed: int) -> bytes:
+    def _copy(self, name: str, descriptor: int, index: FileIndex, committed: int) -> bytes:
         data = b""
         for _ in range(_ATTEMPTS):
             data = os.pread(descriptor, committed, 0)
             self._extend(name, index, data, committed)
-            if not index.torn(data):
+            if not index.is_torn(data):
                 break
         return data
 
-    def _extend(self, name: str, index: Index, data: bytes, committed: int) -> None:
+    def _extend(self, name: str, index: FileIndex, data: bytes, committed: int) -> None:
         """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
         if len(data) < max(committed, index.upto):
             raise FormatError("truncated")

@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from dualmetrics.aggregation import archive
-from dualmetrics.aggregation.deferred_rows import LateRows
-from dualmetrics.aggregation.file_index import Catalog
-from dualmetrics.aggregation.group_reader import FOLD, GroupReader, Reading
-from dualmetrics.aggregation.merging import Series, families, merge
-from dualmetrics.aggregation.policies import Cells, Rules
-from dualmetrics.aggregation.worker_store import Share
+from dualmetrics.aggregation.deferred_rows import DeferredRows
+from dualmetrics.aggregation.file_index import SeriesCatalog
+from dualmetrics.aggregation.group_reader import FOLD, GroupContents, GroupReader
+from dualmetrics.aggregation.merging import Series, merge_sources, to_families
+from dualmetrics.aggregation.policies import AggregationPolicies, Cells
+from dualmetrics.aggregation.worker_store import WorkerStore
 from dualmetrics.model.snapshot import Attributes, Descriptor, Family
-from dualmetrics.runtime.callbacks import Listener, Listeners
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
-from dualmetrics.storage.exemplar_slots import Slots
-from dualmetrics.storage.exponential_cells import Distribution
-from dualmetrics.storage.exponential_reader import Together
+from dualmetrics.storage.exemplar_slots import SlotBytes
+from dualmetrics.storage.exponential_cells import HistogramRow
+from dualmetrics.storage.exponential_reader import ExponentialTotals
 from dualmetrics.storage.regions import Row
 from dualmetrics.workers import group_directory
-from dualmetrics.workers.membership import Address, Membership, enter
+from dualmetrics.workers.membership import GroupAddress, Membership, open_membership
 
 T = TypeVar("T")
 Began = int | None
@@ -30,7 +30,7 @@ Own = Callable[[Descriptor, Attributes, Began], T]
 Ask = Callable[[Descriptor, Attributes], T]
 
 
-class Totals(NamedTuple):
+class GroupTotals(NamedTuple):
     """What the group has counted, how many workers of it live, and whether any died unfolded."""
 
     families: list[Family]
@@ -38,20 +38,25 @@ class Totals(NamedTuple):
     dead: bool
 
 
-class Store:
+class GroupStore:
     """This process' share of its worker group, and the way to the others'."""
 
     def __init__(
-        self, address: Address, rules: Rules, limit: int, trouble: Trouble, exponential: bool = False
+        self,
+        address: GroupAddress,
+        rules: AggregationPolicies,
+        limit: int,
+        errors: ErrorReporter,
+        exponential: bool = False,
     ) -> None:
         self._address = address
         self._rules = rules
         self.limit = limit
         self.exponential = exponential
         """Whether histograms are recorded in exponential buckets too."""
-        self._trouble = trouble
-        self._void = Listeners()
-        self.on_use: Listener = lambda: None
+        self._errors = errors
+        self._void = WeakCallbacks()
+        self.on_use: Callback = lambda: None
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
         self.on_skipped: Callable[[str], None] = lambda reason: None
         self._begin()
@@ -60,13 +65,13 @@ class Store:
         """A new life: nothing opened, no rows, fresh locks."""
         self._lock = threading.RLock()
         self._reading = threading.RLock()
-        self._catalog = Catalog(self._rules)
+        self._catalog = SeriesCatalog(self._rules)
         self._membership: Membership | None = None
         self._reader: GroupReader | None = None
         self._entered = False
-        self._share: Share | None = None
+        self._share: WorkerStore | None = None
         self._busy = False
-        self._late = LateRows()
+        self._late = DeferredRows()
         self._skipped: set[tuple[str, str]] = set()
 
     def row(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> Row:
@@ -78,11 +83,11 @@ class Store:
         """
         return self._ask(self._own_row, self._late.row, descriptor, attributes, began)
 
-    def distribution(
+    def histogram_row(
         self, descriptor: Descriptor, attributes: Attributes, began: Began = None
-    ) -> Distribution:
+    ) -> HistogramRow:
         """Likewise of a histogram, if it is recorded in exponential buckets too."""
-        return self._ask(self._own_distribution, self._late.distribution, descriptor, attributes, began)
+        return self._ask(self._own_distribution, self._late.histogram_row, descriptor, attributes, began)
 
     def _ask(self, own: Own[T], late: Ask[T], descriptor: Descriptor, attributes: Attributes, at: Began) -> T:
         with self._lock:
@@ -101,17 +106,17 @@ class Store:
         share = self._share or self._begin_share()
         return share.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
-    def _own_distribution(self, descriptor: Descriptor, attributes: Attributes, began: Began) -> Distribution:
+    def _own_distribution(self, descriptor: Descriptor, attributes: Attributes, began: Began) -> HistogramRow:
         share = self._share or self._begin_share()
-        return share.distribution(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
+        return share.histogram_row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, began)
 
     def slots(
         self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
-    ) -> Slots:
+    ) -> SlotBytes:
         """Where the exemplars of a series in this process' share lie. Keep it as long as its row."""
         with self._lock:
             if self._busy or self._share is None:  # in the way of somebody, or of a row that is void
-                return exemplar_slots.private(descriptor, size)
+                return exemplar_slots.private_slots(descriptor, size)
             self._busy = True
             try:
                 found = self._share.slots(self._catalog.descriptor(descriptor), attributes, size)
@@ -122,26 +127,26 @@ class Store:
 
     def _settle(self) -> None:
         """Count in the share what interrupted it."""
-        self._late.settle(self._own_row, self._own_distribution, self._void)
+        self._late.apply(self._own_row, self._own_distribution, self._void)
 
-    def _begin_share(self) -> Share:
+    def _begin_share(self) -> WorkerStore:
         membership = self.membership()
-        share = self._share = Share(membership, self._catalog, self.limit, self._trouble)
+        share = self._share = WorkerStore(membership, self._catalog, self.limit, self._errors)
         if membership is not None:
-            share.be_born(membership)
+            share.join_group(membership)
         return share
 
     @property
-    def recording(self) -> bool:
+    def is_recording(self) -> bool:
         """Whether this process is a worker of the group, or counts by itself."""
         return self._share is not None
 
-    def slot(self) -> int:
+    def worker_slot(self) -> int:
         """The number of this worker, the smallest that was free; 0 before its first row."""
         share = self._share
         return share.slot if share else 0
 
-    def on_rebind(self, listener: Listener) -> None:
+    def on_invalidate(self, listener: Callback) -> None:
         """Call ``listener`` (a bound method is held weakly) whenever the rows given so far are void."""
         self._void.add(listener)
 
@@ -149,13 +154,13 @@ class Store:
         """This process' place in the group, taken at need; None where it counts alone."""
         with self._lock:
             if not self._entered:
-                self._membership = enter(self._address, self.limit, self._trouble)
+                self._membership = open_membership(self._address, self.limit, self._errors)
                 self._entered = True
                 if self._membership is not None:
                     self._reader = GroupReader(self._membership.directory, self._catalog, self._skip)
             return self._membership
 
-    def read(self, exponential: bool = True) -> Totals:
+    def read(self, exponential: bool = True) -> GroupTotals:
         """The totals of the whole group, with exponential histograms if they are recorded and wanted.
 
         Raises OSError where its directory cannot be read.
@@ -163,15 +168,21 @@ class Store:
         self.membership()
         with self._reading:
             share = self._share
-            reading = self._reader.read(share.identity if share else None) if self._reader else Reading()
+            reading = (
+                self._reader.read(share.identity if share else None) if self._reader else GroupContents()
+            )
             sources = [file.source for file in reading.all] + (share.sources() if share else [])
-            exemplars = exemplar_slots.merge(reading.exemplars() + (share.exemplars() if share else []))
+            exemplars = exemplar_slots.latest_exemplars(
+                reading.exemplars() + (share.exemplars() if share else [])
+            )
             for series, found in exemplars.items():
-                series.exemplify(found)
-            totals = self._in_force(merge(sources), reading, share.declared() if share else {})
-            together, recorded = Together(sources).of, exponential and self.exponential
+                series.set_exemplars(found)
+            totals = self._in_force(merge_sources(sources), reading, share.declared() if share else {})
+            together, recorded = ExponentialTotals(sources).of, exponential and self.exponential
         alive = [file.alive for file in reading.files]
-        return Totals(families(totals, together, recorded), sum(alive) + (share is not None), not all(alive))
+        return GroupTotals(
+            to_families(totals, together, recorded), sum(alive) + (share is not None), not all(alive)
+        )
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive; nothing happens if somebody else is at it."""
@@ -182,12 +193,12 @@ class Store:
                 return
             own, declared = (share.identity, share.declared()) if share else (None, {})
             try:
-                if archive.any_dead(membership.directory):
+                if archive.has_dead_workers(membership.directory):
                     archive.fold(membership.directory, self._reader, own, declared, self._tell_replaced)
             except OSError as error:
-                self._trouble.error("folding the dead workers' files", error)
+                self._errors.error("folding the dead workers' files", error)
 
-    def retire(self, timeout: float) -> Totals | None:
+    def leave_group(self, timeout: float) -> GroupTotals | None:
         """Give up this process' liveness; give the totals if it was the group's last worker.
 
         Workers retire one after the other, so that of several just one finds itself the last. The rows given
@@ -202,23 +213,23 @@ class Store:
             with self._reading, self._lock:
                 alone = totals.workers == (self._share is not None)
                 self._share = None
-                membership.die()
+                membership.release_worker_file()
         self._void()
         return totals if alone else None
 
-    def leave(self) -> None:
+    def remove_own_group(self) -> None:
         """Remove the group's directory, if this process is the group's root and nobody lives in it."""
         with self._reading, self._lock:
             if self._membership is not None and self._share is None:
-                group_directory.remove_own(self._address.root, self._membership.directory)
+                group_directory.remove_own_group(self._address.root, self._membership.directory)
 
     def reset(self) -> None:
         """Forget everything counted so far, by workers that are gone as well; for tests."""
         with self._reading, self._lock:
             if self.membership() is not None and self._membership is not None:
-                self._membership.die()
+                self._membership.release_worker_file()
                 archive.clear(self._membership.directory)
-                self._membership.leave()
+                self._membership.close()
             self._begin()
         self._void()
 
@@ -227,19 +238,19 @@ class Store:
         inherited = self._membership
         self._begin()
         if inherited is not None:
-            inherited.leave()
+            inherited.close()
         self._void()
 
-    def ask_again(self) -> None:
+    def invalidate_rows(self) -> None:
         """Have every row asked for again, so that `on_use` learns of the next recording."""
         self._void()
 
     def _in_force(
-        self, totals: dict[Series, Cells], reading: Reading, own: Mapping[Descriptor, int]
+        self, totals: dict[Series, Cells], reading: GroupContents, own: Mapping[Descriptor, int]
     ) -> dict[Series, Cells]:
         """Leave out the rows of metrics that a newer worker declares differently."""
         declared = reading.declared()
-        keep = archive.current(declared, own)
+        keep = archive.newest_descriptors(declared, own)
         stale = (declared.keys() | own.keys()) - keep.keys()
         for descriptor in stale:
             self._tell_replaced(descriptor)
@@ -249,10 +260,10 @@ class Store:
 
     def _tell_replaced(self, descriptor: Descriptor) -> None:
         message = "dualmetrics: %s is now declared differently; what was counted before starts anew"
-        self._trouble.once(f"declared {descriptor.name}", message, descriptor.name)
+        self._errors.log_once(f"declared {descriptor.name}", message, descriptor.name)
 
     def _skip(self, name: str, reason: str) -> None:
         if (name, reason) not in self._skipped:
             self._skipped.add((name, reason))
             self.on_skipped(reason)
-            self._trouble.once(f"skipped {name}", "dualmetrics: left out %s: %s", name, reason)
+            self._errors.log_once(f"skipped {name}", "dualmetrics: left out %s: %s", name, reason)

@@ -19,52 +19,52 @@ Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
 
 
-class Treatment(NamedTuple):
+class AggregationPolicy(NamedTuple):
     """What a metric and the settings mean for each of its series. ``width`` is that of a point."""
 
     descriptor: Descriptor
     combine: Combine
-    outlive: Callable[[Cells], Cells | None]
+    after_death: Callable[[Cells], Cells | None]
     width: int
     is_gauge: bool
     per_worker: bool
 
 
 @dataclass(frozen=True)
-class Rules:
+class AggregationPolicies:
     """How the settings want gauges and up-down counters merged (DUALMETRICS_GAUGE_MERGE, _RETAIN)."""
 
     gauges: str = "last"
     gauge_by_name: Mapping[str, str] = field(default_factory=dict)
     retain: frozenset[str] = frozenset()
 
-    def gauge(self, descriptor: Descriptor) -> str | None:
+    def gauge_merge(self, descriptor: Descriptor) -> str | None:
         """The way a gauge merges; None for other kinds, and where one value holds for all."""
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
         return self.gauge_by_name.get(descriptor.name, self.gauges)
 
-    def treatment(self, descriptor: Descriptor) -> Treatment:
+    def policy_for(self, descriptor: Descriptor) -> AggregationPolicy:
         """What these rules make of a metric."""
-        return Treatment(
+        return AggregationPolicy(
             descriptor,
             self.combine(descriptor),
-            self.outlive(descriptor),
+            self.after_death(descriptor),
             descriptor.width,
             is_gauge=descriptor.kind is Kind.GAUGE,
-            per_worker=self.gauge(descriptor) == "each",
+            per_worker=self.gauge_merge(descriptor) == "each",
         )
 
     def combine(self, descriptor: Descriptor) -> Combine:
         if descriptor.once_per_group:
             return _last
         if descriptor.kind is Kind.GAUGE:
-            return _GAUGES[self.gauge(descriptor) or "last"]
+            return _GAUGES[self.gauge_merge(descriptor) or "last"]
         if descriptor.kind is Kind.SUMMARY:
             return _summaries
         return _add
 
-    def outlive(self, descriptor: Descriptor) -> Callable[[Cells], Cells | None]:
+    def after_death(self, descriptor: Descriptor) -> Callable[[Cells], Cells | None]:
         """What of a row remains when its worker is dead."""
         if descriptor.once_per_group:
             return _whole  # until somebody else observes it; never archived, see `Archive`

@@ -10,15 +10,15 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.asgi.threads import off_loop
+from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Startable(Protocol):
     """What of a `Telemetry` is needed here. Both methods may block."""
 
-    trouble: Trouble
+    errors: ErrorReporter
 
     def start(self) -> None: ...
 
@@ -43,7 +43,7 @@ class Lifespan:
             if self._answered:
                 raise
             message = "dualmetrics: the app knows no lifespan (%r); it is answered for"
-            self._telemetry.trouble.once("lifespan", message, error, level=logging.INFO)
+            self._telemetry.errors.log_once("lifespan", message, error, level=logging.INFO)
         if not self._answered:
             await self._live()
 
@@ -72,6 +72,6 @@ class Lifespan:
 
     async def _guarded(self, where: str, step: Callable[[], object]) -> None:
         try:
-            await off_loop(step)
+            await run_in_thread(step)
         except Exception as error:
-            self._telemetry.trouble.error(where, error)
+            self._telemetry.errors.error(where, error)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi.lifespan import Lifespan
-from dualmetrics.asgi.request import MARK, Exchange, Mark, TracedExchange, marks
-from dualmetrics.asgi.route_names import as_naming, naming
-from dualmetrics.asgi.threads import off_loop
-from dualmetrics.asgi.types import ASGIApp, Message, Name, Naming, Receive, Scope, Send
-from dualmetrics.http.path_filter import Paths
-from dualmetrics.http.server_metrics import Requests
-from dualmetrics.middleware import NO_PAGE, resolve, serves_page
-from dualmetrics.scrape.endpoint import PageRequest, PageResponse
+from dualmetrics.asgi.request import MARKER_KEY, AsgiRequest, RequestMarker, TracedAsgiRequest, markers
+from dualmetrics.asgi.route_names import as_caching_namer, find_route_namer
+from dualmetrics.asgi.threads import run_in_thread
+from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Message, Receive, RouteNamer, Scope, Send
+from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.server_metrics import RequestRecorder
+from dualmetrics.middleware import PAGE_DISABLED, serves_page, telemetry_for
+from dualmetrics.scrape.endpoint import ScrapeRequest, ScrapeResponse
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -35,7 +35,7 @@ class MetricsMiddleware:
         /,
         *,
         telemetry: Telemetry | None = None,
-        route: Name | None = None,
+        route: RouteNamer | None = None,
         answer: bool = True,
         **settings: Any,
     ) -> None: ...
@@ -46,7 +46,7 @@ class MetricsMiddleware:
         app: ASGIApp,
         *,
         telemetry: Telemetry | None = None,
-        route: Name | None = None,
+        route: RouteNamer | None = None,
         answer: bool = True,
         **settings: Any,
     ) -> None: ...
@@ -56,28 +56,28 @@ class MetricsMiddleware:
         app: ASGIApp,
         *,
         telemetry: Telemetry | None = None,
-        route: Name | None = None,
+        route: RouteNamer | None = None,
         answer: bool = True,
         **settings: Any,
     ) -> None:
         self.app = app
-        self._telemetry = telemetry = resolve(telemetry, settings)
+        self._telemetry = telemetry = telemetry_for(telemetry, settings)
         self._metrics = telemetry.server_metrics
         self._by_method = self._metrics.by_method
         self._enabled = telemetry.enabled
-        self._paths = Paths(telemetry.settings)
+        self._paths = PathFilter(telemetry.settings)
         self._excluded = self._paths.excluded
         self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
-        self._name = as_naming(route) if route else None
-        self._exchange: type[Exchange] = Exchange
+        self._name = as_caching_namer(route) if route else None
+        self._exchange: type[AsgiRequest] = AsgiRequest
         self._metrics.exemplars.on_active(self._trace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
-        path = local_path(scope) if scope.get("root_path") else scope["path"]
-        if self._excluded(path) or not self._enabled or (MARK in scope and self._counts(scope)):
+        path = path_without_root(scope) if scope.get("root_path") else scope["path"]
+        if self._excluded(path) or not self._enabled or (MARKER_KEY in scope and self._counts(scope)):
             return await self._pass(path, scope, receive, send)
         requests = self._by_method.get(scope["method"]) or self._requests_of(scope)
         name = self._name or self._find_name(scope)
@@ -89,28 +89,28 @@ class MetricsMiddleware:
             raise
         finally:
             # A server keeps the scope beside `send`, which the exchange has: a cycle, left to the collector.
-            scope[MARK] = exchange.outer
-        if exchange.under_way:
+            scope[MARKER_KEY] = exchange.outer
+        if exchange.in_progress:
             exchange.returned()
 
     def _trace(self) -> None:
-        self._exchange = TracedExchange
+        self._exchange = TracedAsgiRequest
 
     def _counts(self, scope: Scope) -> bool:
         """Whether somebody further out counts this connection with the same Telemetry."""
-        return any(mark.telemetry is self._telemetry for mark in marks(scope))
+        return any(mark.telemetry is self._telemetry for mark in markers(scope))
 
-    def _requests_of(self, scope: Scope) -> Requests:
+    def _requests_of(self, scope: Scope) -> RequestRecorder:
         version = scope.get("http_version")
         return self._metrics.requests(scope["method"], scope.get("scheme", "http"), version)
 
-    def _find_name(self, scope: Scope) -> Naming:
+    def _find_name(self, scope: Scope) -> CachingRouteNamer:
         try:
-            name = naming(scope, self.app)
+            name = find_route_namer(scope, self.app)
         except Exception as error:
-            self._telemetry.trouble.error("finding what names the routes", error)
-            name = unnamed
-        self._name = found = as_naming(name)
+            self._telemetry.errors.error("finding what names the routes", error)
+            name = no_route_name
+        self._name = found = as_caching_namer(name)
         return found
 
     async def _pass(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,10 +120,10 @@ class MetricsMiddleware:
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._enabled or self._counts(scope):
             return await self.app(scope, receive, send)
-        Mark(self._telemetry, scope)
+        RequestMarker(self._telemetry, scope)
         if scope["type"] == "lifespan":
             await Lifespan(self._telemetry, receive, send).run(self.app, scope)
-        elif scope["type"] == "websocket" and not self._excluded(local_path(scope)):
+        elif scope["type"] == "websocket" and not self._excluded(path_without_root(scope)):
             await watch_websocket(
                 self.app, self._metrics.websockets(scope.get("scheme", "ws")), scope, receive, send
             )
@@ -136,16 +136,16 @@ def set_route(scope: Scope, template: str) -> None:
 
     For apps whose framework does not say it; it comes before what the framework says.
     """
-    for mark in marks(scope):
+    for mark in markers(scope):
         mark.route = template
 
 
-def unnamed(scope: Scope, path: str) -> None:
+def no_route_name(scope: Scope, path: str) -> None:
     """Where nothing can name routes."""
 
 
 async def watch_websocket(
-    app: ASGIApp, requests: Requests, scope: Scope, receive: Receive, send: Send
+    app: ASGIApp, requests: RequestRecorder, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run ``app``; its websocket is active until one side closes it, or the app ends."""
     active = True
@@ -154,7 +154,7 @@ async def watch_websocket(
         nonlocal active
         if active and kind in ("websocket.close", "websocket.disconnect"):
             active = False
-            requests.leave()
+            requests.cancel()
 
     async def hear() -> Message:
         message = await receive()
@@ -165,7 +165,7 @@ async def watch_websocket(
         await send(message)
         leave(message["type"])
 
-    requests.begin()
+    requests.start()
     try:
         await app(scope, hear, tell)
     finally:
@@ -190,15 +190,15 @@ class MetricsApp:
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
         if not serves_page(self.telemetry):
-            return await send_page(NO_PAGE, send)
-        await send_page(await off_loop(self.telemetry.page.respond, page_request(scope)), send)
+            return await send_page(PAGE_DISABLED, send)
+        await send_page(await run_in_thread(self.telemetry.page.respond, page_request(scope)), send)
 
 
 async def no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     """An app that leaves the lifespan to be answered for."""
 
 
-def page_request(scope: Scope) -> PageRequest:
+def page_request(scope: Scope) -> ScrapeRequest:
     """What the page needs to know of an HTTP connection's scope."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -206,10 +206,10 @@ def page_request(scope: Scope) -> PageRequest:
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     client = scope.get("client")
     query = scope.get("query_string", b"").decode("latin-1")
-    return PageRequest(scope["method"], headers, query, str(client[0]) if client else None)
+    return ScrapeRequest(scope["method"], headers, query, str(client[0]) if client else None)
 
 
-async def send_page(response: PageResponse, send: Send) -> None:
+async def send_page(response: ScrapeResponse, send: Send) -> None:
     """Send chunk by chunk, so that a slow client holds up nothing but its own connection."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -218,7 +218,7 @@ async def send_page(response: PageResponse, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def local_path(scope: Scope) -> str:
+def path_without_root(scope: Scope) -> str:
     """The path without the root path of a proxy or mount, which newer servers leave in it."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Iterator
 from time import perf_counter
 from typing import Any
 
-from dualmetrics.asgi.types import Message, Naming, Receive, Scope, Send
-from dualmetrics.http.semantic_conventions import Outcome, error_type
-from dualmetrics.http.server_metrics import Requests
-from dualmetrics.instruments.trace_context import REQUEST, own_span
+from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
+from dualmetrics.http.semantic_conventions import ResponseAttributes, error_type
+from dualmetrics.http.server_metrics import RequestRecorder
+from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
 
-MARK = "dualmetrics"
+MARKER_KEY = "dualmetrics"
 """The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""
 
 BODY = {
@@ -34,28 +34,28 @@ CLIENT_GONE = 499
 """The status of a request whose client left before the response began."""
 
 
-class Mark:
+class RequestMarker:
     """Says that a connection is counted, by which Telemetry, and by which others further out."""
 
     __slots__ = ("outer", "route", "telemetry")
 
     def __init__(self, telemetry: object, scope: Scope) -> None:
         self.telemetry = telemetry
-        self.outer: Mark | None = scope.get(MARK)
+        self.outer: RequestMarker | None = scope.get(MARKER_KEY)
         self.route: str | None = None
         """What `set_route` said."""
-        scope[MARK] = self
+        scope[MARKER_KEY] = self
 
 
-def marks(scope: Scope) -> Iterator[Mark]:
+def markers(scope: Scope) -> Iterator[RequestMarker]:
     """Those of a connection, from the inside out."""
-    mark: Mark | None = scope.get(MARK)
+    mark: RequestMarker | None = scope.get(MARKER_KEY)
     while mark is not None:
         yield mark
         mark = mark.outer
 
 
-class Exchange(Mark):
+class AsgiRequest(RequestMarker):
     """Notes what passes between server and app; records it once, at the last byte or at the app's end.
 
     Each request makes one, so its methods are few, and coroutines only where something is to be awaited.
@@ -72,23 +72,23 @@ class Exchange(Mark):
         "_scope",
         "_send",
         "_status",
-        "under_way",
+        "in_progress",
     )
 
     def __init__(
         self,
         telemetry: object,
-        requests: Requests,
-        name: Naming,
+        requests: RequestRecorder,
+        name: CachingRouteNamer,
         scope: Scope,
         path: str,
         receive: Receive,
         send: Send,
     ) -> None:
         self.telemetry = telemetry  # what a Mark does, without a call
-        self.outer = scope.get(MARK)
+        self.outer = scope.get(MARKER_KEY)
         self.route = None
-        scope[MARK] = self
+        scope[MARKER_KEY] = self
         self._requests = requests
         self._name = name
         self._scope = scope
@@ -97,9 +97,9 @@ class Exchange(Mark):
         self._send = send
         self._status = 0
         self._gone = False
-        self.under_way = True
+        self.in_progress = True
         self._endings = BODY
-        requests.begin()
+        requests.start()
         self._began = perf_counter()
 
     async def receive(self) -> Message:
@@ -119,7 +119,7 @@ class Exchange(Mark):
         if kind == "http.response.start":
             return self._start(message)
         more = self._endings.get(kind)
-        if more is None or not self.under_way or message.get(more):
+        if more is None or not self.in_progress or message.get(more):
             return self._send(message)
         if not self._status or kind in FILES or len(message.get("body", b"")) > BUFFERED:
             return self._finish(message)
@@ -135,7 +135,7 @@ class Exchange(Mark):
 
     async def _finish(self, message: Message) -> None:
         await self._send(message)
-        if self.under_way:
+        if self.in_progress:
             self._record(self._status, None)
 
     def returned(self) -> None:
@@ -144,7 +144,7 @@ class Exchange(Mark):
 
     def failed(self, error: BaseException) -> None:
         """The app has raised, or was cancelled because nobody waits for its response any more."""
-        if not self.under_way:
+        if not self.in_progress:
             return
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)) and not (
             self._gone and not self._status
@@ -154,7 +154,7 @@ class Exchange(Mark):
             self._record(self._status or CLIENT_GONE, None)
 
     def _record(self, status: int, error: str | None) -> None:
-        self.under_way = False
+        self.in_progress = False
         seconds = perf_counter() - self._began
         requests, scope = self._requests, self._scope
         key = self._name.generation, id(scope.get("endpoint")), id(scope.get("route")), status
@@ -165,17 +165,17 @@ class Exchange(Mark):
             route = self._find_route(scope)
             requests.end(route, status, error, seconds)
             if error is None and self.route is None and self._name.certain(scope):
-                requests.shorten(key, Outcome(route, status, None))
+                requests.remember_shortcut(key, ResponseAttributes(route, status, None))
 
     def _find_route(self, scope: Scope) -> str | None:
         try:
             return self.route or self._name(scope, self._path)
         except Exception as failure:
-            self._requests.trouble.error("naming a route", failure)
+            self._requests.errors.error("naming a route", failure)
             return None
 
 
-class TracedExchange(Exchange):
+class TracedAsgiRequest(AsgiRequest):
     """An exchange that is recorded in the span of its request.
 
     That is the one that is active where the request arrives, if the middleware that traces is further out;
@@ -185,12 +185,12 @@ class TracedExchange(Exchange):
     __slots__ = ("_span",)
 
     def __init__(self, *arguments: Any) -> None:
-        self._span = own_span()
+        self._span = local_span()
         super().__init__(*arguments)
 
     def _record(self, status: int, error: str | None) -> None:
-        token = REQUEST.set(self._span)
+        token = REQUEST_SPAN.set(self._span)
         try:
             super()._record(status, error)
         finally:
-            REQUEST.reset(token)
+            REQUEST_SPAN.reset(token)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from dualmetrics.asgi.types import Name, Naming, Scope
+from dualmetrics.asgi.types import CachingRouteNamer, RouteNamer, Scope
 
 GROUP = "dualmetrics_routes"
 
@@ -19,20 +19,20 @@ DEPTH = 64
 """Layers of middleware that are looked through for the app inside."""
 
 
-def naming(scope: Scope, app: object) -> Name:
+def find_route_namer(scope: Scope, app: object) -> RouteNamer:
     """A `Name` for the requests that arrive in this scope on their way to ``app``.
 
     The scope tells whose middleware is asked. Else the app is looked for behind the attribute ``app`` that
     middleware has by custom, else in each request's scope at its end.
     """
-    for candidate in (scope.get("app"), *layers(app)):
-        name = name_of(candidate)
+    for candidate in (scope.get("app"), *wrapped_apps(app)):
+        name = route_namer_for(candidate)
         if name is not None:
             return name
-    return Late()
+    return DeferredNamer()
 
 
-def layers(app: object) -> Iterator[object]:
+def wrapped_apps(app: object) -> Iterator[object]:
     """``app`` and what it wraps."""
     for _ in range(DEPTH):
         if app is None:
@@ -41,20 +41,20 @@ def layers(app: object) -> Iterator[object]:
         app = getattr(app, "app", None)
 
 
-def name_of(app: object) -> Name | None:
+def route_namer_for(app: object) -> RouteNamer | None:
     """The `Name` for an app of an announced framework. Raises what loading the announced package raises."""
     for kind in type(app).__mro__:
         announced = _announced().get(kind.__module__.partition(".")[0])
         if announced is not None:
-            make: Callable[[object], Name | None] = announced.load()
+            make: Callable[[object], RouteNamer | None] = announced.load()
             return make(app)
     return None
 
 
-class Asked:
+class UncachedNamer:
     """A `Name` that is asked at each request."""
 
-    def __init__(self, name: Name) -> None:
+    def __init__(self, name: RouteNamer) -> None:
         self.generation: object = None
         self._name = name
 
@@ -67,16 +67,16 @@ class Asked:
         return False
 
 
-def as_naming(name: Name) -> Naming:
-    """``name`` itself if it is a `Naming`."""
-    return cast("Naming", name) if hasattr(name, "certain") else Asked(name)
+def as_caching_namer(name: RouteNamer) -> CachingRouteNamer:
+    """``name`` itself if it is a `CachingRouteNamer`."""
+    return cast("CachingRouteNamer", name) if hasattr(name, "certain") else UncachedNamer(name)
 
 
-class Late:
+class DeferredNamer:
     """Asks for the app that answered when the request has ended, and remembers what names it."""
 
     def __init__(self) -> None:
-        self._names: dict[int, tuple[object, Name | None]] = {}
+        self._names: dict[int, tuple[object, RouteNamer | None]] = {}
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The route's template; None where nothing names it."""
@@ -84,7 +84,7 @@ class Late:
         if app is None:
             return None
         if id(app) not in self._names:
-            self._names[id(app)] = app, name_of(app)
+            self._names[id(app)] = app, route_namer_for(app)
         _, name = self._names[id(app)]
         return name(scope, path) if name else None
 

@@ -17,7 +17,7 @@ THREADS = 4
 """Own threads, so that slow scrapes never occupy those that the app's handlers run in."""
 
 
-async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def run_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """``function(*args, **kwargs)`` in a thread. Raises what it raises. Under asyncio and trio."""
     work = functools.partial(function, *args, **kwargs)
     try:

@@ -11,12 +11,12 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-Name: TypeAlias = Callable[[Scope, str], "str | None"]
+RouteNamer: TypeAlias = Callable[[Scope, str], "str | None"]
 """Gives the matched route's template for a request that has ended, from its scope and the path as it arrived,
 without the server's root path. None if no route matched."""
 
 
-class Naming(Protocol):
+class CachingRouteNamer(Protocol):
     """A `Name` that can also say what its answer hangs on, so that it need not be asked each time."""
 
     generation: object

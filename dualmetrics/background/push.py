@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime import file_locks
-from dualmetrics.runtime.errors import Trouble, logger
+from dualmetrics.runtime.errors import ErrorReporter, logger
 from dualmetrics.runtime.threads import start_thread
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.otlp.deadline import Exporting
+    from dualmetrics.exporters.otlp.deadline import Exporter
 
 _OFF = (
     "dualmetrics: no OTLP endpoint, so nothing is pushed. Set "
@@ -30,24 +30,24 @@ PATIENCE = 3
 """Timeouts until a push that does not end is given up: a big one has several messages, each with its own."""
 
 
-class Delivered(NamedTuple):
+class PushResult(NamedTuple):
     """Whether a push was taken, and how many points of it."""
 
     success: bool
     points: int
 
 
-class Delivery:
+class MetricPusher:
     """The pushing of one process: an OTLP endpoint, the console, both or none."""
 
-    def __init__(self, settings: Settings, store: Store, trouble: Trouble) -> None:
+    def __init__(self, settings: Settings, store: GroupStore, errors: ErrorReporter) -> None:
         self._settings = settings
         self._store = store
-        self._trouble = trouble
+        self._errors = errors
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
-        self._targets: list[Exporting] | None = None
+        self._targets: list[Exporter] | None = None
         self._begin()
 
     def after_fork_in_child(self) -> None:
@@ -85,13 +85,13 @@ class Delivery:
                     pass
         except FileExistsError:
             return
-        self._trouble.once("push is off", _OFF)
+        self._errors.log_once("push is off", _OFF)
 
     def resign(self) -> None:
         """Another worker pushes from now on: the baseline in memory is no longer the last one."""
         self._loaded = False
 
-    def deliver(self, snapshot: Snapshot) -> Delivered:
+    def push(self, snapshot: Snapshot) -> PushResult:
         """Push a snapshot.
 
         A failure loses nothing: the next push carries the totals, or all that came since.
@@ -103,19 +103,21 @@ class Delivery:
         outcomes = [target.export(sent) for target in self._reached()]
         rejected = sum(outcome.rejected for outcome in outcomes)
         success = all(outcome.success for outcome in outcomes)
-        self._tell(success, rejected, "; ".join(outcome.message for outcome in outcomes if outcome.message))
+        self._log_state_change(
+            success, rejected, "; ".join(outcome.message for outcome in outcomes if outcome.message)
+        )
         if success:
             self._acknowledge(snapshot)
-        return Delivered(success, max(0, count_points(sent) - rejected) if success else 0)
+        return PushResult(success, max(0, count_points(sent) - rejected) if success else 0)
 
-    def _reached(self) -> list[Exporting]:
+    def _reached(self) -> list[Exporter]:
         """The targets, built at the first push, in the process and thread that push."""
         if self._targets is None:
             self._targets = list(self._build())
         return self._targets
 
-    def _build(self) -> Iterator[Exporting]:
-        from dualmetrics.exporters.otlp.deadline import Bounded
+    def _build(self) -> Iterator[Exporter]:
+        from dualmetrics.exporters.otlp.deadline import DeadlineExporter
         from dualmetrics.exporters.otlp.exporter import console_target, otlp_target
         from dualmetrics.exporters.otlp.temporality import deltas
 
@@ -133,14 +135,14 @@ class Delivery:
                 compression=settings.compression,
                 insecure=settings.insecure,
             )
-            yield Bounded(target, settings.timeout * PATIENCE, start_thread)
+            yield DeadlineExporter(target, settings.timeout * PATIENCE, start_thread)
 
     def _last_acknowledged(self) -> Snapshot | None:
         """What deltas count from; the first push of a newly elected worker asks the group's directory."""
         if self._settings.temporality != "cumulative" and not self._loaded:
             membership = self._store.membership()
             if membership is not None:
-                self._baseline = delta_baseline.load(membership.directory)
+                self._baseline = delta_baseline.load_baseline(membership.directory)
             self._loaded = True
         return self._baseline
 
@@ -151,28 +153,28 @@ class Delivery:
         membership = self._store.membership()
         if membership is not None:
             try:
-                delta_baseline.save(membership.directory, membership.identity.group, snapshot)
+                delta_baseline.save_baseline(membership.directory, membership.identity.group, snapshot)
             except OSError as error:
-                self._trouble.error("keeping the baseline of delta temporality", error)
+                self._errors.error("keeping the baseline of delta temporality", error)
 
-    def _tell(self, success: bool, rejected: int, message: str) -> None:
+    def _log_state_change(self, success: bool, rejected: int, message: str) -> None:
         """Log changes of state: the first failure, the recovery, the first rejection."""
         if not success:
             self._failures += 1
             text = (
                 "dualmetrics: pushing to %s failed (%s); it is tried again at each interval, nothing is lost"
             )
-            self._trouble.once("push", text, self._place, message or "no reason given")
+            self._errors.log_once("push", text, self._place, message or "no reason given")
             return
         if self._failures:
             logger.info(
                 "dualmetrics: the push to %s works again, after %d failures", self._place, self._failures
             )
             self._failures = 0
-            self._trouble.over("push")
+            self._errors.reset("push")
         if rejected:
             text = "dualmetrics: %s rejected %d points (%s)"
-            self._trouble.once("rejected", text, self._place, rejected, message or "no reason given")
+            self._errors.log_once("rejected", text, self._place, rejected, message or "no reason given")
 
     @property
     def _place(self) -> str:

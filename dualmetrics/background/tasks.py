@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.aggregation.group_store import Store, Totals
-from dualmetrics.background.push import Delivered
-from dualmetrics.instruments.callback_runner import Observers
-from dualmetrics.instruments.self_metrics import Health, derived
+from dualmetrics.aggregation.group_store import GroupStore, GroupTotals
+from dualmetrics.background.push import PushResult
+from dualmetrics.instruments.callback_runner import CallbackRunner
+from dualmetrics.instruments.self_metrics import SelfMetrics, group_metrics
 from dualmetrics.model.snapshot import Attributes, Family, Snapshot
-from dualmetrics.scrape.dedicated_port import PagePort
-from dualmetrics.workers.leader_election import Election
+from dualmetrics.scrape.dedicated_port import DedicatedPort
+from dualmetrics.workers.leader_election import LeaderElection
 
 
-class Delivery(Protocol):
+class Pusher(Protocol):
     """Where pushes go."""
 
     wanted: bool
@@ -24,10 +24,10 @@ class Delivery(Protocol):
 
     def resign(self) -> None: ...
 
-    def deliver(self, snapshot: Snapshot) -> Delivered: ...
+    def push(self, snapshot: Snapshot) -> PushResult: ...
 
 
-class Joined(Protocol):
+class Bridges(Protocol):
     """What others measure, in our rows."""
 
     def refresh(self) -> None: ...
@@ -37,18 +37,18 @@ class Joined(Protocol):
     def end(self) -> None: ...
 
 
-class WorkerDuties:
+class WorkerTasks:
     """Takes snapshots of the group, and pushes them while this worker is the elected one."""
 
     def __init__(
         self,
-        store: Store,
-        observers: Observers,
-        election: Election,
-        delivery: Delivery,
-        port: PagePort,
-        health: Health,
-        joined: Joined,
+        store: GroupStore,
+        observers: CallbackRunner,
+        election: LeaderElection,
+        delivery: Pusher,
+        port: DedicatedPort,
+        health: SelfMetrics,
+        joined: Bridges,
         resource: Callable[[], Attributes],
         look: Callable[[], None],
         shutdown_timeout: float,
@@ -69,7 +69,7 @@ class WorkerDuties:
 
         With exponential histograms if they are recorded and wanted.
         """
-        leading = self._election.stand()
+        leading = self._election.try_acquire()
         self._observers.run(leading)
         if not leading:
             self._joined.refresh()
@@ -78,10 +78,10 @@ class WorkerDuties:
             self._store.fold()
         return self._snapshot(totals)
 
-    def beat(self) -> bool:
+    def tick(self) -> bool:
         """Stand for election, observe, fold (see `push.Duties`)."""
         self._look()
-        leading = self._election.stand()
+        leading = self._election.try_acquire()
         if leading:
             self._port.open()
             self._delivery.announce()
@@ -94,20 +94,24 @@ class WorkerDuties:
         """Push the totals of now."""
         if not self._delivery.wanted:
             return True
-        delivered = self._delivery.deliver(self._snapshot(self._store.read()))
+        delivered = self._delivery.push(self._snapshot(self._store.read()))
         self._health.pushed(delivered.points, delivered.success)
         return delivered.success
 
     def finish(self) -> bool:
         """Give up this worker's liveness, and push if it was the last one of the group."""
-        self._observers.run(self._election.stand())
+        self._observers.run(self._election.try_acquire())
         self._joined.end()  # a row that comes in late would begin a new life, and nobody were the last one
-        last = self._store.retire(self._shutdown_timeout)
+        last = self._store.leave_group(self._shutdown_timeout)
         try:
-            if last is None or not self._delivery.wanted or not self._election.stand(self._shutdown_timeout):
+            if (
+                last is None
+                or not self._delivery.wanted
+                or not self._election.try_acquire(self._shutdown_timeout)
+            ):
                 return True
             # Not counted: nobody is left to show it, and recording would begin a new life.
-            return self._delivery.deliver(self._snapshot(last)).success
+            return self._delivery.push(self._snapshot(last)).success
         finally:
             self.resign()
 
@@ -115,9 +119,9 @@ class WorkerDuties:
         """Let another worker be the elected one."""
         self._port.close()
         self._delivery.resign()
-        self._election.resign()
+        self._election.release()
 
-    def _snapshot(self, totals: Totals) -> Snapshot:
+    def _snapshot(self, totals: GroupTotals) -> Snapshot:
         now = time.time_ns()
-        families = (*totals.families, *derived(totals, now / 1e9))
+        families = (*totals.families, *group_metrics(totals, now / 1e9))
         return Snapshot(now, self._resource(), self._joined.arbitrate(families))

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 
-BEAT = 5.0
+TICK_SECONDS = 5.0
 """Seconds between two rounds of observing, standing for election and folding."""
 
 _PAUSE = 0.2  # seconds that a fork waits for the thread, which may be in the middle of a push
@@ -20,10 +20,10 @@ _JITTER = 0.1
 """Share of the interval by which a push comes early or late, so that servers do not push in step."""
 
 
-class Duties(Protocol):
+class Tasks(Protocol):
     """What the thread does. Errors are reported, they never end it."""
 
-    def beat(self) -> bool:
+    def tick(self) -> bool:
         """Observe, stand for election, fold. Returns whether this worker is the elected one."""
         ...
 
@@ -40,22 +40,22 @@ class Duties(Protocol):
         ...
 
 
-class PeriodicPusher:
+class BackgroundWorker:
     """Runs the duties in a daemon thread, and lets others wait for them with a deadline.
 
     ``interval`` is in seconds. A Collector that hangs holds the thread and nobody else; whoever waits for a
     flush waits until its own deadline.
     """
 
-    def __init__(self, duties: Duties, interval: float, trouble: Trouble) -> None:
-        self._duties = duties
+    def __init__(self, duties: Tasks, interval: float, errors: ErrorReporter) -> None:
+        self._tasks = duties
         self._interval = interval
-        self._trouble = trouble
+        self._errors = errors
         self.after_fork_in_child()
 
     def after_fork_in_child(self) -> None:
         """The parent's thread does not exist here."""
-        self._requests: queue.SimpleQueue[Request] | None = None
+        self._requests: queue.SimpleQueue[_Request] | None = None
         self._lock = threading.RLock()
         self._random = random.Random()  # noqa: S311  # no secret; the app's own sequence is left alone
 
@@ -69,7 +69,7 @@ class PeriodicPusher:
         if self._requests is None:
             with self._lock:
                 if self._requests is None:
-                    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+                    requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
                     if start_thread("dualmetrics", self._run, requests):
                         self._requests = requests
 
@@ -88,17 +88,17 @@ class PeriodicPusher:
         """
         return self._ask("finish", timeout)
 
-    def finish_late(self, timeout: float) -> bool:
+    def finish_in_new_thread(self, timeout: float) -> bool:
         """The same where the thread is not there, in a thread that does nothing else.
 
         An interpreter that ends may give none (Python 3.12): then here, however long that takes.
         """
-        request, requests = Request("finish"), queue.SimpleQueue[Request]()
+        request, requests = _Request("finish"), queue.SimpleQueue[_Request]()
         requests.put(request)
         self._requests = requests  # whoever records meanwhile starts no other
         try:
             if not start_thread("dualmetrics", self._run, requests):
-                return self._guarded(self._duties.finish, "the last push")
+                return self._guarded(self._tasks.finish, "the last push")
             return request.wait(timeout)
         finally:
             self._forget(requests)
@@ -108,7 +108,7 @@ class PeriodicPusher:
         self._ask("pause", _PAUSE)
 
     def _ask(self, what: str, timeout: float) -> bool:
-        request = Request(what)
+        request = _Request(what)
         with self._lock:  # so that nothing is asked of a thread that has ended
             requests = self._requests
             if requests is None:
@@ -119,24 +119,24 @@ class PeriodicPusher:
             self._forget(requests)
         return answer
 
-    def _forget(self, requests: queue.SimpleQueue[Request]) -> None:
+    def _forget(self, requests: queue.SimpleQueue[_Request]) -> None:
         with self._lock:
             if self._requests is requests:  # and not those of a thread that was started since
                 self._requests = None
 
-    def _run(self, requests: queue.SimpleQueue[Request]) -> None:
+    def _run(self, requests: queue.SimpleQueue[_Request]) -> None:
         next_push = time.monotonic() + self._wait()
         request = None if requests.empty() else requests.get()
         while request is None or request.what == "flush":
-            leading = self._guarded(self._duties.beat, "the periodic round")
+            leading = self._guarded(self._tasks.tick, "the periodic round")
             done = True
             if leading and (request is not None or time.monotonic() >= next_push):
-                done = self._guarded(self._duties.push, "a push")
+                done = self._guarded(self._tasks.push, "a push")
                 next_push = time.monotonic() + self._wait()
             if request is not None:
                 request.answer(done)
             request = self._next(requests, next_push if leading else None)
-        last = self._duties.finish if request.what == "finish" else self._pause
+        last = self._tasks.finish if request.what == "finish" else self._pause
         success = self._guarded(last, "the last push")
         self._forget(requests)
         request.answer(success)
@@ -146,26 +146,28 @@ class PeriodicPusher:
     def _wait(self) -> float:
         return self._interval * self._random.uniform(1 - _JITTER, 1 + _JITTER)
 
-    def _next(self, requests: queue.SimpleQueue[Request], next_push: float | None) -> Request | None:
-        pause = BEAT if next_push is None else min(BEAT, max(0.0, next_push - time.monotonic()))
+    def _next(self, requests: queue.SimpleQueue[_Request], next_push: float | None) -> _Request | None:
+        pause = (
+            TICK_SECONDS if next_push is None else min(TICK_SECONDS, max(0.0, next_push - time.monotonic()))
+        )
         try:
             return requests.get(timeout=pause)
         except queue.Empty:
             return None
 
     def _pause(self) -> bool:
-        self._duties.resign()
+        self._tasks.resign()
         return True
 
     def _guarded(self, duty: Callable[[], bool], what: str) -> bool:
         try:
             return duty()
         except Exception as error:
-            self._trouble.error(what, error)
+            self._errors.error(what, error)
             return False
 
 
-class Request:
+class _Request:
     """Something asked of the thread, and the place where its answer is waited for."""
 
     def __init__(self, what: str) -> None:

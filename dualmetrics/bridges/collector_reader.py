@@ -7,21 +7,21 @@ import time
 
 from opentelemetry.metrics import CallbackOptions
 
-from dualmetrics.bridges.protocols import Collector
-from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.bridges.protocols import MetricCollector
+from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.model.snapshot import Family
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
 
-class CollectorReading:
+class CollectorReader:
     """Reads one collector at a time that it is asked to, as an observable instrument is (see `Observers`)."""
 
-    def __init__(self, collector: Collector, rows: ForeignRows, trouble: Trouble) -> None:
+    def __init__(self, collector: MetricCollector, rows: SeriesImporter, errors: ErrorReporter) -> None:
         self.collector = collector
         self.name = collector.name
         self.once_per_group = collector.once_per_group
         self._rows = rows
-        self._trouble = trouble
+        self._errors = errors
         self.turn = threading.Lock()
         self.cost = 0.0
         """Seconds of a processor that the last read took."""
@@ -32,9 +32,11 @@ class CollectorReading:
         with self.turn:
             began = time.thread_time()
             families = self._families()
-            ends = families is not None and self.collector.ends
+            ends = families is not None and self.collector.forgets_removed
             try:
-                self._rows.share(self, families or (), each=self.collector.each, ends=ends)
+                self._rows.import_families(
+                    self, families or (), per_worker=self.collector.per_worker, forgets_removed=ends
+                )
             except Exception as error:
                 self._failed(error)
             if self._ended:
@@ -46,9 +48,9 @@ class CollectorReading:
         self._ended = True
         self._rows.end(self)
 
-    def settle(self) -> None:
+    def import_sums(self) -> None:
         """Share its sums. The caller has its turn."""
-        self._rows.settle(self, self._families() or ())
+        self._rows.import_sums(self, self._families() or ())
 
     def _families(self) -> list[Family] | None:
         """What it shows, None if it failed."""
@@ -59,6 +61,6 @@ class CollectorReading:
             return None
 
     def _failed(self, error: Exception) -> None:
-        self._trouble.count()
+        self._errors.count()
         message = "dualmetrics: the collector %s failed (%s: %s); its metrics are left out meanwhile"
-        self._trouble.once(f"collector {self.name}", message, self.name, type(error).__name__, error)
+        self._errors.log_once(f"collector {self.name}", message, self.name, type(error).__name__, error)

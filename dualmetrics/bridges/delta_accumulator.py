@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import add
 
-from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Point, identity
+from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Point, attributes_key
 
 
-class Accumulation:
+class DeltaAccumulator:
     """Adds up families of sums and histograms, series by series."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Accumulation:
         """There came this."""
         totals = self._found.setdefault(family.descriptor, {})
         for point in family.points:
-            key = identity(point.attributes)
+            key = attributes_key(point.attributes)
             have = totals.get(key)
             totals[key] = point if have is None else _together(have, point)
 

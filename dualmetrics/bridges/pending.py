@@ -9,14 +9,14 @@ _sources: list[Any] = []
 _takers: list[Callable[[Any], None]] = []
 
 
-def join(source: Any) -> None:
+def register_source(source: Any) -> None:
     """Give ``source`` to the default recording, now or as soon as there is one."""
     _sources.append(source)
     for take in _takers:
         take(source)
 
 
-def take(taker: Callable[[Any], None]) -> list[Any]:
+def subscribe(taker: Callable[[Any], None]) -> list[Any]:
     """Be given all sources, of now and of later; those of now are returned too."""
     _takers.append(taker)
     for source in _sources:

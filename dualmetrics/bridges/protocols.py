@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dualmetrics.model.snapshot import Family
 
-GAUGES = {
+GAUGE_MERGE_DEFAULTS = {
     "process_virtual_memory_bytes": "sum",
     "process_resident_memory_bytes": "sum",
     "process_open_fds": "sum",
@@ -17,7 +17,7 @@ GAUGES = {
 """How gauges of processes merge over workers, unless a setting says otherwise."""
 
 
-class Collector(Protocol):
+class MetricCollector(Protocol):
     """Something that is read as a whole.
 
     ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
@@ -27,23 +27,23 @@ class Collector(Protocol):
     """
 
     name: str
-    quick: bool
-    counts: bool
-    each: bool
+    cheap: bool
+    keeps_sums: bool
+    per_worker: bool
     once_per_group: bool
-    ends: bool
+    forgets_removed: bool
 
     def read(self) -> Iterable[Family]:
         """What it shows now. May raise anything, and may hang."""
         ...
 
 
-class Source(Protocol):
+class MetricSource(Protocol):
     """A library that measures."""
 
     name: str
 
-    def collectors(self) -> Iterable[Collector]:
+    def collectors(self) -> Iterable[MetricCollector]:
         """The collectors that it has now; the same object for the same one. Does not raise."""
         ...
 

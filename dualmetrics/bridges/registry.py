@@ -24,21 +24,21 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from dualmetrics.bridges.registry_metrics import families
 from dualmetrics.model.snapshot import Family
 
-Report = Callable[[str, str], None]
+_Report = Callable[[str, str], None]
 """Told of something that is left out: what it is, and why."""
 
 
-class Read:
+class RegistryCollector:
     """A collector as it is read (see `dualmetrics.bridges.protocols.Collector`)."""
 
-    def __init__(self, collector: Any, report: Report, once_per_group: bool = False) -> None:
+    def __init__(self, collector: Any, report: _Report, once_per_group: bool = False) -> None:
         self.collector = collector
         self.name = _name(collector)
-        self.quick = isinstance(collector, MetricWrapperBase) and not once_per_group
-        self.counts = isinstance(collector, (Counter, Histogram, Summary)) and not once_per_group
-        self.each = isinstance(collector, (ProcessCollector, GCCollector))
+        self.cheap = isinstance(collector, MetricWrapperBase) and not once_per_group
+        self.keeps_sums = isinstance(collector, (Counter, Histogram, Summary)) and not once_per_group
+        self.per_worker = isinstance(collector, (ProcessCollector, GCCollector))
         self.once_per_group = once_per_group
-        self.ends = self.counts
+        self.forgets_removed = self.keeps_sums
         self.target: Mapping[str, str] = {}
         self._report = report
 
@@ -51,7 +51,7 @@ class Read:
                 else:
                     yield from families(metric, self.once_per_group)
             except Exception as error:
-                self.ends = False  # what is missing may be there still
+                self.forgets_removed = False  # what is missing may be there still
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")
 
 
@@ -60,19 +60,22 @@ class RegistrySource:
 
     name = "prometheus_client"
 
-    def __init__(self, registries: Iterable[object], report: Report, skips: Callable[[object], bool]) -> None:
+    def __init__(
+        self, registries: Iterable[object], report: _Report, skips: Callable[[object], bool]
+    ) -> None:
         self._registries: list[Any] = [REGISTRY if each == "default" else each for each in registries]
         self._report = report
         self._skips = skips
-        self._known: dict[int, Read] = {}
+        self._known: dict[int, RegistryCollector] = {}
         self._files = _multiprocess(report)
 
-    def collectors(self) -> Iterable[Read]:
+    def collectors(self) -> Iterable[RegistryCollector]:
         """Each collector once, the same object for the same one."""
         found = {id(each): each for registry in self._registries for each in _collectors(registry)}
         known = self._known
         self._known = {
-            key: known.get(key) or Read(each, self._report, isinstance(each, MultiProcessCollector))
+            key: known.get(key)
+            or RegistryCollector(each, self._report, isinstance(each, MultiProcessCollector))
             for key, each in found.items()
             if not self._skips(each) and not self._in_files(each)
         }
@@ -107,11 +110,11 @@ def _collectors(registry: Any) -> list[Any]:
     return list(getattr(registry, "_collector_to_names", (registry,)))
 
 
-def _multiprocess(report: Report) -> list[Read]:
+def _multiprocess(report: _Report) -> list[RegistryCollector]:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return []
     try:
-        return [Read(_files(CollectorRegistry()), report, once_per_group=True)]
+        return [RegistryCollector(_files(CollectorRegistry()), report, once_per_group=True)]
     except ValueError as error:
         report("PROMETHEUS_MULTIPROC_DIR", str(error))
         return []

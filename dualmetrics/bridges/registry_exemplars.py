@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from prometheus_client.samples import Exemplar as Found
 from prometheus_client.samples import Timestamp
 
-from dualmetrics.instruments.attributes import text
+from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.snapshot import Exemplar
 
 _IDS = {"trace_id": re.compile("[0-9a-fA-F]{32}"), "span_id": re.compile("[0-9a-fA-F]{16}")}
@@ -32,7 +32,7 @@ def exemplar(found: Found | None) -> Exemplar | None:
 
 def _made(value: float, time: int, labels: Mapping[str, str]) -> Exemplar:
     ids = {name: _id(name, labels.get(name, "")) for name in _IDS}
-    others = {text(name): text(said) for name, said in labels.items() if not ids.get(name)}
+    others = {clean_text(name): clean_text(said) for name, said in labels.items() if not ids.get(name)}
     return Exemplar(value, time, ids["trace_id"], ids["span_id"], tuple(sorted(others.items())))
 
 

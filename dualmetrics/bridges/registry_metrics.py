@@ -16,9 +16,9 @@ from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
 from dualmetrics.bridges.registry_exemplars import exemplar
-from dualmetrics.instruments.attributes import text
+from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.snapshot import (
-    PROMETHEUS,
+    PROMETHEUS_SCOPE,
     Attributes,
     Descriptor,
     Exemplar,
@@ -52,7 +52,7 @@ _NANOSECONDS = 2.0**64
 """Times since the epoch are less than this in OTLP."""
 
 
-class Series(NamedTuple):
+class _Series(NamedTuple):
     """The samples of one series: by the end of their names, or by the label that tells its parts apart."""
 
     attributes: Attributes
@@ -66,7 +66,7 @@ class Series(NamedTuple):
         return _nanoseconds(self.values.get("_created", 0.0))
 
 
-class GarbageError(Exception):
+class UnmappableMetricError(Exception):
     """A metric that means nothing."""
 
 
@@ -74,7 +74,7 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
     """The metric in our terms. Raises GarbageError, or whatever its values raise that are none."""
     form = "unknown" if metric.type == "untyped" else metric.type
     if form not in _KINDS:
-        raise GarbageError(f"the type {metric.type!r}")
+        raise UnmappableMetricError(f"the type {metric.type!r}")
     found: dict[tuple[Scope, str, tuple[float, ...]], list[Point]] = {}
     for name, bounds, labels, start, cells, exemplars in _READERS.get(form, _plain)(metric):
         scope, attributes = _scoped(labels)
@@ -87,25 +87,25 @@ def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
 def _describer(
     metric: Metric, form: str, once_per_group: bool
 ) -> Callable[[Scope, str, tuple[float, ...]], Descriptor]:
-    help_text = text(str(metric.documentation or ""))
+    help_text = clean_text(str(metric.documentation or ""))
     return lambda scope, name, bounds: Descriptor(
         scope,
-        text(name),
+        clean_text(name),
         _KINDS[form],
-        text(ucum(metric.unit)),
+        clean_text(ucum(metric.unit)),
         help_text,
         bounds,
         observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
         once_per_group=once_per_group or form in _ONCE,
-        form=form,
+        prometheus_type=form,
     )
 
 
-Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float], Exemplars]]
+_Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float], Exemplars]]
 """The name, bounds, labels, start, cells and exemplars of each series."""
 
 
-def _plain(metric: Metric) -> Read:
+def _plain(metric: Metric) -> _Read:
     """One sample is one series."""
     beginning = f"{metric.name}_created"
     created = {_labels(s): float(s.value) for s in metric.samples if s.name == beginning}
@@ -117,13 +117,13 @@ def _plain(metric: Metric) -> Read:
             continue
         attributes, value = _labels(sample), float(sample.value)
         if metric.type == "counter" and not value >= 0:
-            raise GarbageError(f"a counter of {value}")
+            raise UnmappableMetricError(f"a counter of {value}")
         start = _nanoseconds(created.get(attributes, 0.0))
         exemplars = (exemplar(sample.exemplar),) if sample.exemplar else ()
         yield sample.name, (), attributes, start, (value, 1.0) if gauge else (value,), exemplars
 
 
-def _histogram(metric: Metric) -> Read:
+def _histogram(metric: Metric) -> _Read:
     for series in _grouped(metric, "le"):
         counts = [count for _, count in sorted(series.parts.items())]
         count = series.values.get("_count", series.parts.get(math.inf))
@@ -133,7 +133,7 @@ def _histogram(metric: Metric) -> Read:
             counts.append(count)
         cells = [counts[0], *(high - low for low, high in pairwise(counts))]
         if not all(cell >= 0 for cell in cells) or counts[-1] >= _COUNTS:
-            raise GarbageError("buckets that do not grow, or count too much")
+            raise UnmappableMetricError("buckets that do not grow, or count too much")
         bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
         cells.append(series.values.get("_sum", math.nan))
         known = series.exemplars
@@ -141,28 +141,28 @@ def _histogram(metric: Metric) -> Read:
         yield metric.name, bounds, series.attributes, series.start, tuple(cells), exemplars
 
 
-def _summary(metric: Metric) -> Read:
+def _summary(metric: Metric) -> _Read:
     for series in _grouped(metric, "quantile"):
         quantiles = sorted(series.parts)
         if "_count" in series.values:
             if not 0 <= series.values["_count"] < _COUNTS:
-                raise GarbageError(f"a count of {series.values['_count']}")
+                raise UnmappableMetricError(f"a count of {series.values['_count']}")
             values = (series.parts[quantile] for quantile in quantiles)
             cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
             yield metric.name, tuple(quantiles), series.attributes, series.start, cells, ()
 
 
-_READERS: Mapping[str, Callable[[Metric], Read]] = {"histogram": _histogram, "summary": _summary}
+_READERS: Mapping[str, Callable[[Metric], _Read]] = {"histogram": _histogram, "summary": _summary}
 
 
-def _grouped(metric: Metric, part: str) -> Iterable[Series]:
+def _grouped(metric: Metric, part: str) -> Iterable[_Series]:
     """The samples by series; ``part`` is the label that tells the parts of one apart."""
-    found: dict[Attributes, Series] = {}
+    found: dict[Attributes, _Series] = {}
     for sample in metric.samples:
         attributes = _labels(sample, part)
         series = found.get(attributes)
         if series is None:
-            series = found[attributes] = Series(attributes, {}, {}, {})
+            series = found[attributes] = _Series(attributes, {}, {}, {})
         if part in sample.labels:
             at = float(sample.labels[part])
             series.parts[at] = float(sample.value)
@@ -189,14 +189,14 @@ def _labels(sample: Sample, without: str = "") -> Attributes:
 def _sorted(pairs: tuple[tuple[str, str], ...]) -> Attributes:
     for name, value in pairs:
         if type(name) is not str or type(value) is not str:
-            raise GarbageError(f"the label {name!r}={value!r}")
-    return tuple(sorted((text(name), text(value)) for name, value in pairs))
+            raise UnmappableMetricError(f"the label {name!r}={value!r}")
+    return tuple(sorted((clean_text(name), clean_text(value)) for name, value in pairs))
 
 
 def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
     """The scope that labels tell of, as OpenTelemetry's exporters write them, and the other labels."""
     if f"{_SCOPE}name" not in dict(attributes):
-        return PROMETHEUS, attributes
+        return PROMETHEUS_SCOPE, attributes
     told = {key.removeprefix(_SCOPE): str(value) for key, value in attributes if key.startswith(_SCOPE)}
     told.pop("", None)
     name, version, schema_url = (told.pop(key, "") for key in ("name", "version", "schema_url"))

@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.bridges.collector_reader import CollectorReading
-from dualmetrics.bridges.protocols import Collector, Source
-from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.bridges.collector_reader import CollectorReader
+from dualmetrics.bridges.protocols import MetricCollector, MetricSource
+from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.config.settings import SettingsError
-from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.model.snapshot import Family
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 
 TICK = 0.25
@@ -34,15 +34,15 @@ _STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the c
 Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
 
 
-class Bridging:
+class BridgeScheduler:
     """All foreign collectors of a `Telemetry`."""
 
     def __init__(
         self,
-        store: Store,
-        observers: Observers,
+        store: GroupStore,
+        observers: CallbackRunner,
         arbitrate: Arbitrate,
-        trouble: Trouble,
+        errors: ErrorReporter,
         *,
         exemplars: bool = True,
     ) -> None:
@@ -51,21 +51,21 @@ class Bridging:
         ``exemplars``: whether those that come along are taken.
         """
         self.arbitrate = arbitrate
-        self._trouble = trouble
-        self._rows = ForeignRows(store, self._twice, exemplars=exemplars)
-        self._sources: list[Source] = []
-        self._readings: dict[int, CollectorReading] = {}
-        self._quick = Observers(trouble)
-        self._quick.include(lambda: (each for each in self._current() if each.collector.quick))
-        self._shared = Observers(trouble)
-        self._shared.include(lambda: (each for each in self._current() if each.once_per_group))
-        observers.include(self._current)
-        self.settling = False
+        self._errors = errors
+        self._rows = SeriesImporter(store, self._twice, exemplars=exemplars)
+        self._sources: list[MetricSource] = []
+        self._readings: dict[int, CollectorReader] = {}
+        self._quick = CallbackRunner(errors)
+        self._quick.add_dynamic(lambda: (each for each in self._current() if each.collector.cheap))
+        self._shared = CallbackRunner(errors)
+        self._shared.add_dynamic(lambda: (each for each in self._current() if each.once_per_group))
+        observers.add_dynamic(self._current)
+        self.importing_sums = False
         self._stop: queue.SimpleQueue[None] | None = None
-        self._held: list[CollectorReading] = []
+        self._held: list[CollectorReader] = []
         self._ticking, self._lock = threading.Lock(), threading.RLock()
 
-    def attach(self, source: Source) -> None:
+    def attach(self, source: MetricSource) -> None:
         """Read ``source`` from now on."""
         self._sources.append(source)
 
@@ -91,12 +91,12 @@ class Bridging:
 
     def left_out(self, what: str, why: str) -> None:
         """Say once what cannot be shown, and count it."""
-        self._trouble.count()
-        self._trouble.once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
+        self._errors.count()
+        self._errors.log_once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
 
     def _twice(self, name: str) -> None:
         message = "dualmetrics: a series of %s is shown twice: counts add up, of values the latest stays"
-        self._trouble.once(f"twice {name}", message, name)
+        self._errors.log_once(f"twice {name}", message, name)
 
     def resource(self) -> dict[str, str]:
         """What the sources say of the process as a whole."""
@@ -133,17 +133,17 @@ class Bridging:
         """Read what holds for the group, in whichever worker this is."""
         self._shared.run(True)
 
-    def settle(self) -> None:
+    def import_sums(self) -> None:
         """Share the sums of now, which needs no thread; for who may never have shared anything."""
-        self.settling = True
+        self.importing_sums = True
         try:
             for reading in self._held or [each for each in self._current() if each.turn.acquire(False)]:
-                if reading.collector.counts:
-                    reading.settle()
+                if reading.collector.keeps_sums:
+                    reading.import_sums()
                 if reading not in self._held:
                     reading.turn.release()
         finally:
-            self.settling = False
+            self.importing_sums = False
 
     def before_fork(self) -> None:
         """Share what was counted, which then is ours and not the child's, and keep all still meanwhile."""
@@ -151,7 +151,7 @@ class Bridging:
         for reading in self._current():
             if reading.turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 self._held.append(reading)
-        self.settle()
+        self.import_sums()
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
@@ -169,7 +169,7 @@ class Bridging:
         self._shared.after_fork_in_child()
         self._rows.after_fork_in_child()
 
-    def _current(self) -> Iterator[CollectorReading]:
+    def _current(self) -> Iterator[CollectorReader]:
         """One reading for each collector, the same one for as long as that is there."""
         with self._lock:  # two threads that made one each would have two memories of the same sums
             known = self._readings
@@ -180,8 +180,8 @@ class Bridging:
             known[number].end()
         return iter(list(current.values()))
 
-    def _reading(self, collector: Collector) -> CollectorReading:
-        return CollectorReading(collector, self._rows, self._trouble)
+    def _reading(self, collector: MetricCollector) -> CollectorReader:
+        return CollectorReader(collector, self._rows, self._errors)
 
     def _run(self, stop: queue.SimpleQueue[None]) -> None:
         pause = TICK
@@ -189,7 +189,7 @@ class Bridging:
             with self._ticking:
                 if stop.empty():
                     self._quick.run(False, _STILL)
-            costs = (reading.cost for reading in self._readings.values() if reading.collector.quick)
+            costs = (reading.cost for reading in self._readings.values() if reading.collector.cheap)
             pause = pause_after(sum(costs))
 
 

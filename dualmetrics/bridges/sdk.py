@@ -14,12 +14,12 @@ from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from dualmetrics.bridges.delta_accumulator import Accumulation
-from dualmetrics.bridges.pending import join
+from dualmetrics.bridges.delta_accumulator import DeltaAccumulator
+from dualmetrics.bridges.pending import register_source
 from dualmetrics.bridges.sdk_points import Measured, exemplars, measured
-from dualmetrics.instruments.attributes import canonical
+from dualmetrics.instruments.attributes import normalize_attributes
 from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Bridged(Protocol):
@@ -36,21 +36,21 @@ class MetricReader(InMemoryMetricReader):
     """
 
     name = "sdk"
-    quick = True
-    counts = True
-    each = False
+    cheap = True
+    keeps_sums = True
+    per_worker = False
     once_per_group = False
-    ends = False
+    forgets_removed = False
 
     def __init__(self, telemetry: Bridged | None = None) -> None:
         super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
         self._turn = threading.RLock()
-        self._totals = Accumulation()
-        self._trouble = Trouble()
+        self._totals = DeltaAccumulator()
+        self._errors = ErrorReporter()
         self._ended: list[Family] = []
         self._over = threading.Event()
         if telemetry is None:
-            join(self)
+            register_source(self)
         else:
             telemetry.bridge(self)
 
@@ -96,7 +96,7 @@ class MetricReader(InMemoryMetricReader):
             read = measured(metric, each)
             if read is None:
                 message = "dualmetrics: %s of the SDK is left out: exponential buckets of negative values"
-                self._trouble.once(metric.name, message, metric.name)
+                self._errors.log_once(metric.name, message, metric.name)
                 return
             key = read.kind, read.bounds, read.exponential is not None
             found.setdefault(key, []).append(self._point(each, read))
@@ -109,10 +109,10 @@ class MetricReader(InMemoryMetricReader):
 
     def _point(self, point: Any, read: Measured) -> Point:
         return Point(
-            canonical(point.attributes, self._trouble),
+            normalize_attributes(point.attributes, self._errors),
             point.start_time_unix_nano or 0,
             read.cells,
-            exemplars(point.exemplars or (), read, self._trouble),
+            exemplars(point.exemplars or (), read, self._errors),
             read.exponential,
         )
 
@@ -133,5 +133,5 @@ def _descriptor(
 
 
 def _scope(scope: InstrumentationScope) -> Scope:
-    attributes = canonical(scope.attributes, Trouble())
+    attributes = normalize_attributes(scope.attributes, ErrorReporter())
     return Scope(scope.name or "", scope.version or "", scope.schema_url or "", attributes)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from opentelemetry.sdk.metrics import Exemplar as Found
 from opentelemetry.sdk.metrics.export import (
-    ExponentialHistogram,
+    ExponentialHistogram as SdkExponentialHistogram,
+)
+from opentelemetry.sdk.metrics.export import (
     ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
@@ -18,10 +20,10 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 
-from dualmetrics.instruments.attributes import canonical
-from dualmetrics.model.exponential_histogram import Exponential, trimmed
+from dualmetrics.instruments.attributes import normalize_attributes
+from dualmetrics.model.exponential_histogram import ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Exemplar, Exemplars, Kind
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Measured(NamedTuple):
@@ -30,7 +32,7 @@ class Measured(NamedTuple):
     kind: Kind
     bounds: tuple[float, ...]
     cells: tuple[float, ...]
-    exponential: Exponential | None = None
+    exponential: ExponentialHistogram | None = None
 
 
 def measured(metric: Metric, point: Any) -> Measured | None:
@@ -43,7 +45,7 @@ def measured(metric: Metric, point: Any) -> Measured | None:
     if isinstance(metric.data, Histogram) and isinstance(point, HistogramDataPoint):
         bounds = tuple(float(bound) for bound in point.explicit_bounds)
         return Measured(Kind.HISTOGRAM, bounds, (*map(float, point.bucket_counts), float(point.sum)))
-    if isinstance(metric.data, ExponentialHistogram) and isinstance(point, ExponentialHistogramDataPoint):
+    if isinstance(metric.data, SdkExponentialHistogram) and isinstance(point, ExponentialHistogramDataPoint):
         return _exponential(point)
     return None
 
@@ -54,18 +56,18 @@ def _exponential(point: ExponentialHistogramDataPoint) -> Measured | None:
     counts = tuple(map(float, point.positive.bucket_counts))
     found = trimmed(point.scale, point.positive.offset, counts)
     if not found.counts:
-        found = Exponential()  # the scale says nothing
-    found = found._replace(zeros=float(point.zero_count), sum=float(point.sum))
-    return Measured(Kind.HISTOGRAM, (), (found.total, found.sum), found)
+        found = ExponentialHistogram()  # the scale says nothing
+    found = found._replace(zero_count=float(point.zero_count), sum=float(point.sum))
+    return Measured(Kind.HISTOGRAM, (), (found.total_count, found.sum), found)
 
 
-def exemplars(found: Sequence[Found], read: Measured, trouble: Trouble) -> Exemplars:
+def exemplars(found: Sequence[Found], read: Measured, errors: ErrorReporter) -> Exemplars:
     """The latest of each bucket; a counter is one bucket, and other kinds have none."""
     if not found or read.kind not in (Kind.COUNTER, Kind.HISTOGRAM):
         return ()
     buckets: list[Exemplar | None] = [None] * (len(read.bounds) + 1)
     for each in sorted(found, key=lambda exemplar: exemplar.time_unix_nano):
-        attributes = canonical(each.filtered_attributes, trouble)
+        attributes = normalize_attributes(each.filtered_attributes, errors)
         ids = each.trace_id or 0, each.span_id or 0
         at = bisect_left(read.bounds, each.value)
         buckets[at] = Exemplar(float(each.value), each.time_unix_nano, *ids, attributes)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from dualmetrics.model.exponential_histogram import Exponential
-from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Kind, Point, identity
-from dualmetrics.storage.exponential_cells import Banks
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
+from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Kind, Point, attributes_key
+from dualmetrics.storage.exponential_cells import ExponentialCells
 from dualmetrics.storage.regions import Row
 
-EMPTY = Exponential()
+EMPTY = ExponentialHistogram()
 
 
-class Bound:
+class BoundSeries:
     """A series as one source shows it: how it was when last read, and the row where that was written, if any.
 
     ``whole`` says that the row holds just what the series is: then it is copied, which rounds nothing.
@@ -35,48 +35,50 @@ class Bound:
         "whole",
     )
 
-    def __init__(self, home: dict[object, Bound], key: object, timed: bool) -> None:
+    def __init__(self, home: dict[object, BoundSeries], key: object, timed: bool) -> None:
         self.home, self.key, self.timed = home, key, timed
         self.source: object = None
-        self.next: Bound | None = None
+        self.next: BoundSeries | None = None
         self.last: tuple[float, ...] = ()
         self.exemplars: Exemplars = ()
         self.exponential = EMPTY
-        self.banks: Banks | None = None
+        self.banks: ExponentialCells | None = None
         self.row: Row | None = None
         self.stamp = 0.0
         self.start = 0
         self.whole = False
 
-    def chain(self) -> Iterator[Bound]:
+    def chain(self) -> Iterator[BoundSeries]:
         """It, and those after it."""
-        bound: Bound | None = self
+        bound: BoundSeries | None = self
         while bound is not None:
             yield bound
             bound = bound.next
 
-    def another(self) -> Bound:
+    def another(self) -> BoundSeries:
         """The one after it."""
         if self.next is None:
-            self.next = Bound(self.home, self.key, self.timed)
+            self.next = BoundSeries(self.home, self.key, self.timed)
         return self.next
 
 
-class Bindings:
+class SeriesBindings:
     """All series that sources show. ``twice`` is told of a metric with a series that two of them show."""
 
     def __init__(self, twice: Callable[[str], object]) -> None:
         self._twice = twice
-        self._series: dict[Descriptor, dict[object, Bound]] = {}
-        self._shown: dict[object, set[Bound]] = {}
+        self._series: dict[Descriptor, dict[object, BoundSeries]] = {}
+        self._shown: dict[object, set[BoundSeries]] = {}
 
-    def all(self) -> Iterator[Bound]:
+    def all(self) -> Iterator[BoundSeries]:
         """Each of them; others may come meanwhile."""
         for home in list(self._series.values()):
             for first in list(home.values()):
                 yield from first.chain()
 
-    def find(self, source: object, family: Family, met: set[Bound]) -> Iterator[tuple[Bound, Point]]:
+    def find(
+        self, source: object, family: Family, met: set[BoundSeries]
+    ) -> Iterator[tuple[BoundSeries, Point]]:
         """Each point of a family that ``source`` shows, with what is bound for it, which is in ``met`` then.
 
         A series that somebody else shows, or that was met already, is bound once more: if the two had one
@@ -87,8 +89,8 @@ class Bindings:
         self._shown.setdefault(source, set())
         for point in family.points:
             # The labels of a registry are all texts; elsewhere 1 and True are two things.
-            key: object = point.attributes if descriptor.form else identity(point.attributes)
-            bound = home.get(key) or home.setdefault(key, Bound(home, key, timed))
+            key: object = point.attributes if descriptor.prometheus_type else attributes_key(point.attributes)
+            bound = home.get(key) or home.setdefault(key, BoundSeries(home, key, timed))
             while bound in met or self._is_anothers(bound, source):
                 self._twice(descriptor.name)
                 bound = bound.another()
@@ -96,20 +98,20 @@ class Bindings:
             met.add(bound)
             yield bound, point
 
-    def _is_anothers(self, bound: Bound, source: object) -> bool:
+    def _is_anothers(self, bound: BoundSeries, source: object) -> bool:
         return bound.source is not source and bound.source in self._shown
 
-    def show(self, source: object, shown: set[Bound]) -> set[Bound]:
+    def show(self, source: object, shown: set[BoundSeries]) -> set[BoundSeries]:
         """``source`` shows these now. Gives those that it shows no more."""
         gone = self._shown.get(source, set()) - shown
         self._shown[source] = shown
         return gone
 
-    def end(self, source: object) -> set[Bound]:
+    def end(self, source: object) -> set[BoundSeries]:
         """``source`` is gone: whoever shows its series next goes on with them. Gives those that it showed."""
         return self._shown.pop(source, set())
 
-    def drop(self, gone: Iterable[Bound]) -> None:
+    def drop(self, gone: Iterable[BoundSeries]) -> None:
         """Remember these no longer, unless others show the same series."""
         for bound in gone:
             if bound.next is None and bound.home.get(bound.key) is bound:

@@ -37,7 +37,7 @@ def command(rounds: int, endpoint: str | None, keep: bool) -> None:
     except (RuntimeError, TimeoutError, OSError) as error:
         raise click.ClickException(str(error)) from error
     finally:
-        group_directory.sweep()
+        group_directory.sweep_stale_groups()
     raise SystemExit(0 if equal else 1)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dualmetrics.config.parsers import Parser
-from dualmetrics.config.validators import without_secrets
+from dualmetrics.config.validators import redact_url
 from dualmetrics.runtime.errors import logger
 
 _KEY = "option"
@@ -66,21 +66,21 @@ def resolve(
     return found
 
 
-def check(options: Iterable[Option], environ: Mapping[str, str]) -> None:
+def check_foreign_variables(options: Iterable[Option], environ: Mapping[str, str]) -> None:
     """Refuse bad values of variables that others read. Raises SettingsError."""
     for option in options:
         for variable in option.variables:
             resolve({variable: option._replace(variables=(variable,))}, environ, {})
 
 
-def masked(value: object) -> str:
+def mask(value: object) -> str:
     """How a secret is shown."""
     return "None" if value is None else "***"
 
 
-def url(value: object) -> str:
+def redacted_url(value: object) -> str:
     """How an endpoint is shown: it may carry credentials."""
-    return "None" if value is None else repr(without_secrets(str(value)))
+    return "None" if value is None else repr(redact_url(str(value)))
 
 
 def _given(option: Option, environ: Mapping[str, str]) -> list[str]:

@@ -27,7 +27,7 @@ def text(value: object) -> str:
     return value
 
 
-def matching(pattern: str, words: str) -> Parser[str]:
+def regex(pattern: str, words: str) -> Parser[str]:
     """Text that matches ``pattern`` as a whole; ``words`` say the pattern for people."""
     whole_text = re.compile(pattern)
 
@@ -50,7 +50,7 @@ def choice(*allowed: str) -> Parser[str]:
     return parse
 
 
-def flag(value: object) -> bool:
+def boolean(value: object) -> bool:
     """``true`` or ``false``, in any case: OpenTelemetry's booleans, which know no other words."""
     if isinstance(value, bool):
         return value
@@ -72,7 +72,7 @@ def number(words: str, *, least: float = -math.inf, above: float = -math.inf) ->
     return parse
 
 
-def whole(words: str, *, least: int, most: int) -> Parser[int]:
+def integer(words: str, *, least: int, most: int) -> Parser[int]:
     """A whole number of ``least`` to ``most``."""
 
     def parse(value: object) -> int:

@@ -10,8 +10,17 @@ from typing import Any, Literal
 from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
 
 from dualmetrics.config import validators
-from dualmetrics.config.options import Option, SettingsError, check, masked, options_of, resolve, setting, url
-from dualmetrics.config.parsers import choice, flag, instrument, items, number, subset, text, whole
+from dualmetrics.config.options import (
+    Option,
+    SettingsError,
+    check_foreign_variables,
+    mask,
+    options_of,
+    redacted_url,
+    resolve,
+    setting,
+)
+from dualmetrics.config.parsers import boolean, choice, instrument, integer, items, number, subset, text
 from dualmetrics.config.validators import Network
 
 __all__ = ["Settings", "SettingsError"]
@@ -21,7 +30,7 @@ def _otlp(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
-_SIGNAL_URL = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), url)
+_SIGNAL_URL = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), redacted_url)
 
 _OPT_IN = Option(validators.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
 
@@ -58,20 +67,20 @@ class Settings:
     )
     prometheus_path: str = setting(validators.path, "PROMETHEUS_PATH", default="/metrics")
     prometheus_port: int | None = setting(
-        whole("a port of 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
+        integer("a port of 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
     )
 
-    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=url)
+    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url)
     endpoint_is_signal: bool = False
     protocol: Literal["grpc", "http/protobuf"] = setting(
         choice("grpc", "http/protobuf"), *_otlp("PROTOCOL"), default="http/protobuf"
     )
-    headers: Mapping[str, str] | None = setting(validators.headers, *_otlp("HEADERS"), show=masked)
+    headers: Mapping[str, str] | None = setting(validators.headers, *_otlp("HEADERS"), show=mask)
     timeout: float = setting(number("a number of seconds above 0", above=0), *_otlp("TIMEOUT"), default=10.0)
     compression: Literal["none", "gzip", "deflate"] = setting(
         choice("none", "gzip", "deflate"), *_otlp("COMPRESSION"), default="none"
     )
-    insecure: bool | None = setting(flag, *_otlp("INSECURE"), lenient=True)
+    insecure: bool | None = setting(boolean, *_otlp("INSECURE"), lenient=True)
     export_interval: float = setting(
         number("a number of milliseconds above 0", above=0), "OTEL_METRIC_EXPORT_INTERVAL", default=60000.0
     )
@@ -87,7 +96,7 @@ class Settings:
             default="explicit_bucket_histogram",
         )
     )
-    native_histograms: bool = setting(flag, "DUALMETRICS_NATIVE_HISTOGRAMS", default=False)
+    native_histograms: bool = setting(boolean, "DUALMETRICS_NATIVE_HISTOGRAMS", default=False)
     exemplar_filter: Literal["always_on", "always_off", "trace_based"] = setting(
         choice("always_on", "always_off", "trace_based"),
         "OTEL_METRICS_EXEMPLAR_FILTER",
@@ -95,7 +104,7 @@ class Settings:
     )
     tracer_named: bool = False
     """Whether OTEL_PYTHON_TRACER_PROVIDER says that OpenTelemetry will have a tracer provider."""
-    sdk_disabled: bool = setting(flag, "OTEL_SDK_DISABLED", default=False, lenient=True)
+    sdk_disabled: bool = setting(boolean, "OTEL_SDK_DISABLED", default=False, lenient=True)
 
     namespace: str = setting(validators.namespace, "DUALMETRICS_NAMESPACE", default="")
     const_labels: Mapping[str, str] = setting(validators.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
@@ -111,13 +120,13 @@ class Settings:
     buckets: tuple[float, ...] = setting(validators.buckets, "DUALMETRICS_BUCKETS", default=_SECONDS)
     instrument_buckets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     cardinality_limit: int = setting(
-        whole("a whole number of at least 1", least=1, most=10**9),
+        integer("a whole number of at least 1", least=1, most=10**9),
         "DUALMETRICS_CARDINALITY_LIMIT",
         default=2000,
     )
-    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=masked)
+    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=mask)
     metrics_basic_auth: str | None = setting(
-        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked
+        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=mask
     )
     metrics_allow: tuple[Network, ...] = setting(validators.networks, "DUALMETRICS_METRICS_ALLOW", default=())
     trusted_proxies: tuple[Network, ...] = setting(
@@ -133,8 +142,8 @@ class Settings:
             default="underscore_escaping_with_suffixes",
         )
     )
-    created_series: bool = setting(flag, "DUALMETRICS_CREATED_SERIES", default=False)
-    host_metrics: bool = setting(flag, "DUALMETRICS_HOST_METRICS", default=False)
+    created_series: bool = setting(boolean, "DUALMETRICS_CREATED_SERIES", default=False)
+    host_metrics: bool = setting(boolean, "DUALMETRICS_HOST_METRICS", default=False)
     registries: tuple[object, ...] = setting(items(validators.registry), "DUALMETRICS_REGISTRIES", default=())
     exclude: tuple[str, ...] = setting(items(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(validators.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
@@ -162,7 +171,7 @@ class Settings:
         unknown = sorted(set(arguments) - set(options))
         if unknown:
             raise TypeError(f"unknown setting {', '.join(unknown)}; known are {', '.join(options)}")
-        check(_LEFT_TO_OTHERS, environ)
+        check_foreign_variables(_LEFT_TO_OTHERS, environ)
         found = resolve(options, environ, arguments)
         _complete_endpoint(found, environ, arguments)
         found.setdefault("convention", _opted_in(environ))
@@ -238,7 +247,9 @@ def _consistent(settings: Settings, environ: Mapping[str, str]) -> Settings:
     if settings.compression == "deflate":
         refused = "OTEL_EXPORTER_OTLP_COMPRESSION='deflate': must be gzip or none"
     elif "@" in settings.endpoint:
-        refused = f"OTEL_EXPORTER_OTLP_ENDPOINT={url(settings.endpoint)}: must have no user and password"
+        refused = (
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={redacted_url(settings.endpoint)}: must have no user and password"
+        )
     elif not environ.get("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10").strip():
         refused = (
             "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT='': must be a number of seconds above 0, or not set at all,"

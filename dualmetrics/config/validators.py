@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from dualmetrics.config.parsers import choice, items, matching, named, number, pairs, text
+from dualmetrics.config.parsers import choice, items, named, number, pairs, regex, text
 
 Network = IPv4Network | IPv6Network
 
@@ -26,18 +26,18 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 """The networks that the word ``private`` stands for."""
 
-namespace = matching(
+namespace = regex(
     r"[A-Za-z_]([A-Za-z0-9_]*[A-Za-z0-9])?", "letters, digits and _, neither a digit first nor a _ last"
 )
-path = matching(
+path = regex(
     r"(/[A-Za-z0-9._~!$&'()+,;=:@-]+)+",
     "a path like /metrics: begins with /, does not end with it, no query, spaces or escapes",
 )
-token = matching(r"[\x21-\x7e]+", "printable ASCII without spaces")
-credentials = matching(r"[^\x00-\x1f\x7f:]+:[^\x00-\x1f\x7f]+", "user:password")
-excluded = matching(r"/[^\s?#*]*\*?", "a list of paths that begin with /, exact or with a * at the end")
+token = regex(r"[\x21-\x7e]+", "printable ASCII without spaces")
+credentials = regex(r"[^\x00-\x1f\x7f:]+:[^\x00-\x1f\x7f]+", "user:password")
+excluded = regex(r"/[^\s?#*]*\*?", "a list of paths that begin with /, exact or with a * at the end")
 
-_label = matching(
+_label = regex(
     r"(?!__)(?!(le|quantile)$)[A-Za-z_][A-Za-z0-9_]*",
     "name=value,name=value; names have letters, digits and _, no leading __, and are not le or quantile",
 )
@@ -46,14 +46,12 @@ resource_attributes = pairs(text)
 
 _HEADERS = "name=value,name=value by the rules of HTTP headers, values percent-encoded"
 headers = pairs(
-    lambda name: matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(
-        name
-    ).lower(),  # gRPC takes lower case only
-    matching(r"[\x20-\x7e]*", _HEADERS),
+    lambda name: regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(name).lower(),  # gRPC takes lower case only
+    regex(r"[\x20-\x7e]*", _HEADERS),
 )
 
 _METHODS = "a list of HTTP methods, case-sensitive, at least one"
-_method = matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
+_method = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
 
 gauge_merge = named(choice("last", "sum", "min", "max", "each"))
 
@@ -142,7 +140,7 @@ def signal_url(value: object) -> str:
 
 
 def _url(value: object, pattern: str, words: str) -> str:
-    given = matching(pattern, words)(value)
+    given = regex(pattern, words)(value)
     try:
         url = urlsplit(given)
         sound = url.scheme in ("http", "https") and url.hostname and url.port != 0
@@ -153,7 +151,7 @@ def _url(value: object, pattern: str, words: str) -> str:
     return given
 
 
-def without_secrets(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL for people: credentials and query hidden."""
     return re.sub(r"\?.*", "?***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
 

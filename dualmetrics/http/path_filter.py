@@ -16,7 +16,7 @@ class PathSettings(Protocol):
     def exclude(self) -> tuple[str, ...]: ...
 
 
-class Paths:
+class PathFilter:
     """The metrics path, and the excluded ones: exact, or with a trailing ``*`` the beginning of others.
 
     ``wsgi`` compares with PATH_INFO, in which each byte of the UTF-8 is one character (PEP 3333).

@@ -5,27 +5,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 
-from dualmetrics.http.semantic_conventions import Measure
-from dualmetrics.instruments.exemplars import ExemplarFilter, Reservoir
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.runtime.free_threading import atomic
-from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.http.semantic_conventions import RequestMetrics
+from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.free_threading import locked_if_free_threaded
+from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 
-Record = Callable[[float], None]
+Recorder = Callable[[float], None]
 """Adds a request that took so many seconds to the cells of its series."""
 
-Move = Callable[[], None]
+InFlightRecorder = Callable[[], None]
 """Adds a request to those that are active, or takes it from them."""
 
 
-def exemplifier(
-    record: Record,
-    measure: Measure,
-    duration: Reservoir,
-    count: Reservoir | None,
+def with_exemplars(
+    record: Recorder,
+    measure: RequestMetrics,
+    duration: ExemplarReservoir,
+    count: ExemplarReservoir | None,
     exemplars: ExemplarFilter,
-) -> Record:
+) -> Recorder:
     """A function that records a request, and offers it as an exemplar."""
     bounds, scale = measure.duration.bounds, measure.scale
 
@@ -41,11 +41,11 @@ def exemplifier(
     return add
 
 
-def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
+def duration_recorder(measure: RequestMetrics, active: Row, count: Row, duration: Row) -> Recorder:
     """A function that adds a request, which is no longer active, to these rows."""
     bounds, scale = measure.duration.bounds, measure.scale
 
-    @atomic
+    @locked_if_free_threaded
     def add(seconds: float) -> None:
         value = seconds * scale
         active[0] -= 1.0
@@ -56,13 +56,15 @@ def adder(measure: Measure, active: Row, count: Row, duration: Row) -> Record:
     return add
 
 
-def exponential_adder(measure: Measure, active: Row, count: Row, duration: Distribution) -> Record:
+def exponential_duration_recorder(
+    measure: RequestMetrics, active: Row, count: Row, duration: HistogramRow
+) -> Recorder:
     """An `adder` that records the duration in exponential buckets too."""
     bounds, scale = measure.duration.bounds, measure.scale
     row, banks = duration
     add_exponential = banks.add
 
-    @atomic
+    @locked_if_free_threaded
     def add(seconds: float) -> None:
         value = seconds * scale
         active[0] -= 1.0
@@ -74,29 +76,29 @@ def exponential_adder(measure: Measure, active: Row, count: Row, duration: Distr
     return add
 
 
-def mover(rows: tuple[Row, ...], by: float, trouble: Trouble) -> Move:
+def in_flight_recorder(rows: tuple[Row, ...], by: float, errors: ErrorReporter) -> InFlightRecorder:
     """A function that adds to the first cell of each row, and never raises."""
 
-    @atomic
+    @locked_if_free_threaded
     def move() -> None:
         try:
             for row in rows:
                 row[0] += by
         except Exception as error:
-            trouble.error("counting an active request", error)
+            errors.error("counting an active request", error)
 
-    @atomic
+    @locked_if_free_threaded
     def move_one() -> None:
         try:
             only[0] += by
         except Exception as error:
-            trouble.error("counting an active request", error)
+            errors.error("counting an active request", error)
 
     only = rows[0]
     return move_one if len(rows) == 1 else move
 
 
-def chained(records: list[Record]) -> Record:
+def chain_recorders(records: list[Recorder]) -> Recorder:
     """A function that calls them all."""
 
     def all_of_them(seconds: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from dualmetrics.instruments.attributes import text
+from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 SCOPE = Scope("dualmetrics")
@@ -30,23 +30,23 @@ SCHEMES = frozenset(("http", "https", "ws", "wss"))
 VERSIONS = frozenset(("0.9", "1.0", "1.1", "2", "3"))
 
 
-class Origin(NamedTuple):
+class RequestAttributes(NamedTuple):
     """What is known of a request when it arrives. ``version`` is the protocol's; None if unknown."""
 
     method: str
     scheme: str
     version: str | None
 
-    def normalised(self, methods: Collection[str] = METHODS) -> Origin:
+    def normalized(self, methods: Collection[str] = METHODS) -> RequestAttributes:
         """The same in values of the closed sets."""
-        return Origin(
+        return RequestAttributes(
             self.method if self.method in methods else OTHER,
             self.scheme if self.scheme in SCHEMES else OTHER,
             self.version if self.version in VERSIONS else None,
         )
 
 
-class Outcome(NamedTuple):
+class ResponseAttributes(NamedTuple):
     """What is known of a request when it has ended. ``error`` is the class of an exception."""
 
     route: str | None
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     error: str | None
 
 
-class Measure(NamedTuple):
+class RequestMetrics(NamedTuple):
     """The metrics of one request's end. ``requests`` is None where the histogram's count says it all.
 
     ``scale`` makes the histogram's unit of seconds.
@@ -69,13 +69,13 @@ class Convention(Protocol):
     """Names the metrics, and gives their attributes in canonical form."""
 
     active: Descriptor
-    measure: Measure
+    measure: RequestMetrics
     method_decides: bool
     """Whether of a request's origin only the method becomes an attribute."""
 
-    def active_attributes(self, origin: Origin) -> Attributes: ...
+    def active_attributes(self, origin: RequestAttributes) -> Attributes: ...
 
-    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes: ...
+    def attributes(self, origin: RequestAttributes, outcome: ResponseAttributes) -> Attributes: ...
 
 
 class Classic:
@@ -92,7 +92,7 @@ class Classic:
             "{connection}",
             "HTTP connections under way.",
         )
-        self.measure = Measure(
+        self.measure = RequestMetrics(
             Descriptor(SCOPE, "http.requests", Kind.COUNTER, "{request}", "HTTP requests."),
             Descriptor(
                 SCOPE, "http.request.duration", Kind.HISTOGRAM, "ms", "Duration of HTTP requests.", bounds
@@ -100,15 +100,15 @@ class Classic:
             1000.0,
         )
 
-    def active_attributes(self, origin: Origin) -> Attributes:
+    def active_attributes(self, origin: RequestAttributes) -> Attributes:
         """The method alone."""
         return (("http.method", origin.method),)
 
-    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes:
+    def attributes(self, origin: RequestAttributes, outcome: ResponseAttributes) -> Attributes:
         """Method, route and status."""
         return (
             ("http.method", origin.method),
-            ("http.route", UNMATCHED if outcome.route is None else text(outcome.route)),
+            ("http.route", UNMATCHED if outcome.route is None else clean_text(outcome.route)),
             ("http.status_code", _status(outcome.status)),
         )
 
@@ -134,20 +134,20 @@ class Semconv:
             "Duration of HTTP server requests.",
             tuple(float(bound) for bound in buckets),
         )
-        self.measure = Measure(None, duration, 1.0)
+        self.measure = RequestMetrics(None, duration, 1.0)
 
-    def active_attributes(self, origin: Origin) -> Attributes:
+    def active_attributes(self, origin: RequestAttributes) -> Attributes:
         """Method and scheme. A websocket begins as a GET, which its scheme tells from the others."""
         method = "GET" if origin.method == WEBSOCKET else origin.method
         return (("http.request.method", method), ("url.scheme", origin.scheme))
 
-    def attributes(self, origin: Origin, outcome: Outcome) -> Attributes:
+    def attributes(self, origin: RequestAttributes, outcome: ResponseAttributes) -> Attributes:
         """``http.route`` only where one matched; ``error.type`` for exceptions and statuses from 500."""
         found: dict[str, AttributeValue | None] = {
             "error.type": outcome.error or (str(outcome.status) if 500 <= outcome.status <= 599 else None),
             "http.request.method": origin.method,
             "http.response.status_code": _status(outcome.status),
-            "http.route": None if outcome.route is None else text(outcome.route),
+            "http.route": None if outcome.route is None else clean_text(outcome.route),
             "network.protocol.version": origin.version,
             "url.scheme": origin.scheme,
         }

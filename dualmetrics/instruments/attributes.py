@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Sized
 
 from dualmetrics.model.snapshot import Attributes, AttributeValue
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
-LONGEST = 4096
+MAX_TEXT_LENGTH = 4096
 """Characters of a text that are kept: what a client sends must not fill the memory."""
 
-MOST_ITEMS = 128
+MAX_ITEMS = 128
 """Items of a list that are kept."""
 
 _INT64 = range(-(2**63), 2**63)
 """Whole numbers that OTLP can carry (AnyValue.int_value)."""
 
 
-def canonical(attributes: Mapping[str, object] | None, trouble: Trouble) -> Attributes:
+def normalize_attributes(attributes: Mapping[str, object] | None, errors: ErrorReporter) -> Attributes:
     """Sorted by key, sequences as tuples, subclasses of the allowed types as these.
 
     Values may be ``str``, ``bool``, ``int``, ``float`` or sequences of one of them (OpenTelemetry common
@@ -28,10 +28,10 @@ def canonical(attributes: Mapping[str, object] | None, trouble: Trouble) -> Attr
     for key, value in (attributes or {}).items():
         clean = _clean(value)
         if isinstance(key, str) and key and clean is not None:
-            found[text(key)] = clean
+            found[clean_text(key)] = clean
         else:
             message = "dualmetrics: attribute %r=%r left out: it needs a name, and a value of an allowed type"
-            trouble.once(f"attribute {key!r}", message, key, type(value).__name__)
+            errors.log_once(f"attribute {key!r}", message, key, type(value).__name__)
     return tuple(sorted(found.items(), key=lambda pair: pair[0]))
 
 
@@ -39,7 +39,7 @@ def _clean(value: object) -> AttributeValue | None:
     scalar = _scalar(value)
     if scalar is not None or not isinstance(value, Sequence):
         return scalar
-    items = tuple(_scalar(item) for item in value[:MOST_ITEMS])
+    items = tuple(_scalar(item) for item in value[:MAX_ITEMS])
     if len({type(item) for item in items}) > 1 or None in items:
         return None
     return items  # type: ignore[return-value]  # all of one type, as was just seen
@@ -47,7 +47,7 @@ def _clean(value: object) -> AttributeValue | None:
 
 def _scalar(value: object) -> str | bool | int | float | None:
     if isinstance(value, str):
-        return text(value)
+        return clean_text(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -55,12 +55,12 @@ def _scalar(value: object) -> str | bool | int | float | None:
         return whole if whole in _INT64 else None
     if isinstance(value, float):
         return float(value)
-    return value[:LONGEST].decode("utf-8", "replace") if isinstance(value, bytes) else None
+    return value[:MAX_TEXT_LENGTH].decode("utf-8", "replace") if isinstance(value, bytes) else None
 
 
-def text(value: str) -> str:
+def clean_text(value: str) -> str:
     """As it can be sent: a plain string of Unicode text, not too long."""
-    plain = str.__str__(value[:LONGEST])
+    plain = str.__str__(value[:MAX_TEXT_LENGTH])
     try:
         plain.encode()
     except UnicodeEncodeError:  # a lone surrogate, such as os.fsdecode gives for bytes that are no UTF-8
@@ -70,4 +70,4 @@ def text(value: str) -> str:
 
 def is_short(items: Iterable[tuple[object, object]]) -> bool:
     """Whether attributes, as given, are small enough to be remembered in that form."""
-    return all(len(part) <= LONGEST for item in items for part in item if isinstance(part, Sized))
+    return all(len(part) <= MAX_TEXT_LENGTH for item in items for part in item if isinstance(part, Sized))

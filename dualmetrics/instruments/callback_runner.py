@@ -11,14 +11,14 @@ from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions
 
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 
 PATIENCE = 1.0
 """Seconds that a round of callbacks waits for one of them before it goes on without it."""
 
 
-class Observed(Protocol):
+class ObservedInstrument(Protocol):
     """What has callbacks to run."""
 
     name: str
@@ -27,7 +27,7 @@ class Observed(Protocol):
     def observe(self, options: CallbackOptions) -> None: ...
 
 
-class Observers:
+class CallbackRunner:
     """All observable instruments of a provider.
 
     Callbacks run one after the other in a thread of their own. Whoever waits for a round waits for each
@@ -35,23 +35,23 @@ class Observers:
     returned.
     """
 
-    def __init__(self, trouble: Trouble) -> None:
-        self._trouble = trouble
-        self._observed: list[Observed] = []
-        self._included: list[Callable[[], Iterable[Observed]]] = []
+    def __init__(self, errors: ErrorReporter) -> None:
+        self._errors = errors
+        self._observed: list[ObservedInstrument] = []
+        self._included: list[Callable[[], Iterable[ObservedInstrument]]] = []
         self.after_fork_in_child()
 
     def after_fork_in_child(self) -> None:
         """Threads of the parent do not exist here: nobody is late, no round is under way."""
-        self._late: dict[int, Observed] = {}
+        self._late: dict[int, ObservedInstrument] = {}
         self._turn = threading.Lock()
 
-    def add(self, observed: Observed) -> None:
+    def add(self, observed: ObservedInstrument) -> None:
         """Run the callbacks of ``observed`` from the next round on."""
         if not any(one is observed for one in self._observed):
             self._observed.append(observed)
 
-    def include(self, observed: Callable[[], Iterable[Observed]]) -> None:
+    def add_dynamic(self, observed: Callable[[], Iterable[ObservedInstrument]]) -> None:
         """Run from the next round on what ``observed`` gives then."""
         self._included.append(observed)
 
@@ -68,7 +68,7 @@ class Observers:
         finally:
             self._turn.release()
 
-    def _round(self, waiting: deque[Observed], timeout: float) -> None:
+    def _round(self, waiting: deque[ObservedInstrument], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while waiting and time.monotonic() < deadline:
             finished = threading.Event()
@@ -81,7 +81,7 @@ class Observers:
                     break
                 left = len(waiting)
 
-    def _work(self, waiting: deque[Observed], finished: threading.Event, deadline: float) -> None:
+    def _work(self, waiting: deque[ObservedInstrument], finished: threading.Event, deadline: float) -> None:
         while waiting:
             one = waiting.popleft()
             if id(one) in self._late:
@@ -100,4 +100,4 @@ class Observers:
     def _tell_of_late(self) -> None:
         for one in list(self._late.values()):
             message = "dualmetrics: a callback of %s takes long; it is not waited for"
-            self._trouble.once(f"late {one.name}", message, one.name)
+            self._errors.log_once(f"late {one.name}", message, one.name)

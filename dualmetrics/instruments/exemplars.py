@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.config.settings import Settings
 from dualmetrics.instruments.trace_context import (
-    REQUEST,
+    REQUEST_SPAN,
     SAMPLED,
     Span,
     active_span,
@@ -20,65 +20,65 @@ from dualmetrics.instruments.trace_context import (
     sampled_span,
 )
 from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar
-from dualmetrics.runtime.callbacks import Listener, Listeners
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
-from dualmetrics.storage.exemplar_slots import Slots
+from dualmetrics.storage.exemplar_slots import SlotBytes
 
 
 class ExemplarFilter:
     """Applies OTEL_METRICS_EXEMPLAR_FILTER."""
 
-    def __init__(self, store: Store, trouble: Trouble, settings: Settings) -> None:
+    def __init__(self, store: GroupStore, errors: ErrorReporter, settings: Settings) -> None:
         self._store = store
-        self._trouble = trouble
+        self._errors = errors
         self._traced = settings.exemplar_filter == "trace_based"
         self._announced = settings.tracer_named  # then a tracer is not looked for: that would make one
-        self._told = Listeners()
+        self._told = WeakCallbacks()
         self.active = settings.exemplar_filter == "always_on"
         """Whether any measurement may become an exemplar."""
         self.span = sampled_span if self._traced else active_span
         """Gives the span of a measurement that is made now; None if it becomes no exemplar."""
-        self.look()
+        self.detect_tracer()
 
     def request_span(self) -> Span | None:
         """The same for the request that is being recorded."""
-        span = REQUEST.get()
+        span = REQUEST_SPAN.get()
         if span is None:
             return self.span()
         return span if span.trace_flags & SAMPLED or not self._traced else None
 
-    def on_active(self, listener: Listener) -> None:
+    def on_active(self, listener: Callback) -> None:
         """Call ``listener`` (a bound method is held weakly) when `active` becomes true, or now."""
         self._told.add(listener)
         if self.active:
             listener()
 
-    def look(self) -> None:
+    def detect_tracer(self) -> None:
         """Become active if a tracer is there."""
         if self._traced and not self.active and (self._announced or has_tracer()):
             self.active = True
             self._told()
-            self._store.ask_again()
+            self._store.invalidate_rows()
 
-    def reservoir(self, descriptor: Descriptor, attributes: Attributes) -> Reservoir:
+    def reservoir(self, descriptor: Descriptor, attributes: Attributes) -> ExemplarReservoir:
         """Where the exemplars of a series go. Void when its row is."""
-        return Reservoir(self._store, self._trouble, descriptor, attributes)
+        return ExemplarReservoir(self._store, self._errors, descriptor, attributes)
 
 
-class Reservoir:
+class ExemplarReservoir:
     """Keeps the latest exemplar of each bucket of one series; the first one makes room for all."""
 
-    __slots__ = ("_attributes", "_descriptor", "_slots", "_store", "_trouble")
+    __slots__ = ("_attributes", "_descriptor", "_errors", "_slots", "_store")
 
     def __init__(
-        self, store: Store, trouble: Trouble, descriptor: Descriptor, attributes: Attributes
+        self, store: GroupStore, errors: ErrorReporter, descriptor: Descriptor, attributes: Attributes
     ) -> None:
         self._store = store
-        self._trouble = trouble
+        self._errors = errors
         self._descriptor = descriptor
         self._attributes = attributes
-        self._slots: Slots | None = None
+        self._slots: SlotBytes | None = None
 
     def offer(self, bucket: int, value: float, span: Span) -> None:
         """Keep a measurement that is made now. Never raises."""
@@ -86,6 +86,6 @@ class Reservoir:
             if self._slots is None:
                 self._slots = self._store.slots(self._descriptor, self._attributes)
             exemplar = Exemplar(value, time.time_ns(), span.trace_id, span.span_id)
-            exemplar_slots.write(self._slots, bucket, exemplar)
+            exemplar_slots.write_slot(self._slots, bucket, exemplar)
         except Exception as error:
-            self._trouble.error("keeping an exemplar", error)
+            self._errors.error("keeping an exemplar", error)

@@ -13,16 +13,22 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.merging import shape
-from dualmetrics.instruments.attributes import canonical, text
-from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.merging import compatibility_key
+from dualmetrics.instruments.attributes import clean_text, normalize_attributes
+from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.observable import ObservableCounter, ObservableGauge, ObservableUpDownCounter
-from dualmetrics.instruments.series_cache import Rows, RowT
-from dualmetrics.instruments.synchronous import Counter, ExponentialHistogram, Gauge, Histogram, UpDownCounter
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, identity
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.instruments.series_cache import RowT, SeriesCache
+from dualmetrics.instruments.synchronous import (
+    Counter,
+    Gauge,
+    Histogram,
+    HistogramWithExponentialBuckets,
+    UpDownCounter,
+)
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, attributes_key
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
 
 DEFAULT_BOUNDS = tuple(
@@ -38,8 +44,8 @@ OF_PROCESS = frozenset({"system.thread_count"})
 _NAME = re.compile(r"[a-zA-Z][-_./a-zA-Z0-9]{0,254}")
 _UNIT = re.compile(r"[\x00-\x7f]{0,63}")
 
-Instrument = TypeVar("Instrument", bound=metrics.Instrument)
-Observed = TypeVar("Observed", ObservableCounter, ObservableGauge, ObservableUpDownCounter)
+_Instrument = TypeVar("_Instrument", bound=metrics.Instrument)
+_Observable = TypeVar("_Observable", ObservableCounter, ObservableGauge, ObservableUpDownCounter)
 
 
 class MeterProvider(metrics.MeterProvider):
@@ -51,16 +57,16 @@ class MeterProvider(metrics.MeterProvider):
 
     def __init__(
         self,
-        store: Store,
-        observers: Observers,
-        trouble: Trouble,
+        store: GroupStore,
+        observers: CallbackRunner,
+        errors: ErrorReporter,
         exemplars: ExemplarFilter,
         buckets: Mapping[str, tuple[float, ...]],
         once_per_group: bool = False,
     ) -> None:
         self.store = store
         self.observers = observers
-        self.trouble = trouble
+        self.errors = errors
         self.exemplars = exemplars
         self.buckets = buckets
         self.once_per_group = once_per_group
@@ -80,11 +86,11 @@ class MeterProvider(metrics.MeterProvider):
             hint = (
                 'dualmetrics: FastAPI(telemetry={"metrics": False}) saves what its own metrics cost in vain'
             )
-            self.trouble.once("fastapi", hint, level=logging.INFO)
+            self.errors.log_once("fastapi", hint, level=logging.INFO)
             return metrics.NoOpMeter(name, version, schema_url)
-        pairs = canonical(attributes, self.trouble)
+        pairs = normalize_attributes(attributes, self.errors)
         scope = Scope(name or "", version or "", schema_url or "", pairs)
-        key = (scope.name, scope.version, scope.schema_url, identity(pairs))
+        key = (scope.name, scope.version, scope.schema_url, attributes_key(pairs))
         return self._meters.setdefault(key, Meter(self, scope))
 
 
@@ -137,7 +143,7 @@ class Meter(metrics.Meter):
         descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
         store = self._provider.store
         if store.exponential:
-            return self._register_asking(store.distribution, descriptor, ExponentialHistogram)
+            return self._register_asking(store.histogram_row, descriptor, HistogramWithExponentialBuckets)
         return self._register(descriptor, Histogram)
 
     def create_observable_counter(
@@ -179,7 +185,7 @@ class Meter(metrics.Meter):
         if not isinstance(unit, str) or _UNIT.fullmatch(unit) is None:
             raise ValueError(f"unit {unit!r} of {name}: at most 63 ASCII characters are allowed")
         once = observable and (self._provider.once_per_group or self._is_of_host(name))
-        said = text(str(description or ""))
+        said = clean_text(str(description or ""))
         return Descriptor(self._scope, name.lower(), kind, unit, said, bounds, observable, once)
 
     def _is_of_host(self, name: str) -> bool:
@@ -189,42 +195,46 @@ class Meter(metrics.Meter):
     def _observable(
         self,
         descriptor: Descriptor,
-        make: Callable[[Rows[Row]], Observed],
+        make: Callable[[SeriesCache[Row]], _Observable],
         callbacks: Sequence[CallbackT] | None,
-    ) -> Observed:
+    ) -> _Observable:
         instrument = self._register(descriptor, make)
-        instrument.add(callbacks)
+        instrument.add_callbacks(callbacks)
         self._provider.observers.add(instrument)
         return instrument
 
-    def _register(self, descriptor: Descriptor, make: Callable[[Rows[Row]], Instrument]) -> Instrument:
+    def _register(
+        self, descriptor: Descriptor, make: Callable[[SeriesCache[Row]], _Instrument]
+    ) -> _Instrument:
         return self._register_asking(self._provider.store.row, descriptor, make)
 
     def _register_asking(
         self,
         ask: Callable[[Descriptor, Attributes], RowT],
         descriptor: Descriptor,
-        make: Callable[[Rows[RowT]], Instrument],
-    ) -> Instrument:
-        key = (descriptor.name, shape(descriptor))
+        make: Callable[[SeriesCache[RowT]], _Instrument],
+    ) -> _Instrument:
+        key = (descriptor.name, compatibility_key(descriptor))
         known = self._instruments.get(key)
         if known is None:
             self._warn_of_conflict(descriptor)
             made = make(self._rows(descriptor, ask))
             known = self._instruments.setdefault(key, made)  # no lock, which a fork could find taken
-        return cast("Instrument", known)
+        return cast("_Instrument", known)
 
-    def _rows(self, descriptor: Descriptor, ask: Callable[[Descriptor, Attributes], RowT]) -> Rows[RowT]:
+    def _rows(
+        self, descriptor: Descriptor, ask: Callable[[Descriptor, Attributes], RowT]
+    ) -> SeriesCache[RowT]:
         provider = self._provider
-        return Rows(descriptor, provider.store, provider.trouble, provider.exemplars, ask)
+        return SeriesCache(descriptor, provider.store, provider.errors, provider.exemplars, ask)
 
     def _warn_of_conflict(self, descriptor: Descriptor) -> None:
         name = descriptor.name
-        if self._shapes.setdefault(name, shape(descriptor)) != shape(descriptor):
+        if self._shapes.setdefault(name, compatibility_key(descriptor)) != compatibility_key(descriptor):
             message = (
                 "dualmetrics: instrument %s of %s is registered again with another kind, unit or boundaries"
             )
-            self._provider.trouble.once(f"conflict {name}", message, name, self._scope.name)
+            self._provider.errors.log_once(f"conflict {name}", message, name, self._scope.name)
 
 
 def _boundaries(name: str, given: Sequence[float]) -> tuple[float, ...]:

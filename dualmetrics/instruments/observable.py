@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
-from dualmetrics.instruments.series_cache import Rows
+from dualmetrics.instruments.series_cache import SeriesCache
 from dualmetrics.model.snapshot import Kind
 from dualmetrics.storage.regions import Row
 
@@ -19,14 +19,14 @@ Observe = Callable[[CallbackOptions], Iterable[Observation]]
 class Observable:
     """An instrument with its callbacks. What a callback gives replaces what it gave before."""
 
-    def __init__(self, rows: Rows[Row]) -> None:
-        self.rows = rows
+    def __init__(self, rows: SeriesCache[Row]) -> None:
+        self.series_cache = rows
         self.once_per_group = rows.descriptor.once_per_group
         self.name = rows.descriptor.name
         self._callbacks: list[Observe] = []
         self._last: list[Row] = []
 
-    def add(self, callbacks: Sequence[CallbackT] | None) -> None:
+    def add_callbacks(self, callbacks: Sequence[CallbackT] | None) -> None:
         """Take further callbacks, of a repeated registration as well."""
         self._callbacks += [_as_function(callback) for callback in callbacks or ()]
 
@@ -38,23 +38,23 @@ class Observable:
                 for observation in callback(options):
                     observed.append(self._record(observation))
             except Exception as error:
-                self.rows.failed(error)
+                self.series_cache.report_error(error)
         self._expire(observed)
 
     def _record(self, observation: Observation) -> Row:
-        row = self.rows.get(observation.attributes)
-        kind, value = self.rows.descriptor.kind, float(observation.value)
+        row = self.series_cache.get(observation.attributes)
+        kind, value = self.series_cache.descriptor.kind, float(observation.value)
         if kind is Kind.GAUGE or (math.isfinite(value) and (value >= 0 or kind is not Kind.COUNTER)):
             row[0] = value
             if len(row) > 1:
                 row[1] = time.time()
         else:
-            self.rows.refuse(observation.value)
+            self.series_cache.reject_value(observation.value)
         return row
 
     def _expire(self, observed: list[Row]) -> None:
         """A gauge that is not observed any more has no value; sums keep their last one."""
-        if self.rows.descriptor.kind is Kind.GAUGE:
+        if self.series_cache.descriptor.kind is Kind.GAUGE:
             current = {id(row) for row in observed}
             for row in self._last:
                 if id(row) not in current:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from opentelemetry.metrics import Meter
 
-from dualmetrics.aggregation.group_store import Totals
+from dualmetrics.aggregation.group_store import GroupTotals
 from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope
 
 OWN_SCOPE = Scope("dualmetrics")
@@ -22,7 +22,7 @@ _SERIES = Descriptor(
 )
 
 
-class Health:
+class SelfMetrics:
     """The instruments of our own health; ``meter`` is of the scope ``dualmetrics``."""
 
     def __init__(self, meter: Meter) -> None:
@@ -84,7 +84,7 @@ class Health:
         self._skipped.add(1, {"reason": reason})
 
 
-def derived(totals: Totals, now: float) -> Iterable[Family]:
+def group_metrics(totals: GroupTotals, now: float) -> Iterable[Family]:
     """The metrics that follow from the totals themselves. ``now`` in seconds since the epoch."""
     yield Family(_WORKERS, (_gauge(float(totals.workers), now),))
     sizes: Counter[str] = Counter()

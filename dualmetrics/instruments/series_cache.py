@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 
 from opentelemetry.context import Context
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.instruments.attributes import canonical, is_short
-from dualmetrics.instruments.exemplars import ExemplarFilter, Reservoir
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.instruments.attributes import is_short, normalize_attributes
+from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
 from dualmetrics.model.snapshot import Attributes, Descriptor
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 
 INFINITY = float("inf")
 _REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice the limit if that is more
@@ -21,7 +21,7 @@ AttributesArgument = Mapping[str, Any] | None
 RowT = TypeVar("RowT")
 
 
-class Rows(Generic[RowT]):
+class SeriesCache(Generic[RowT]):
     """Finds the row for attributes as an app gives them, and remembers it.
 
     ``ask`` is asked for those that were not met before. It gives a row of cells, or what stands for one.
@@ -33,33 +33,33 @@ class Rows(Generic[RowT]):
     def __init__(
         self,
         descriptor: Descriptor,
-        store: Store,
-        trouble: Trouble,
+        store: GroupStore,
+        errors: ErrorReporter,
         exemplars: ExemplarFilter,
         ask: Callable[[Descriptor, Attributes], RowT],
     ) -> None:
         self.descriptor = descriptor
         self.exemplars = exemplars
-        self._ask = ask
-        self._trouble = trouble
+        self._allocate = ask
+        self._errors = errors
         self._most = max(_REMEMBERED, 2 * store.limit)
-        self.forget()
-        store.on_rebind(self.forget)
+        self.invalidate()
+        store.on_invalidate(self.invalidate)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """All rows are void: after a fork, a reset, a shutdown."""
         self.known: dict[tuple[tuple[str, Any], ...], RowT] = {}
         self._typed: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
-        self._reservoirs: dict[int, tuple[RowT, Reservoir]] = {}
+        self._reservoirs: dict[int, tuple[RowT, ExemplarReservoir]] = {}
 
     def get(self, attributes: AttributesArgument) -> RowT:
         """The row of the series, from memory if possible."""
         try:
             return self.known[tuple(attributes.items()) if attributes else ()]
         except (KeyError, TypeError):
-            return self.find(attributes)
+            return self.look_up(attributes)
 
-    def find(self, attributes: AttributesArgument) -> RowT:
+    def look_up(self, attributes: AttributesArgument) -> RowT:
         """The slow way, for every kind of value."""
         known, typed = self.known, self._typed  # those of now: a row that is void meanwhile is not kept
         items = tuple(attributes.items()) if attributes else ()
@@ -67,9 +67,9 @@ class Rows(Generic[RowT]):
         try:
             row = typed.get(key)
         except TypeError:  # a list among the values
-            return self._ask(self.descriptor, canonical(attributes, self._trouble))
+            return self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
         if row is None:
-            row = self._ask(self.descriptor, canonical(attributes, self._trouble))
+            row = self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
             if not is_short(items):
                 return row
             if len(known) + len(typed) >= self._most:
@@ -81,7 +81,7 @@ class Rows(Generic[RowT]):
                 typed[key] = row
         return row
 
-    def offer(
+    def offer_exemplar(
         self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None
     ) -> None:
         """Make an exemplar of what was just counted, if the filter wants it."""
@@ -89,21 +89,21 @@ class Rows(Generic[RowT]):
         if span is not None and 0 <= amount < INFINITY:
             self._reservoir(attributes).offer(bucket, amount, span)
 
-    def _reservoir(self, attributes: AttributesArgument) -> Reservoir:
+    def _reservoir(self, attributes: AttributesArgument) -> ExemplarReservoir:
         """That of the series, by its row, which is kept here lest another get its id."""
         row = self.get(attributes)
         known = self._reservoirs.get(id(row))
         if known is None:
-            made = self.exemplars.reservoir(self.descriptor, canonical(attributes, self._trouble))
+            made = self.exemplars.reservoir(self.descriptor, normalize_attributes(attributes, self._errors))
             known = self._reservoirs.setdefault(id(row), (row, made))
         return known[1]
 
-    def refuse(self, amount: object) -> None:
+    def reject_value(self, amount: object) -> None:
         """Report a value that cannot be counted."""
         name = self.descriptor.name
-        self._trouble.count()
-        self._trouble.once(f"value {name}", "dualmetrics: %s takes no %r; left out", name, amount)
+        self._errors.count()
+        self._errors.log_once(f"value {name}", "dualmetrics: %s takes no %r; left out", name, amount)
 
-    def failed(self, error: Exception) -> None:
+    def report_error(self, error: Exception) -> None:
         """Report an error of the app's arguments, or of ours."""
-        self._trouble.error(f"recording {self.descriptor.name}", error)
+        self._errors.error(f"recording {self.descriptor.name}", error)

@@ -14,21 +14,21 @@ from typing import Generic
 from opentelemetry import metrics
 from opentelemetry.context import Context
 
-from dualmetrics.instruments.series_cache import INFINITY, AttributesArgument, Rows, RowT
-from dualmetrics.runtime.free_threading import atomic
+from dualmetrics.instruments.series_cache import INFINITY, AttributesArgument, RowT, SeriesCache
+from dualmetrics.runtime.free_threading import locked_if_free_threaded
 from dualmetrics.storage import exponential_cells
 from dualmetrics.storage.regions import Row
 
 
-class Sum:
+class _CounterBase:
     """What the two kinds of counters share."""
 
     lowest: float
 
-    def __init__(self, rows: Rows[Row]) -> None:
+    def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
 
-    @atomic
+    @locked_if_free_threaded
     def add(
         self,
         amount: float,
@@ -39,22 +39,22 @@ class Sum:
         rows = self._rows
         try:
             if not self.lowest <= amount < INFINITY:
-                return rows.refuse(amount)
+                return rows.reject_value(amount)
             try:
                 row = rows.known[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
-                row = rows.find(attributes)
+                row = rows.look_up(attributes)
             row[0] += amount
         except Exception as error:
-            rows.failed(error)
+            rows.report_error(error)
 
 
-class Counter(Sum, metrics.Counter):
+class Counter(_CounterBase, metrics.Counter):
     """A sum that only grows."""
 
     lowest = 0.0
 
-    def __init__(self, rows: Rows[Row]) -> None:
+    def __init__(self, rows: SeriesCache[Row]) -> None:
         super().__init__(rows)
         rows.exemplars.on_active(self._trace)
 
@@ -66,21 +66,21 @@ class Counter(Sum, metrics.Counter):
     ) -> None:
         super().add(amount, attributes, context)
         try:
-            self._rows.offer(0, amount, attributes, context)
+            self._rows.offer_exemplar(0, amount, attributes, context)
         except Exception:
             return  # what is wrong with the arguments was reported where they were counted
 
 
-class UpDownCounter(Sum, metrics.UpDownCounter):
+class UpDownCounter(_CounterBase, metrics.UpDownCounter):
     """A sum that may fall, such as the number of requests under way."""
 
     lowest = -sys.float_info.max
 
 
-class Distribution(metrics.Histogram, Generic[RowT]):
+class _HistogramBase(metrics.Histogram, Generic[RowT]):
     """What the two kinds of histograms share."""
 
-    def __init__(self, rows: Rows[RowT]) -> None:
+    def __init__(self, rows: SeriesCache[RowT]) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
         rows.exemplars.on_active(self._trace)
@@ -93,15 +93,15 @@ class Distribution(metrics.Histogram, Generic[RowT]):
     ) -> None:
         type(self).record(self, amount, attributes, context)
         try:
-            self._rows.offer(bisect_left(self._bounds, amount), amount, attributes, context)
+            self._rows.offer_exemplar(bisect_left(self._bounds, amount), amount, attributes, context)
         except Exception:
             return  # what is wrong was reported where the value was counted
 
 
-class Histogram(Distribution[Row]):
+class Histogram(_HistogramBase[Row]):
     """A distribution in buckets with fixed, upper-inclusive bounds."""
 
-    @atomic
+    @locked_if_free_threaded
     def record(
         self,
         amount: float,
@@ -112,21 +112,21 @@ class Histogram(Distribution[Row]):
         rows = self._rows
         try:
             if not 0 <= amount < INFINITY:
-                return rows.refuse(amount)
+                return rows.reject_value(amount)
             try:
                 row = rows.known[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
-                row = rows.find(attributes)
+                row = rows.look_up(attributes)
             row[bisect_left(self._bounds, amount)] += 1
             row[-1] += amount
         except Exception as error:
-            rows.failed(error)
+            rows.report_error(error)
 
 
-class ExponentialHistogram(Distribution[exponential_cells.Distribution]):
+class HistogramWithExponentialBuckets(_HistogramBase[exponential_cells.HistogramRow]):
     """A `Histogram` that is also recorded in exponential buckets."""
 
-    @atomic
+    @locked_if_free_threaded
     def record(
         self,
         amount: float,
@@ -137,25 +137,25 @@ class ExponentialHistogram(Distribution[exponential_cells.Distribution]):
         rows = self._rows
         try:
             if not 0 <= amount < INFINITY:
-                return rows.refuse(amount)
+                return rows.reject_value(amount)
             try:
                 row, exponential = rows.known[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
-                row, exponential = rows.find(attributes)
+                row, exponential = rows.look_up(attributes)
             row[bisect_left(self._bounds, amount)] += 1
             row[-1] += amount
             exponential.add(amount)
         except Exception as error:
-            rows.failed(error)
+            rows.report_error(error)
 
 
 class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this name and no other
     """A value that is set; the workers' values merge as DUALMETRICS_GAUGE_MERGE says."""
 
-    def __init__(self, rows: Rows[Row]) -> None:
+    def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
 
-    @atomic
+    @locked_if_free_threaded
     def set(
         self,
         amount: float,
@@ -168,8 +168,8 @@ class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this nam
             try:
                 row = rows.known[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
-                row = rows.find(attributes)
+                row = rows.look_up(attributes)
             row[0] = amount
             row[1] = time.time()
         except Exception as error:
-            rows.failed(error)
+            rows.report_error(error)

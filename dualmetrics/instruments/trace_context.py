@@ -12,7 +12,7 @@ SAMPLED = 1
 
 Span = trace.SpanContext
 
-REQUEST: ContextVar[Span | None] = ContextVar("dualmetrics.request", default=None)
+REQUEST_SPAN: ContextVar[Span | None] = ContextVar("dualmetrics.request", default=None)
 """The span of the request that is being recorded, sampled or not, where its middleware knows it already."""
 
 
@@ -27,7 +27,7 @@ def sampled_span(context: Context | None = None) -> Span | None:
     return span if span.trace_flags & SAMPLED else None
 
 
-def own_span() -> Span | None:
+def local_span() -> Span | None:
     """The active span of this process, sampled or not; what a client's header names is not one."""
     span = trace.get_current_span().get_span_context()
     return span if span.is_valid and not span.is_remote else None

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
-FINEST = 20
+MAX_SCALE = 20
 """The highest scale (OpenTelemetry's default *MaxScale*): buckets 0.66 millionths wide."""
 
 _KEPT = 8
@@ -30,11 +30,11 @@ def _roots() -> Iterator[int]:
         root = math.isqrt(root << _BITS)
 
 
-_ROOTS = tuple(islice(_roots(), FINEST + 1))
+_ROOTS = tuple(islice(_roots(), MAX_SCALE + 1))
 """``2 ** (1 / 2 ** scale)`` by scale, as all here in units of ``2 ** -_BITS`` and rounded down."""
 
 
-def boundaries(scale: int, first: int, amount: int) -> tuple[float, ...]:
+def bucket_boundaries(scale: int, first: int, amount: int) -> tuple[float, ...]:
     """The boundaries of index ``first`` and on, each rounded down to a double; infinity past the last one."""
     if scale <= 0:
         return tuple(_rounded_down(_ONE, index << -scale) for index in range(first, first + amount))
@@ -50,12 +50,12 @@ def _octave(scale: int) -> tuple[float, ...]:
     return tuple(islice(_between_powers(scale, 0), 1 << scale))
 
 
-def index(value: float) -> int:
+def bucket_index(value: float) -> int:
     """The bucket of a number above 0 at the finest scale; ``index >> n`` is the one at n scales less."""
     mantissa, exponent = math.frexp(value)
-    within = math.ceil(math.log2(2 * mantissa) * (1 << FINEST))
-    guess = ((exponent - 1) << FINEST) + within - 1  # it may be wrong by one
-    return guess - 2 + bisect_left(boundaries(FINEST, guess - 1, 4), value)
+    within = math.ceil(math.log2(2 * mantissa) * (1 << MAX_SCALE))
+    guess = ((exponent - 1) << MAX_SCALE) + within - 1  # it may be wrong by one
+    return guess - 2 + bisect_left(bucket_boundaries(MAX_SCALE, guess - 1, 4), value)
 
 
 def _between_powers(scale: int, first: int) -> Iterator[float]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
 AttributeValue = (
     str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...] | tuple[float, ...]
@@ -55,7 +55,7 @@ class Scope:
     attributes: Attributes = ()
 
 
-PROMETHEUS = Scope("prometheus_client")
+PROMETHEUS_SCOPE = Scope("prometheus_client")
 """The scope of metrics from a Prometheus registry, which knows no scopes."""
 
 
@@ -79,7 +79,7 @@ class Descriptor:
     bounds: tuple[float, ...] = ()
     observable: bool = False
     once_per_group: bool = False
-    form: str = ""
+    prometheus_type: str = ""
     exponential: bool = False
 
     @property
@@ -105,7 +105,7 @@ class Exemplar(NamedTuple):
     """
 
     value: float
-    time: int
+    time_ns: int
     trace_id: int
     span_id: int
     attributes: Attributes = ()
@@ -122,10 +122,10 @@ class Point(NamedTuple):
     """
 
     attributes: Attributes
-    start: int
+    start_time_ns: int
     cells: Sequence[float]
     exemplars: Exemplars = ()
-    exponential: Exponential | None = None
+    exponential: ExponentialHistogram | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +140,12 @@ class Family:
 class Snapshot:
     """All metrics of a worker group at ``time`` (nanoseconds since the epoch), and its resource."""
 
-    time: int
+    time_ns: int
     resource: Attributes
     families: tuple[Family, ...]
 
 
-def identity(attributes: Attributes) -> tuple[tuple[str, str, object], ...]:
+def attributes_key(attributes: Attributes) -> tuple[tuple[str, str, object], ...]:
     """A key under which two attribute sets are equal only if OTLP sends the same for both.
 
     Tells ``1``, ``1.0`` and ``True`` apart, also inside sequences, and finds NaN equal to itself.

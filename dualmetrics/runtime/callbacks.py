@@ -7,16 +7,16 @@ import inspect
 import weakref
 from collections.abc import Callable
 
-Listener = Callable[[], None]
+Callback = Callable[[], None]
 
 
-class Listeners:
+class WeakCallbacks:
     """Functions to call; a bound method is forgotten when its object is."""
 
     def __init__(self) -> None:
-        self._references: list[Callable[[], Listener | None]] = []
+        self._references: list[Callable[[], Callback | None]] = []
 
-    def add(self, listener: Listener) -> None:
+    def add(self, listener: Callback) -> None:
         """Call ``listener`` from now on."""
         if inspect.ismethod(listener):
             self._references.append(weakref.WeakMethod(listener))

@@ -13,17 +13,17 @@ from collections.abc import Callable
 logger = logging.getLogger("dualmetrics")
 
 
-class Trouble:
+class ErrorReporter:
     """Counts failures and logs each kind of them once per process."""
 
     def __init__(self) -> None:
         self.on_error: Callable[[], None] = lambda: None
-        self.errors = 0
+        self.error_count = 0
         self._said: set[str] = set()
         self._here = threading.local()
         self._lock = threading.RLock()
 
-    def once(self, topic: str, message: str, *args: object, level: int = logging.WARNING) -> None:
+    def log_once(self, topic: str, message: str, *args: object, level: int = logging.WARNING) -> None:
         """Log ``message`` the first time that ``topic`` comes up; later times are silent."""
         with self._lock:
             if topic in self._said:
@@ -47,7 +47,7 @@ class Trouble:
     def count(self) -> None:
         """Count a failure that is said elsewhere."""
         with self._lock:
-            self.errors += 1
+            self.error_count += 1
         if not getattr(self._here, "counting", False):  # counting may itself fail
             self._here.counting = True
             try:
@@ -55,7 +55,7 @@ class Trouble:
             finally:
                 self._here.counting = False
 
-    def over(self, topic: str) -> None:
+    def reset(self, topic: str) -> None:
         """Forget that ``topic`` was said: the condition has ended, and its return is news."""
         with self._lock:
             self._said.discard(topic)

@@ -9,7 +9,7 @@ from multiprocessing.util import Finalize
 _finalizer: Finalize | None = None
 
 
-def in_child_of_multiprocessing(function: Callable[[], None]) -> None:
+def register_multiprocessing_exit(function: Callable[[], None]) -> None:
     """Call ``function`` when this process ends, if multiprocessing started it: forked, it runs no ``atexit``.
 
     Such a child forgets the finalizers of its parent, so each process has to ask when it begins its work.

@@ -46,7 +46,7 @@ def lock(descriptor: int, timeout: float) -> bool:
     return True
 
 
-def held(descriptor: int) -> bool:
+def is_locked_by_other(descriptor: int) -> bool:
     """Whether somebody else holds the lock. May be asked by many at once.
 
     The question takes a shared lock until the descriptor is closed. Nobody but its owner ever takes a
@@ -59,7 +59,7 @@ def held(descriptor: int) -> bool:
     return False
 
 
-def closer(owner: object, descriptor: int) -> Callable[[], None]:
+def finalizing_close(owner: object, descriptor: int) -> Callable[[], None]:
     """A function that closes the descriptor; if nobody calls it, that is done when ``owner`` is forgotten.
 
     Not by the end of the interpreter, when the last push may still need it.

@@ -20,7 +20,7 @@ R = TypeVar("R")
 _lock = threading.RLock()
 
 
-def needs_lock() -> bool:
+def is_free_threaded() -> bool:
     """Whether this interpreter runs without a global lock (PEP 703)."""
     return not getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -36,6 +36,6 @@ def locked(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
-def atomic(function: Callable[P, R]) -> Callable[P, R]:
+def locked_if_free_threaded(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a function that adds to cells: as it is where that is atomic, else under a lock."""
-    return locked(function) if needs_lock() else function
+    return locked(function) if is_free_threaded() else function

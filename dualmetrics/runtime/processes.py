@@ -24,7 +24,7 @@ class Process(NamedTuple):
         return bool(self.flags & FORKED_NOT_EXECED)
 
 
-def find(pid: int) -> Process | None:
+def find_process(pid: int) -> Process | None:
     """The process with this pid; None if there is none, or where there is no ``/proc``."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

@@ -9,14 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _WRITTEN = re.compile(
     r"\[(?P<v6>[0-9a-fA-F:.]+)(%[^\]]*)?\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}|(?P<bare>[0-9a-fA-F:.]+)(%.*)?"
 )
 
 
-class Guard:
+class AccessControl:
     """Checks a scrape. Where both a token and a password are set, either suffices; networks come on top.
 
     Secrets are compared in constant time. A forwarded address is believed only of ``trusted_proxies``.
@@ -40,7 +40,7 @@ class Guard:
         self._allow = tuple(allow)
         self._proxies = tuple(trusted_proxies)
 
-    def refusal(self, headers: Mapping[str, str], client: str | None) -> int | None:
+    def denied_status(self, headers: Mapping[str, str], client: str | None) -> int | None:
         """403 for an address, 401 for a secret, None to let in. Names of ``headers`` are in lower case."""
         if self._allow and not self._inside(client, headers.get("x-forwarded-for", "")):
             return 403
@@ -60,7 +60,7 @@ class Guard:
         address = self._origin(client, forwarded)
         return address is not None and _in(address, self._allow)
 
-    def _origin(self, client: str | None, forwarded: str) -> Address | None:
+    def _origin(self, client: str | None, forwarded: str) -> _Address | None:
         """The last address, the peer's included, that is no trusted proxy's; None if it is unreadable."""
         address = _address(client)
         hops = [hop for hop in forwarded.split(",") if hop.strip()]
@@ -69,11 +69,11 @@ class Guard:
         return address
 
 
-def _in(address: Address, networks: Sequence[Network]) -> bool:
+def _in(address: _Address, networks: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
-def _address(text: str | None) -> Address | None:
+def _address(text: str | None) -> _Address | None:
     """An address as proxies write it: with a port, in brackets, an IPv4 one as IPv6; None if it is none."""
     parts = _WRITTEN.fullmatch((text or "").strip())
     try:

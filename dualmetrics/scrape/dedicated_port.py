@@ -5,39 +5,39 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
-from dualmetrics.scrape.endpoint import MetricsPage
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
 
 if TYPE_CHECKING:
-    from dualmetrics.scrape.http_listener import Listener
+    from dualmetrics.scrape.http_listener import PageServer
 
 
-class PagePort:
+class DedicatedPort:
     """Listens while this worker is the elected one. Another takes over when it is gone."""
 
-    def __init__(self, port: int | None, path: str, page: MetricsPage, trouble: Trouble) -> None:
+    def __init__(self, port: int | None, path: str, page: ScrapeEndpoint, errors: ErrorReporter) -> None:
         self._port = port
         self._path = path
         self._page = page
-        self._trouble = trouble
-        self._server: Listener | None = None
+        self._errors = errors
+        self._server: PageServer | None = None
 
     def open(self) -> None:
         """Listen, if that is wanted and not so already. A port that is taken is said once."""
         if self._port is None or self._server is not None:
             return
-        from dualmetrics.scrape.http_listener import Listener  # Python's HTTP server, which few need
+        from dualmetrics.scrape.http_listener import PageServer  # Python's HTTP server, which few need
 
         try:
-            self._server = Listener(self._port, self._path, self._page)
+            self._server = PageServer(self._port, self._path, self._page)
         except OSError as error:
             message = (
                 "dualmetrics: PROMETHEUS_PORT=%s is not to be had (%s); the app's own server has the page"
             )
-            self._trouble.once("port", message, self._port, error)
+            self._errors.log_once("port", message, self._port, error)
         else:
-            self._trouble.over("port")
+            self._errors.reset("port")
             if not start_thread("dualmetrics-port", self._server.serve_forever):
                 self._drop()
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 from dualmetrics.exporters.prometheus import Page
 from dualmetrics.exporters.prometheus.content_negotiation import choose, wishes
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.access_control import Guard, Network
-from dualmetrics.scrape.single_flight import Sharing
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.access_control import AccessControl, Network
+from dualmetrics.scrape.single_flight import SingleFlight
 
 Render = Callable[[str | None, Collection[str]], Page]
 
@@ -22,7 +22,7 @@ _LONGEST_QUERY = 8192
 _LONGEST_REASON = 500
 
 
-class PageRequest(NamedTuple):
+class ScrapeRequest(NamedTuple):
     """A request for the page: header names in lower case, ``client`` the address of the peer."""
 
     method: str
@@ -31,7 +31,7 @@ class PageRequest(NamedTuple):
     client: str | None
 
 
-class PageResponse(NamedTuple):
+class ScrapeResponse(NamedTuple):
     """The answer; ``chunks`` are to be sent one after the other, once. There are none for HEAD."""
 
     status: int
@@ -39,7 +39,7 @@ class PageResponse(NamedTuple):
     chunks: Iterable[bytes]
 
 
-class MetricsPage:
+class ScrapeEndpoint:
     """Answers requests for the page; tells ``on_scrape(result, seconds)`` of each: success, failure, denied.
 
     `respond` blocks for as long as rendering takes: call it where that holds up nobody.
@@ -49,7 +49,7 @@ class MetricsPage:
         self,
         render: Render,
         *,
-        trouble: Trouble,
+        errors: ErrorReporter,
         token: str | None = None,
         basic_auth: str | None = None,
         allow: Sequence[Network] = (),
@@ -57,22 +57,22 @@ class MetricsPage:
         on_scrape: Callable[[str, float], None] = lambda result, seconds: None,
     ) -> None:
         self._render = render
-        self._trouble = trouble
-        self._guard = Guard(token, basic_auth, allow, trusted_proxies)
+        self._errors = errors
+        self._guard = AccessControl(token, basic_auth, allow, trusted_proxies)
         self._on_scrape = on_scrape
         self.after_fork_in_child()
 
     def after_fork_in_child(self) -> None:
         """Renderings under way are the parent's."""
-        self._sharing: Sharing[Page] = Sharing()
+        self._sharing: SingleFlight[Page] = SingleFlight()
 
-    def respond(self, request: PageRequest) -> PageResponse:
+    def respond(self, request: ScrapeRequest) -> ScrapeResponse:
         """Answer one request; never raises."""
         started = time.perf_counter()
         try:
             result, response = self._answer(request)
         except Exception as error:
-            self._trouble.error("rendering the page", error)
+            self._errors.error("rendering the page", error)
             result, response = "failure", _plain(500, f"{type(error).__name__}: {error}"[:_LONGEST_REASON])
         self._tell(result, time.perf_counter() - started)
         return response._replace(chunks=[]) if request.method == "HEAD" else response
@@ -81,10 +81,10 @@ class MetricsPage:
         try:
             self._on_scrape(result, seconds)
         except Exception as error:
-            self._trouble.error("counting a scrape", error)
+            self._errors.error("counting a scrape", error)
 
-    def _answer(self, request: PageRequest) -> tuple[str, PageResponse]:
-        refused = self._guard.refusal(request.headers, request.client)
+    def _answer(self, request: ScrapeRequest) -> tuple[str, ScrapeResponse]:
+        refused = self._guard.denied_status(request.headers, request.client)
         if refused is not None:
             challenges = self._guard.challenges if refused == 401 else []
             return "denied", _plain(refused, "", *(("WWW-Authenticate", text) for text in challenges))
@@ -107,7 +107,7 @@ def _names(query: str) -> frozenset[str] | None:
     return names if len(names) <= _MOST_NAMES else None
 
 
-def _rendered(page: Page, accept_encoding: str) -> PageResponse:
+def _rendered(page: Page, accept_encoding: str) -> ScrapeResponse:
     headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
     size, chunks = page.size, page.chunks()
     if size >= _WORTH_COMPRESSING and accepts_gzip(accept_encoding):
@@ -115,14 +115,14 @@ def _rendered(page: Page, accept_encoding: str) -> PageResponse:
         compressed = [*gzipped(chunks)]
         size, chunks = sum(map(len, compressed)), iter(compressed)
     headers.append(("Content-Length", str(size)))
-    return PageResponse(200, headers, chunks)
+    return ScrapeResponse(200, headers, chunks)
 
 
-def _plain(status: int, text: str, *headers: tuple[str, str]) -> PageResponse:
+def _plain(status: int, text: str, *headers: tuple[str, str]) -> ScrapeResponse:
     """A short text, of one line whatever the message was."""
     body = " ".join(text.split()).encode("utf-8", "replace")
     common = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-    return PageResponse(status, [*common, *headers], [body] if body else [])
+    return ScrapeResponse(status, [*common, *headers], [body] if body else [])
 
 
 def accepts_gzip(header: str) -> bool:

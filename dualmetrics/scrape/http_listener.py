@@ -5,19 +5,19 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from dualmetrics.scrape.endpoint import MetricsPage, PageRequest
+from dualmetrics.scrape.endpoint import ScrapeEndpoint, ScrapeRequest
 
 
-class Listener(ThreadingHTTPServer):
+class PageServer(ThreadingHTTPServer):
     """Serves ``page`` on ``path`` of a port of all addresses. Raises OSError if that is taken."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, path: str, page: MetricsPage) -> None:
+    def __init__(self, port: int, path: str, page: ScrapeEndpoint) -> None:
         super().__init__(("", port), _handler(path, page))
 
 
-def _handler(path: str, page: MetricsPage) -> type[BaseHTTPRequestHandler]:
+def _handler(path: str, page: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers the metrics path; any other is 404."""
 
@@ -31,7 +31,7 @@ def _handler(path: str, page: MetricsPage) -> type[BaseHTTPRequestHandler]:
             names = {name.lower() for name in self.headers}
             headers = {name: ", ".join(self.headers.get_all(name, ())) for name in names}
             response = page.respond(
-                PageRequest(self.command, headers, url.query, str(self.client_address[0]))
+                ScrapeRequest(self.command, headers, url.query, str(self.client_address[0]))
             )
             self.send_response(response.status)
             for name, value in response.headers:

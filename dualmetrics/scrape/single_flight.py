@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Sharing(Generic[T]):
+class SingleFlight(Generic[T]):
     """Runs a function for many callers at once, one call at a time.
 
     A caller shares a call only if that one begins after the caller arrived: it joins the one that waits for

@@ -28,61 +28,61 @@ from collections.abc import Iterable
 from typing import TypeAlias, TypeVar
 
 from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Exemplar, Exemplars, Kind
-from dualmetrics.storage.file_format import EXEMPLARS, ROOMY_EXEMPLARS, decode_attributes
+from dualmetrics.storage.file_format import EXEMPLARS, EXEMPLARS_WITH_ATTRIBUTES, decode_attributes
 
-Slots: TypeAlias = "memoryview[int]"
+SlotBytes: TypeAlias = "memoryview[int]"
 """The bytes of the slots of one series in one process."""
 
 _CHECK = struct.Struct("<Q")
 _FIELDS = struct.Struct("<dQQQQ")
 _SLOT = struct.Struct("<QdQQQQ")
-PLAIN, ROOMY = _SLOT.size, 256
+PLAIN, WITH_ATTRIBUTES = _SLOT.size, 256
 """The sizes of a slot, in bytes."""
 
-KINDS = {PLAIN: EXEMPLARS, ROOMY: ROOMY_EXEMPLARS}
+RECORD_KINDS = {PLAIN: EXEMPLARS, WITH_ATTRIBUTES: EXEMPLARS_WITH_ATTRIBUTES}
 """The kinds of the records that have slots of this size."""
 
-SIZES = {kind: size for size, kind in KINDS.items()}
+SIZE_BY_RECORD_KIND = {kind: size for size, kind in RECORD_KINDS.items()}
 
 _USED = 1 << 32
 _LOW = (1 << 64) - 1
 
-Key = TypeVar("Key")
+_Key = TypeVar("_Key")
 
 
-def count(descriptor: Descriptor) -> int:
+def slot_count(descriptor: Descriptor) -> int:
     """How many slots a series of this metric has. OpenMetrics has exemplars on no other kinds."""
     if descriptor.kind is Kind.HISTOGRAM:
         return len(descriptor.bounds) + 1
     return int(descriptor.kind is Kind.COUNTER)
 
 
-def size(exemplars: Exemplars) -> int:
+def slot_size(exemplars: Exemplars) -> int:
     """The size of the slots that take these."""
-    return ROOMY if any(each.attributes for each in exemplars if each) else PLAIN
+    return WITH_ATTRIBUTES if any(each.attributes for each in exemplars if each) else PLAIN
 
 
-def width(descriptor: Descriptor, size: int = PLAIN) -> int:
+def slots_width(descriptor: Descriptor, size: int = PLAIN) -> int:
     """How many cells of 8 bytes the slots of a series take."""
-    return count(descriptor) * size // 8
+    return slot_count(descriptor) * size // 8
 
 
-def private(descriptor: Descriptor, size: int = PLAIN) -> Slots:
+def private_slots(descriptor: Descriptor, size: int = PLAIN) -> SlotBytes:
     """Slots that nobody else sees."""
-    return memoryview(bytearray(8 * width(descriptor, size)))
+    return memoryview(bytearray(8 * slots_width(descriptor, size)))
 
 
-def write(slots: Slots, index: int, exemplar: Exemplar, size: int = PLAIN) -> None:
+def write_slot(slots: SlotBytes, index: int, exemplar: Exemplar, size: int = PLAIN) -> None:
     """Replace the exemplar of a bucket."""
     slots[index * size : (index + 1) * size] = _encoded(exemplar, size)
 
 
-def encode(exemplars: Exemplars, size: int = PLAIN) -> bytes:
+def encode_slots(exemplars: Exemplars, size: int = PLAIN) -> bytes:
     """The bytes of slots that hold these exemplars."""
     return b"".join(_encoded(each, size) if each else bytes(size) for each in exemplars)
 
 
-def decode(data: bytes | Slots, size: int = PLAIN) -> Exemplars:
+def decode_slots(data: bytes | SlotBytes, size: int = PLAIN) -> Exemplars:
     """What the slots hold; empty if that is nothing."""
     checks = memoryview(data).cast("Q").tolist()[:: size // 8]  # most slots are empty
     if not any(checks):
@@ -91,9 +91,9 @@ def decode(data: bytes | Slots, size: int = PLAIN) -> Exemplars:
     return found if any(found) else ()
 
 
-def merge(found: Iterable[tuple[Key, Exemplars]]) -> dict[Key, Exemplars]:
+def latest_exemplars(found: Iterable[tuple[_Key, Exemplars]]) -> dict[_Key, Exemplars]:
     """Of each bucket of each series the latest exemplar."""
-    merged: dict[Key, Exemplars] = {}
+    merged: dict[_Key, Exemplars] = {}
     for key, exemplars in found:
         if exemplars:
             have = merged.get(key)
@@ -121,7 +121,7 @@ def _text(attributes: Attributes, room: int) -> bytes:
     return text.ljust(room, b"\0")
 
 
-def _decoded(data: bytes | Slots) -> Exemplar | None:
+def _decoded(data: bytes | SlotBytes) -> Exemplar | None:
     slot = bytes(data)
     check, value, time, high, low, span_id = _SLOT.unpack_from(slot)
     if check != _USED + zlib.crc32(slot[_CHECK.size :]):
@@ -134,4 +134,4 @@ def _decoded(data: bytes | Slots) -> Exemplar | None:
 def _later(one: Exemplar | None, other: Exemplar | None) -> Exemplar | None:
     if one is None or other is None:
         return one or other
-    return other if other.time > one.time else one
+    return other if other.time_ns > one.time_ns else one

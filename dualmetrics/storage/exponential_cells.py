@@ -29,13 +29,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dualmetrics.model.exponential_buckets import FINEST, boundaries, index
-from dualmetrics.model.exponential_histogram import SIZE, Exponential, trimmed
-from dualmetrics.runtime.free_threading import atomic
+from dualmetrics.model.exponential_buckets import MAX_SCALE, bucket_boundaries, bucket_index
+from dualmetrics.model.exponential_histogram import MAX_BUCKETS, ExponentialHistogram, trimmed
+from dualmetrics.runtime.free_threading import locked_if_free_threaded
 from dualmetrics.storage.regions import Row
 
-BANK = 3 + SIZE
-WIDTH = 2 + 2 * BANK
+BUFFER_WIDTH = 3 + MAX_BUCKETS
+EXPONENTIAL_WIDTH = 2 + 2 * BUFFER_WIDTH
 
 _ZEROS = 2
 _STEP = 16  # a bank begins at a multiple of it, if it can, so that others have the same boundaries
@@ -45,7 +45,7 @@ Window = tuple[tuple[float, ...], Row]
 """The boundaries of a bank's buckets, one more than there are; and its cells from the zeros on."""
 
 
-class Banks:
+class ExponentialCells:
     """The exponential histogram of one series in one process: adds values to its row."""
 
     __slots__ = ("_active", "_cells", "_idle", "_window")
@@ -53,36 +53,36 @@ class Banks:
     def __init__(self, cells: Row) -> None:
         """Take a row of `WIDTH` zeros."""
         self._cells = cells
-        self._active: Row = cells[1 : 1 + BANK]
-        self._idle: Row = cells[1 + BANK : 1 + 2 * BANK]
+        self._active: Row = cells[1 : 1 + BUFFER_WIDTH]
+        self._idle: Row = cells[1 + BUFFER_WIDTH : 1 + 2 * BUFFER_WIDTH]
         self._window: Window = (), self._active[_ZEROS:]
 
-    @atomic
+    @locked_if_free_threaded
     def add(self, value: float) -> None:
         """Count a finite value that is not negative."""
         bounds, counts = window = self._window
         at = bisect_left(bounds, value)
         # The window is looked at again after the last call: from here on no other thread is let in.
-        if 0 < at <= SIZE and window is self._window:
+        if 0 < at <= MAX_BUCKETS and window is self._window:
             counts[at] += 1.0
         elif value:
-            self.join(Exponential(FINEST, index(value), (1.0,)))
+            self.merge(ExponentialHistogram(MAX_SCALE, bucket_index(value), (1.0,)))
         else:
             self._window[1][0] += 1.0
 
-    def join(self, other: Exponential) -> None:
+    def merge(self, other: ExponentialHistogram) -> None:
         """Count all of ``other``, except for its sum."""
         while not self._replace(other):
             """Somebody counted meanwhile, in another thread or a signal's handler."""
 
-    def _replace(self, other: Exponential) -> bool:
+    def _replace(self, other: ExponentialHistogram) -> bool:
         active, idle = self._active, self._idle
         seen = _cells(active)
-        bank = _bank(_histogram(seen).plus(other))
-        window = _bounds(FINEST - int(bank[0]), int(bank[1])), idle[_ZEROS:]
+        bank = _buffer(_histogram(seen).plus(other))
+        window = _bounds(MAX_SCALE - int(bank[0]), int(bank[1])), idle[_ZEROS:]
         return self._switch(active, idle, seen, bank, window)
 
-    @atomic
+    @locked_if_free_threaded
     def _switch(self, active: Row, idle: Row, seen: Row, bank: Row, window: Window) -> bool:
         """Put ``bank`` in force if the one in force is still ``active`` and as it was ``seen``.
 
@@ -101,44 +101,51 @@ class Banks:
         return False
 
 
-class Distribution(NamedTuple):
+class HistogramRow(NamedTuple):
     """Where the values of one histogram's series are counted: its row, and its exponential buckets."""
 
-    row: Row
-    banks: Banks
+    explicit: Row
+    exponential: ExponentialCells
 
 
-def histogram(cells: Sequence[float]) -> Exponential:
+def read_histogram(cells: Sequence[float]) -> ExponentialHistogram:
     """What a row, or a copy of one that is not `torn`, has counted; without a sum."""
-    begin = 1 + BANK * (int(cells[0]) % 2)
-    return _histogram(cells[begin : begin + BANK])
+    begin = 1 + BUFFER_WIDTH * (int(cells[0]) % 2)
+    return _histogram(cells[begin : begin + BUFFER_WIDTH])
 
 
-def histogram_of(banks: Row, row: Row) -> Exponential:
+def read_own_histogram(banks: Row, row: Row) -> ExponentialHistogram:
     """What this process' own cells have counted; ``row`` is the one beside, whose last cell is the sum."""
     cells = banks.tolist()
-    while torn(cells[0], cells[-1]):
+    while is_torn(cells[0], cells[-1]):
         cells = banks.tolist()
-    return histogram(cells)._replace(sum=row[-1])
+    return read_histogram(cells)._replace(sum=row[-1])
 
 
-def torn(first: float, last: float) -> bool:
+def is_torn(first: float, last: float) -> bool:
     """Whether a copy with these cells at its ends may be of no use."""
     return last - first > 1
 
 
-def _histogram(bank: Sequence[float]) -> Exponential:
+def _histogram(bank: Sequence[float]) -> ExponentialHistogram:
     below, first, zeros = bank[:3]
-    return trimmed(FINEST - int(below), int(first), bank[3:])._replace(zeros=zeros)
+    return trimmed(MAX_SCALE - int(below), int(first), bank[3:])._replace(zero_count=zeros)
 
 
-def _bank(found: Exponential) -> Row:
+def _buffer(found: ExponentialHistogram) -> Row:
     """A bank with room on both sides for values to come."""
-    room = SIZE - len(found.counts)
+    room = MAX_BUCKETS - len(found.counts)
     first = found.offset - room // 2
     first = max(first - first % _STEP, found.offset - room)
     before = found.offset - first
-    cells = [FINEST - found.scale, first, found.zeros, *[0] * before, *found.counts, *[0] * (room - before)]
+    cells = [
+        MAX_SCALE - found.scale,
+        first,
+        found.zero_count,
+        *[0] * before,
+        *found.counts,
+        *[0] * (room - before),
+    ]
     return _cells(cells)
 
 
@@ -149,4 +156,4 @@ def _cells(values: Iterable[float]) -> Row:
 @functools.lru_cache(256)
 def _bounds(scale: int, first: int) -> tuple[float, ...]:
     """The boundaries of a bank's buckets: much memory, which series of similar values share."""
-    return boundaries(scale, first, SIZE + 1)
+    return bucket_boundaries(scale, first, MAX_BUCKETS + 1)

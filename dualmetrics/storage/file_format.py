@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 MAGIC = b"dualmtrx"
@@ -36,10 +36,10 @@ RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
 DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
-BANKS, EXPONENTIAL = 5, 6
+EXPONENTIAL_CELLS, EXPONENTIAL_TOTAL = 5, 6
 """An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
 
-ROOMY_EXEMPLARS = 7
+EXEMPLARS_WITH_ATTRIBUTES = 7
 """Exemplars with room for attributes (see `slots`)."""
 
 DAMAGED = ("truncated", "foreign", "corrupt")
@@ -59,7 +59,7 @@ class Header(NamedTuple):
 
     group: bytes
     file: bytes
-    born: int
+    created_at: int
     committed: int
 
 
@@ -79,7 +79,9 @@ class Record(NamedTuple):
 
 def encode_header(header: Header) -> bytes:
     """The bytes of a header."""
-    return HEADER.pack(MAGIC, VERSION, HEADER.size, header.group, header.file, header.born, header.committed)
+    return HEADER.pack(
+        MAGIC, VERSION, HEADER.size, header.group, header.file, header.created_at, header.committed
+    )
 
 
 def decode_header(data: bytes) -> Header:
@@ -107,10 +109,10 @@ def encode_series(number: int, start: int, attributes: Attributes, cells: Sequen
     return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
 
 
-def encode_exponential(exponential: Exponential) -> bytes:
+def encode_exponential(exponential: ExponentialHistogram) -> bytes:
     """The record of what a series, encoded just before, has in exponential buckets."""
     cells = exponential.cells
-    return _filled(EXPONENTIAL, None, struct.pack(f"<{len(cells)}d", *cells))
+    return _filled(EXPONENTIAL_TOTAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
 def encode_exemplars(kind: int, number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
@@ -164,8 +166,8 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
 def _later(descriptor: Descriptor) -> list[object]:
     """What is said only where there is something to say, so that earlier versions read all others."""
     if descriptor.exponential:
-        return [descriptor.form, True]
-    return [descriptor.form] if descriptor.form else []
+        return [descriptor.prometheus_type, True]
+    return [descriptor.prometheus_type] if descriptor.prometheus_type else []
 
 
 def decode_descriptor(body: Any) -> tuple[int, Descriptor]:

@@ -18,7 +18,7 @@ _BLOCK = 16
 """Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""
 
 
-class Rows:
+class RowReader:
     """The series of a file, in the order in which they were written."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Rows:
         self._begins: list[int] = []
         self._ends: list[int] = []
         self._unpacks: list[Callable[[bytes, int], Cells]] = []
-        self._latest: list[Cells] = []
+        self._cached: list[Cells] = []
         self._seen = b""
 
     def add(self, series: Series, end: int, width: int) -> None:
@@ -41,24 +41,24 @@ class Rows:
         places = zip(self._unpacks, self._begins, strict=True)
         return zip(self._series, [unpack(data, begin) for unpack, begin in places], strict=True)
 
-    def latest(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
+    def read_cached(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The same for a file that is read again and again: cells that are as last time are the same objects.
 
         Takes the memory of a copy of the file and its cells. To be consumed before the next call.
         """
         if data != self._seen:
-            self._reach(len(data))
-            for first in range(0, len(self._latest), _BLOCK):
-                self._refresh(first, min(first + _BLOCK, len(self._latest)), data)
+            self._grow(len(data))
+            for first in range(0, len(self._cached), _BLOCK):
+                self._refresh(first, min(first + _BLOCK, len(self._cached)), data)
             self._seen = data
-        return zip(self._series, self._latest, strict=False)  # a series may have been added meanwhile
+        return zip(self._series, self._cached, strict=False)  # a series may have been added meanwhile
 
-    def _reach(self, length: int) -> None:
+    def _grow(self, length: int) -> None:
         """Make room for the cells of places that so many bytes contain."""
-        for end in self._ends[len(self._latest) :]:
+        for end in self._ends[len(self._cached) :]:
             if end > length:
                 break
-            self._latest.append(())
+            self._cached.append(())
 
     def _refresh(self, first: int, last: int, data: bytes) -> None:
         """Read anew what differs of these series."""
@@ -69,7 +69,7 @@ class Rows:
         for at in range(first, last):
             begin, end = self._begins[at], self._ends[at]
             if data[begin:end] != seen[begin:end]:
-                self._latest[at] = self._unpacks[at](data, begin)
+                self._cached[at] = self._unpacks[at](data, begin)
 
 
 @functools.lru_cache(1024)

@@ -16,18 +16,16 @@ import time
 from hashlib import blake2b
 from typing import Protocol
 
-from dualmetrics.model.snapshot import Attributes, Descriptor, identity
+from dualmetrics.model.snapshot import Attributes, Descriptor, attributes_key
 from dualmetrics.runtime import file_locks
 
 ENTRY = struct.Struct("<8s8sQ8s")
 
 
-class Admission(Protocol):
+class CardinalityLimiter(Protocol):
     """Decides on attribute sets that a process meets for the first time."""
 
-    def start_of(
-        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
-    ) -> int | None:
+    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
         """When the series began in the group (ns since the epoch); None: past the limit.
 
         ``began`` is when one that is new to the group did; by default now.
@@ -35,47 +33,43 @@ class Admission(Protocol):
         ...
 
 
-class PrivateAdmission:
+class ProcessLimiter:
     """The limit within one process."""
 
     def __init__(self, limit: int) -> None:
-        self._ledger = Ledger(limit)
+        self._ledger = AdmittedSeries(limit)
 
-    def start_of(
-        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
-    ) -> int | None:
+    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
         """See `Admission`."""
-        metric, series = hashes(descriptor, attributes)
-        if self._ledger.full(metric) and self._ledger.find(metric, series) is None:
+        metric, series = series_hashes(descriptor, attributes)
+        if self._ledger.is_full(metric) and self._ledger.start_of(metric, series) is None:
             return None
-        self._ledger.enter(metric, series, began or time.time_ns())
-        return self._ledger.find(metric, series)
+        self._ledger.add(metric, series, began or time.time_ns())
+        return self._ledger.start_of(metric, series)
 
 
-class GroupAdmission:
+class GroupLimiter:
     """The limit over the group, from the log file open as ``descriptor`` (read, write, append): its own."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
-        self.close = file_locks.closer(self, descriptor)
+        self.close = file_locks.finalizing_close(self, descriptor)
         """Close the log, if it is not closed yet."""
-        self._ledger = Ledger(limit)
+        self._ledger = AdmittedSeries(limit)
         self._read_upto = 0
         self._lock = threading.RLock()
 
-    def start_of(
-        self, descriptor: Descriptor, attributes: Attributes, began: int | None = None
-    ) -> int | None:
+    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
         """See `Admission`. Raises OSError when the log cannot be written."""
-        metric, series = hashes(descriptor, attributes)
+        metric, series = series_hashes(descriptor, attributes)
         with self._lock:
             self._catch_up()
-            start = self._ledger.find(metric, series)
-            if start is None and not self._ledger.full(metric):
+            start = self._ledger.start_of(metric, series)
+            if start is None and not self._ledger.is_full(metric):
                 now = self._append(metric, series, began or time.time_ns())
                 self._catch_up()
-                self._ledger.enter(metric, series, now)  # if a damaged log does not show it
-                start = self._ledger.find(metric, series)
+                self._ledger.add(metric, series, now)  # if a damaged log does not show it
+                start = self._ledger.start_of(metric, series)
             return start
 
     def _append(self, metric: bytes, series: bytes, start: int) -> int:
@@ -90,40 +84,40 @@ class GroupAdmission:
             whole = len(data) - len(data) % ENTRY.size
             for metric, series, start, check in ENTRY.iter_unpack(data[:whole]):
                 if check == _check(metric, series, start):
-                    self._ledger.enter(metric, series, start)
+                    self._ledger.add(metric, series, start)
             self._read_upto += whole
             if not whole:
                 break
 
 
-class Ledger:
+class AdmittedSeries:
     """The admitted sets in the order of the log: first come, first served, up to the limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._starts: dict[bytes, dict[bytes, int]] = {}
 
-    def enter(self, metric: bytes, series: bytes, start: int) -> None:
+    def add(self, metric: bytes, series: bytes, start: int) -> None:
         """Take an entry; one past the limit, or of a set that is known, changes nothing."""
         starts = self._starts.setdefault(metric, {})
         if len(starts) < self._limit:
             starts.setdefault(series, start)
 
-    def find(self, metric: bytes, series: bytes) -> int | None:
+    def start_of(self, metric: bytes, series: bytes) -> int | None:
         """The start of an admitted series."""
         return self._starts.get(metric, {}).get(series)
 
-    def full(self, metric: bytes) -> bool:
+    def is_full(self, metric: bytes) -> bool:
         """Whether the metric takes no further sets."""
         return len(self._starts.get(metric, ())) >= self._limit
 
 
-def hashes(descriptor: Descriptor, attributes: Attributes) -> tuple[bytes, bytes]:
+def series_hashes(descriptor: Descriptor, attributes: Attributes) -> tuple[bytes, bytes]:
     """Eight bytes each for the metric and for the attribute set."""
     scope = descriptor.scope
-    metric = (scope.name, scope.version, scope.schema_url, identity(scope.attributes), descriptor.name)
+    metric = (scope.name, scope.version, scope.schema_url, attributes_key(scope.attributes), descriptor.name)
     shape = (descriptor.kind.value, descriptor.unit, descriptor.bounds)
-    return _digest((metric, shape)), _digest(identity(attributes))
+    return _digest((metric, shape)), _digest(attributes_key(attributes))
 
 
 def _digest(value: object) -> bytes:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from dualmetrics.runtime import file_locks
 
-WORKER = "worker-"
+WORKER_PREFIX = "worker-"
 
 
 class Directory:
@@ -28,7 +28,7 @@ class Directory:
         os.makedirs(path, 0o700, exist_ok=True)
         self.path = path
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self.close = file_locks.closer(self, self.fd)
+        self.close = file_locks.finalizing_close(self, self.fd)
         """Close it, if it is not closed yet."""
         status = os.fstat(self.fd)
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -49,7 +49,7 @@ class Directory:
 
     def workers(self) -> list[str]:
         """The names of the workers' files, by slot number."""
-        found = {name: number for name in self.names() if (number := slot(name)) is not None}
+        found = {name: number for name in self.names() if (number := slot_number(name)) is not None}
         return sorted(found, key=lambda name: found[name])
 
     def link(self, source: str, target: str) -> None:
@@ -104,13 +104,13 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def slot(name: str) -> int | None:
+def slot_number(name: str) -> int | None:
     """The slot number in a worker file's name; None for names that are not ours."""
-    prefix, digits = name[: len(WORKER)], name[len(WORKER) :]
-    return int(digits) if prefix == WORKER and digits.isascii() and digits.isdigit() else None
+    prefix, digits = name[: len(WORKER_PREFIX)], name[len(WORKER_PREFIX) :]
+    return int(digits) if prefix == WORKER_PREFIX and digits.isascii() and digits.isdigit() else None
 
 
-class Identity:
+class GroupIdentity:
     """What the workers of a group share from the first one on: its id, its start, its instance id.
 
     Raises ValueError if that is damaged.
@@ -127,23 +127,23 @@ class Identity:
             raise ValueError("a group's identity has 16 bytes")
 
 
-def new_identity() -> dict[str, object]:
+def _new_identity() -> dict[str, object]:
     """What the first worker of a group writes down."""
     return {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
 
 
-def join(directory: Directory) -> Identity:
+def load_or_create_identity(directory: Directory) -> GroupIdentity:
     """The group's identity, made by whoever comes first. Raises OSError, ValueError if it is damaged."""
     temporary = f".group-{uuid.uuid4().hex}"
     with contextlib.suppress(FileNotFoundError):
-        return Identity(directory.read("group"))
+        return GroupIdentity(directory.read("group"))
     try:
         with file_locks.closing(
             directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         ) as descriptor:
-            write_all(descriptor, json.dumps(new_identity()).encode())
+            write_all(descriptor, json.dumps(_new_identity()).encode())
         with contextlib.suppress(FileExistsError):
             directory.link(temporary, "group")
     finally:
         directory.unlink(temporary)
-    return Identity(directory.read("group"))
+    return GroupIdentity(directory.read("group"))

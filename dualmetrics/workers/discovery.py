@@ -16,7 +16,7 @@ from dualmetrics.runtime import processes
 from dualmetrics.runtime.processes import Process
 
 
-class Root(NamedTuple):
+class GroupRoot(NamedTuple):
     """The process that names a group. Pids are used again; with the start time and namespace they are not."""
 
     pid: int
@@ -38,56 +38,56 @@ class Root(NamedTuple):
         """Whether the root still runs. One that cannot be seen is assumed to."""
         if not self.visible:
             return True
-        process = processes.find(self.pid)
+        process = processes.find_process(self.pid)
         return process is not None and process.start == self.start
 
 
-def parse_root(name: str) -> Root | None:
+def parse_root(name: str) -> GroupRoot | None:
     """The root that named a directory; None if the name is not one of ours."""
     pid, _, rest = name.partition("-")
     start, _, namespace = rest.partition("-")
     if not (pid.isdigit() and start.isdigit() and namespace.isdigit()):
         return None
-    return Root(int(pid), int(start), namespace)
+    return GroupRoot(int(pid), int(start), namespace)
 
 
-def find_root() -> Root | None:
+def find_root() -> GroupRoot | None:
     """The root of this process' group; None where there is no ``/proc`` to ask."""
     process = _first()
     while process is not None:
         parent = _parent_in_group(process)
         if parent is None:
-            return Root(process.pid, process.start, processes.namespace())
+            return GroupRoot(process.pid, process.start, processes.namespace())
         process = parent
     return None
 
 
-def upgraded_from(root: Root) -> Root | None:
+def upgraded_from(root: GroupRoot) -> GroupRoot | None:
     """The root that gunicorn's USR2 upgrade replaces by ``root``, while that one still runs.
 
     gunicorn tells the new master the old one's pid in GUNICORN_PID. Programs that a worker starts inherit
     the variable, but their parent is not that process.
     """
-    old = processes.find(int(os.environ.get("GUNICORN_PID", "0") or 0))
-    new = processes.find(root.pid)
+    old = processes.find_process(int(os.environ.get("GUNICORN_PID", "0") or 0))
+    new = processes.find_process(root.pid)
     if old is None or new is None or new.parent != old.pid or old.start > new.start:
         return None
-    return Root(old.pid, old.start, root.namespace)
+    return GroupRoot(old.pid, old.start, root.namespace)
 
 
 def _first() -> Process | None:
-    me = processes.find(os.getpid())
+    me = processes.find_process(os.getpid())
     starter = multiprocessing.parent_process()
     if me is None or starter is None or starter.pid is None:
         return me
-    parent = processes.find(starter.pid)
+    parent = processes.find_process(starter.pid)
     return parent if parent is not None and parent.start <= me.start else me
 
 
 def _parent_in_group(process: Process) -> Process | None:
     if not process.runs_its_parents_program:
         return None
-    parent = processes.find(process.parent)
+    parent = processes.find_process(process.parent)
     if parent is None or parent.session != process.session or parent.start > process.start:
         return None
     return parent if processes.same_program(process.pid, parent.pid) else None

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 from dualmetrics.runtime import file_locks
 from dualmetrics.workers import discovery
-from dualmetrics.workers.directory import WORKER, Directory
-from dualmetrics.workers.discovery import Root
+from dualmetrics.workers.directory import WORKER_PREFIX, Directory
+from dualmetrics.workers.discovery import GroupRoot
 
 _DAY = 86400.0
 _MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
 
 
-def open_group(explicit: str | None, root: Root | None, label: str) -> Directory:
+def open_group_directory(explicit: str | None, root: GroupRoot | None, label: str) -> Directory:
     """Open the directory of the group. Raises OSError that says why none can be had.
 
     ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry`
@@ -37,7 +37,7 @@ def open_group(explicit: str | None, root: Root | None, label: str) -> Directory
     raise OSError("; ".join(failures))
 
 
-def sweep() -> None:
+def sweep_stale_groups() -> None:
     """Remove what ended servers of this user left, wherever it may lie."""
     for base in _bases():
         path = os.path.join(base, f"dualmetrics-{os.geteuid()}")
@@ -52,7 +52,7 @@ def _bases() -> list[str]:
     return ["/dev/shm", tempfile.gettempdir()]
 
 
-def _open(base: str, root: Root | None, label: str) -> Directory:
+def _open(base: str, root: GroupRoot | None, label: str) -> Directory:
     """The directory ``base/dualmetrics-UID/[GROUP/]LABEL``; every level of it is ours alone."""
     user = os.path.join(base, f"dualmetrics-{os.geteuid()}")
     with _opened(user) as directory:
@@ -73,7 +73,7 @@ def _opened(path: str) -> Iterator[Directory]:
         directory.close()
 
 
-def _group_name(directory: Directory, root: Root) -> str:
+def _group_name(directory: Directory, root: GroupRoot) -> str:
     """The root's name, or after gunicorn's USR2 upgrade the name of the group that it joined."""
     old = discovery.upgraded_from(root)
     if old is not None:
@@ -97,12 +97,12 @@ def _resolve(directory: Directory, name: str) -> str:
 def _sweep(directory: Directory) -> None:
     """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
     roots = {name: root for name in directory.names() if (root := discovery.parse_root(name)) is not None}
-    alive = {name for name, root in roots.items() if root.alive and not _deserted(directory, name, root)}
+    alive = {name for name, root in roots.items() if root.alive and not _is_stale(directory, name, root)}
     for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
         _remove(directory, name)
 
 
-def _deserted(directory: Directory, name: str, root: Root) -> bool:
+def _is_stale(directory: Directory, name: str, root: GroupRoot) -> bool:
     """Whether a group whose root is in another container, out of sight, saw no birth or fold for a day."""
     if root.visible:
         return False
@@ -118,19 +118,19 @@ def _remove(directory: Directory, name: str) -> None:
     with contextlib.suppress(OSError):  # somebody else sweeps as well, or it is not ours to remove
         if os.path.islink(path):
             directory.unlink(name)
-        elif not _inhabited(path):
+        elif not _has_live_worker(path):
             shutil.rmtree(path)
 
 
-def remove_own(root: Root | None, directory: Directory) -> None:
+def remove_own_group(root: GroupRoot | None, directory: Directory) -> None:
     """Remove a group's directory when its root ends, unless somebody lives in it still."""
     group = os.path.dirname(directory.path)
     with contextlib.suppress(OSError):  # gone already: another Telemetry of this process was the last one
-        if root is not None and root.pid == os.getpid() and not _inhabited(group):
+        if root is not None and root.pid == os.getpid() and not _has_live_worker(group):
             shutil.rmtree(group)
 
 
-def _inhabited(group: str) -> bool:
+def _has_live_worker(group: str) -> bool:
     """Whether some process holds the lock of a worker's file in any of the group's directories."""
     labels = [os.path.join(group, name) for name in os.listdir(group)]
     return any(
@@ -138,10 +138,10 @@ def _inhabited(group: str) -> bool:
         for label in labels
         if os.path.isdir(label) and not os.path.islink(label)
         for name in os.listdir(label)
-        if name.startswith(WORKER)
+        if name.startswith(WORKER_PREFIX)
     )
 
 
 def _locked(path: str) -> bool:
     with file_locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
-        return file_locks.held(descriptor)
+        return file_locks.is_locked_by_other(descriptor)

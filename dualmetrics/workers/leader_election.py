@@ -6,20 +6,20 @@ import contextlib
 import os
 import threading
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.runtime import file_locks
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.directory import Directory
 
-PUSH = "push"
+LOCK_NAME = "push"
 
 
-class Election:
+class LeaderElection:
     """This process' candidacy. A process that counts alone is always elected."""
 
-    def __init__(self, store: Store, trouble: Trouble) -> None:
+    def __init__(self, store: GroupStore, errors: ErrorReporter) -> None:
         self._store = store
-        self._trouble = trouble
+        self._errors = errors
         self._begin()
 
     def _begin(self) -> None:
@@ -27,11 +27,11 @@ class Election:
         self._lock = threading.RLock()
 
     @property
-    def leading(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this process is the elected one, as far as it tried."""
         return self._held is not None or self._store.membership() is None
 
-    def stand(self, timeout: float = 0) -> bool:
+    def try_acquire(self, timeout: float = 0) -> bool:
         """Become the elected one if nobody else is, trying for ``timeout`` seconds."""
         with self._lock:
             membership = self._store.membership()
@@ -40,10 +40,10 @@ class Election:
             try:
                 self._held = _locked(membership.directory, timeout)
             except OSError as error:
-                self._trouble.error("standing for election", error)
+                self._errors.error("standing for election", error)
             return self._held is not None
 
-    def resign(self) -> None:
+    def release(self) -> None:
         """Let somebody else be elected."""
         with self._lock:
             held, self._held = self._held, None
@@ -61,7 +61,7 @@ class Election:
 
 
 def _locked(directory: Directory, timeout: float) -> int | None:
-    descriptor = directory.open(PUSH)
+    descriptor = directory.open(LOCK_NAME)
     if file_locks.lock(descriptor, timeout):
         return descriptor
     os.close(descriptor)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers import discovery, group_directory
-from dualmetrics.workers.cardinality import GroupAdmission
-from dualmetrics.workers.directory import join
-from dualmetrics.workers.worker_file import OwnFile
+from dualmetrics.workers.cardinality import GroupLimiter
+from dualmetrics.workers.directory import load_or_create_identity
+from dualmetrics.workers.worker_file import WorkerFile
 
 
-class Address:
+class GroupAddress:
     """How to find the group, settled when the process is young: a forked child keeps its parent's."""
 
     def __init__(self, explicit: str | None, label: str) -> None:
@@ -25,35 +25,35 @@ class Address:
 class Membership:
     """An open group. Raises OSError, or ValueError where the group's identity is damaged."""
 
-    def __init__(self, address: Address, limit: int) -> None:
-        self.directory = group_directory.open_group(address.explicit, address.root, address.label)
-        self.identity = join(self.directory)
+    def __init__(self, address: GroupAddress, limit: int) -> None:
+        self.directory = group_directory.open_group_directory(address.explicit, address.root, address.label)
+        self.identity = load_or_create_identity(self.directory)
         log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        self.admission = GroupAdmission(log, limit)
-        self.file: OwnFile | None = None
+        self.limiter = GroupLimiter(log, limit)
+        self.file: WorkerFile | None = None
 
-    def bear(self) -> OwnFile:
+    def create_worker_file(self) -> WorkerFile:
         """Come to life as a worker. Raises OSError."""
-        self.file = OwnFile(self.directory, self.identity.group)
+        self.file = WorkerFile(self.directory, self.identity.group)
         return self.file
 
-    def die(self) -> None:
+    def release_worker_file(self) -> None:
         """Give up the own file, if there is one; it is then folded like any dead worker's."""
         if self.file is not None:
             self.file.release()
             self.file = None
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close everything; in a forked child, the copies of what belongs to the parent."""
-        self.die()
-        self.admission.close()
+        self.release_worker_file()
+        self.limiter.close()
         self.directory.close()
 
 
-def enter(address: Address, limit: int, trouble: Trouble) -> Membership | None:
+def open_membership(address: GroupAddress, limit: int, errors: ErrorReporter) -> Membership | None:
     """Open the group; None where that is impossible, which is said once: the process counts alone."""
     try:
         return Membership(address, limit)
     except (OSError, ValueError, RecursionError) as error:
-        trouble.once("group", "dualmetrics: every process counts alone, no worker group: %s", error)
+        errors.log_once("group", "dualmetrics: every process counts alone, no worker group: %s", error)
         return None

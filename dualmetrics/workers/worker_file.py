@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage.file_format import HEADER, Header
 from dualmetrics.storage.regions import MappedRegion, reserve
-from dualmetrics.workers.directory import WORKER, Directory
+from dualmetrics.workers.directory import WORKER_PREFIX, Directory
 
 
-class OwnFile:
+class WorkerFile:
     """This process' file in the group, alive until it is released or forgotten: as long as its lock is held.
 
     Raises OSError at birth.
@@ -27,7 +27,7 @@ class OwnFile:
 
     def __init__(self, directory: Directory, group: bytes) -> None:
         self.identity = uuid.uuid4().bytes
-        self.born = time.time_ns()
+        self.created_at = time.time_ns()
         temporary = f".new-{self.identity.hex()}"
         self._closers: list[Callable[[], None]] = []
         try:
@@ -35,7 +35,7 @@ class OwnFile:
             # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
             # that inherits the duplicate would keep the lock after its owner's death.
             file_locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
-            header = Header(group, self.identity, self.born, HEADER.size)
+            header = Header(group, self.identity, self.created_at, HEADER.size)
             self.region = MappedRegion(file, header, reserve)
             self.slot = _link(directory, temporary)
         except BaseException:
@@ -55,7 +55,7 @@ class OwnFile:
 
     def _opened(self, directory: Directory, name: str, flags: int) -> int:
         descriptor = directory.open(name, flags)
-        self._closers.append(file_locks.closer(self, descriptor))
+        self._closers.append(file_locks.finalizing_close(self, descriptor))
         return descriptor
 
 
@@ -63,7 +63,7 @@ def _link(directory: Directory, temporary: str) -> int:
     slot = 0
     while True:
         try:
-            directory.link(temporary, f"{WORKER}{slot}")
+            directory.link(temporary, f"{WORKER_PREFIX}{slot}")
         except FileExistsError:
             slot += 1
         else:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.http.path_filter import Paths
-from dualmetrics.http.server_metrics import Requests
-from dualmetrics.middleware import NO_PAGE, resolve, serves_page
-from dualmetrics.scrape.endpoint import PageRequest
-from dualmetrics.wsgi.request import ROUTE, Environ, Name, TracedTransaction, Transaction
+from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.server_metrics import RequestRecorder
+from dualmetrics.middleware import PAGE_DISABLED, serves_page, telemetry_for
+from dualmetrics.scrape.endpoint import ScrapeRequest
+from dualmetrics.wsgi.request import ROUTE_KEY, Environ, RouteNamer, TracedWsgiRequest, WsgiRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
     from dualmetrics.telemetry import Telemetry
 
-MARK = "dualmetrics.telemetries"
+TELEMETRIES_KEY = "dualmetrics.telemetries"
 """The environ's key of a tuple: each Telemetry that counts the request."""
 
 VERSIONS = {f"HTTP/{version}": version for version in ("0.9", "1.0", "1.1", "2", "3")} | {"HTTP/2.0": "2"}
@@ -36,31 +36,31 @@ class MetricsMiddleware:
         app: WSGIApplication,
         *,
         telemetry: Telemetry | None = None,
-        route: Name | None = None,
+        route: RouteNamer | None = None,
         answer: bool = True,
         **settings: Any,
     ) -> None:
         self.app = app
-        self._telemetry = telemetry = resolve(telemetry, settings)
+        self._telemetry = telemetry = telemetry_for(telemetry, settings)
         self._alone = (telemetry,)
         self._metrics = telemetry.server_metrics
         self._by_method = self._metrics.by_method
         self._enabled = telemetry.enabled
-        self._paths = Paths(telemetry.settings, wsgi=True)
+        self._paths = PathFilter(telemetry.settings, wsgi=True)
         self._excluded = self._paths.excluded
         self._page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
-        self._name = route or unnamed
-        self._transaction: type[Transaction] = Transaction
+        self._name = route or no_route_name
+        self._transaction: type[WsgiRequest] = WsgiRequest
         self._metrics.exemplars.on_active(self._trace)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         path = environ.get("PATH_INFO", "")
-        outer: tuple[Telemetry, ...] = environ.get(MARK, ())
+        outer: tuple[Telemetry, ...] = environ.get(TELEMETRIES_KEY, ())
         if self._excluded(path) or not self._enabled or self._telemetry in outer:
             app = self._page if self._page and path == self._paths.page else self.app
             return app(environ, start_response)
-        environ[MARK] = (*outer, self._telemetry) if outer else self._alone
+        environ[TELEMETRIES_KEY] = (*outer, self._telemetry) if outer else self._alone
         requests = self._by_method.get(environ["REQUEST_METHOD"]) or self._requests_of(environ)
         transaction = self._transaction(requests, self._name, environ, start_response)
         try:
@@ -70,19 +70,19 @@ class MetricsMiddleware:
             raise
 
     def _trace(self) -> None:
-        self._transaction = TracedTransaction
+        self._transaction = TracedWsgiRequest
 
-    def _requests_of(self, environ: Environ) -> Requests:
+    def _requests_of(self, environ: Environ) -> RequestRecorder:
         version = VERSIONS.get(environ.get("SERVER_PROTOCOL", ""))
         return self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
 
 
 def set_route(environ: Environ, template: str) -> None:
     """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
-    environ[ROUTE] = template
+    environ[ROUTE_KEY] = template
 
 
-def unnamed(environ: Environ) -> None:
+def no_route_name(environ: Environ) -> None:
     """Where nothing names routes."""
 
 
@@ -90,7 +90,7 @@ def metrics_app(telemetry: Telemetry) -> WSGIApplication:
     """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else NO_PAGE
+        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
         start_response(status_line(response.status), response.headers)
         return response.chunks
 
@@ -102,10 +102,10 @@ def status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def page_request(environ: Environ) -> PageRequest:
+def page_request(environ: Environ) -> ScrapeRequest:
     """What the page needs to know of a request's environ."""
     headers = {
         key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
     }
     query, client = environ.get("QUERY_STRING", ""), environ.get("REMOTE_ADDR")
-    return PageRequest(environ["REQUEST_METHOD"], headers, query, client or None)
+    return ScrapeRequest(environ["REQUEST_METHOD"], headers, query, client or None)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dualmetrics.asgi.request import CLIENT_GONE
 from dualmetrics.http.semantic_conventions import error_type
-from dualmetrics.http.server_metrics import Requests
-from dualmetrics.instruments.trace_context import REQUEST, own_span
+from dualmetrics.http.server_metrics import RequestRecorder
+from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 Environ: TypeAlias = dict[str, Any]
 
-Name: TypeAlias = Callable[[Environ], "str | None"]
+RouteNamer: TypeAlias = Callable[[Environ], "str | None"]
 """Gives the matched route's template where the response starts or the app raises; None if none matched."""
 
 Write: TypeAlias = Callable[[bytes], object]
 
-ROUTE = "dualmetrics.route"
+ROUTE_KEY = "dualmetrics.route"
 """The environ's key of the route that `set_route` named."""
 
-ERROR = "dualmetrics.error"
+ERROR_KEY = "dualmetrics.error"
 """The environ's key of the class of an exception that the framework turned into a response."""
 
 
@@ -35,7 +35,7 @@ UNKNOWN = sys.maxsize
 """The length of a body that nothing tells."""
 
 
-class Transaction:
+class WsgiRequest:
     """Notes the status, and is the response's body for the server.
 
     It is recorded once: when as much is handed over as Content-Length says, when the body is exhausted,
@@ -48,19 +48,19 @@ class Transaction:
         "_body",
         "_close",
         "_environ",
+        "_in_progress",
         "_left",
         "_name",
         "_requests",
         "_route",
         "_start_response",
         "_status",
-        "_under_way",
     )
 
     def __init__(
         self,
-        requests: Requests,
-        name: Name,
+        requests: RequestRecorder,
+        name: RouteNamer,
         environ: Environ,
         start_response: StartResponse,
     ) -> None:
@@ -71,8 +71,8 @@ class Transaction:
         self._left = UNKNOWN
         self._route: str | None = None
         self._status = 0
-        self._under_way = True
-        requests.begin()
+        self._in_progress = True
+        requests.start()
         self._began = perf_counter()
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
@@ -80,7 +80,7 @@ class Transaction:
         if exc_info:
             write = self._start_response(status, headers, exc_info)
             if exc_info[1] is not None:
-                self._environ[ERROR] = error_type(exc_info[1])
+                self._environ[ERROR_KEY] = error_type(exc_info[1])
         else:
             write = self._start_response(status, headers)
         self._status = status_code(status)
@@ -93,7 +93,7 @@ class Transaction:
         self._body = body
         self._close: Callable[[], object] | None = getattr(body, "close", None)
         if type(body) is list or type(body) is tuple:
-            return Sized(self, body)
+            return SizedBody(self, body)
         wrapper = self._environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper) and self._hook(body):
             return body
@@ -104,13 +104,13 @@ class Transaction:
         try:
             for part in self._body:
                 self._left -= len(part)
-                if self._left <= 0 and self._under_way:
+                if self._left <= 0 and self._in_progress:
                     self._end(500)
                 yield part
         except BaseException as error:
             self.failed(error)
             raise
-        if self._under_way:
+        if self._in_progress:
             self._end(500)
 
     def close(self) -> None:
@@ -121,33 +121,33 @@ class Transaction:
         except BaseException as error:
             self.failed(error)
             raise
-        if self._under_way:
+        if self._in_progress:
             self._end(CLIENT_GONE)
 
     def failed(self, error: BaseException) -> None:
         """The app has raised, or the client has gone."""
-        if not self._under_way:
+        if not self._in_progress:
             return
         if not self._status:
             self._find_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
-            self._environ[ERROR] = error_type(error)
+            self._environ[ERROR_KEY] = error_type(error)
             self._end(500)
         else:
             self._end(CLIENT_GONE)
 
     def _end(self, without_start: int) -> None:
-        self._under_way = False
+        self._in_progress = False
         seconds = perf_counter() - self._began
         environ = self._environ
-        route = environ.get(ROUTE, self._route)
-        self._requests.end(route, self._status or without_start, environ.get(ERROR), seconds)
+        route = environ.get(ROUTE_KEY, self._route)
+        self._requests.end(route, self._status or without_start, environ.get(ERROR_KEY), seconds)
 
     def _find_route(self) -> None:
         try:
             self._route = self._name(self._environ)
         except Exception as error:
-            self._requests.trouble.error("naming a route", error)
+            self._requests.errors.error("naming a route", error)
 
     def _hook(self, file: Any) -> bool:
         """Have the server's own file wrapper, which it may send without iterating, tell of its end."""
@@ -158,12 +158,12 @@ class Transaction:
         return True
 
 
-class Sized:
+class SizedBody:
     """A body of known length: servers make a Content-Length of a single part."""
 
     __slots__ = ("_body", "_transaction", "close")
 
-    def __init__(self, transaction: Transaction, body: Sequence[bytes]) -> None:
+    def __init__(self, transaction: WsgiRequest, body: Sequence[bytes]) -> None:
         self._transaction = transaction
         self._body = body
         self.close = transaction.close
@@ -195,7 +195,7 @@ def status_code(line: str) -> int:
         return -1
 
 
-class TracedTransaction(Transaction):
+class TracedWsgiRequest(WsgiRequest):
     """A transaction that is recorded in the span of its request.
 
     That is the one that is active where the request arrives, if the middleware that traces is further out,
@@ -205,17 +205,17 @@ class TracedTransaction(Transaction):
     __slots__ = ("_span",)
 
     def __init__(self, *arguments: Any) -> None:
-        self._span = own_span()
+        self._span = local_span()
         super().__init__(*arguments)
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
         """The app's ``start_response``."""
-        self._span = self._span or own_span()
+        self._span = self._span or local_span()
         return super().start(status, headers, exc_info)
 
     def _end(self, without_start: int) -> None:
-        token = REQUEST.set(self._span)
+        token = REQUEST_SPAN.set(self._span)
         try:
             super()._end(without_start)
         finally:
-            REQUEST.reset(token)
+            REQUEST_SPAN.reset(token)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.http.semantic_conventions import error_type
-from dualmetrics.middleware import WAYS_OUT, resolve, serves_page
+from dualmetrics.middleware import ROUTE_TAKEN_HINT, serves_page, telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, set_route
 from dualmetrics.wsgi.middleware import page_request
-from dualmetrics.wsgi.request import ERROR, ROUTE, Environ
+from dualmetrics.wsgi.request import ERROR_KEY, ROUTE_KEY, Environ
 
 try:
     from flask import Flask, Response, got_request_exception, request
@@ -40,7 +40,7 @@ class DualMetrics:
         route: bool = True,
         **settings: Any,
     ) -> None:
-        self.telemetry = resolve(telemetry, settings)
+        self.telemetry = telemetry_for(telemetry, settings)
         self._route = route and serves_page(self.telemetry)
         if app is not None:
             self.init_app(app)
@@ -62,7 +62,8 @@ class DualMetrics:
                 if self._is_ours(app, rule.endpoint):
                     return True
                 raise SettingsError(
-                    f"prometheus_path={path!r}: taken by the app's route {rule.endpoint!r}; {WAYS_OUT}"
+                    f"prometheus_path={path!r}: taken by the app's route {rule.endpoint!r}; "
+                    f"{ROUTE_TAKEN_HINT}"
                 )
         try:
             endpoint = f"{ENDPOINT} {path}" if ENDPOINT in app.view_functions else ENDPOINT
@@ -90,6 +91,6 @@ def rule_of(environ: Environ) -> str | None:
 def note_exception(app: Flask, exception: BaseException, **_: object) -> None:
     """Keep what Flask forgets before an exception that it propagates, or answers with a 500, reaches us."""
     environ = request.environ
-    environ[ERROR] = error_type(exception)
+    environ[ERROR_KEY] = error_type(exception)
     if request.url_rule is not None:
-        environ.setdefault(ROUTE, request.url_rule.rule)
+        environ.setdefault(ROUTE_KEY, request.url_rule.rule)

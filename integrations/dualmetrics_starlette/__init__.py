@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
 from dualmetrics.asgi.types import Scope
 from dualmetrics.config.settings import SettingsError
-from dualmetrics.middleware import WAYS_OUT, resolve, serves_page
+from dualmetrics.middleware import ROUTE_TAKEN_HINT, serves_page, telemetry_for
 
 try:
     from starlette.applications import Starlette
@@ -44,7 +44,7 @@ class DualMetrics:
         route: bool = True,
         **settings: Any,
     ) -> None:
-        self.telemetry = resolve(telemetry, settings)
+        self.telemetry = telemetry_for(telemetry, settings)
         names = Routes(app)
         if route and serves_page(self.telemetry):
             self._mount(app, names)
@@ -64,7 +64,9 @@ class DualMetrics:
             return
         taken = next((text for text in names.templates() if text in (path, path + REST)), None)
         if taken is not None:
-            raise SettingsError(f"prometheus_path={path!r}: taken by the app's route {taken!r}; {WAYS_OUT}")
+            raise SettingsError(
+                f"prometheus_path={path!r}: taken by the app's route {taken!r}; {ROUTE_TAKEN_HINT}"
+            )
         route = PageRoute(path, page, name="dualmetrics", include_in_schema=False)
         app.router.routes.insert(place_of(path, app.router.routes), route)
 

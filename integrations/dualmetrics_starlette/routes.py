@@ -13,7 +13,7 @@ from typing import NamedTuple
 from starlette.applications import Starlette
 from starlette.routing import Router
 
-from dualmetrics.asgi.types import Name, Scope
+from dualmetrics.asgi.types import RouteNamer, Scope
 from dualmetrics.http.semantic_conventions import METHODS
 from dualmetrics_starlette.templates import Template, walk
 
@@ -21,7 +21,7 @@ REMEMBERED = 1024
 """Endpoints that are in no route, and for which the routes were walked once more."""
 
 
-def routes(app: object) -> Name | None:
+def routes(app: object) -> RouteNamer | None:
     """What names the routes of ``app``; None if it is neither an app of Starlette or FastAPI nor a router.
 
     This is the entry point ``starlette`` of the group ``dualmetrics_routes``.

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import BaseRoute, Router
 
-from dualmetrics.asgi.route_names import layers
+from dualmetrics.asgi.route_names import wrapped_apps
 from dualmetrics.http.semantic_conventions import METHODS
 
 DEPTH = 32
@@ -91,7 +91,7 @@ def walk(routes: Iterable[BaseRoute], prefix: Prefix = TOP) -> Iterator[Found]:
 
 
 def _walk_app(app: object, prefix: Prefix, last: Pattern[str] | None) -> Iterator[Found]:
-    for layer in layers(app):
+    for layer in wrapped_apps(app):
         if isinstance(layer, (Starlette, Router)):
             yield Found(app, None)
             if prefix.depth < DEPTH:

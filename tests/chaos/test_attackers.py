@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from dualmetrics import asgi, wsgi
 from dualmetrics.asgi.types import Receive, Scope, Send
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.instruments.attributes import LONGEST
+from dualmetrics.instruments.attributes import MAX_TEXT_LENGTH
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.asgi_client import http_scope
 
@@ -155,7 +155,7 @@ def test_enormous_values_are_cut_and_not_kept(telemetry: Telemetry, tmp_path: Pa
     texts = [
         part for point in family.points for pair in point.attributes for part in pair if isinstance(part, str)
     ]
-    assert max(map(len, texts)) == LONGEST
+    assert max(map(len, texts)) == MAX_TEXT_LENGTH
 
 
 def test_what_cannot_be_sent_does_not_keep_the_rest_from_being_sent() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from dualmetrics.background import delta_baseline
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.storage import file_format
@@ -23,7 +23,7 @@ from tests.unit.stores import COUNTER, HISTOGRAM, die, values, worker
 VICTIM = (("whose", "the damaged file's"),)
 
 
-def membership(store: Store) -> Membership:
+def membership(store: GroupStore) -> Membership:
     found = store.membership()
     assert found is not None
     return found
@@ -35,13 +35,13 @@ def inside(directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def reading(directory: Path) -> Iterator[tuple[Store, list[str]]]:
+def reading(directory: Path) -> Iterator[tuple[GroupStore, list[str]]]:
     """A worker that has read nothing before, and the reasons for which it leaves out files."""
     store = worker(directory)
     reasons: list[str] = []
     store.on_skipped = reasons.append
     yield store, reasons
-    membership(store).leave()
+    membership(store).close()
 
 
 def dead(directory: Path) -> bytes:
@@ -49,14 +49,14 @@ def dead(directory: Path) -> bytes:
     store = worker(directory)
     store.row(COUNTER, VICTIM)[0] += 7
     store.row(HISTOGRAM, VICTIM)[0] += 1
-    membership(store).leave()
+    membership(store).close()
     [path] = inside(directory).glob("worker-*")
     whole = path.read_bytes()
     path.unlink()
     return whole[: file_format.decode_header(whole).committed]
 
 
-def sound(directory: Path) -> Store:
+def sound(directory: Path) -> GroupStore:
     """A living worker that counted three."""
     store = worker(directory)
     store.row(COUNTER, ())[0] += 3
@@ -209,19 +209,19 @@ def test_a_damaged_log_sends_nothing_into_the_overflow(tmp_path: Path, spoil: Ca
             store.row(COUNTER, (("k", number),))[0] += 1
     for store in (old, new):
         found = values(store, COUNTER)
-        assert OVERFLOW not in found
+        assert OVERFLOW_ATTRIBUTES not in found
         assert sum(cells[0] for cells in found.values()) == 15
 
 
 def test_every_byte_of_a_baseline_may_be_wrong(tmp_path: Path) -> None:
     store = sound(tmp_path)
     directory = membership(store).directory
-    delta_baseline.save(
+    delta_baseline.save_baseline(
         directory, membership(store).identity.group, Snapshot(1, (), tuple(store.read().families))
     )
     whole = directory.read(delta_baseline.NAME)
     for position in range(len(whole)):
         for spoiled in (flip(whole, position), whole[:position]):
             directory.replace(delta_baseline.NAME, spoiled)
-            found = delta_baseline.load(directory)
+            found = delta_baseline.load_baseline(directory)
             assert found is None or len(found.families) <= 1

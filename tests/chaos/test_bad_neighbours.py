@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from tests.chaos.crashing import CALLS
 from tests.chaos.sites import Site, group
 from tests.servers.running import gunicorn, total
@@ -116,7 +116,7 @@ def test_thousands_of_foreign_files(tmp_path: Path) -> None:
     assert sum(path.read_bytes() == b"precious" * 10 for path in here.glob("worker-*[0-9]")) == 1000
 
 
-def _count_one(store: Store) -> None:
+def _count_one(store: GroupStore) -> None:
     store.after_fork_in_child()
     store.row(COUNTER, ())[0] += 1
     store.row(HISTOGRAM, ())[1] += 1
@@ -174,7 +174,7 @@ def short_life(directory: Path) -> None:
     store.row(HISTOGRAM, ())[1] += 1
     membership = store.membership()
     assert membership is not None
-    membership.leave()
+    membership.close()
 
 
 @pytest.mark.server

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from grpc import StatusCode
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.background.push import Delivery
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.background.push import MetricPusher
 from dualmetrics.cli.otlp_points import Received, series
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from tests.chaos.shop import Shop, shop
 from tests.unit.exporters.otlp import receiver as scripted
 from tests.unit.stores import COUNTER, die, worker
@@ -153,22 +153,22 @@ def test_a_worker_that_is_elected_while_the_collector_is_away_sends_what_all_mis
     with scripted.http_receiver() as received:
         first, second = (delivery(store, received.endpoint, temporality) for store in (one, other))
         one.row(COUNTER, ())[0] += 3
-        assert first.deliver(snapshot(one, 1)).success
+        assert first.push(snapshot(one, 1)).success
         received.status = 503
         one.row(COUNTER, ())[0] += 4
-        assert not first.deliver(snapshot(one, 2)).success
+        assert not first.push(snapshot(one, 2)).success
         die(one)
         other.row(COUNTER, ())[0] += 5
-        assert not second.deliver(snapshot(other, 3)).success
+        assert not second.push(snapshot(other, 3)).success
         received.status = 200
-        assert second.deliver(snapshot(other, 4)).success
+        assert second.push(snapshot(other, 4)).success
         assert state(received)["requests"].value == 12
 
 
-def snapshot(store: Store, at: int) -> Snapshot:
+def snapshot(store: GroupStore, at: int) -> Snapshot:
     return Snapshot(at, (("service.name", "shop"),), tuple(store.read().families))
 
 
-def delivery(store: Store, endpoint: str, temporality: str) -> Delivery:
+def delivery(store: GroupStore, endpoint: str, temporality: str) -> MetricPusher:
     settings = Settings.load({}, endpoint=endpoint, temporality=temporality, timeout=0.5)
-    return Delivery(settings, store, Trouble())
+    return MetricPusher(settings, store, ErrorReporter())

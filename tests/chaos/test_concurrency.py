@@ -65,8 +65,8 @@ def read(directory: Path, done: Path) -> None:
             continue
         point = family.points[0]
         assert before <= point.cells[0] <= TOTAL
-        assert start in (None, point.start)
-        before, start = point.cells[0], point.start
+        assert start in (None, point.start_time_ns)
+        before, start = point.cells[0], point.start_time_ns
 
 
 def test_writers_folders_and_readers_at_once_agree_at_every_moment(tmp_path: Path) -> None:

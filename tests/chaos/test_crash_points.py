@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
-from dualmetrics.model.exponential_buckets import FINEST, index
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_buckets import MAX_SCALE, bucket_index
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Snapshot
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers import discovery, group_directory
-from dualmetrics.workers.leader_election import Election
+from dualmetrics.workers.leader_election import LeaderElection
 from tests.chaos.crashing import deaths
 from tests.unit.stores import COUNTER, HISTOGRAM, UP_DOWN, die, exponentials, record, values, worker
 from tests.unit.workers.test_worker_file import gone
@@ -29,26 +29,28 @@ def dead(directory: Path) -> None:
     die(store)
     membership = store.membership()
     assert membership is not None
-    membership.leave()
+    membership.close()
 
 
 @contextmanager
-def fresh(directory: Path) -> Iterator[Store]:
+def fresh(directory: Path) -> Iterator[GroupStore]:
     """A worker that was not there when it happened; dead and folded afterwards."""
     store = worker(directory, exponential=True)
     yield store
     membership = store.membership()
     assert membership is not None
-    membership.die()
+    membership.release_worker_file()
     store.fold()
-    membership.leave()
+    membership.close()
 
 
 def check(directory: Path, total: float) -> None:
     with fresh(directory) as reader:
         assert values(reader, COUNTER) == {(): [total]}
         assert values(reader, HISTOGRAM) == {(): [0.0, total, 0.0, 1.5 * total]}
-        assert exponentials(reader) == {(): Exponential(FINEST, index(1.5), (total,), sum=1.5 * total)}
+        assert exponentials(reader) == {
+            (): ExponentialHistogram(MAX_SCALE, bucket_index(1.5), (total,), sum=1.5 * total)
+        }
         assert values(reader, UP_DOWN) == {(): [0.0]}
 
 
@@ -87,7 +89,7 @@ def test_a_retiring_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
     def work() -> None:
         store = worker(tmp_path)
         store.row(COUNTER, ())[0] += 1
-        store.retire(1.0)
+        store.leave_group(1.0)
 
     for _ in deaths(work):
         with fresh(tmp_path) as reader:
@@ -99,15 +101,15 @@ def test_a_retiring_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_candidate_that_dies_leaves_the_election_open(tmp_path: Path) -> None:
     def work() -> None:
-        election = Election(worker(tmp_path), Trouble())
-        election.stand()
-        election.resign()
-        election.stand()
+        election = LeaderElection(worker(tmp_path), ErrorReporter())
+        election.try_acquire()
+        election.release()
+        election.try_acquire()
 
     for _ in deaths(work):
-        election = Election(worker(tmp_path), Trouble())
-        assert election.stand()
-        election.resign()
+        election = LeaderElection(worker(tmp_path), ErrorReporter())
+        assert election.try_acquire()
+        election.release()
 
 
 def test_a_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
@@ -119,13 +121,15 @@ def test_a_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
 
     def save(at: int) -> None:
         assert membership is not None
-        delta_baseline.save(membership.directory, membership.identity.group, Snapshot(at, (), families))
+        delta_baseline.save_baseline(
+            membership.directory, membership.identity.group, Snapshot(at, (), families)
+        )
 
     save(1)
     for _ in deaths(lambda: save(2)):
-        found = delta_baseline.load(membership.directory)
+        found = delta_baseline.load_baseline(membership.directory)
         assert found is not None
-        assert found.time in (1, 2)
+        assert found.time_ns in (1, 2)
         assert [list(point.cells) for family in found.families for point in family.points] == [[1.0]]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.dedicated_port import PagePort
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.dedicated_port import DedicatedPort
 from dualmetrics.telemetry import Telemetry
 from tests.chaos.guarded import SITES, Answer, Asked, Site
 from tests.pages import page
@@ -43,7 +43,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     yield make
     for telemetry in made:
         telemetry.shutdown()
-        assert telemetry.trouble.errors == 0
+        assert telemetry.errors.error_count == 0
 
 
 def basic(text: bytes) -> bytes:
@@ -220,7 +220,7 @@ def test_an_abusive_request_costs_little_and_fails_nothing(opened: Open) -> None
 def test_on_a_port_of_its_own_all_headers_of_a_name_count_as_well() -> None:
     networks = (ipaddress.ip_network("127.0.0.0/8"),)
     number, answer = free_port(), b""
-    port = PagePort(number, "/metrics", page(allow=networks, trusted_proxies=networks), Trouble())
+    port = DedicatedPort(number, "/metrics", page(allow=networks, trusted_proxies=networks), ErrorReporter())
     port.open()
     try:
         with socket.create_connection(("127.0.0.1", number), timeout=10) as connection:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.model.snapshot import Attributes, Kind
 from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
 
@@ -27,7 +27,7 @@ class Group(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
-        self.alive: list[Store] = []
+        self.alive: list[GroupStore] = []
         self.counted: Counter[Key] = Counter()
         self.observed: dict[Attributes, list[float]] = {}
         self.shares: dict[Key, dict[int, float]] = {}
@@ -83,7 +83,7 @@ class Group(RuleBasedStateMachine):
     def retire(self, pick: int) -> None:
         """It goes on under another file: to the group its first one is a dead worker's."""
         store = self._any(pick)
-        last = store.retire(1.0)
+        last = store.leave_group(1.0)
         others = [other for other in self.alive if other is not store]
         assert last is not None or others
         self._forget(store)
@@ -97,7 +97,7 @@ class Group(RuleBasedStateMachine):
         for store in self.alive[:1] + self.alive[-1:]:
             self._check(store)
 
-    def _check(self, store: Store) -> None:
+    def _check(self, store: GroupStore) -> None:
         found = {
             (family.descriptor.name, point.attributes): list(point.cells)
             for family in store.read().families
@@ -115,30 +115,30 @@ class Group(RuleBasedStateMachine):
             **{("temperature", key): [value, at] for key, (at, value) in latest.items()},
         }
 
-    def _never_back(self, store: Store, found: dict[Key, list[float]]) -> None:
+    def _never_back(self, store: GroupStore, found: dict[Key, list[float]]) -> None:
         for family in store.read().families:
             for point in family.points:
                 key = family.descriptor.name, point.attributes
-                assert self.starts.setdefault(key, point.start) == point.start
+                assert self.starts.setdefault(key, point.start_time_ns) == point.start_time_ns
                 if family.descriptor.kind is Kind.COUNTER:
                     assert self.shown.get(key, 0.0) <= point.cells[0] == found[key][0]
                     self.shown[key] = point.cells[0]
 
-    def _any(self, pick: int) -> Store:
+    def _any(self, pick: int) -> GroupStore:
         return self.alive[pick % len(self.alive)]
 
-    def _forget(self, store: Store) -> None:
+    def _forget(self, store: GroupStore) -> None:
         """Its shares of what goes up and down go with it, and what it measured."""
         for shares in self.shares.values():
             shares.pop(id(store), None)
         for values in self.set.values():
             values.pop(id(store), None)
 
-    def _leave(self, store: Store) -> None:
+    def _leave(self, store: GroupStore) -> None:
         self._forget(store)
         membership = store.membership()
         assert membership is not None
-        membership.leave()
+        membership.close()
 
     def teardown(self) -> None:
         for store in self.alive:

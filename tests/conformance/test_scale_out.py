@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.exporters.otlp.exporter import Target, otlp_target
+from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 from tests import backends
 from tests.waiting import wait_until
@@ -31,7 +31,7 @@ class Instance:
 
     def __init__(self, endpoint: str, number: int) -> None:
         self._resource = (("service.instance.id", f"pod-{number}"), ("service.name", "shop"))
-        self._target: Target = otlp_target(endpoint, False, "http/protobuf", None, timeout=10)
+        self._target: OtlpExporter = otlp_target(endpoint, False, "http/protobuf", None, timeout=10)
         self._start = time.time_ns()
 
     def push(self, value: int) -> float:

@@ -8,12 +8,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.policies import Rules
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.workers.membership import Address
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.workers.membership import GroupAddress
 
 SCOPE = Scope("tests")
 COUNTER = Descriptor(SCOPE, "requests", Kind.COUNTER)
@@ -23,21 +23,24 @@ HISTOGRAM = Descriptor(SCOPE, "duration", Kind.HISTOGRAM, "s", bounds=(1.0, 2.0)
 
 
 def worker(
-    directory: Path | None, rules: Rules | None = None, limit: int = 2000, exponential: bool = False
-) -> Store:
+    directory: Path | None,
+    rules: AggregationPolicies | None = None,
+    limit: int = 2000,
+    exponential: bool = False,
+) -> GroupStore:
     """A store that is one worker of the group in ``directory``; without one, it counts alone."""
-    address = Address(str(directory) if directory else "/proc/nowhere", "test")
-    return Store(address, rules or Rules(), limit, Trouble(), exponential)
+    address = GroupAddress(str(directory) if directory else "/proc/nowhere", "test")
+    return GroupStore(address, rules or AggregationPolicies(), limit, ErrorReporter(), exponential)
 
 
-def die(store: Store) -> None:
+def die(store: GroupStore) -> None:
     """What the death of its process means for a store: its locks are gone."""
     membership = store.membership()
     assert membership is not None
-    membership.die()
+    membership.release_worker_file()
 
 
-def values(store: Store, descriptor: Descriptor) -> dict[Attributes, list[float]]:
+def values(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, list[float]]:
     """The cells of each series of a metric, over the group."""
     return {
         point.attributes: list(point.cells)
@@ -47,16 +50,16 @@ def values(store: Store, descriptor: Descriptor) -> dict[Attributes, list[float]
     }
 
 
-def record(store: Store, *values: float, attributes: Attributes = ()) -> None:
+def record(store: GroupStore, *values: float, attributes: Attributes = ()) -> None:
     """Record values in the histogram, in exponential buckets too."""
-    row, banks = store.distribution(HISTOGRAM, attributes)
+    row, banks = store.histogram_row(HISTOGRAM, attributes)
     for value in values:
         row[bisect_left(HISTOGRAM.bounds, value)] += 1
         row[-1] += value
         banks.add(value)
 
 
-def exponentials(store: Store) -> dict[Attributes, Exponential | None]:
+def exponentials(store: GroupStore) -> dict[Attributes, ExponentialHistogram | None]:
     """The exponential histogram of each series of the histogram, over the group."""
     return {
         point.attributes: point.exponential

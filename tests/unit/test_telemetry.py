@@ -170,10 +170,10 @@ def test_its_own_health_is_on_both_ways(receiver: Receiver) -> None:
 
 
 def test_a_scrape_is_counted_and_shown_by_the_next_one() -> None:
-    from dualmetrics.scrape.endpoint import PageRequest
+    from dualmetrics.scrape.endpoint import ScrapeRequest
 
     telemetry = Telemetry(metrics_exporter="prometheus")
-    request = PageRequest("GET", {}, "", "127.0.0.1")
+    request = ScrapeRequest("GET", {}, "", "127.0.0.1")
     assert telemetry.page.respond(request).status == 200
     assert value(telemetry, 'dualmetrics_scrapes_total{result="success"}') == 1
     assert value(telemetry, "dualmetrics_scrape_duration_seconds_count") == 1

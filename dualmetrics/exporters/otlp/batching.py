@@ -36,7 +36,7 @@ def _snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
         Family(points[0][0].descriptor, tuple(point for _, point in points))
         for points in (list(group) for _, group in groupby(part, key=lambda pair: id(pair[0])))
     )
-    return Snapshot(whole.time, whole.resource, tuple(families))
+    return Snapshot(whole.time_ns, whole.resource, tuple(families))
 
 
 def _weight(point: Point) -> int:

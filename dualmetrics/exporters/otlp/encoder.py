@@ -60,7 +60,7 @@ class Data(NamedTuple):
     delta: bool
 
 
-class Packer:
+class OtlpEncoder:
     """Packs snapshots. The bytes of attributes are found by identity: those of a series are one object."""
 
     def __init__(self, is_delta: IsDelta = always_cumulative) -> None:
@@ -90,7 +90,7 @@ class Packer:
         if descriptor.kind is Kind.SUMMARY or family.points[0].exponential is not None:
             return Data(descriptor, *_officially(family, snapshot), delta)
         rare = [*map(_is_rare, family.points)]
-        field, points = self._packed(_part(family, map(not_, rare)), snapshot.time)
+        field, points = self._packed(_part(family, map(not_, rare)), snapshot.time_ns)
         if any(rare):
             _, others = _officially(_part(family, rare), snapshot)
             points = _in_turn(rare, others, points)
@@ -106,7 +106,7 @@ class Packer:
         descriptor, pack = family.descriptor, struct.Struct("<BQBQBd").pack
         start, time, value = (protobuf_wire.fixed(field) for field in (2, 3, 4))
         for attributes, point in zip(self._attributes(family, 7), family.points, strict=True):
-            began = 0 if descriptor.kind is Kind.GAUGE else point.start
+            began = 0 if descriptor.kind is Kind.GAUGE else point.start_time_ns
             when = time_of(point, descriptor, now)
             yield _point(attributes + pack(start, began, time, when, value, point.cells[0]))
 
@@ -119,7 +119,9 @@ class Packer:
         for attributes, point in zip(self._attributes(family, 9), family.points, strict=True):
             *cells, total = point.cells
             counts = [*map(int, cells)]
-            packed = pack(start, point.start, time, now, count, sum(counts), sum_, total, before, *counts)
+            packed = pack(
+                start, point.start_time_ns, time, now, count, sum(counts), sum_, total, before, *counts
+            )
             yield _point(attributes + packed + after)
 
     def _attributes(self, family: Family, field: int) -> list[bytes]:

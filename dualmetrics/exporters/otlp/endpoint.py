@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
-    from dualmetrics.exporters.otlp.http_transport import Bodies
+    from dualmetrics.exporters.otlp.http_transport import BodySwap
 
 
 class Endpoint(NamedTuple):
@@ -52,7 +52,7 @@ class Watcher(Protocol):
         """There was none."""
 
 
-def http_exporter(endpoint: Endpoint, watcher: Watcher, bodies: Bodies) -> MetricExporter:
+def http_exporter(endpoint: Endpoint, watcher: Watcher, bodies: BodySwap) -> MetricExporter:
     """The official exporter over HTTP; its requests get their bodies from ``bodies``."""
     import requests
     from opentelemetry.exporter.otlp.proto.http import Compression

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dualmetrics.exporters.otlp.endpoint import Endpoint, grpc_exporter, http_exporter
-from dualmetrics.exporters.otlp.grpc_transport import Beside
+from dualmetrics.exporters.otlp.grpc_transport import SummaryClient
 from dualmetrics.exporters.otlp.messages import Messages, objects
-from dualmetrics.exporters.otlp.result import Caught, Outcome, Responses, caught, without
+from dualmetrics.exporters.otlp.result import CapturedLog, ExportResult, Responses, caught, redact
 from dualmetrics.exporters.otlp.sdk_model import always_cumulative
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.model.snapshot import Snapshot
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
 
-class Target:
+class OtlpExporter:
     """Pushes through an official exporter, and tells what became of it. Never raises.
 
     Built in the process and thread that push: connections and gRPC's threads do not survive a fork.
@@ -37,7 +37,7 @@ class Target:
         self._responses = responses or Responses()
         self._secrets = secrets
 
-    def export(self, snapshot: Snapshot) -> Outcome:
+    def export(self, snapshot: Snapshot) -> ExportResult:
         """Push one snapshot, as long as the official exporter tries (``timeout``, for each of its messages).
 
         After the first message that fails the others are not tried.
@@ -49,7 +49,9 @@ class Target:
             except Exception as error:
                 success = False
                 log.lines.append(f"{type(error).__name__}: {error}")
-        return Outcome(success, self._responses.rejected, without(self._secrets, self._message(log, success)))
+        return ExportResult(
+            success, self._responses.rejected, redact(self._secrets, self._message(log, success))
+        )
 
     def shutdown(self) -> None:
         """End connections, and the waiting of an export that another thread is in. Returns at once."""
@@ -65,7 +67,7 @@ class Target:
         result = self._exporter.export(message)
         return result is MetricExportResult.SUCCESS and not self._responses.failure
 
-    def _message(self, log: Caught, success: bool) -> str:
+    def _message(self, log: CapturedLog, success: bool) -> str:
         seen = self._responses
         return seen.reason if success else seen.failure or log.text
 
@@ -80,26 +82,28 @@ def otlp_target(
     timeout: float | None = None,
     compression: str | None = None,
     insecure: bool | None = None,
-) -> Target:
+) -> OtlpExporter:
     """The Collector at ``endpoint``; see `Endpoint`."""
     there = Endpoint(endpoint, is_signal, headers, timeout, compression, insecure)
     responses = Responses()
     # Nothing public shows a partial success over gRPC: channel and stub are the exporter's own, it takes no
     # interceptors, and it drops the response.
     if protocol == "grpc":
-        return Target(grpc_exporter(there), objects(is_delta, Beside(there)), responses, _secrets(there))
-    from dualmetrics.exporters.otlp.http_transport import Bodies  # which loads protobuf
+        return OtlpExporter(
+            grpc_exporter(there), objects(is_delta, SummaryClient(there)), responses, _secrets(there)
+        )
+    from dualmetrics.exporters.otlp.http_transport import BodySwap  # which loads protobuf
 
-    bodies = Bodies(is_delta)
+    bodies = BodySwap(is_delta)
     exporter = http_exporter(there, responses, bodies)
-    return Target(exporter, bodies.messages, responses, _secrets(there))
+    return OtlpExporter(exporter, bodies.messages, responses, _secrets(there))
 
 
-def console_target(is_delta: IsDelta = always_cumulative) -> Target:
+def console_target(is_delta: IsDelta = always_cumulative) -> OtlpExporter:
     """Standard output, as JSON (OTEL_METRICS_EXPORTER=console)."""
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
 
-    return Target(ConsoleMetricExporter(out=sys.stdout), objects(is_delta))
+    return OtlpExporter(ConsoleMetricExporter(out=sys.stdout), objects(is_delta))
 
 
 def _secrets(endpoint: Endpoint) -> tuple[str, ...]:

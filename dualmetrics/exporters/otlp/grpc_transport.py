@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dualmetrics.exporters.otlp.endpoint import Endpoint
 
 
-class Beside:
+class SummaryClient:
     """Calls of its own, on a connection that is made at the first one."""
 
     def __init__(self, endpoint: Endpoint) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from dualmetrics.exporters.otlp.encoder import Packer
+from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.exporters.otlp.messages import objects
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.model.snapshot import Snapshot
@@ -19,14 +19,14 @@ _logger = logging.getLogger("dualmetrics")
 _CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
 
-class Bodies:
+class BodySwap:
     """The exporter gets nothing to encode: its requests go out with bodies that were packed here.
 
     One that makes no request of nothing gets objects instead.
     """
 
     def __init__(self, is_delta: IsDelta) -> None:
-        self._packer = Packer(is_delta)
+        self._packer = OtlpEncoder(is_delta)
         self._objects = objects(is_delta)
         self._packs = True
         self._body = b""

@@ -13,13 +13,13 @@ from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.otlp.grpc_transport import Beside
+    from dualmetrics.exporters.otlp.grpc_transport import SummaryClient
 
 Messages = Callable[[Snapshot], Iterator[MetricsData]]
 """Gives what an exporter gets to send a snapshot, one message after the other."""
 
 
-def objects(is_delta: IsDelta, beside: Beside | None = None) -> Messages:
+def objects(is_delta: IsDelta, beside: SummaryClient | None = None) -> Messages:
     """For gRPC and the console; over gRPC ``beside`` sends what the exporter cannot."""
 
     def messages(snapshot: Snapshot) -> Iterator[MetricsData]:

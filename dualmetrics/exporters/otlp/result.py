@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 
-class Outcome(NamedTuple):
+class ExportResult(NamedTuple):
     """``rejected`` points of a push that was taken otherwise, and what went wrong, in words for a log."""
 
     success: bool
@@ -58,7 +58,7 @@ class Responses:
         self.reason = partial.error_message or self.reason
 
 
-class Caught(logging.Filter):
+class CapturedLog(logging.Filter):
     """Keeps this thread's records from the log, and remembers them."""
 
     def __init__(self) -> None:
@@ -83,12 +83,12 @@ _TRANSPORT = "urllib3.connection"
 
 
 @contextmanager
-def caught(exporter: object) -> Iterator[Caught]:
+def caught(exporter: object) -> Iterator[CapturedLog]:
     """Keep the exporter's own log lines, one or more for each failed push, for whoever logs once per change.
 
     Lines of other threads, such as a trace exporter's, go where they went before.
     """
-    catch = Caught()
+    catch = CapturedLog()
     names = {_TRANSPORT, *(kind.__module__ for kind in type(exporter).__mro__)}
     loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
@@ -100,7 +100,7 @@ def caught(exporter: object) -> Iterator[Caught]:
             logger.removeFilter(catch)
 
 
-def without(secrets: Collection[str], message: str) -> str:
+def redact(secrets: Collection[str], message: str) -> str:
     """The message with every secret in it blackened; what is very short is no secret, and may be anywhere."""
     for secret in secrets:
         message = message.replace(secret, "***") if len(secret) > 3 else message

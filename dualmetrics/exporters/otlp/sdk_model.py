@@ -10,7 +10,6 @@ from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Buckets,
-    ExponentialHistogram,
     ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
@@ -22,11 +21,14 @@ from opentelemetry.sdk.metrics.export import (
     ScopeMetrics,
     Sum,
 )
+from opentelemetry.sdk.metrics.export import (
+    ExponentialHistogram as SdkExponentialHistogram,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.exporters.otlp.temporality import IsDelta
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
 
 
@@ -46,7 +48,7 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     for family in map(present, snapshot.families):
         if family.points and family.descriptor.kind is not Kind.SUMMARY:
             metrics = scopes.setdefault(family.descriptor.scope, [])
-            metrics.append(_metric(family, snapshot.time, is_delta(family.descriptor)))
+            metrics.append(_metric(family, snapshot.time_ns, is_delta(family.descriptor)))
     scoped = [ScopeMetrics(scope_of(scope), metrics, scope.schema_url) for scope, metrics in scopes.items()]
     return MetricsData([ResourceMetrics(Resource(dict(snapshot.resource)), scoped, "")])
 
@@ -62,7 +64,7 @@ def present(family: Family) -> Family:
     Gauge histograms are for the page alone (OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``,
     *Dropped Types*).
     """
-    if family.descriptor.form == "gaugehistogram":
+    if family.descriptor.prometheus_type == "gaugehistogram":
         return Family(family.descriptor, ())
     if family.descriptor.kind is not Kind.GAUGE:
         return family
@@ -71,7 +73,9 @@ def present(family: Family) -> Family:
 
 def time_of(point: Point, descriptor: Descriptor, now: int) -> int:
     """When a point was measured: a gauge when it was set, but one of a registry when that was read."""
-    return int(point.cells[1] * 1e9) if descriptor.kind is Kind.GAUGE and not descriptor.form else now
+    return (
+        int(point.cells[1] * 1e9) if descriptor.kind is Kind.GAUGE and not descriptor.prometheus_type else now
+    )
 
 
 def scope_of(scope: Scope) -> InstrumentationScope:
@@ -82,11 +86,11 @@ def scope_of(scope: Scope) -> InstrumentationScope:
 def _metric(family: Family, time: int, delta: bool) -> Metric:
     descriptor = family.descriptor
     temporality = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-    data: Gauge | Histogram | ExponentialHistogram | Sum
+    data: Gauge | Histogram | SdkExponentialHistogram | Sum
     if descriptor.kind is Kind.GAUGE:
         data = Gauge([_gauge(point, time_of(point, descriptor, time)) for point in family.points])
     elif family.points[0].exponential is not None:
-        data = ExponentialHistogram([*_exponentials(family, time)], temporality)
+        data = SdkExponentialHistogram([*_exponentials(family, time)], temporality)
     elif descriptor.kind is Kind.HISTOGRAM:
         data = Histogram([_histogram(point, time, descriptor.bounds) for point in family.points], temporality)
     else:
@@ -97,11 +101,13 @@ def _metric(family: Family, time: int, delta: bool) -> Metric:
 
 
 def _gauge(point: Point, time: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0])
+    return NumberDataPoint(dict(point.attributes), point.start_time_ns, time, point.cells[0])
 
 
 def _sum(point: Point, time: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(point.attributes), point.start, time, point.cells[0], _exemplars(point))
+    return NumberDataPoint(
+        dict(point.attributes), point.start_time_ns, time, point.cells[0], _exemplars(point)
+    )
 
 
 def _exponentials(family: Family, time: int) -> Iterator[ExponentialHistogramDataPoint]:
@@ -112,16 +118,16 @@ def _exponentials(family: Family, time: int) -> Iterator[ExponentialHistogramDat
     )
 
 
-def _exponential(point: Point, found: Exponential, time: int) -> ExponentialHistogramDataPoint:
+def _exponential(point: Point, found: ExponentialHistogram, time: int) -> ExponentialHistogramDataPoint:
     unknown: Any = None  # as in `_histogram`
     return ExponentialHistogramDataPoint(
         dict(point.attributes),
-        point.start,
+        point.start_time_ns,
         time,
-        int(found.total),
+        int(found.total_count),
         found.sum,
         found.scale,
-        int(found.zeros),
+        int(found.zero_count),
         Buckets(found.offset, [int(count) for count in found.counts]),
         Buckets(0, []),
         0,
@@ -137,7 +143,7 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
     unknown: Any = None
     return HistogramDataPoint(
         dict(point.attributes),
-        point.start,
+        point.start_time_ns,
         time,
         sum(counts),
         unknown if math.isnan(point.cells[-1]) else point.cells[-1],
@@ -151,7 +157,7 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
 
 def _exemplars(point: Point) -> list[Exemplar]:
     return [
-        Exemplar(dict(each.attributes), each.value, each.time, *_ids(each.span_id, each.trace_id))
+        Exemplar(dict(each.attributes), each.value, each.time_ns, *_ids(each.span_id, each.trace_id))
         for each in point.exemplars
         if each
     ]

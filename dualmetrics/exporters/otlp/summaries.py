@@ -45,7 +45,7 @@ def _point(number: NumberDataPoint, quantiles: tuple[float, ...], point: Point) 
     at_quantile = SummaryDataPoint.ValueAtQuantile
     return SummaryDataPoint(
         attributes=number.attributes,
-        start_time_unix_nano=point.start,
+        start_time_unix_nano=point.start_time_ns,
         time_unix_nano=number.time_unix_nano,
         count=int(count),
         sum=total,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import sub
 
-from dualmetrics.model.exponential_histogram import Exponential
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, identity
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
+from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, attributes_key
 
 IsDelta = Callable[[Descriptor], bool]
 
@@ -37,9 +37,9 @@ def subtract(snapshot: Snapshot, baseline: Snapshot | None, is_delta: IsDelta) -
     change are left out. Cells that fell, or a series that began anew, count from zero.
     """
     known = {} if baseline is None else _points(baseline)
-    since = 0 if baseline is None else baseline.time
+    since = 0 if baseline is None else baseline.time_ns
     return Snapshot(
-        snapshot.time,
+        snapshot.time_ns,
         snapshot.resource,
         tuple(
             _changes(family, known, since) if is_delta(family.descriptor) else family
@@ -62,9 +62,9 @@ def _points(snapshot: Snapshot) -> dict[Key, Point]:
 def _key(descriptor: Descriptor, attributes: Attributes) -> Key:
     scope = descriptor.scope
     return (
-        (scope.name, scope.version, scope.schema_url, identity(scope.attributes)),
+        (scope.name, scope.version, scope.schema_url, attributes_key(scope.attributes)),
         (descriptor.name, descriptor.kind, descriptor.unit, descriptor.bounds),
-        identity(attributes),
+        attributes_key(attributes),
     )
 
 
@@ -79,13 +79,17 @@ def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
 
 def _says_anything(point: Point) -> bool:
     # A value that is being recorded may stand in one of the two and not yet in the other.
-    return any(point.cells) or (point.exponential is not None and point.exponential.total > 0)
+    return any(point.cells) or (point.exponential is not None and point.exponential.total_count > 0)
 
 
 def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
-    again = before is None or before.start != point.start or _fell(kind, before.cells, point.cells)
-    exemplars = tuple(each for each in point.exemplars if each and each.time > since)
-    point = point._replace(start=max(point.start, since), exemplars=exemplars)
+    again = (
+        before is None
+        or before.start_time_ns != point.start_time_ns
+        or _fell(kind, before.cells, point.cells)
+    )
+    exemplars = tuple(each for each in point.exemplars if each and each.time_ns > since)
+    point = point._replace(start_time_ns=max(point.start_time_ns, since), exemplars=exemplars)
     if before is None or again:
         return point
     difference = map(sub, point.cells, before.cells)
@@ -93,7 +97,9 @@ def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
     return point._replace(cells=cells, exponential=_difference(point.exponential, before.exponential))
 
 
-def _difference(now: Exponential | None, before: Exponential | None) -> Exponential | None:
+def _difference(
+    now: ExponentialHistogram | None, before: ExponentialHistogram | None
+) -> ExponentialHistogram | None:
     """What came since. All of it if that cannot be: nothing was recorded then, or it began anew."""
     if now is None or before is None:
         return now

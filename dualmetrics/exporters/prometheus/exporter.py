@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.content_negotiation import choose
-from dualmetrics.exporters.prometheus.families import Arrangement, PageFamily, Report
+from dualmetrics.exporters.prometheus.families import FamilyBuilder, PageFamily, Report
 from dualmetrics.exporters.prometheus.format_list import Language, languages
 from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT
 from dualmetrics.exporters.prometheus.naming.labels import Labels
@@ -45,7 +45,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class PageStyle:
     """Names and dialect of a page, and the writer that remembers the latest one."""
 
     names: Translation
@@ -79,7 +79,7 @@ class PrometheusExporter:
         self._strategy = translation_strategy
         self._languages = languages(created)
         self._report = on_conflict
-        self._forms: dict[tuple[str, str], Form] = {}
+        self._forms: dict[tuple[str, str], PageStyle] = {}
         self._form("text", DEFAULT)  # bad labels are refused here
 
     @staticmethod
@@ -94,14 +94,14 @@ class PrometheusExporter:
         """
         choice = choose(accept)
         form = self._form(choice.format.dialect, effective(self._strategy, choice.scheme))
-        families = Arrangement(form.names, self._namespace, form.language.claims, self._report).of(snapshot)
+        families = FamilyBuilder(form.names, self._namespace, form.language.claims, self._report).of(snapshot)
         writer = form.writer
         if names:
             families = [family for family in families if _wanted(family, form.language, names)]
             writer = SeriesWriter(form.language, self._report)  # the other one is to remember the whole page
         return Page(choice.content_type, writer.write(families, form.labels))
 
-    def _form(self, dialect: str, scheme: str) -> Form:
+    def _form(self, dialect: str, scheme: str) -> PageStyle:
         found = self._forms.get((dialect, scheme))
         if found is None:
             found = self._made(self._languages[dialect], translation(self._strategy, scheme))
@@ -109,8 +109,10 @@ class PrometheusExporter:
             self._forms = {**dict(kept), (dialect, scheme): found}
         return found
 
-    def _made(self, language: Language, names: Translation) -> Form:
-        return Form(names, Labels(*self._label_rules, names), language, SeriesWriter(language, self._report))
+    def _made(self, language: Language, names: Translation) -> PageStyle:
+        return PageStyle(
+            names, Labels(*self._label_rules, names), language, SeriesWriter(language, self._report)
+        )
 
 
 def _wanted(family: PageFamily, language: Language, names: Collection[str]) -> bool:

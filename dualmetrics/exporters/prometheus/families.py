@@ -47,7 +47,7 @@ class PageFamily:
         return self.unit if self.unit and self.base.endswith(f"_{self.unit}") else ""
 
 
-class Arrangement:
+class FamilyBuilder:
     """Collects the families of one page.
 
     Metrics of one name and type are merged. A metric whose name means something else on the page already is
@@ -120,8 +120,10 @@ class Arrangement:
 
 def named(descriptor: Descriptor, names: Translation, namespace: str) -> tuple[str, str]:
     """The name and the type of a metric on the page."""
-    if descriptor.form:
-        return names.fixed(legal_name(descriptor.name)), _FORMS.get(descriptor.form, descriptor.form)
+    if descriptor.prometheus_type:
+        return names.fixed(legal_name(descriptor.name)), _FORMS.get(
+            descriptor.prometheus_type, descriptor.prometheus_type
+        )
     name = names.metric(descriptor.name, descriptor.unit, descriptor.kind, namespace)
     return name, _TYPES[descriptor.kind]
 

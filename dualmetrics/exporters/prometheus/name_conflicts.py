@@ -10,7 +10,7 @@ from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES
 from dualmetrics.model.snapshot import Descriptor, Family
 
 
-class Precedence:
+class OwnNamesWin:
     """Leaves out the metrics of registries whose names on the page are taken, and tells of them."""
 
     def __init__(self, strategy: str, namespace: str, report: Report) -> None:
@@ -20,14 +20,14 @@ class Precedence:
 
     def __call__(self, families: tuple[Family, ...]) -> tuple[Family, ...]:
         """The families that stay."""
-        if not any(family.descriptor.form for family in families):
+        if not any(family.descriptor.prometheus_type for family in families):
             return families
-        own = (family.descriptor for family in families if not family.descriptor.form)
+        own = (family.descriptor for family in families if not family.descriptor.prometheus_type)
         taken = {name for descriptor in own for name in self._claims(descriptor)}
         return tuple(family for family in families if self._stays(family.descriptor, taken))
 
     def _stays(self, descriptor: Descriptor, taken: Collection[str]) -> bool:
-        if not descriptor.form or not any(name in taken for name in self._claims(descriptor)):
+        if not descriptor.prometheus_type or not any(name in taken for name in self._claims(descriptor)):
             return True
         self._report(f"metric {descriptor.name} of a Prometheus registry: dualmetrics has one of this name")
         return False

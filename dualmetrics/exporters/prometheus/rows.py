@@ -13,7 +13,7 @@ Fill = Callable[[Point], bytes]
 """Writes a series: its lines of text, or its message."""
 
 
-class Line(NamedTuple):
+class SeriesTemplate(NamedTuple):
     """What of a series never changes: the text of its labels, and what writes it with a point's values."""
 
     descriptor: Descriptor
@@ -22,7 +22,7 @@ class Line(NamedTuple):
     fill: Fill
 
 
-Row = tuple[Line, Point]
+Row = tuple[SeriesTemplate, Point]
 
 
 def distinct(family: PageFamily, rows: list[Row], report: Report) -> list[Row]:
@@ -51,7 +51,9 @@ def _merged(family: PageFamily, one: Point, other: Point) -> Point:
         return max(other, one, key=lambda point: _time(point.cells))
     cells = list(map(add, one.cells, other.cells))
     exponential = one.exponential and other.exponential and one.exponential.plus(other.exponential)
-    return one._replace(start=min(one.start, other.start), cells=cells, exponential=exponential)
+    return one._replace(
+        start_time_ns=min(one.start_time_ns, other.start_time_ns), cells=cells, exponential=exponential
+    )
 
 
 def _time(cells: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
-from dualmetrics.exporters.prometheus.rows import Fill, Line, distinct
+from dualmetrics.exporters.prometheus.rows import Fill, SeriesTemplate, distinct
 from dualmetrics.model.snapshot import Attributes, Descriptor, Point
 
 
@@ -39,7 +39,7 @@ class Shown(NamedTuple):
 
     lengths: list[int]
     points: list[Point]
-    lines: list[Line]
+    lines: list[SeriesTemplate]
     texts: list[bytes]
     merged: bool
 
@@ -93,7 +93,12 @@ class SeriesWriter:
         return before._replace(points=points, texts=texts)
 
     def _show_anew(
-        self, family: PageFamily, lengths: list[int], points: list[Point], lines: list[Line], before: Shown
+        self,
+        family: PageFamily,
+        lengths: list[int],
+        points: list[Point],
+        lines: list[SeriesTemplate],
+        before: Shown,
     ) -> Shown:
         rows = [*zip(lines, points, strict=True)]
         apart = distinct(family, rows, self._report)
@@ -104,7 +109,7 @@ class SeriesWriter:
         texts = [kept.get(id(point)) or line.fill(point) for line, point in rows]
         return Shown(lengths, points, lines, texts, merged=False)
 
-    def _lines(self, family: PageFamily, labels: Labels, before: Shown) -> list[Line]:
+    def _lines(self, family: PageFamily, labels: Labels, before: Shown) -> list[SeriesTemplate]:
         """The line of each point: by identity, since equal attributes may have different labels (1, True)."""
         known = {(id(line.descriptor), id(line.attributes)): line for line in before.lines}
         return [
@@ -116,7 +121,9 @@ class SeriesWriter:
 
     def _line(
         self, family: PageFamily, descriptor: Descriptor, attributes: Attributes, labels: Labels
-    ) -> Line:
+    ) -> SeriesTemplate:
         found = labels(descriptor, attributes)
         text = label_text(found)
-        return Line(descriptor, attributes, text, self._dialect.fill(family, descriptor, found, text))
+        return SeriesTemplate(
+            descriptor, attributes, text, self._dialect.fill(family, descriptor, found, text)
+        )

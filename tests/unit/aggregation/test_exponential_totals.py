@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Attributes, Snapshot
 from tests.unit.model.test_exponential_histogram import histogram
 from tests.unit.stores import HISTOGRAM, die, exponentials, in_child, record, values, worker
 
 
-def with_sum(*recorded: float) -> Exponential:
+def with_sum(*recorded: float) -> ExponentialHistogram:
     return histogram([*recorded])._replace(sum=sum(recorded))
 
 
@@ -37,7 +37,7 @@ def child(work: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         process.close()
 
 
-def one(directory: Path | None, limit: int = 2000) -> Store:
+def one(directory: Path | None, limit: int = 2000) -> GroupStore:
     """A worker that records exponential histograms."""
     return worker(directory, limit=limit, exponential=True)
 
@@ -159,8 +159,8 @@ def test_a_baseline_keeps_them(tmp_path: Path) -> None:
     record(store, 0.0, 0.5, 700.0)
     families, membership = tuple(store.read().families), store.membership()
     assert membership is not None
-    delta_baseline.save(membership.directory, membership.identity.group, Snapshot(1, (), families))
-    found = delta_baseline.load(membership.directory)
+    delta_baseline.save_baseline(membership.directory, membership.identity.group, Snapshot(1, (), families))
+    found = delta_baseline.load_baseline(membership.directory)
     assert found is not None
     assert [point.exponential for family in found.families for point in family.points] == [
         with_sum(0.0, 0.5, 700.0)
@@ -205,9 +205,9 @@ def test_a_reader_never_sees_a_count_fall(tmp_path: Path) -> None:
         while alive():
             for attributes, found in exponentials(reader).items():
                 assert found is not None
-                assert found.total >= seen.get(attributes, 0.0)
-                seen[attributes] = found.total
+                assert found.total_count >= seen.get(attributes, 0.0)
+                seen[attributes] = found.total_count
             reads += 1
     assert reads > 5
-    final = [found.total for found in exponentials(reader).values() if found]
+    final = [found.total_count for found in exponentials(reader).values() if found]
     assert final == [each] * series

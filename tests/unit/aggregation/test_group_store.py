@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.aggregation.policies import Rules
-from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, in_child, values, worker
 
 
@@ -55,7 +55,7 @@ def test_a_killed_worker_loses_nothing_but_its_share_of_what_goes_up_and_down(
 
 
 def test_an_up_down_counter_that_is_retained_keeps_the_shares_of_the_dead(tmp_path: Path) -> None:
-    rules = Rules(retain=frozenset({"connections"}))
+    rules = AggregationPolicies(retain=frozenset({"connections"}))
     survivor, victim = worker(tmp_path, rules), worker(tmp_path, rules)
     victim.row(UP_DOWN, ())[0] += 3
     die(victim)
@@ -131,25 +131,25 @@ def test_the_limit_holds_over_the_group_and_workers_agree_on_the_sets(tmp_path: 
             store.row(COUNTER, (("k", number),))[0] += 1
     found = values(workers[0], COUNTER)
     assert len(found) == 6
-    assert found.pop(OVERFLOW) == [15.0]
+    assert found.pop(OVERFLOW_ATTRIBUTES) == [15.0]
     assert set(map(tuple, found.values())) == {(3.0,)}
 
 
 def test_start_times_are_the_series_first_appearance_in_the_group(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
     first.row(COUNTER, ())
-    began = first.read().families[0].points[0].start
+    began = first.read().families[0].points[0].start_time_ns
     second.row(COUNTER, ())
     die(first)
     second.fold()
     third = worker(tmp_path)
     third.row(COUNTER, ())
-    assert {store.read().families[0].points[0].start for store in (second, third)} == {began}
+    assert {store.read().families[0].points[0].start_time_ns for store in (second, third)} == {began}
 
 
 @pytest.mark.parametrize(("how", "expected"), [("last", 2.0), ("sum", 5.0), ("min", 2.0), ("max", 3.0)])
 def test_gauges_merge_as_set(tmp_path: Path, how: str, expected: float) -> None:
-    rules = Rules(gauges=how)
+    rules = AggregationPolicies(gauges=how)
     workers = [worker(tmp_path, rules) for _ in range(3)]
     for at, (store, value) in enumerate(zip(workers, (3.0, 2.0, 99.0), strict=True), start=1):
         row = store.row(GAUGE, ())
@@ -159,7 +159,7 @@ def test_gauges_merge_as_set(tmp_path: Path, how: str, expected: float) -> None:
 
 
 def test_gauges_of_each_worker_carry_its_slot(tmp_path: Path) -> None:
-    rules = Rules(gauge_by_name={"temperature": "each"})
+    rules = AggregationPolicies(gauge_by_name={"temperature": "each"})
     workers = [worker(tmp_path, rules) for _ in range(3)]
     for number, store in enumerate(workers):
         row = store.row(GAUGE, ())
@@ -197,17 +197,17 @@ def test_the_last_worker_to_retire_gets_the_totals_and_the_others_do_not(tmp_pat
     one, other = worker(tmp_path), worker(tmp_path)
     one.row(COUNTER, ())[0] += 1
     other.row(COUNTER, ())[0] += 2
-    assert one.retire(1.0) is None
-    last = other.retire(1.0)
+    assert one.leave_group(1.0) is None
+    last = other.leave_group(1.0)
     assert last is not None
     assert [list(point.cells) for family in last.families for point in family.points] == [[3.0]]
 
 
 def test_recording_goes_on_after_retiring(tmp_path: Path) -> None:
     store, told = worker(tmp_path), []
-    store.on_rebind(lambda: told.append(1))
+    store.on_invalidate(lambda: told.append(1))
     store.row(COUNTER, ())[0] += 1
-    store.retire(1.0)
+    store.leave_group(1.0)
     assert told == [1]
     store.row(COUNTER, ())[0] += 1
     assert values(store, COUNTER) == {(): [2.0]}

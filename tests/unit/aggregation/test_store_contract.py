@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.policies import Rules
-from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
 
-Make = Callable[..., Store]
+Make = Callable[..., GroupStore]
 
 
 @pytest.fixture(params=["group", "private"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     directory = tmp_path if request.param == "group" else None
 
-    def build(rules: Rules | None = None, limit: int = 2000) -> Store:
+    def build(rules: AggregationPolicies | None = None, limit: int = 2000) -> GroupStore:
         return worker(directory, rules, limit)
 
     return build
@@ -60,7 +60,7 @@ def test_past_the_limit_all_goes_into_one_overflow_series(make: Make) -> None:
         store.row(COUNTER, (("k", number),))[0] += 1
     found = values(store, COUNTER)
     assert len(found) == 4
-    assert found[OVERFLOW] == [7.0]
+    assert found[OVERFLOW_ATTRIBUTES] == [7.0]
 
 
 def test_a_series_once_shown_never_moves_into_the_overflow(make: Make) -> None:
@@ -75,7 +75,7 @@ def test_each_metric_has_its_own_limit(make: Make) -> None:
     store = make(limit=1)
     store.row(COUNTER, (("k", 1),))
     store.row(HISTOGRAM, (("k", 1),))
-    assert OVERFLOW not in values(store, HISTOGRAM)
+    assert OVERFLOW_ATTRIBUTES not in values(store, HISTOGRAM)
 
 
 def test_an_overflow_is_told(make: Make) -> None:
@@ -101,7 +101,7 @@ def test_use_is_told_so_that_the_thread_can_start(make: Make) -> None:
 
 def test_a_forked_child_begins_at_zero_and_is_told_that_its_rows_are_void(make: Make) -> None:
     store, told = make(), []
-    store.on_rebind(lambda: told.append(1))
+    store.on_invalidate(lambda: told.append(1))
     store.row(COUNTER, ())[0] += 5
 
     def work() -> None:
@@ -125,6 +125,6 @@ def test_a_reset_forgets_everything(make: Make) -> None:
 def test_start_times_stay(make: Make) -> None:
     store = make()
     store.row(COUNTER, ())
-    first = store.read().families[0].points[0].start
+    first = store.read().families[0].points[0].start_time_ns
     store.row(COUNTER, (("another", "one"),))
-    assert store.read().families[0].points[0].start == first > 1e18
+    assert store.read().families[0].points[0].start_time_ns == first > 1e18

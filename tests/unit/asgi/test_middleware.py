@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
-from dualmetrics.asgi.route_names import GROUP, Late, name_of
-from dualmetrics.asgi.threads import off_loop
+from dualmetrics.asgi.route_names import GROUP, DeferredNamer, route_namer_for
+from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
@@ -100,7 +100,7 @@ def test_a_startup_that_fails_is_the_servers_to_hear(telemetry: Telemetry) -> No
     with pytest.raises(HandlerError):
         asyncio.run(connection.run(MetricsMiddleware(app, telemetry=telemetry)))
     assert [message["type"] for message in connection.sent] == ["lifespan.startup.failed"]
-    assert not telemetry.trouble.errors
+    assert not telemetry.errors.error_count
 
 
 def test_requests_after_a_shutdown_are_counted(telemetry: Telemetry) -> None:
@@ -197,9 +197,9 @@ def test_what_a_thread_raises_arrives() -> None:
         raise HandlerError
 
     with pytest.raises(HandlerError):
-        asyncio.run(off_loop(fail))
+        asyncio.run(run_in_thread(fail))
     with pytest.raises(HandlerError):
-        trio.run(off_loop, fail)
+        trio.run(run_in_thread, fail)
 
 
 @pytest.mark.parametrize("settings", [{"metrics_exporter": "none"}, {"sdk_disabled": True}])
@@ -244,7 +244,7 @@ def test_what_names_routes_may_fail(telemetry: Telemetry, caplog: pytest.LogCapt
     for _ in range(2):
         assert fetch(app, "GET", "/").body == b"hello"
     assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 2}
-    assert (telemetry.trouble.errors, len(caplog.records)) == (2, 1)
+    assert (telemetry.errors.error_count, len(caplog.records)) == (2, 1)
 
 
 def test_the_given_name_is_asked_with_the_path_below_the_root(telemetry: Telemetry) -> None:
@@ -279,9 +279,9 @@ def test_naming_a_route_without_the_middleware_does_nothing() -> None:
 
 def test_starlette_is_announced() -> None:
     assert "starlette" in {point.name for point in entry_points(group=GROUP)}
-    assert name_of(Starlette()) is not None
-    assert name_of(object()) is None
-    assert Late()({}, "/") is None
+    assert route_namer_for(Starlette()) is not None
+    assert route_namer_for(object()) is None
+    assert DeferredNamer()({}, "/") is None
 
 
 def test_an_app_in_an_endless_ring_of_layers_is_served(telemetry: Telemetry) -> None:

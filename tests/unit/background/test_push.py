@@ -7,24 +7,24 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
-from dualmetrics.background.push import Delivery
+from dualmetrics.background.push import MetricPusher
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Family, Snapshot
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from tests.unit.storage.test_file_format import attribute_sets
 from tests.unit.stores import COUNTER, HISTOGRAM, worker
 
 
-def snapshot(store: Store, at: int) -> Snapshot:
+def snapshot(store: GroupStore, at: int) -> Snapshot:
     return Snapshot(at, (("service.name", "shop"),), tuple(store.read().families))
 
 
-def delivery(store: Store, endpoint: str) -> Delivery:
+def delivery(store: GroupStore, endpoint: str) -> MetricPusher:
     settings = Settings.load({}, endpoint=endpoint, temporality="delta", timeout=0.5)
-    return Delivery(settings, store, Trouble())
+    return MetricPusher(settings, store, ErrorReporter())
 
 
 def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> None:
@@ -33,13 +33,13 @@ def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> No
         first, second = (delivery(store, receiver.http_endpoint) for store in (one, other))
         one.row(COUNTER, ())[0] += 3
         one.row(HISTOGRAM, ())[0] += 1
-        assert first.deliver(snapshot(one, 1)).success
+        assert first.push(snapshot(one, 1)).success
         other.row(COUNTER, ())[0] += 4
         first.resign()
-        assert second.deliver(snapshot(other, 2)).success
+        assert second.push(snapshot(other, 2)).success
         one.row(COUNTER, ())[0] += 5
         second.resign()
-        assert first.deliver(snapshot(one, 3)).success
+        assert first.push(snapshot(one, 3)).success
         assert receiver.one("shop", "requests").value == 12
         assert receiver.one("shop", "duration").value == 1
 
@@ -50,10 +50,10 @@ def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> Non
     store = worker(tmp_path)
     pushing = delivery(store, f"http://127.0.0.1:{port}")
     store.row(COUNTER, ())[0] += 3
-    assert pushing.deliver(snapshot(store, 1)) == (False, 0)
+    assert pushing.push(snapshot(store, 1)) == (False, 0)
     store.row(COUNTER, ())[0] += 4
     with Receiver(http_port=port) as receiver:
-        assert pushing.deliver(snapshot(store, 2)).success
+        assert pushing.push(snapshot(store, 2)).success
         assert receiver.one("shop", "requests").value == 7
 
 
@@ -68,19 +68,19 @@ def test_a_baseline_comes_back_as_it_was_kept(sets: list[object], total: int) ->
         membership = store.membership()
         assert membership is not None
         kept = snapshot(store, 12345)
-        delta_baseline.save(membership.directory, membership.identity.group, kept)
-        found = delta_baseline.load(membership.directory)
+        delta_baseline.save_baseline(membership.directory, membership.identity.group, kept)
+        found = delta_baseline.load_baseline(membership.directory)
         assert found is not None
-        assert found.time == kept.time
+        assert found.time_ns == kept.time_ns
         assert _plain(found.families) == _plain(kept.families)
-        membership.leave()
+        membership.close()
 
 
 def _plain(families: tuple[Family, ...]) -> list[object]:
     return [
         (
             family.descriptor.name,
-            [(repr(point.attributes), point.start, list(point.cells)) for point in family.points],
+            [(repr(point.attributes), point.start_time_ns, list(point.cells)) for point in family.points],
         )
         for family in families
     ]
@@ -89,6 +89,6 @@ def _plain(families: tuple[Family, ...]) -> list[object]:
 def test_a_damaged_baseline_is_none(tmp_path: Path) -> None:
     membership = worker(tmp_path).membership()
     assert membership is not None
-    assert delta_baseline.load(membership.directory) is None
+    assert delta_baseline.load_baseline(membership.directory) is None
     membership.directory.replace(delta_baseline.NAME, b"garbage")
-    assert delta_baseline.load(membership.directory) is None
+    assert delta_baseline.load_baseline(membership.directory) is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from dualmetrics.background.worker_thread import PeriodicPusher
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.background.worker_thread import BackgroundWorker
+from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Recorded:
@@ -26,8 +26,8 @@ class Recorded:
             raise OSError(f"{what} failed")
         return True
 
-    def beat(self) -> bool:
-        self._note("beat")
+    def tick(self) -> bool:
+        self._note("tick")
         return self.leading
 
     def push(self) -> bool:
@@ -42,8 +42,8 @@ class Recorded:
         self._note("resign")
 
 
-def pusher(duties: Recorded, interval: float = 3600) -> PeriodicPusher:
-    return PeriodicPusher(duties, interval, Trouble())
+def pusher(duties: Recorded, interval: float = 3600) -> BackgroundWorker:
+    return BackgroundWorker(duties, interval, ErrorReporter())
 
 
 def test_the_elected_worker_pushes_at_the_interval() -> None:
@@ -84,7 +84,7 @@ def test_a_flush_waits_no_longer_than_it_may_for_a_collector_that_hangs() -> Non
 
 def test_the_thread_survives_duties_that_raise() -> None:
     duties = Recorded()
-    duties.fails = {"beat", "push", "finish"}
+    duties.fails = {"tick", "push", "finish"}
     thread = pusher(duties)
     assert thread.flush(10)
     duties.fails = {"push"}

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from dualmetrics.cli.otlp_points import Key, Received, series
-from dualmetrics.exporters.otlp.encoder import Packer
+from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
 
 
 def through_otlp(snapshot: Snapshot) -> Snapshot:
     """A snapshot after its way through the bytes of a push."""
-    messages = map(ExportMetricsServiceRequest.FromString, Packer().messages(snapshot))
+    messages = map(ExportMetricsServiceRequest.FromString, OtlpEncoder().messages(snapshot))
     return decoded(found for message in messages for found in series(message))
 
 

@@ -14,13 +14,13 @@ from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMe
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
 from dualmetrics import Telemetry
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
 from dualmetrics.bridges.sdk import MetricReader
-from dualmetrics.bridges.series_importer import ForeignRows
+from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus.formats.native_histograms import native
-from dualmetrics.model.exponential_histogram import SIZE, Exponential, trimmed
+from dualmetrics.model.exponential_histogram import MAX_BUCKETS, ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Point, Snapshot
 from tests.unit.bridges.bridged import scopes, shown, telemetry
 from tests.unit.bridges.forked import worker as forked
@@ -54,7 +54,7 @@ class Sdk:
         )
         self.record = self._provider.get_meter("app").create_histogram("size").record
 
-    def counted(self) -> Exponential:
+    def counted(self) -> ExponentialHistogram:
         """What the SDK says itself."""
         data = self.own.get_metrics_data()
         assert data is not None
@@ -62,10 +62,10 @@ class Sdk:
         assert isinstance(point, ExponentialHistogramDataPoint)
         counts = [*map(float, point.positive.bucket_counts)]
         found = trimmed(point.scale, point.positive.offset, counts)
-        return found._replace(zeros=float(point.zero_count), sum=float(point.sum))
+        return found._replace(zero_count=float(point.zero_count), sum=float(point.sum))
 
 
-def total(*recorded: float) -> Exponential:
+def total(*recorded: float) -> ExponentialHistogram:
     """What one SDK counts of all these values."""
     sdk = Sdk()
     for value in recorded:
@@ -73,22 +73,22 @@ def total(*recorded: float) -> Exponential:
     return sdk.counted()
 
 
-def point(store: Store) -> Point:
+def point(store: GroupStore) -> Point:
     [family] = store.read().families
     [found] = family.points
     return found
 
 
-def counted(store: Store) -> Exponential:
+def counted(store: GroupStore) -> ExponentialHistogram:
     found = point(store).exponential
     assert found is not None
-    assert point(store).cells == (found.total, found.sum)
+    assert point(store).cells == (found.total_count, found.sum)
     return found
 
 
-def assert_same(found: Exponential, expected: Exponential) -> None:
+def assert_same(found: ExponentialHistogram, expected: ExponentialHistogram) -> None:
     """Whether they are one histogram at the lower scale, but for the order of adding up."""
-    one, other = found.at_most(expected.scale), expected.at_most(found.scale)
+    one, other = found.downscaled_to(expected.scale), expected.downscaled_to(found.scale)
     assert one._replace(sum=0.0) == other._replace(sum=0.0)
     assert found.sum == pytest.approx(expected.sum, rel=1e-12)
 
@@ -96,11 +96,11 @@ def assert_same(found: Exponential, expected: Exponential) -> None:
 class Shared:
     """An SDK that is read into the rows of a worker when the test says so."""
 
-    def __init__(self, store: Store, most: int = 160) -> None:
-        self.store, self.sdk, self._rows = store, Sdk(most=most), ForeignRows(store)
+    def __init__(self, store: GroupStore, most: int = 160) -> None:
+        self.store, self.sdk, self._rows = store, Sdk(most=most), SeriesImporter(store)
 
     def read(self) -> None:
-        self._rows.share("sdk", self.sdk.reader.read())
+        self._rows.import_families("sdk", self.sdk.reader.read())
 
     def record(self, *values: float) -> None:
         for value in values:
@@ -121,13 +121,15 @@ def test_it_is_what_the_sdk_counted_whenever_it_was_read(steps: list[float | Non
     shared.record(1.0)
     found, expected = counted(shared.store), shared.sdk.counted()
     assert_same(found, expected)
-    if most <= SIZE:
+    if most <= MAX_BUCKETS:
         assert found.scale >= expected.scale
 
 
-@pytest.mark.parametrize("interrupt", [Store.ask_again, lambda store: store.retire(1.0), Store.fold])
+@pytest.mark.parametrize(
+    "interrupt", [GroupStore.invalidate_rows, lambda store: store.leave_group(1.0), GroupStore.fold]
+)
 def test_nothing_is_lost_or_doubled_when_rows_become_void(
-    tmp_path: Path, interrupt: Callable[[Store], object]
+    tmp_path: Path, interrupt: Callable[[GroupStore], object]
 ) -> None:
     shared = Shared(worker(tmp_path))
     for values in (SMALL, [], LARGE, [0.0], SMALL):
@@ -179,8 +181,8 @@ def test_who_is_elected_next_knows_what_was_sent(tmp_path: Path) -> None:
     membership = shared.store.membership()
     assert membership is not None
     sent = Snapshot(1, (), tuple(shared.store.read().families))
-    delta_baseline.save(membership.directory, membership.identity.group, sent)
-    found = delta_baseline.load(membership.directory)
+    delta_baseline.save_baseline(membership.directory, membership.identity.group, sent)
+    found = delta_baseline.load_baseline(membership.directory)
     assert found is not None
     [kept], [told] = found.families, sent.families
     assert kept.descriptor == told.descriptor
@@ -204,7 +206,7 @@ def pushed(receiver: Receiver) -> Any:
     return found
 
 
-def assert_native(found: Any, expected: Exponential) -> None:
+def assert_native(found: Any, expected: ExponentialHistogram) -> None:
     wanted = native(expected)
     assert (found.sample_count, found.zero_count, found.schema) == (wanted.total, wanted.zeros, wanted.schema)
     assert [(span.offset, span.length) for span in found.positive_span] == [*wanted.spans]
@@ -212,8 +214,12 @@ def assert_native(found: Any, expected: Exponential) -> None:
     assert found.sample_sum == expected.sum
 
 
-def assert_sent(found: Any, expected: Exponential) -> None:
-    assert (found.count, found.zero_count, found.sum) == (expected.total, expected.zeros, expected.sum)
+def assert_sent(found: Any, expected: ExponentialHistogram) -> None:
+    assert (found.count, found.zero_count, found.sum) == (
+        expected.total_count,
+        expected.zero_count,
+        expected.sum,
+    )
     assert (found.scale, found.positive.offset) == (expected.scale, expected.offset)
     assert [*found.positive.bucket_counts] == [*expected.counts]
 
@@ -233,7 +239,7 @@ def test_workers_of_different_ranges_one_of_them_killed_are_one_on_page_and_push
             with forked(made, lambda recorded=recorded: work(recorded)):  # type: ignore[misc]
                 expected = total(*so_far)
                 key = "size_count", (SCOPE,)
-                wait_until(lambda: shown(made).get(key) == str(expected.total), 20, "its values")  # noqa: B023
+                wait_until(lambda: shown(made).get(key) == str(expected.total_count), 20, "its values")  # noqa: B023
                 assert_native(in_protobuf(made), expected)
         sdk.record(7.5)
         expected = total(*SMALL, *LARGE, 7.5)
@@ -270,7 +276,7 @@ def test_deltas_are_what_came_since(tmp_path: Path) -> None:
             assert made.force_flush()
             found = pushed(receiver)
             assert found.sum == pytest.approx(sum(recorded))
-            assert_sent(found, total(*recorded).at_most(found.scale)._replace(sum=found.sum))
+            assert_sent(found, total(*recorded).downscaled_to(found.scale)._replace(sum=found.sum))
 
 
 def test_buckets_too_wide_for_prometheus_are_pushed_and_shown_as_one(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_one_that_comes_back_during_the_last_push_keeps_no_worker_alive(
         wait_until(lambda: hanging.returned and not _reading(), 5, "its reader to end")
         received.hold.set()
         end.join()
-    assert not made._store.recording
+    assert not made._store.is_recording
 
 
 def _reading() -> bool:

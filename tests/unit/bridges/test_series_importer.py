@@ -11,33 +11,37 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from dualmetrics import Telemetry
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.bridges.registry import Read
-from dualmetrics.bridges.series_importer import ForeignRows
-from dualmetrics.model.snapshot import PROMETHEUS, Descriptor, Family, Kind, Point
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.bridges.registry import RegistryCollector
+from dualmetrics.bridges.series_importer import SeriesImporter
+from dualmetrics.model.snapshot import PROMETHEUS_SCOPE, Descriptor, Family, Kind, Point
 from tests.unit.bridges.bridged import metric, of, shown, telemetry
 from tests.unit.stores import die, in_child, values, worker
 
-JOBS = Descriptor(PROMETHEUS, "jobs_total", Kind.COUNTER, form="counter")
-LEVEL = Descriptor(PROMETHEUS, "level", Kind.GAUGE, form="gauge")
-SIZE = Descriptor(PROMETHEUS, "size", Kind.SUMMARY, bounds=(0.5,), form="summary")
-PHASE = Descriptor(PROMETHEUS, "phase", Kind.UP_DOWN_COUNTER, once_per_group=True, form="stateset")
+JOBS = Descriptor(PROMETHEUS_SCOPE, "jobs_total", Kind.COUNTER, prometheus_type="counter")
+LEVEL = Descriptor(PROMETHEUS_SCOPE, "level", Kind.GAUGE, prometheus_type="gauge")
+SIZE = Descriptor(PROMETHEUS_SCOPE, "size", Kind.SUMMARY, bounds=(0.5,), prometheus_type="summary")
+PHASE = Descriptor(
+    PROMETHEUS_SCOPE, "phase", Kind.UP_DOWN_COUNTER, once_per_group=True, prometheus_type="stateset"
+)
 
 
-def share(rows: ForeignRows, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
-    rows.share("source", [Family(descriptor, (Point((), start, cells),))])
+def share(rows: SeriesImporter, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
+    rows.import_families("source", [Family(descriptor, (Point((), start, cells),))])
 
 
-def total(store: Store, descriptor: Descriptor) -> list[float]:
+def total(store: GroupStore, descriptor: Descriptor) -> list[float]:
     return values(store, descriptor).get((), [])
 
 
-@pytest.mark.parametrize("interrupt", [Store.ask_again, lambda store: store.retire(1.0), Store.fold])
+@pytest.mark.parametrize(
+    "interrupt", [GroupStore.invalidate_rows, lambda store: store.leave_group(1.0), GroupStore.fold]
+)
 def test_nothing_is_lost_or_doubled_when_rows_become_void(
-    tmp_path: Path, interrupt: Callable[[Store], object]
+    tmp_path: Path, interrupt: Callable[[GroupStore], object]
 ) -> None:
     store = worker(tmp_path)
-    rows = ForeignRows(store)
+    rows = SeriesImporter(store)
     for count in (3.0, 3.0, 5.5):
         share(rows, JOBS, count)
         interrupt(store)
@@ -47,7 +51,7 @@ def test_nothing_is_lost_or_doubled_when_rows_become_void(
 
 def test_a_total_that_falls_or_is_another_one_begins_anew(tmp_path: Path) -> None:
     store = worker(tmp_path)
-    rows = ForeignRows(store)
+    rows = SeriesImporter(store)
     share(rows, JOBS, 5.0)
     share(rows, JOBS, 2.0)
     assert total(store, JOBS) == [7.0]
@@ -57,8 +61,8 @@ def test_a_total_that_falls_or_is_another_one_begins_anew(tmp_path: Path) -> Non
 
 def test_workers_add_up_and_a_dead_ones_totals_stay(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
-    share(ForeignRows(first), JOBS, 0.1)
-    share(ForeignRows(second), JOBS, 0.2)
+    share(SeriesImporter(first), JOBS, 0.1)
+    share(SeriesImporter(second), JOBS, 0.2)
     die(first)
     second.fold()
     assert total(second, JOBS) == [0.1 + 0.2]
@@ -66,34 +70,34 @@ def test_workers_add_up_and_a_dead_ones_totals_stay(tmp_path: Path) -> None:
 
 def test_past_the_limit_series_add_up_in_one(tmp_path: Path) -> None:
     store = worker(tmp_path, limit=1)
-    rows = ForeignRows(store)
+    rows = SeriesImporter(store)
     for count in (1.0, 2.0, 5.0):
         points = tuple(Point((("n", str(number)),), 1, (count,)) for number in range(3))
-        rows.share("source", [Family(JOBS, points)])
+        rows.import_families("source", [Family(JOBS, points)])
     assert sorted(cells[0] for cells in values(store, JOBS).values()) == [5.0, 10.0]
 
 
 def test_the_gauge_that_was_set_last_is_shown_and_not_the_one_of_a_new_worker(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
-    rows = ForeignRows(first)
+    rows = SeriesImporter(first)
     share(rows, LEVEL, 0.0, 1.0)
     share(rows, LEVEL, 7.0, 1.0)
-    share(ForeignRows(second), LEVEL, 0.0, 1.0)
+    share(SeriesImporter(second), LEVEL, 0.0, 1.0)
     assert total(second, LEVEL)[0] == 7.0
 
 
-def enter(rows: ForeignRows, wanted: str) -> None:
+def enter(rows: SeriesImporter, wanted: str) -> None:
     """Be in one of three states, as an enum that begins with the first."""
     points = tuple(Point((("phase", each),), 1, (float(each == wanted),)) for each in "abc")
-    rows.share("source", [Family(PHASE, points)])
+    rows.import_families("source", [Family(PHASE, points)])
 
 
-def states(store: Store) -> dict[object, float]:
+def states(store: GroupStore) -> dict[object, float]:
     return {dict(key)["phase"]: cells[0] for key, cells in values(store, PHASE).items()}
 
 
 def test_the_states_of_a_worker_hold_together(tmp_path: Path) -> None:
-    first, second = ForeignRows(worker(tmp_path)), ForeignRows(worker(tmp_path))
+    first, second = SeriesImporter(worker(tmp_path)), SeriesImporter(worker(tmp_path))
     for rows, wanted in ((first, "a"), (second, "a"), (first, "b"), (second, "c")):
         enter(rows, wanted)
     assert states(worker(tmp_path)) == {"a": 0, "b": 0, "c": 1}
@@ -104,14 +108,14 @@ def test_a_state_that_was_entered_before_the_first_read_is_newer_than_one_that_n
     tmp_path: Path, order: str
 ) -> None:
     for wanted in order:
-        enter(ForeignRows(worker(tmp_path)), wanted)
+        enter(SeriesImporter(worker(tmp_path)), wanted)
     assert states(worker(tmp_path)) == {"a": 0, "b": 1, "c": 0}
 
 
 def test_summaries_add_up_with_the_quantiles_seen_last(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
-    share(ForeignRows(first), SIZE, 2.0, 10.0, 4.0, 1.0)
-    share(ForeignRows(second), SIZE, 3.0, 20.0, 5.0, 1.0)
+    share(SeriesImporter(first), SIZE, 2.0, 10.0, 4.0, 1.0)
+    share(SeriesImporter(second), SIZE, 3.0, 20.0, 5.0, 1.0)
     assert total(second, SIZE)[:3] == [5.0, 30.0, 5.0]
 
 
@@ -208,11 +212,11 @@ def test_a_series_that_one_collector_shows_twice_adds_up(tmp_path: Path) -> None
 def test_nothing_is_remembered_of_labels_that_were_removed(tmp_path: Path, kind: type[Any]) -> None:
     registry = CollectorRegistry()
     churning = kind("churning", "", ["a"], registry=registry)
-    rows = ForeignRows(worker(tmp_path))
-    read = Read(churning, lambda what, why: None)
+    rows = SeriesImporter(worker(tmp_path))
+    read = RegistryCollector(churning, lambda what, why: None)
     for number in range(20):
         churning.labels("kept" if number % 2 else str(number))
-        rows.share(read, read.read(), ends=read.ends)
+        rows.import_families(read, read.read(), forgets_removed=read.forgets_removed)
         if not number % 2:
             churning.remove(str(number))
     assert [bound.key for bound in rows.bindings.all()] == [(("a", "kept"),)]
@@ -244,9 +248,11 @@ def test_a_failed_read_is_no_end_of_a_series(tmp_path: Path, stumble: Callable[[
 
 def test_values_of_a_source_that_ended_are_forgotten_and_sums_go_on(tmp_path: Path) -> None:
     store = worker(tmp_path)
-    rows = ForeignRows(store)
+    rows = SeriesImporter(store)
     for life in range(1, 4):
-        rows.share(life, [Family(descriptor, (Point((), 1, (life,)),)) for descriptor in (JOBS, LEVEL)])
+        rows.import_families(
+            life, [Family(descriptor, (Point((), 1, (life,)),)) for descriptor in (JOBS, LEVEL)]
+        )
         assert (total(store, JOBS), total(store, LEVEL)[:1]) == ([life], [life])
         rows.end(life)
         assert (total(store, JOBS), total(store, LEVEL)) == ([life], [])
@@ -323,4 +329,4 @@ def test_where_nothing_is_exported_no_registry_is_read() -> None:
     made.start()
     made.shutdown()
     made.at_exit()
-    assert made.trouble.errors == 0
+    assert made.errors.error_count == 0

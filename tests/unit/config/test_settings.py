@@ -305,7 +305,7 @@ def test_labels_survive_their_variable(labels: dict[str, str]) -> None:
 
 
 def test_reading_settings_loads_neither_the_sdk_nor_the_exporters() -> None:
-    code = "import sys, dualmetrics.settings as s; s.Settings.load({}); print(*sys.modules)"
+    code = "import sys, dualmetrics.config.settings as s; s.Settings.load({}); print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(ran.stdout.split())
     assert not loaded & {"grpc", "requests", "prometheus_client", "opentelemetry.sdk", "google.protobuf"}

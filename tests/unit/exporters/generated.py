@@ -81,7 +81,7 @@ def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
 
 def exemplars(descriptor: Descriptor) -> st.SearchStrategy[Exemplars]:
     """None at all, or one for some of the buckets."""
-    some = st.tuples(*[st.sampled_from(EXEMPLARS)] * exemplar_slots.count(descriptor))
+    some = st.tuples(*[st.sampled_from(EXEMPLARS)] * exemplar_slots.slot_count(descriptor))
     return st.just(()) | some if descriptor.kind in (Kind.COUNTER, Kind.HISTOGRAM) else st.just(())
 
 

@@ -26,7 +26,7 @@ def point(*cells: float, exemplars: Exemplars = ()) -> Point:
 
 def observed(*, late: bool = False) -> Snapshot:
     """A counter and a histogram; ``late``: each has one more, with an exemplar of a second ago."""
-    more, last = (1.0, TWO._replace(time=TIME - SECOND)) if late else (0.0, TWO)
+    more, last = (1.0, TWO._replace(time_ns=TIME - SECOND)) if late else (0.0, TWO)
     return snapshot(
         Family(COUNTER, (point(2.0 + more, exemplars=(ALONE,)),)),
         Family(HISTOGRAM, (point(1.0, 1.0 + more, 0.0, 8.75, exemplars=(ONE, last, None)),)),
@@ -66,10 +66,10 @@ def test_protobuf_has_them_on_buckets_and_counters() -> None:
     families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
     [counter] = families["http_requests_total"].metric
     [histogram] = families["http_request_duration_milliseconds"].metric
-    assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time)
+    assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time_ns)
     ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
     *buckets, last = histogram.histogram.bucket
-    assert [_plain(each.exemplar) for each in buckets] == [(ids, 1.5, ONE.time), (ids, 7.25, TWO.time)]
+    assert [_plain(each.exemplar) for each in buckets] == [(ids, 1.5, ONE.time_ns), (ids, 7.25, TWO.time_ns)]
     assert not last.HasField("exemplar")
 
 
@@ -126,7 +126,7 @@ def test_a_delta_carries_those_that_came_since() -> None:
     found = {family.descriptor.name: family.points[0].exemplars for family in sent.families}
     assert found == {
         "http.requests": (ALONE,),
-        "http.request.duration": (TWO._replace(time=TIME - SECOND),),
+        "http.request.duration": (TWO._replace(time_ns=TIME - SECOND),),
     }
 
 

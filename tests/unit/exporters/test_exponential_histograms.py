@@ -24,8 +24,8 @@ from dualmetrics.exporters.otlp.batching import batches
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
 from dualmetrics.exporters.otlp.temporality import deltas, subtract
-from dualmetrics.model.exponential_buckets import FINEST
-from dualmetrics.model.exponential_histogram import Exponential, trimmed
+from dualmetrics.model.exponential_buckets import MAX_SCALE
+from dualmetrics.model.exponential_histogram import ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.otlp.receiver import grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import ATTRIBUTES, HISTOGRAM, START, TIME, snapshot
@@ -55,9 +55,9 @@ def test_a_histogram_arrives_with_its_scale_and_buckets(protocol: str) -> None:
     [point] = sent.data_points
     assert (point.count, point.sum, point.zero_count) == (4, 18.0, 1)
     assert (point.start_time_unix_nano, point.time_unix_nano) == (START, TIME)
-    assert Exponential(
+    assert ExponentialHistogram(
         point.scale, point.positive.offset, tuple(point.positive.bucket_counts)
-    ) == Exponential(6, 63, (1, *[0] * 127, 2))
+    ) == ExponentialHistogram(6, 63, (1, *[0] * 127, 2))
     assert not point.negative.bucket_counts
     assert not point.HasField("min")
     assert not point.HasField("max")
@@ -78,8 +78,8 @@ def test_the_sdk_makes_the_same_of_the_same_values() -> None:
     [point] = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
     ours = histogram(values)
     offset, counts = point.positive.offset, point.positive.bucket_counts
-    assert (point.scale, point.zero_count) == (ours.scale, ours.zeros)
-    assert trimmed(point.scale, offset, counts)._replace(zeros=1.0) == ours
+    assert (point.scale, point.zero_count) == (ours.scale, ours.zero_count)
+    assert trimmed(point.scale, offset, counts)._replace(zero_count=1.0) == ours
 
 
 def test_those_not_recorded_so_go_with_explicit_buckets() -> None:
@@ -99,7 +99,7 @@ steps = st.lists(st.tuples(st.lists(st.floats(0, 1e6), max_size=5), st.booleans(
 def test_deltas_add_up_to_the_total(history: list[tuple[list[float], bool]]) -> None:
     values: list[float] = []
     baseline: Snapshot | None = None
-    arrived = Exponential()
+    arrived = ExponentialHistogram()
     for at, (more, taken) in enumerate([*history, ([1.0], True)]):
         values += more
         now = snapshot(recorded(*values), time=TIME + at)
@@ -125,7 +125,7 @@ def test_a_value_that_is_only_in_the_exponential_buckets_yet_is_sent() -> None:
     before, now = snapshot(recorded(2.0)), snapshot(Family(HISTOGRAM, (late,)), time=TIME + 1)
     [sent] = subtract(now, before, DELTA).families[0].points
     assert sent.exponential is not None
-    assert sent.exponential.total == 1
+    assert sent.exponential.total_count == 1
 
 
 def test_what_began_anew_is_sent_whole() -> None:
@@ -135,7 +135,7 @@ def test_what_began_anew_is_sent_whole() -> None:
 
 
 def test_messages_of_many_histograms_are_small_enough() -> None:
-    wide = Exponential(FINEST, -5, (2.0**50,) * 160)
+    wide = ExponentialHistogram(MAX_SCALE, -5, (2.0**50,) * 160)
     many = tuple(Point((("n", at),), 1, (1.0,) * 4, (), wide) for at in range(8000))
     parts = [*batches(snapshot(Family(HISTOGRAM, many)))]
     sizes = [encode_metrics(to_metrics_data(part)).ByteSize() for part in parts]
@@ -165,7 +165,7 @@ def pushed(receiver: Receiver, name: str) -> Metric:
 def use(telemetry: Telemetry) -> None:
     """One request of 20 ms, and two values of an instrument."""
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
-    requests.begin()
+    requests.start()
     requests.end("/", 200, None, 0.02)
     for value in (3.0, 0.0):
         telemetry.meter("app").create_histogram("took").record(value, {"a": "b"})
@@ -190,7 +190,7 @@ def test_the_push_has_exponential_buckets_and_the_page_explicit_ones(
     assert (point.count, point.sum, point.zero_count) == (2, 3.0, 1)
     duration = "http.request.duration" if convention == "classic" else "http.server.request.duration"
     [point] = pushed(receiver, duration).exponential_histogram.data_points
-    assert (point.count, point.scale) == (1, FINEST)
+    assert (point.count, point.scale) == (1, MAX_SCALE)
     assert 'took_bucket{a="b",le="0"} 1' in page
     assert 'took_bucket{a="b",le="5"} 2' in page
 
@@ -223,9 +223,11 @@ def test_deltas_of_a_group_arrive_as_what_was_recorded(receiver: Receiver) -> No
         for point in metric.exponential_histogram.data_points
     ]
     found = (
-        Exponential(point.scale, point.positive.offset, tuple(point.positive.bucket_counts), sum=point.sum)
+        ExponentialHistogram(
+            point.scale, point.positive.offset, tuple(point.positive.bucket_counts), sum=point.sum
+        )
         for point in points
     )
-    total = reduce(Exponential.plus, found, Exponential())
+    total = reduce(ExponentialHistogram.plus, found, ExponentialHistogram())
     assert total == histogram([0.5, 700.0, 3.0])._replace(sum=703.5)
     assert receiver.series()[next(key for key in receiver.series() if key[1] == "took")].value == 3

@@ -140,7 +140,7 @@ def test_each_duration_stands_in_the_bucket_of_its_exemplar(telemetry: Telemetry
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
     with trace.use_span(tracer.start_span("server")):
         for seconds in (0.004, 0.3, 99.0):
-            requests.begin()
+            requests.start()
             requests.end("/", 200, None, seconds)
     for family in telemetry.snapshot().families:
         if family.descriptor.name.endswith("duration"):

@@ -55,7 +55,7 @@ def recorded(
 ) -> dict[str, AttributeValue]:
     """The attributes of one request's duration."""
     requests = telemetry.server_metrics.requests(method, scheme, version)
-    requests.begin()
+    requests.start()
     requests.end(route, status, error, 0.25)
     _, [point] = points(telemetry, HTTP_SERVER_REQUEST_DURATION)
     return dict(point.attributes)
@@ -99,7 +99,7 @@ def test_known_methods_of_the_variable_stand_instead_of_all_others(
 ) -> None:
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "GET, PROPFIND")
     telemetry = Telemetry(convention=convention, metrics_exporter="prometheus", directory=str(tmp_path))
-    telemetry.server_metrics.requests(method, "http", "1.1").begin()
+    telemetry.server_metrics.requests(method, "http", "1.1").start()
     [family] = (one for one in telemetry.snapshot().families if "active" in one.descriptor.name)
     assert expected in dict(family.points[0].attributes).values()
     telemetry.shutdown()
@@ -167,7 +167,7 @@ def test_server_address_and_port_are_opt_in_because_clients_choose_them(
 
 
 def test_active_requests_have_method_and_scheme_and_no_others(telemetry: Telemetry) -> None:
-    telemetry.server_metrics.requests("POST", "https", "2").begin()
+    telemetry.server_metrics.requests("POST", "https", "2").start()
     descriptor, [point] = points(telemetry, ACTIVE)
     assert dict(point.attributes) == {METHOD: "POST", SCHEME: "https"}
     assert (descriptor.kind.value, descriptor.unit, point.cells[0]) == ("up_down_counter", "{request}", 1)
@@ -194,7 +194,7 @@ def test_the_opt_in_of_opentelemetry_chooses_the_convention_unless_ours_does(
     monkeypatch.setenv("DUALMETRICS_CONVENTION", own)
     telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
-    requests.begin()
+    requests.start()
     requests.end("/", 200, None, 0.1)
     names = {one.descriptor.name for one in telemetry.snapshot().families}
     assert ("http.requests" in names) is (expected in ("classic", "both"))

@@ -13,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.config.settings import Settings
-from dualmetrics.http.semantic_conventions import METHODS, Classic, Origin, Outcome, Semconv, conventions
+from dualmetrics.http.semantic_conventions import (
+    METHODS,
+    Classic,
+    RequestAttributes,
+    ResponseAttributes,
+    Semconv,
+    conventions,
+)
 from dualmetrics.http.server_metrics import REMEMBERED, ServerMetrics
 from dualmetrics.model.snapshot import Attributes, Descriptor
-from dualmetrics.storage.exponential_cells import Distribution
+from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.recorded import CONVENTIONS, Recorded, Request
@@ -32,7 +39,7 @@ def telemetry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Teleme
 def record(telemetry: Telemetry, seconds: float = 0.0, *, route: str | None = "/", status: int = 200) -> None:
     """One request from its begin to its end."""
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
-    requests.begin()
+    requests.start()
     requests.end(route, status, None, seconds)
 
 
@@ -65,23 +72,25 @@ def test_no_increment_is_lost_between_threads(telemetry: Telemetry) -> None:
 def test_whatever_a_client_sends_becomes_one_of_few_values(
     method: str, scheme: str, version: str | None
 ) -> None:
-    found = Origin(method, scheme, version).normalised()
+    found = RequestAttributes(method, scheme, version).normalized()
     assert found.method in METHODS | {"_OTHER"}
     assert found.scheme in {"http", "https", "ws", "wss", "_OTHER"}
     assert found.version in {"0.9", "1.0", "1.1", "2", "3", None}
-    assert found.normalised() == found
+    assert found.normalized() == found
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_methods_are_case_sensitive(method: str) -> None:
-    assert Origin(method, "http", "1.1").normalised().method == method
-    assert Origin(method.lower(), "http", "1.1").normalised().method == "_OTHER"
+    assert RequestAttributes(method, "http", "1.1").normalized().method == method
+    assert RequestAttributes(method.lower(), "http", "1.1").normalized().method == "_OTHER"
 
 
 @given(route=st.none() | st.text(), status=st.integers(), error=st.none() | st.text(min_size=1))
 def test_attributes_are_in_canonical_form(route: str | None, status: int, error: str | None) -> None:
     for convention in conventions("both", Settings.load().buckets):
-        found = convention.attributes(Origin("GET", "http", "1.1"), Outcome(route, status, error))
+        found = convention.attributes(
+            RequestAttributes("GET", "http", "1.1"), ResponseAttributes(route, status, error)
+        )
         assert list(found) == sorted(found, key=lambda pair: pair[0])
         assert len(dict(found)) == len(found)
 
@@ -121,15 +130,15 @@ def test_a_value_on_a_bound_belongs_below_it(telemetry: Telemetry) -> None:
 
 def test_a_websocket_is_active_and_nothing_else(telemetry: Telemetry) -> None:
     sockets = telemetry.server_metrics.websockets("wss")
-    sockets.begin()
+    sockets.start()
     assert Recorded(telemetry).active() == {"WEBSOCKET": 1}
-    sockets.leave()
+    sockets.cancel()
     assert (Recorded(telemetry).active(), Recorded(telemetry).counts()) == ({}, {})
 
 
 def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(telemetry: Telemetry) -> None:
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
-    requests.begin()
+    requests.start()
     telemetry.reset()
     requests.end("/", 200, None, 0.0)
     assert Recorded(telemetry).active() == {}
@@ -139,11 +148,11 @@ def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(teleme
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
 def test_a_request_under_way_at_a_fork_ends_in_the_parent_alone(telemetry: Telemetry) -> None:
     requests = telemetry.server_metrics.requests("GET", "http", "1.1")
-    requests.begin()
+    requests.start()
     pid = os.fork()
     if pid == 0:
         try:
-            requests.leave()
+            requests.cancel()
             record(telemetry)
         finally:
             os._exit(0)
@@ -159,13 +168,13 @@ class FailingStore:
 
     exponential = False
 
-    def distribution(self, descriptor: Descriptor, attributes: Attributes) -> Distribution:
+    def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow:
         raise OSError("no rows")
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
         raise OSError("no rows")
 
-    def on_rebind(self, listener: object) -> None:
+    def on_invalidate(self, listener: object) -> None:
         """Nothing is ever rebound."""
 
 
@@ -173,12 +182,12 @@ def test_a_failing_store_reaches_nobody_and_is_said_once(
     telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = ServerMetrics(
-        FailingStore(), telemetry.settings, telemetry.trouble, telemetry.server_metrics.exemplars
+        FailingStore(), telemetry.settings, telemetry.errors, telemetry.server_metrics.exemplars
     )
     for _ in range(3):
         requests = metrics.requests("GET", "http", "1.1")
-        requests.begin()
+        requests.start()
         requests.end("/", 200, None, 0.0)
-        requests.leave()
-    assert telemetry.trouble.errors == 6
+        requests.cancel()
+    assert telemetry.errors.error_count == 6
     assert len(caplog.records) == 2

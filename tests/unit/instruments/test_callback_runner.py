@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.metrics import CallbackOptions
 
 from dualmetrics.instruments import callback_runner
-from dualmetrics.instruments.callback_runner import Observers
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.instruments.callback_runner import CallbackRunner
+from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Callback:
@@ -35,8 +35,8 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callback_runner, "PATIENCE", 0.05)
 
 
-def made(*names: str) -> tuple[Observers, list[Callback]]:
-    together = Observers(Trouble())
+def made(*names: str) -> tuple[CallbackRunner, list[Callback]]:
+    together = CallbackRunner(ErrorReporter())
     callbacks = [Callback(name) for name in names]
     for callback in callbacks:
         together.add(callback)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from opentelemetry import context, trace
 
-from dualmetrics.aggregation.group_store import Store
-from dualmetrics.aggregation.worker_store import OVERFLOW
+from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from dualmetrics.config.settings import Settings
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar, Exemplars
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.telemetry import Telemetry
 from tests.unit.stores import COUNTER, HISTOGRAM, die, in_child, values, worker
@@ -123,7 +123,7 @@ def test_what_is_not_counted_is_no_exemplar(telemetry: Telemetry) -> None:
     assert kept is not None
     assert kept.value == 1.0
     assert of(telemetry, "took") == {}
-    assert telemetry.trouble.errors == 8
+    assert telemetry.errors.error_count == 8
 
 
 def test_gauges_and_up_down_counters_have_none(telemetry: Telemetry) -> None:
@@ -223,14 +223,14 @@ def test_looking_for_a_tracer_sets_none(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def keep(
-    store: Store, descriptor: Descriptor, bucket: int, exemplar: Exemplar, attributes: Attributes = A
+    store: GroupStore, descriptor: Descriptor, bucket: int, exemplar: Exemplar, attributes: Attributes = A
 ) -> None:
     store.row(descriptor, attributes)[bucket] += 1
-    size = exemplar_slots.size((exemplar,))
-    exemplar_slots.write(store.slots(descriptor, attributes, size), bucket, exemplar, size)
+    size = exemplar_slots.slot_size((exemplar,))
+    exemplar_slots.write_slot(store.slots(descriptor, attributes, size), bucket, exemplar, size)
 
 
-def shown(store: Store, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
+def shown(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
     return {
         point.attributes: point.exemplars
         for family in store.read().families
@@ -258,7 +258,7 @@ def test_a_point_whose_exemplar_alone_has_changed_is_another(tmp_path: Path) -> 
     keep(store, COUNTER, 0, ONE)
     before = store.read().families[0].points[0]
     assert store.read().families[0].points[0] is before
-    exemplar_slots.write(store.slots(COUNTER, A), 0, THREE)
+    exemplar_slots.write_slot(store.slots(COUNTER, A), 0, THREE)
     after = store.read().families[0].points[0]
     assert (before.exemplars, after.exemplars) == ((ONE,), (THREE,))
 
@@ -280,7 +280,7 @@ def test_what_is_past_the_limit_leaves_them_in_the_overflow_series(tmp_path: Pat
     keep(store, COUNTER, 0, ONE)
     keep(store, COUNTER, 0, TWO, (("route", "/b"),))
     keep(store, COUNTER, 0, THREE, (("route", "/c"),))
-    assert shown(store, COUNTER) == {A: (ONE,), OVERFLOW: (THREE,)}
+    assert shown(store, COUNTER) == {A: (ONE,), OVERFLOW_ATTRIBUTES: (THREE,)}
     assert shown(worker(tmp_path), COUNTER) == shown(store, COUNTER)
 
 
@@ -332,10 +332,10 @@ def test_what_fails_is_counted_and_reaches_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = traced(tmp_path, "always_on")
-    monkeypatch.setattr(Store, "slots", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(GroupStore, "slots", lambda *arguments: 1 / 0)
     telemetry.meter("app").create_counter("orders").add(1)
     assert of(telemetry, "orders") == {(): ()}
-    assert telemetry.trouble.errors
+    assert telemetry.errors.error_count
     assert "keeping an exemplar" in caplog.text
     telemetry.shutdown()
 
@@ -345,6 +345,6 @@ def test_a_filter_that_is_off_never_becomes_active() -> None:
         {"OTEL_METRICS_EXEMPLAR_FILTER": "always_off", "OTEL_PYTHON_TRACER_PROVIDER": "x"}
     )
     store = worker(None)
-    exemplars = ExemplarFilter(store, Trouble(), settings)
-    exemplars.look()
+    exemplars = ExemplarFilter(store, ErrorReporter(), settings)
+    exemplars.detect_tracer()
     assert not exemplars.active

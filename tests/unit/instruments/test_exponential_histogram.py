@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.config.settings import Settings
-from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.meter import MeterProvider
-from dualmetrics.instruments.synchronous import ExponentialHistogram, Histogram
+from dualmetrics.instruments.synchronous import Histogram, HistogramWithExponentialBuckets
 from dualmetrics.model.snapshot import Point
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from tests.unit.model.test_exponential_histogram import histogram
 from tests.unit.stores import in_child, worker
 
@@ -24,10 +24,10 @@ class Recorded:
     """A histogram, and what it recorded."""
 
     def __init__(self, directory: Path | None = None, exponential: bool = True) -> None:
-        self.store: Store = worker(directory, exponential=exponential)
-        self.trouble = Trouble()
-        exemplars = ExemplarFilter(self.store, self.trouble, Settings.load({}))
-        provider = MeterProvider(self.store, Observers(self.trouble), self.trouble, exemplars, {})
+        self.store: GroupStore = worker(directory, exponential=exponential)
+        self.errors = ErrorReporter()
+        exemplars = ExemplarFilter(self.store, self.errors, Settings.load({}))
+        provider = MeterProvider(self.store, CallbackRunner(self.errors), self.errors, exemplars, {})
         self.histogram = provider.get_meter("tests").create_histogram("took")
 
     def points(self) -> list[Point]:
@@ -35,7 +35,7 @@ class Recorded:
 
 
 def test_it_is_chosen_when_the_instrument_is_made() -> None:
-    assert type(Recorded().histogram) is ExponentialHistogram
+    assert type(Recorded().histogram) is HistogramWithExponentialBuckets
     assert type(Recorded(exponential=False).histogram) is Histogram
 
 
@@ -55,7 +55,7 @@ def test_what_the_other_refuses_it_refuses_in_both(value: Any) -> None:
     recorded.histogram.record(value)
     [point] = recorded.points()
     assert point.exponential == histogram([1.0])._replace(sum=1.0)
-    assert recorded.trouble.errors == 1
+    assert recorded.errors.error_count == 1
 
 
 def test_attributes_of_any_type_are_told_apart() -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from dualmetrics.aggregation.group_store import Store
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.config.settings import Settings
-from dualmetrics.instruments.callback_runner import Observers
+from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.meter import MeterProvider
 from dualmetrics.model.snapshot import Family, Kind
-from dualmetrics.runtime.errors import Trouble
+from dualmetrics.runtime.errors import ErrorReporter
 from tests.unit.stores import worker
 
 
@@ -28,12 +28,12 @@ class Recording:
     def __init__(
         self, buckets: dict[str, tuple[float, ...]] | None = None, once_per_group: bool = False
     ) -> None:
-        self.store: Store = worker(None)
-        self.trouble = Trouble()
-        self.observers = Observers(self.trouble)
-        exemplars = ExemplarFilter(self.store, self.trouble, Settings.load({}))
+        self.store: GroupStore = worker(None)
+        self.errors = ErrorReporter()
+        self.observers = CallbackRunner(self.errors)
+        exemplars = ExemplarFilter(self.store, self.errors, Settings.load({}))
         self.provider = MeterProvider(
-            self.store, self.observers, self.trouble, exemplars, buckets or {}, once_per_group
+            self.store, self.observers, self.errors, exemplars, buckets or {}, once_per_group
         )
         self.meter = self.provider.get_meter("tests")
 
@@ -158,7 +158,7 @@ def test_a_value_that_cannot_be_counted_is_left_out_and_counted_as_an_error(
         record(value)
     record(1)
     assert recording.family().points[0].cells[-1] == 1.0
-    assert recording.trouble.errors == 3
+    assert recording.errors.error_count == 3
     assert len([entry for entry in caplog.messages if "left out" in entry or "recording" in entry]) == 1
 
 
@@ -253,7 +253,7 @@ def test_a_callback_that_raises_costs_only_its_own_values(
     recording.observers.run(leading=True)
     recording.observers.run(leading=True)
     assert len(recording.family().points) == 2
-    assert recording.trouble.errors == 2
+    assert recording.errors.error_count == 2
     assert caplog.text.count("RuntimeError: no queue") == 1
 
 

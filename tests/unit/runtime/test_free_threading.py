@@ -40,8 +40,8 @@ def test_without_a_global_lock_recording_takes_one(monkeypatch: pytest.MonkeyPat
     def function() -> int:
         return 1
 
-    assert free_threading.atomic(function) is function or free_threading.needs_lock()
+    assert free_threading.locked_if_free_threaded(function) is function or free_threading.is_free_threaded()
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    guarded = free_threading.atomic(function)
+    guarded = free_threading.locked_if_free_threaded(function)
     assert guarded is not function
     assert guarded() == 1

@@ -9,7 +9,7 @@ import ipaddress
 import pytest
 
 from dualmetrics.scrape.access_control import Network
-from dualmetrics.scrape.endpoint import MetricsPage
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import body, get, page
 
 
@@ -21,7 +21,7 @@ def basic(text: str, coding: str = "utf-8") -> str:
     return "Basic " + base64.b64encode(text.encode(coding)).decode()
 
 
-def status(of: MetricsPage, authorization: str | None = None, **more: str) -> int:
+def status(of: ScrapeEndpoint, authorization: str | None = None, **more: str) -> int:
     headers = {} if authorization is None else {"authorization": authorization}
     return get(of, {**headers, **more}).status
 

@@ -10,8 +10,8 @@ import pytest
 
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.endpoint import MetricsPage
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import TEXT, body, get, header, page
 
 LONG = b"".join(b'requests_total{n="%d"} %d\n' % (n, n) for n in range(5000))
@@ -76,7 +76,7 @@ def test_a_short_page_is_not_zipped() -> None:
 
 def test_many_chunks_are_one_gzip_stream() -> None:
     chunks = [random.Random(seed).randbytes(64 * 1024) for seed in range(5)]
-    answering = MetricsPage(lambda accept, names: Page(TEXT, chunks), trouble=Trouble())
+    answering = ScrapeEndpoint(lambda accept, names: Page(TEXT, chunks), errors=ErrorReporter())
     response = get(answering, {"accept-encoding": "gzip"})
     assert gzip.decompress(body(response)) == b"".join(chunks)
 
@@ -89,7 +89,7 @@ def test_the_format_is_negotiated_and_the_filter_applied() -> None:
     def render(accept: str | None, names: Collection[str]) -> Page:
         return exporter.render(Snapshot(1, (), families), accept, names)
 
-    answering = MetricsPage(render, trouble=Trouble())
+    answering = ScrapeEndpoint(render, errors=ErrorReporter())
     accept = {"accept": "application/openmetrics-text;version=1.0.0"}
     response = get(answering, accept, query="x=1&name%5B%5D=b_total&name[]=c&name[]=")
     assert header(response, "content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -110,15 +110,15 @@ def test_a_failure_answers_500_with_the_reason_in_one_line_and_is_counted() -> N
     def render(accept: str | None, names: Collection[str]) -> Page:
         raise OSError("disk\r\n\r\nis gone" + "!" * 10_000)
 
-    trouble, scrapes = Trouble(), list[str]()
-    answering = MetricsPage(render, trouble=trouble, on_scrape=lambda result, _: scrapes.append(result))
+    errors, scrapes = ErrorReporter(), list[str]()
+    answering = ScrapeEndpoint(render, errors=errors, on_scrape=lambda result, _: scrapes.append(result))
     response = get(answering)
     assert response.status == 500
     assert header(response, "content-type") == "text/plain; charset=utf-8"
     assert body(response).startswith(b"OSError: disk is gone!!!")
     assert b"\n" not in body(response).strip()
     assert len(body(response)) < 1000
-    assert trouble.errors == 1
+    assert errors.error_count == 1
     assert scrapes == ["failure"]
 
 
@@ -135,6 +135,6 @@ def test_a_page_is_answered_even_if_it_cannot_be_counted() -> None:
     def on_scrape(result: str, seconds: float) -> None:
         raise RuntimeError("no counter")
 
-    trouble = Trouble()
-    assert get(page(on_scrape=on_scrape, trouble=trouble)).status == 200
-    assert trouble.errors == 1
+    errors = ErrorReporter()
+    assert get(page(on_scrape=on_scrape, errors=errors)).status == 200
+    assert errors.error_count == 1

@@ -11,9 +11,9 @@ from threading import Event, Lock
 import pytest
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.runtime.errors import Trouble
-from dualmetrics.scrape.endpoint import MetricsPage
-from dualmetrics.scrape.single_flight import Sharing
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
+from dualmetrics.scrape.single_flight import SingleFlight
 from tests.pages import body, get
 from tests.waiting import wait_until
 
@@ -55,7 +55,7 @@ class Callers:
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.work = Work()
         self._pool = pool
-        self._sharing: Sharing[int] = Sharing()
+        self._sharing: SingleFlight[int] = SingleFlight()
 
     def arrive(self, count: int) -> list[Future[int]]:
         """Start ``count`` callers, and return when all of them have joined some call."""
@@ -102,7 +102,7 @@ def test_a_call_that_failed_is_not_remembered(callers: Callers) -> None:
 
 
 def test_other_keys_are_other_calls() -> None:
-    sharing: Sharing[str] = Sharing()
+    sharing: SingleFlight[str] = SingleFlight()
     assert [sharing.call(key, key.upper) for key in ("a", "b", "a")] == ["A", "B", "A"]
 
 
@@ -112,7 +112,7 @@ def test_no_page_shows_less_than_was_counted_before_it_was_asked_for() -> None:
     def render(accept: str | None, names: Collection[str]) -> Page:
         return Page("text/plain", [str(latest).encode()])
 
-    answering = MetricsPage(render, trouble=Trouble())
+    answering = ScrapeEndpoint(render, errors=ErrorReporter())
 
     def scrape() -> None:
         nonlocal latest
@@ -139,7 +139,7 @@ def test_formats_and_filters_do_not_share() -> None:
         seen.append((accept, names))
         return Page("text/plain", [repr((accept, sorted(names))).encode()])
 
-    answering = MetricsPage(render, trouble=Trouble())
+    answering = ScrapeEndpoint(render, errors=ErrorReporter())
     openmetrics = {"accept": "application/openmetrics-text"}
     asked = [({}, ""), (openmetrics, ""), ({}, "name[]=a"), (openmetrics, "name[]=a&name[]=b")]
     with ThreadPoolExecutor(16) as pool:

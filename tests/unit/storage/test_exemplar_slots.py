@@ -40,64 +40,66 @@ annotated: st.SearchStrategy[Exemplar] = st.builds(
 
 
 def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
-    assert [exemplar_slots.count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
+    assert [exemplar_slots.slot_count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
 
 
 @settings(deadline=None)
 @given(rows)
 def test_what_was_written_is_read(row: Exemplars) -> None:
-    found = exemplar_slots.decode(exemplar_slots.encode(row))
+    found = exemplar_slots.decode_slots(exemplar_slots.encode_slots(row))
     assert found == (row if any(row) else ())
 
 
 @settings(deadline=None)
 @given(annotated, annotated)
 def test_roomy_slots_take_attributes_and_are_read_whole_too(one: Exemplar, other: Exemplar) -> None:
-    row = exemplar_slots.private(HISTOGRAM, exemplar_slots.ROOMY)
+    row = exemplar_slots.private_slots(HISTOGRAM, exemplar_slots.WITH_ATTRIBUTES)
     for bucket, exemplar in ((1, one), (1, other), (2, one)):
-        exemplar_slots.write(row, bucket, exemplar, exemplar_slots.ROOMY)
-    assert repr(exemplar_slots.decode(row, exemplar_slots.ROOMY)) == repr((None, other, one))  # True is not 1
-    row[exemplar_slots.ROOMY + 100] ^= 1
-    assert exemplar_slots.decode(row, exemplar_slots.ROOMY) == (None, None, one)
+        exemplar_slots.write_slot(row, bucket, exemplar, exemplar_slots.WITH_ATTRIBUTES)
+    assert repr(exemplar_slots.decode_slots(row, exemplar_slots.WITH_ATTRIBUTES)) == repr(
+        (None, other, one)
+    )  # True is not 1
+    row[exemplar_slots.WITH_ATTRIBUTES + 100] ^= 1
+    assert exemplar_slots.decode_slots(row, exemplar_slots.WITH_ATTRIBUTES) == (None, None, one)
 
 
 def test_attributes_that_do_not_fit_are_left_out() -> None:
     said = (("a", "x" * 90), ("b", "x" * 300), ("c", "x" * 90), ("d", "x" * 90), ("e", 7))
-    kept = exemplar_slots.encode((Exemplar(1.0, 2, 3, 4, said),), exemplar_slots.ROOMY)
-    [found] = exemplar_slots.decode(kept, exemplar_slots.ROOMY)
-    assert len(kept) == exemplar_slots.ROOMY
+    kept = exemplar_slots.encode_slots((Exemplar(1.0, 2, 3, 4, said),), exemplar_slots.WITH_ATTRIBUTES)
+    [found] = exemplar_slots.decode_slots(kept, exemplar_slots.WITH_ATTRIBUTES)
+    assert len(kept) == exemplar_slots.WITH_ATTRIBUTES
     assert found == Exemplar(1.0, 2, 3, 4, (said[0], said[2], said[4]))
 
 
 @settings(deadline=None)
 @given(exemplars, exemplars)
 def test_a_slot_that_is_written_again_holds_the_latter(one: Exemplar, other: Exemplar) -> None:
-    row = exemplar_slots.private(HISTOGRAM)
+    row = exemplar_slots.private_slots(HISTOGRAM)
     for exemplar in (one, other):
-        exemplar_slots.write(row, 1, exemplar)
-    assert exemplar_slots.decode(row) == (None, other, None)
+        exemplar_slots.write_slot(row, 1, exemplar)
+    assert exemplar_slots.decode_slots(row) == (None, other, None)
 
 
 @settings(deadline=None)
 @given(st.none() | exemplars, exemplars, st.lists(st.booleans(), min_size=SIZE, max_size=SIZE))
 def test_a_mixture_of_two_is_taken_for_none(one: Exemplar | None, other: Exemplar, mask: list[bool]) -> None:
     pairs = zip(
-        exemplar_slots.encode((one or Exemplar(0.0, 0, 0, 0),)),
-        exemplar_slots.encode((other,)),
+        exemplar_slots.encode_slots((one or Exemplar(0.0, 0, 0, 0),)),
+        exemplar_slots.encode_slots((other,)),
         mask,
         strict=True,
     )
     mixed = bytes(new if takes else old for old, new, takes in pairs)
-    assert exemplar_slots.decode(mixed) in ((), (one or Exemplar(0.0, 0, 0, 0),), (other,))
+    assert exemplar_slots.decode_slots(mixed) in ((), (one or Exemplar(0.0, 0, 0, 0),), (other,))
 
 
 @settings(deadline=None)
 @given(st.lists(rows, max_size=4))
 def test_of_each_bucket_the_latest_is_kept_whatever_the_order(found: list[Exemplars]) -> None:
-    merged = exemplar_slots.merge(("series", row) for row in found).get("series", (None,) * 3)
+    merged = exemplar_slots.latest_exemplars(("series", row) for row in found).get("series", (None,) * 3)
     for bucket, kept in enumerate(merged or (None,) * 3):
-        times = [each.time for row in found for each in (row[bucket],) if each]
-        assert (kept.time if kept else None) == max(times, default=None)
+        times = [each.time_ns for row in found for each in (row[bucket],) if each]
+        assert (kept.time_ns if kept else None) == max(times, default=None)
 
 
 def made_of(number: int) -> Exemplar:
@@ -106,7 +108,7 @@ def made_of(number: int) -> Exemplar:
 
 
 def read(path: int) -> set[Exemplar]:
-    found = exemplar_slots.decode(os.pread(path, 3 * SIZE, 0))
+    found = exemplar_slots.decode_slots(os.pread(path, 3 * SIZE, 0))
     return {each for each in found if each}
 
 
@@ -115,7 +117,7 @@ def write_for_ever(path: int) -> None:
 
     row = memoryview(mmap.mmap(path, 3 * SIZE))
     for number in itertools.count(1):
-        exemplar_slots.write(row, number % 3, made_of(number))
+        exemplar_slots.write_slot(row, number % 3, made_of(number))
 
 
 def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp_path: Path) -> None:
@@ -134,4 +136,4 @@ def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp
         seen |= read(file)
     os.close(file)
     assert seen
-    assert all(each == made_of(each.time) for each in seen)
+    assert all(each == made_of(each.time_ns) for each in seen)

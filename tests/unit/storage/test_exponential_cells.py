@@ -20,8 +20,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.model.exponential_histogram import Exponential
-from dualmetrics.storage.exponential_cells import BANK, WIDTH, Banks, histogram, torn
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
+from dualmetrics.storage.exponential_cells import (
+    BUFFER_WIDTH,
+    EXPONENTIAL_WIDTH,
+    ExponentialCells,
+    is_torn,
+    read_histogram,
+)
 from dualmetrics.storage.regions import Row, private_row
 from tests.unit.model.test_exponential_histogram import histogram as recorded
 from tests.unit.model.test_exponential_histogram import several
@@ -43,27 +49,27 @@ def wide(seed: int, amount: int) -> list[float]:
 
 @given(several)
 def test_a_row_has_what_was_recorded(values: list[float]) -> None:
-    row = private_row(WIDTH)
-    banks = Banks(row)
+    row = private_row(EXPONENTIAL_WIDTH)
+    banks = ExponentialCells(row)
     for value in values:
         banks.add(value)
-    assert histogram(row.tolist()) == recorded(values)
+    assert read_histogram(row.tolist()) == recorded(values)
 
 
 @given(several, several)
 def test_a_histogram_joins_another(values: list[float], others: list[float]) -> None:
-    row = private_row(WIDTH)
-    banks = Banks(row)
+    row = private_row(EXPONENTIAL_WIDTH)
+    banks = ExponentialCells(row)
     for value in values:
         banks.add(value)
-    banks.join(recorded(others))
-    assert histogram(row.tolist()) == recorded([*values, *others])
+    banks.merge(recorded(others))
+    assert read_histogram(row.tolist()) == recorded([*values, *others])
 
 
 @given(st.integers(0, 500))
 def test_most_values_cost_one_store(seed: int) -> None:
-    row, source = private_row(WIDTH), random.Random(seed)
-    banks = Banks(row)
+    row, source = private_row(EXPONENTIAL_WIDTH), random.Random(seed)
+    banks = ExponentialCells(row)
     for _ in range(300):
         banks.add(source.lognormvariate(0, 1))
     assert row[0] < 15
@@ -72,11 +78,13 @@ def test_most_values_cost_one_store(seed: int) -> None:
 @pytest.mark.usefixtures("_switch_often")
 def test_threads_lose_nothing_while_the_buckets_get_coarser() -> None:
     for seed in range(30):
-        row = private_row(WIDTH)
-        banks, start = Banks(row), threading.Barrier(3)
+        row = private_row(EXPONENTIAL_WIDTH)
+        banks, start = ExponentialCells(row), threading.Barrier(3)
         parts = [wide(seed * 3 + part, 100) for part in range(3)]
 
-        def work(part: list[float], banks: Banks = banks, start: threading.Barrier = start) -> None:
+        def work(
+            part: list[float], banks: ExponentialCells = banks, start: threading.Barrier = start
+        ) -> None:
             start.wait()
             for value in part:
                 banks.add(value)
@@ -86,7 +94,7 @@ def test_threads_lose_nothing_while_the_buckets_get_coarser() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert histogram(row.tolist()) == recorded([value for part in parts for value in part])
+        assert read_histogram(row.tolist()) == recorded([value for part in parts for value in part])
 
 
 @contextmanager
@@ -102,9 +110,9 @@ def interrupting(handler: Callable[[int, object], None]) -> Iterator[None]:
 
 
 def test_a_signal_handler_may_record_at_any_time() -> None:
-    values, late, rows = wide(1, 80), itertools.cycle(wide(2, 80)), [private_row(WIDTH)]
+    values, late, rows = wide(1, 80), itertools.cycle(wide(2, 80)), [private_row(EXPONENTIAL_WIDTH)]
     interruptions = 0
-    banks = Banks(rows[-1])
+    banks = ExponentialCells(rows[-1])
 
     def handler(number: int, frame: object) -> None:
         nonlocal interruptions
@@ -113,11 +121,11 @@ def test_a_signal_handler_may_record_at_any_time() -> None:
 
     with interrupting(handler):
         while len(rows) < 50 or interruptions < 50:
-            rows.append(private_row(WIDTH))
-            banks = Banks(rows[-1])
+            rows.append(private_row(EXPONENTIAL_WIDTH))
+            banks = ExponentialCells(rows[-1])
             for value in values:
                 banks.add(value)
-    total = sum(histogram(row.tolist()).total for row in rows)
+    total = sum(read_histogram(row.tolist()).total_count for row in rows)
     assert total == (len(rows) - 1) * len(values) + interruptions
 
 
@@ -132,29 +140,29 @@ class Copy:
         return self._begun + self._row.tolist()[self._first_part :]
 
 
-@pytest.mark.parametrize("first_part", [1, 2, BANK // 2, BANK, WIDTH - 1])
+@pytest.mark.parametrize("first_part", [1, 2, BUFFER_WIDTH // 2, BUFFER_WIDTH, EXPONENTIAL_WIDTH - 1])
 @pytest.mark.parametrize("warm_up", [1, 2])
 def test_a_copy_tells_whether_it_was_overtaken(first_part: int, warm_up: int) -> None:
-    row = private_row(WIDTH)
-    banks = Banks(row)
+    row = private_row(EXPONENTIAL_WIDTH)
+    banks = ExponentialCells(row)
     for value in range(warm_up):
         banks.add(2.0 ** (10 * value))
-    before, copies = histogram(row.tolist()), []
+    before, copies = read_histogram(row.tolist()), []
     for exponent in range(20, 60, 10):
         copies.append(Copy(row, first_part))
         banks.add(2.0**-exponent)
     overtaken_never, overtaken = copies[-1].finish(), copies[0].finish()
-    assert not torn(overtaken_never[0], overtaken_never[-1])
-    assert histogram(overtaken_never).total >= before.total
-    assert torn(overtaken[0], overtaken[-1])
+    assert not is_torn(overtaken_never[0], overtaken_never[-1])
+    assert read_histogram(overtaken_never).total_count >= before.total_count
+    assert is_torn(overtaken[0], overtaken[-1])
 
 
 def shared_row() -> Row:
-    memory = mmap.mmap(-1, 8 * WIDTH)
+    memory = mmap.mmap(-1, 8 * EXPONENTIAL_WIDTH)
     return memoryview(memory).cast("B").cast("d")
 
 
-def add_and_die(banks: Banks, value: float, at: int) -> bool:
+def add_and_die(banks: ExponentialCells, value: float, at: int) -> bool:
     """Add a value in a child that is killed before its n-th instruction; whether it came to that."""
     pid = os.fork()
     if pid == 0:
@@ -167,7 +175,13 @@ def add_and_die(banks: Banks, value: float, at: int) -> bool:
 
 def killer(at: int) -> Any:
     codes: set[CodeType] = {
-        function.__code__ for function in (Banks.add, Banks.join, Banks._replace, Banks._switch)
+        function.__code__
+        for function in (
+            ExponentialCells.add,
+            ExponentialCells.merge,
+            ExponentialCells._replace,
+            ExponentialCells._switch,
+        )
     }
     left = iter(range(at, -1, -1))
 
@@ -189,15 +203,15 @@ TAKES_LONG = pytest.mark.server
     "value", [3.0, *(pytest.param(value, marks=TAKES_LONG) for value in (2.0**-100, 0.0, 1e300))]
 )
 def test_whoever_is_killed_at_whatever_instruction_leaves_all_that_was_counted(value: float) -> None:
-    number, survived, found = 0, False, Exponential()
+    number, survived, found = 0, False, ExponentialHistogram()
     while not survived:
         row = shared_row()
-        banks = Banks(row)
+        banks = ExponentialCells(row)
         for before in (2.5, 3.0, 7.0):
             banks.add(before)
         survived = not add_and_die(banks, value, number)
-        found = histogram(row.tolist())
-        assert not torn(row[0], row[-1])
+        found = read_histogram(row.tolist())
+        assert not is_torn(row[0], row[-1])
         assert found in (recorded([2.5, 3.0, 7.0]), recorded([2.5, 3.0, 7.0, value]))
         number += 1
     assert found == recorded([2.5, 3.0, 7.0, value])
@@ -205,4 +219,4 @@ def test_whoever_is_killed_at_whatever_instruction_leaves_all_that_was_counted(v
 
 
 def test_an_empty_row_is_an_empty_histogram() -> None:
-    assert histogram(array("d", bytes(8 * WIDTH))) == Exponential()
+    assert read_histogram(array("d", bytes(8 * EXPONENTIAL_WIDTH))) == ExponentialHistogram()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, identity
+from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, attributes_key
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 
@@ -34,7 +34,7 @@ def test_records_come_back_as_they_were_written(written: list[tuple[int, Attribu
     found = list(file_format.decode_records(data, 0, len(data)))
     assert [(record.kind, record.width) for record in found] == [(kind, width) for kind, _, width in written]
     for record, (_, attributes, _) in zip(found, written, strict=True):
-        assert identity(file_format.decode_attributes(record.body)) == identity(attributes)
+        assert attributes_key(file_format.decode_attributes(record.body)) == attributes_key(attributes)
         assert record.cells_at % 8 == 0
 
 

@@ -9,18 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dualmetrics.aggregation.merging import Series
-from dualmetrics.aggregation.policies import Cells, Rules
+from dualmetrics.aggregation.policies import AggregationPolicies, Cells
 from dualmetrics.model.snapshot import Descriptor, Kind, Scope
-from dualmetrics.storage.row_reader import Rows
+from dualmetrics.storage.row_reader import RowReader
 
 HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
-TREATMENT = Rules().treatment(HITS)
+TREATMENT = AggregationPolicies().policy_for(HITS)
 CELLS = 3
 
 changes = st.lists(st.tuples(st.integers(0, 39), st.floats(width=64)), max_size=5)
 
 
-def appended(rows: Rows, doubles: array[float], count: int) -> None:
+def appended(rows: RowReader, doubles: array[float], count: int) -> None:
     """Let the file have so many series more."""
     for _ in range(count):
         doubles.extend([0.0] * (CELLS + 2))
@@ -37,7 +37,7 @@ def in_bytes(cells: Cells) -> bytes:
 def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_changed_are_new(
     steps: list[tuple[int, list[tuple[int, float]]]],
 ) -> None:
-    rows, doubles = Rows(), array("d", [0.0] * 8)
+    rows, doubles = RowReader(), array("d", [0.0] * 8)
     before: list[Cells] = []
     for more, changed in steps:
         appended(rows, doubles, more)
@@ -45,7 +45,7 @@ def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_change
             if 8 <= at < len(doubles):
                 doubles[at] = value
         data = doubles.tobytes()
-        latest = [cells for _, cells in rows.latest(data)]
+        latest = [cells for _, cells in rows.read_cached(data)]
         assert repr(latest) == repr([cells for _, cells in rows.read(data)])
         same = [new is old for new, old in zip(latest, before, strict=False)]
         equal = [in_bytes(new) == in_bytes(old) for new, old in zip(latest, before, strict=False)]
@@ -54,9 +54,9 @@ def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_change
 
 
 def test_a_series_whose_cells_the_bytes_do_not_reach_yet_is_not_shown() -> None:
-    rows, doubles = Rows(), array("d", [0.0] * 8)
+    rows, doubles = RowReader(), array("d", [0.0] * 8)
     appended(rows, doubles, 1)
     shorter = doubles.tobytes()
     appended(rows, doubles, 1)
-    assert len([*rows.latest(shorter)]) == 1
-    assert len([*rows.latest(doubles.tobytes())]) == 2
+    assert len([*rows.read_cached(shorter)]) == 1
+    assert len([*rows.read_cached(doubles.tobytes())]) == 2

@@ -13,7 +13,7 @@ import pytest
 from dualmetrics.runtime import processes
 from dualmetrics.workers import discovery, group_directory
 from dualmetrics.workers.directory import Directory
-from dualmetrics.workers.discovery import Root, parse_root
+from dualmetrics.workers.discovery import GroupRoot, parse_root
 
 
 def run(way: str) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def test_two_programs_of_one_shell_are_two_groups() -> None:
 
 
 def test_a_roots_name_is_read_back() -> None:
-    root = Root(1, 2, "3")
+    root = GroupRoot(1, 2, "3")
     assert parse_root(root.name) == root
 
 
@@ -59,18 +59,18 @@ def test_other_names_are_no_roots(name: str) -> None:
 
 
 def test_a_pid_that_was_used_again_is_not_the_root() -> None:
-    me = processes.find(os.getpid())
+    me = processes.find_process(os.getpid())
     assert me is not None
-    assert Root(me.pid, me.start, processes.namespace()).alive
-    assert not Root(me.pid, me.start - 1, processes.namespace()).alive
+    assert GroupRoot(me.pid, me.start, processes.namespace()).alive
+    assert not GroupRoot(me.pid, me.start - 1, processes.namespace()).alive
 
 
 def test_a_root_of_another_pid_namespace_is_left_alone() -> None:
-    assert Root(os.getpid(), 0, "1").alive
+    assert GroupRoot(os.getpid(), 0, "1").alive
 
 
-def gone() -> Root:
-    return Root(2**22 + 1, 1, processes.namespace())
+def gone() -> GroupRoot:
+    return GroupRoot(2**22 + 1, 1, processes.namespace())
 
 
 def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_an_upgraded_server_keeps_its_alias_when_the_old_master_is_gone(tmp_path
 
 def test_an_orphan_keeps_its_group(tmp_path: Path) -> None:
     orphan = group_directory._open(str(tmp_path), gone(), "default")
-    from dualmetrics.workers.worker_file import OwnFile
+    from dualmetrics.workers.worker_file import WorkerFile
 
-    file = OwnFile(orphan, b"g" * 16)
+    file = WorkerFile(orphan, b"g" * 16)
     group_directory._open(str(tmp_path), discovery.find_root(), "default").close()
     assert Path(orphan.path).exists()
     file.release()

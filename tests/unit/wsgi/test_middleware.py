@@ -95,7 +95,7 @@ def test_what_names_routes_may_fail(telemetry: Telemetry, caplog: pytest.LogCapt
     app = MetricsMiddleware(hello, telemetry=telemetry, route=name)
     assert (body(app, "/"), body(app, "/")) == (b"hello", b"hello")
     assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 2}
-    assert (telemetry.trouble.errors, len(caplog.records)) == (2, 1)
+    assert (telemetry.errors.error_count, len(caplog.records)) == (2, 1)
 
 
 def test_a_whole_body_is_counted_before_a_client_closes_it(telemetry: Telemetry) -> None:

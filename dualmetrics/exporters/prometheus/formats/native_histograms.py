@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from operator import sub
 from typing import NamedTuple
 
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
 HIGHEST, LOWEST = 8, -4
 _GAP = 2  # empty buckets that cost less than a span of their own
@@ -39,9 +39,9 @@ class Native(NamedTuple):
     deltas: tuple[int, ...]
 
 
-def native(found: Exponential) -> Native:
+def native(found: ExponentialHistogram) -> Native:
     """The native histogram of the same values."""
-    found = found.at_most(HIGHEST)
+    found = found.downscaled_to(HIGHEST)
     spans: list[Span] = []
     counts: list[int] = []
     end = 0
@@ -50,10 +50,12 @@ def native(found: Exponential) -> Native:
         counts += run
         end = first + len(run)
     shown = tuple(spans) or (Span(0, 0),)
-    return Native(found.scale, int(found.zeros), int(found.total), found.sum, shown, _differences(counts))
+    return Native(
+        found.scale, int(found.zero_count), int(found.total_count), found.sum, shown, _differences(counts)
+    )
 
 
-def _runs(found: Exponential) -> Iterator[tuple[int, list[int]]]:
+def _runs(found: ExponentialHistogram) -> Iterator[tuple[int, list[int]]]:
     """The counts between longer gaps, each run with the index of its first bucket."""
     first, run, empty = 0, list[int](), 0
     for index, count in enumerate(map(int, found.counts), found.offset + 1):

@@ -89,7 +89,7 @@ def _histogram(template: str, point: Point) -> bytes:
 
 
 def _with_created(values: Fill, template: str, point: Point) -> bytes:
-    return values(point) + f"{template}{number(point.start / 1e9)}\n".encode()
+    return values(point) + f"{template}{number(point.start_time_ns / 1e9)}\n".encode()
 
 
 def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
@@ -103,7 +103,7 @@ def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
 
 def _exemplar(exemplar: Exemplar) -> str:
     labels = label_text(exemplar_labels(exemplar))
-    return f" # {{{labels}}} {number(exemplar.value)} {exemplar.time / 1e9:.3f}"
+    return f" # {{{labels}}} {number(exemplar.value)} {exemplar.time_ns / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:

@@ -82,13 +82,13 @@ def _summary(before: bytes, quantiles: Sequence[float], point: Point) -> bytes:
             protobuf_wire.message(3, protobuf_wire.double(1, quantile) + protobuf_wire.double(2, value))
             for quantile, value in found
         ),
-        protobuf_wire.message(4, _timestamp(point.start)),
+        protobuf_wire.message(4, _timestamp(point.start_time_ns)),
     )
 
 
 def _counter(before: bytes, point: Point) -> bytes:
     found = b"".join(protobuf_wire.message(2, _exemplar(each)) for each in point.exemplars if each)
-    created = protobuf_wire.message(3, _timestamp(point.start))
+    created = protobuf_wire.message(3, _timestamp(point.start_time_ns))
     return _metric(before, _COUNTER, protobuf_wire.double(1, point.cells[0]), found, created)
 
 
@@ -112,7 +112,7 @@ def _histogram(before: bytes, bounds: tuple[bytes, ...], point: Point) -> bytes:
         protobuf_wire.double(2, value),
         *buckets,
         fields,
-        protobuf_wire.message(15, _timestamp(point.start)),
+        protobuf_wire.message(15, _timestamp(point.start_time_ns)),
     )
 
 
@@ -159,7 +159,7 @@ def _metric(before: bytes, field: int, *fields: bytes) -> bytes:
 
 def _exemplar(exemplar: Exemplar) -> bytes:
     labels, value = _labels(1, exemplar_labels(exemplar)), protobuf_wire.double(2, exemplar.value)
-    return labels + value + protobuf_wire.message(3, _timestamp(exemplar.time))
+    return labels + value + protobuf_wire.message(3, _timestamp(exemplar.time_ns))
 
 
 def _labels(field: int, labels: Mapping[str, str]) -> bytes:

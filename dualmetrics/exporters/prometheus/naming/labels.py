@@ -9,7 +9,7 @@ from dualmetrics.exporters.prometheus.naming import quoting
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, legal_name
 from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.naming.values import label_value
-from dualmetrics.model.snapshot import PROMETHEUS, Attributes, Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import PROMETHEUS_SCOPE, Attributes, Descriptor, Kind, Scope
 
 SCOPE_LABELS = ("own", "all", "none")
 
@@ -47,7 +47,7 @@ class Labels:
         Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
         """
         name_of = self._names.label
-        labels = _kept(attributes) if descriptor.form else translated(attributes, name_of)
+        labels = _kept(attributes) if descriptor.prometheus_type else translated(attributes, name_of)
         if descriptor is not TARGET:
             labels = {**self._const, **labels, **self._scope(descriptor.scope)}
         if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
@@ -58,7 +58,7 @@ class Labels:
     def _scope(self, scope: Scope) -> dict[str, str]:
         if self._scope_labels == "none":
             return {}
-        if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS.name):
+        if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS_SCOPE.name):
             return {}
         others = (
             (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY

@@ -26,7 +26,7 @@ def test_the_parts_have_every_point_once_and_in_order(
     parts = list(batches(whole, limit))
     pairs = [(one.descriptor, point) for part in parts for one in part.families for point in one.points]
     assert repr(pairs) == repr([(one.descriptor, point) for one in whole.families for point in one.points])
-    assert all((part.time, part.resource) == (whole.time, whole.resource) for part in parts)
+    assert all((part.time_ns, part.resource) == (whole.time_ns, whole.resource) for part in parts)
     assert all(one.points for part in parts for one in part.families)
 
 

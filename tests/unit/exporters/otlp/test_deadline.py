@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from threading import Event
 
-from dualmetrics.exporters.otlp.deadline import Bounded
-from dualmetrics.exporters.otlp.result import Outcome
+from dualmetrics.exporters.otlp.deadline import DeadlineExporter
+from dualmetrics.exporters.otlp.result import ExportResult
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.threads import start_thread
 from tests.waiting import wait_until
 
 EMPTY = Snapshot(0, (), ())
-TAKEN = Outcome(True, 0, "")
+TAKEN = ExportResult(True, 0, "")
 
 
 class Slow:
@@ -21,7 +21,7 @@ class Slow:
         self.go = Event()
         self.pushes = 0
 
-    def export(self, snapshot: Snapshot) -> Outcome:
+    def export(self, snapshot: Snapshot) -> ExportResult:
         self.pushes += 1
         assert self.go.wait(20)
         return TAKEN
@@ -30,14 +30,14 @@ class Slow:
 def test_a_push_in_time_gives_its_outcome() -> None:
     slow = Slow()
     slow.go.set()
-    assert Bounded(slow, 20, start_thread).export(EMPTY) == TAKEN
+    assert DeadlineExporter(slow, 20, start_thread).export(EMPTY) == TAKEN
 
 
 def test_one_that_does_not_end_fails_and_no_other_begins_until_it_has_ended() -> None:
     slow = Slow()
-    bounded = Bounded(slow, 0.01, start_thread)
-    assert bounded.export(EMPTY) == Outcome(False, 0, "it had not ended after 0.01 seconds")
-    assert bounded.export(EMPTY) == Outcome(False, 0, "the push before has not ended yet")
+    bounded = DeadlineExporter(slow, 0.01, start_thread)
+    assert bounded.export(EMPTY) == ExportResult(False, 0, "it had not ended after 0.01 seconds")
+    assert bounded.export(EMPTY) == ExportResult(False, 0, "the push before has not ended yet")
     assert slow.pushes == 1
     slow.go.set()
     wait_until(lambda: bounded.export(EMPTY) == TAKEN, 20, "the next push to be tried")

@@ -17,9 +17,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
 from dualmetrics.exporters.otlp import summaries
-from dualmetrics.exporters.otlp.encoder import Packer
-from dualmetrics.exporters.otlp.exporter import Target
-from dualmetrics.exporters.otlp.http_transport import Bodies
+from dualmetrics.exporters.otlp.encoder import OtlpEncoder
+from dualmetrics.exporters.otlp.exporter import OtlpExporter
+from dualmetrics.exporters.otlp.http_transport import BodySwap
 from dualmetrics.exporters.otlp.sdk_model import scope_of, to_metrics_data
 from dualmetrics.exporters.otlp.temporality import deltas
 from dualmetrics.model.snapshot import Descriptor, Exemplar, Family, Kind, Point, Scope, Snapshot
@@ -69,13 +69,13 @@ def points(messages: Iterable[ExportMetricsServiceRequest]) -> list[tuple[bytes,
 
 @pytest.mark.parametrize("preference", ["cumulative", "delta", "lowmemory"])
 def test_every_kind_is_packed_as_the_official_encoder_encodes_it(preference: str) -> None:
-    [message] = parsed(Packer(deltas(preference)).messages(everything()))
+    [message] = parsed(OtlpEncoder(deltas(preference)).messages(everything()))
     assert message == officially(everything(), preference)
 
 
 @given(st.data())
 def test_any_snapshot_and_what_becomes_of_it_are_packed_like_that(data: st.DataObject) -> None:
-    packer, found = Packer(), data.draw(generated.snapshots)
+    packer, found = OtlpEncoder(), data.draw(generated.snapshots)
     for _ in range(3):
         assume(told_apart(found))
         try:
@@ -95,22 +95,22 @@ def test_any_snapshot_and_what_becomes_of_it_are_packed_like_that(data: st.DataO
 @given(st.integers(1, 20_000))
 def test_messages_are_cut_at_the_limit_and_hold_each_point_once(limit: int) -> None:
     found = snapshot(*everything().families, *many(30).families)
-    messages = [*Packer().messages(found, limit)]
+    messages = [*OtlpEncoder().messages(found, limit)]
     assert sorted(points(parsed(messages))) == sorted(points([officially(found)]))
     assert all(len(message) < limit + 1000 for message in messages)
     assert len(messages) <= 1 + sum(map(len, messages)) // limit
 
 
 def test_a_snapshot_without_points_has_no_message() -> None:
-    assert [*Packer().messages(snapshot())] == []
-    assert [*Packer().messages(snapshot(Family(HISTOGRAM, ())))] == []
+    assert [*OtlpEncoder().messages(snapshot())] == []
+    assert [*OtlpEncoder().messages(snapshot(Family(HISTOGRAM, ())))] == []
 
 
 def test_summaries_and_histograms_without_a_sum_are_packed_too() -> None:
     found = snapshot(
         family(SUMMARY, 3.0, 6.5, 1.0, 2.0, TIME / 1e9), family(HISTOGRAM, 1.0, 0.0, 2.0, float("nan"))
     )
-    [message] = parsed(Packer().messages(found))
+    [message] = parsed(OtlpEncoder().messages(found))
     expected = officially(found)
     expected.MergeFrom(summaries.encoded(found))
     assert sorted(points([message])) == sorted(points([expected]))
@@ -123,7 +123,7 @@ class Text(str):
 
 
 def test_attributes_of_series_that_are_gone_are_not_kept() -> None:
-    packer, route = Packer(), Text("/gone")
+    packer, route = OtlpEncoder(), Text("/gone")
     gone = weakref.ref(route)
     points = many(2000).families[0].points
     before = Point((("http.route", route),), 1, points[0].cells)
@@ -140,7 +140,7 @@ def test_attributes_that_are_equal_to_python_alone_are_told_apart() -> None:
     found = Family(
         HISTOGRAM, tuple(Point((("a", value),), 1, (0.0, 0.0, 1.0, 1.0)) for value in (1, True, 1.0))
     )
-    [message] = parsed(Packer().messages(snapshot(found)))
+    [message] = parsed(OtlpEncoder().messages(snapshot(found)))
     assert message == officially(snapshot(found))
 
 
@@ -151,14 +151,14 @@ def test_points_with_exemplars_do_not_keep_the_others_from_being_packed() -> Non
         Point((("number", number),), 1, each, seen if number % 2 else ()) for number, each in enumerate(cells)
     )
     found = snapshot(Family(HISTOGRAM, points))
-    [message] = parsed(Packer().messages(found))
+    [message] = parsed(OtlpEncoder().messages(found))
     assert plain(message) == plain(officially(found))
 
 
 class Silent(MetricExporter):
     """Sends nothing where it has nothing to encode, as an exporter may."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: BodySwap) -> None:
         super().__init__()
         self.bodies = bodies
         self.sent: list[bytes] = []
@@ -178,9 +178,9 @@ class Silent(MetricExporter):
 def test_an_exporter_that_sends_nothing_of_nothing_encodes_itself_from_then_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bodies = Bodies(deltas("cumulative"))
+    bodies = BodySwap(deltas("cumulative"))
     exporter = Silent(bodies)
-    target = Target(exporter, bodies.messages)
+    target = OtlpExporter(exporter, bodies.messages)
     for _ in range(2):
         assert target.export(everything()) == (True, 0, "")
     assert [ExportMetricsServiceRequest.FromString(each) for each in exporter.sent] == [
@@ -196,4 +196,4 @@ def test_scopes_that_are_alike_to_the_official_encoder_are_both_sent() -> None:
         )
         for pairs in ((), (("", "dropped"),))
     ]
-    assert len(points(parsed(Packer().messages(snapshot(*families))))) == 2
+    assert len(points(parsed(OtlpEncoder().messages(snapshot(*families))))) == 2

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from dualmetrics.exporters.otlp.exporter import Target, otlp_target
-from dualmetrics.exporters.otlp.result import Outcome, without
+from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
+from dualmetrics.exporters.otlp.result import ExportResult, redact
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import everything, many
 from tests.waiting import free_port, wait_until
@@ -32,7 +32,7 @@ def over_grpc() -> Iterator[Received]:
 
 def push(
     received: Received, protocol: str, headers: dict[str, str] | None = None, timeout: float = 5
-) -> Outcome:
+) -> ExportResult:
     target = otlp_target(received.endpoint, False, protocol, headers, timeout=timeout)
     outcome = target.export(everything())
     target.shutdown()
@@ -91,7 +91,7 @@ def test_nobody_there_is_a_failure_that_names_the_reason(protocol: str) -> None:
 
 def test_a_collector_that_asks_for_a_retry_gets_one(http: Received) -> None:
     http.status = 503
-    outcomes: list[Outcome] = []
+    outcomes: list[ExportResult] = []
     target = otlp_target(http.endpoint, False, "http/protobuf", None, timeout=10)
     thread = threading.Thread(target=lambda: outcomes.append(target.export(everything())))
     thread.start()
@@ -107,7 +107,7 @@ def test_a_collector_that_asks_for_a_retry_gets_one(http: Received) -> None:
 def test_a_shutdown_ends_the_waiting_of_an_export_at_once(protocol: str) -> None:
     with http_receiver() if protocol != "grpc" else grpc_receiver() as received:
         received.status, received.code = 503, grpc.StatusCode.RESOURCE_EXHAUSTED
-        outcomes: list[Outcome] = []
+        outcomes: list[ExportResult] = []
         target = otlp_target(received.endpoint, False, protocol, None, timeout=60)
         thread = threading.Thread(target=lambda: outcomes.append(target.export(everything())))
         thread.start()
@@ -183,14 +183,14 @@ def test_what_a_url_carries_is_in_no_message() -> None:
 
 
 def test_only_what_is_long_enough_for_a_secret_is_blackened() -> None:
-    assert without(("1", "", "secret"), "HTTP 401: secret 1") == "HTTP 401: *** 1"
+    assert redact(("1", "", "secret"), "HTTP 401: secret 1") == "HTTP 401: *** 1"
 
 
 def test_an_answer_that_is_no_otlp_is_a_success_all_the_same() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_answer_in_words, args=(listener,))
         thread.start()
-        target: Target = otlp_target(
+        target: OtlpExporter = otlp_target(
             f"http://127.0.0.1:{listener.getsockname()[1]}", False, "http/protobuf", None
         )
         assert target.export(everything()) == (True, 0, "")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
 
-from dualmetrics.exporters.otlp.exporter import Target, otlp_target
+from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.exporters.otlp.sdk_model import count_points, to_metrics_data
 from dualmetrics.exporters.otlp.temporality import deltas
 from dualmetrics.model.snapshot import Attributes, AttributeValue
@@ -42,12 +42,12 @@ def received(protocol: str) -> Iterator[Received]:
         yield received
 
 
-def target_of(received: Received, protocol: str, **more: Any) -> Target:
+def target_of(received: Received, protocol: str, **more: Any) -> OtlpExporter:
     return otlp_target(received.endpoint, False, protocol, more.pop("headers", None), timeout=5, **more)
 
 
 @pytest.fixture
-def target(received: Received, protocol: str) -> Iterator[Target]:
+def target(received: Received, protocol: str) -> Iterator[OtlpExporter]:
     target = target_of(received, protocol)
     yield target
     target.shutdown()
@@ -65,7 +65,9 @@ def attributes(pairs: Any) -> Attributes:
     return tuple(sorted((pair.key, plain(pair.value)) for pair in pairs))
 
 
-def test_every_kind_arrives_with_its_number_time_and_attributes(received: Received, target: Target) -> None:
+def test_every_kind_arrives_with_its_number_time_and_attributes(
+    received: Received, target: OtlpExporter
+) -> None:
     assert target.export(everything()) == (True, 0, "")
     total = received.metric("http.requests")
     assert (total.unit, total.description) == ("{request}", "Requests.")
@@ -80,7 +82,9 @@ def test_every_kind_arrives_with_its_number_time_and_attributes(received: Receiv
     assert (gauge.as_double, gauge.time_unix_nano) == (0.1, TIME)
 
 
-def test_a_histogram_arrives_with_a_count_that_is_its_buckets_sum(received: Received, target: Target) -> None:
+def test_a_histogram_arrives_with_a_count_that_is_its_buckets_sum(
+    received: Received, target: OtlpExporter
+) -> None:
     target.export(everything())
     histogram = received.metric("http.request.duration").histogram
     assert histogram.aggregation_temporality == Temporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -91,7 +95,7 @@ def test_a_histogram_arrives_with_a_count_that_is_its_buckets_sum(received: Rece
     assert (point.start_time_unix_nano, point.time_unix_nano) == (START, TIME)
 
 
-def test_resource_and_scopes_arrive_once_each(received: Received, target: Target) -> None:
+def test_resource_and_scopes_arrive_once_each(received: Received, target: OtlpExporter) -> None:
     target.export(everything())
     (request,) = received.requests
     (resource,) = request.resource_metrics
@@ -103,7 +107,7 @@ def test_resource_and_scopes_arrive_once_each(received: Received, target: Target
     assert [metric.name for metric in app.metrics] == ["system.memory.usage", "jobs"]
 
 
-def test_a_gauge_that_was_never_set_is_left_out(received: Received, target: Target) -> None:
+def test_a_gauge_that_was_never_set_is_left_out(received: Received, target: OtlpExporter) -> None:
     unset = snapshot(family(GAUGE, 0.0, 0.0), family(COUNTER, 1.0))
     assert target.export(unset).success
     assert [metric.name for scope in received.scopes() for metric in scope.metrics] == ["http.requests"]
@@ -124,7 +128,7 @@ def test_delta_temporality_is_said_of_the_metrics_that_have_it(received: Receive
 
 
 def test_whole_numbers_beyond_integers_and_small_fractions_arrive_exactly(
-    received: Received, target: Target
+    received: Received, target: OtlpExporter
 ) -> None:
     for value in (0.1, 2.0**53, 1e300, 5e-324, 0.0):
         received.requests.clear()
@@ -133,7 +137,7 @@ def test_whole_numbers_beyond_integers_and_small_fractions_arrive_exactly(
 
 
 def test_ten_thousand_series_arrive_whole_in_messages_of_less_than_4_mib(
-    received: Received, target: Target
+    received: Received, target: OtlpExporter
 ) -> None:
     assert target.export(many(10_000)) == (True, 0, "")
     assert len(received.requests) > 1

@@ -55,13 +55,13 @@ def test_a_delta_is_what_came_since_the_baseline_and_begins_there() -> None:
     before = snapshot(family(COUNTER, 5.0), time=TIME)
     after = snapshot(family(COUNTER, 7.5), time=TIME + 10)
     point = only(subtract(after, before, DELTA))
-    assert (point.start, tuple(point.cells)) == (TIME, (2.5,))
+    assert (point.start_time_ns, tuple(point.cells)) == (TIME, (2.5,))
 
 
 def test_a_series_that_is_new_since_the_baseline_begins_by_itself() -> None:
     after = snapshot(family(COUNTER, 3.0, start=TIME + 5), time=TIME + 10)
     point = only(subtract(after, snapshot(time=TIME), DELTA))
-    assert (point.start, tuple(point.cells)) == (TIME + 5, (3.0,))
+    assert (point.start_time_ns, tuple(point.cells)) == (TIME + 5, (3.0,))
 
 
 def test_a_delta_of_a_histogram_has_every_cell() -> None:
@@ -96,7 +96,7 @@ def test_a_series_that_began_anew_counts_from_zero(began_anew: Family) -> None:
     before = snapshot(family(COUNTER, 5.0))
     point = only(subtract(snapshot(began_anew, time=TIME + 10), before, DELTA))
     assert tuple(point.cells) == tuple(began_anew.points[0].cells)
-    assert point.start >= TIME
+    assert point.start_time_ns >= TIME
 
 
 def test_a_histogram_whose_buckets_fell_counts_from_zero() -> None:
@@ -181,8 +181,10 @@ def test_the_deltas_that_arrived_add_up_to_the_total_of_the_last_push(
             continue
         for one in subtract(now, baseline, DELTA).families:
             for point in one.points:
-                assert ends.get((one.descriptor, point.attributes), START) <= point.start < now.time
-                ends[one.descriptor, point.attributes] = now.time
+                assert (
+                    ends.get((one.descriptor, point.attributes), START) <= point.start_time_ns < now.time_ns
+                )
+                ends[one.descriptor, point.attributes] = now.time_ns
                 for index, cell in enumerate(point.cells):
                     arrived[one.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # whole
         baseline = now

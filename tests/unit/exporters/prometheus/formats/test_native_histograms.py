@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters.prometheus.formats.native_histograms import HIGHEST, Native, Span, native
-from dualmetrics.model.exponential_buckets import boundaries
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_buckets import bucket_boundaries
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from tests.unit.model.test_exponential_histogram import histogram, several
 
 
@@ -33,7 +33,7 @@ def buckets(found: Native) -> dict[int, int]:
 def index(value: float, schema: int) -> int:
     """The bucket whose upper boundary, 2 ** (index / 2 ** schema), is the first that is not below."""
     about = math.ceil(math.log2(value) * 2.0**schema) - 2
-    return about + bisect_left(boundaries(schema, about, 5), value)
+    return about + bisect_left(bucket_boundaries(schema, about, 5), value)
 
 
 @given(several)
@@ -54,23 +54,23 @@ def test_the_schema_is_one_that_prometheus_takes(values: list[float]) -> None:
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_spans_begin_and_end_with_counts_and_stand_apart(counts: list[int]) -> None:
-    found = native(Exponential(3, 5, (1.0, *map(float, counts), 1.0)))
+    found = native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
     assert sum(span.length for span in found.spans) == len(found.deltas)
     assert all(span.offset > 2 for span in found.spans[1:])
     assert found.spans[0].offset == 6
 
 
 def test_a_histogram_without_values_is_still_a_native_one() -> None:
-    assert native(Exponential()) == Native(HIGHEST, 0, 0, 0.0, (Span(0, 0),), ())
+    assert native(ExponentialHistogram()) == Native(HIGHEST, 0, 0, 0.0, (Span(0, 0),), ())
 
 
 def test_by_hand() -> None:
-    found = native(Exponential(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zeros=3.0, sum=99.0))
+    found = native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
     assert found == Native(0, 3, 10, 99.0, (Span(2, 2), Span(3, 1)), (2, -1, 3))
 
 
 @pytest.mark.parametrize("scale", [9, 20])
 def test_what_is_finer_than_prometheus_knows_is_made_coarser(scale: int) -> None:
-    found = native(Exponential(scale, 0, (1.0,) * 100))
+    found = native(ExponentialHistogram(scale, 0, (1.0,) * 100))
     assert found.schema == HIGHEST
     assert sum(buckets(found).values()) == 100

@@ -10,7 +10,7 @@ from hypothesis import given
 from dualmetrics import Telemetry
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.formats.native_histograms import native
-from dualmetrics.model.exponential_histogram import Exponential
+from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Attributes, Family, Point
 from tests.unit.exporters.prometheus import client_model
 from tests.unit.exporters.prometheus.formats.test_protobuf import PROTOBUF
@@ -33,7 +33,7 @@ def shown(*points: Point) -> Any:
     return of(b"".join(page.chunks()), "http_request_duration_milliseconds")
 
 
-def point(cells: tuple[float, ...], exponential: Exponential, attributes: Attributes = ()) -> Point:
+def point(cells: tuple[float, ...], exponential: ExponentialHistogram, attributes: Attributes = ()) -> Point:
     return Point(attributes, START, cells, (), exponential)
 
 
