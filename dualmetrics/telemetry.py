@@ -30,7 +30,8 @@ from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.host_metrics import observe_host
 from dualmetrics.instruments.meter import MeterProvider
 from dualmetrics.instruments.self_metrics import OWN_SCOPE, SelfMetrics
-from dualmetrics.model.snapshot import Attributes, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime import exit_hooks, forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.scrape.dedicated_port import DedicatedPort
@@ -87,7 +88,7 @@ class Telemetry:
         self._exporter = exporter_of(settings, self._left_out)
         self.page = page_of(settings, self._render, self._health.scraped, self.errors)
         self._delivery = MetricPusher(settings, self._store, self.errors)
-        self._election = LeaderElection(self._store, self.errors)
+        self._election = LeaderElection(self._store.membership, self.errors)
         self._port = DedicatedPort(settings.prometheus_port, settings.prometheus_path, self.page, self.errors)
         self._duties = WorkerTasks(
             self._store,

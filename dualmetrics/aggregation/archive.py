@@ -14,13 +14,14 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 from dualmetrics.aggregation.group_reader import ARCHIVE, FOLD, NO_DESCRIPTORS, GroupContents, GroupReader
-from dualmetrics.aggregation.merging import Series, merge_sources, metric_key
-from dualmetrics.aggregation.policies import Cells
-from dualmetrics.model.snapshot import Descriptor, Exemplars, Kind
+from dualmetrics.aggregation.merging import ExponentialTotals, merge_sources
+from dualmetrics.aggregation.series import Series
+from dualmetrics.model.descriptor import Descriptor, Kind, metric_key
+from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import exemplar_slots, file_format
-from dualmetrics.storage.exponential_reader import ExponentialTotals
 from dualmetrics.storage.file_format import DAMAGED, HEADER, Header
+from dualmetrics.storage.regions import Cells
 from dualmetrics.workers.directory import Directory, slot_number
 
 _ABANDONED = 60.0  # seconds after which a temporary file's writer is taken to have died

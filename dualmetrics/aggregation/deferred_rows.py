@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dualmetrics.aggregation.merging import stored_width
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, stored_width
 from dualmetrics.storage.exponential_cells import (
     EXPONENTIAL_WIDTH,
     ExponentialCells,

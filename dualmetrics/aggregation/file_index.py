@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from dualmetrics.aggregation.merging import Series, compatibility_key, metric_key, stored_width
-from dualmetrics.aggregation.policies import AggregationPolicies, AggregationPolicy, Cells
+from dualmetrics.aggregation.series import Series, SeriesCatalog
+from dualmetrics.model.descriptor import Descriptor, stored_width
 from dualmetrics.model.exponential_histogram import MIN_CELLS, ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, attributes_key
+from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.storage import exemplar_slots, file_format
 from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH
 from dualmetrics.storage.exponential_reader import ExponentialReader
 from dualmetrics.storage.file_format import HEADER, FormatError, Record
+from dualmetrics.storage.regions import Cells
 from dualmetrics.storage.row_reader import RowReader
-
-
-class SeriesCatalog:
-    """Gives one `Series` object for each series, whichever files it is met in."""
-
-    def __init__(self, rules: AggregationPolicies) -> None:
-        self._rules = rules
-        self._descriptors: dict[tuple[object, ...], Descriptor] = {}
-        self._treatments: dict[int, AggregationPolicy] = {}
-        self._series: dict[tuple[object, ...], Series] = {}
-        self._written: dict[int, dict[bytes, Series]] = {}
-
-    def descriptor(self, descriptor: Descriptor) -> Descriptor:
-        """The first descriptor met that differs in nothing but the description."""
-        return self._descriptors.setdefault(
-            (metric_key(descriptor), compatibility_key(descriptor)), descriptor
-        )
-
-    def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
-        """The series; ``descriptor`` is one that `descriptor` gave.
-
-        Gauges that are kept per worker get the attribute ``worker``.
-        """
-        treatment = self._treatment(descriptor)
-        if slot is not None and treatment.per_worker:
-            attributes = _with_worker(attributes, slot)
-        key = (id(descriptor), attributes_key(attributes))
-        known = self._series.get(key)
-        if known is None:
-            made = Series(treatment, attributes, start)
-            known = self._series.setdefault(key, made)  # another thread may have been faster
-        elif start < known.start_time_ns:
-            known.set_start(start)  # admitted privately by one worker when the log could not be written
-        return known
-
-    def written(self, descriptor: Descriptor) -> dict[bytes, Series]:
-        """The series of a descriptor that were met, by the texts of their records."""
-        return self._written.setdefault(id(descriptor), {})
-
-    def parse(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
-        """The series of a record. Siblings write the same text for the same series: it is parsed once.
-
-        Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
-        """
-        _, start, attributes = json.loads(text)
-        series = self.series(descriptor, file_format.decode_attributes(attributes), start, slot)
-        if not self._treatment(descriptor).per_worker:
-            self.written(descriptor)[text] = series
-        return series
-
-    def _treatment(self, descriptor: Descriptor) -> AggregationPolicy:
-        known = self._treatments.get(id(descriptor))
-        if known is None:
-            known = self._treatments[id(descriptor)] = self._rules.policy_for(descriptor)
-        return known
 
 
 class DeclaredMetric(NamedTuple):
@@ -87,8 +32,8 @@ class FileIndex:
         self.declared: dict[Descriptor, int] = {}
         self.contains: frozenset[bytes] = frozenset()
         self.upto = HEADER.size
-        self._rows = RowReader()
-        self._exponentials = ExponentialReader()
+        self._rows: RowReader[Series] = RowReader()
+        self._exponentials: ExponentialReader[Series] = ExponentialReader()
         self._located: tuple[Series, int] | None = None
         """The series whose record came last, and the byte where that ends."""
         self._slots: list[tuple[Series, slice, int]] = []
@@ -179,8 +124,3 @@ class FileIndex:
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)
         self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))
-
-
-def _with_worker(attributes: Attributes, slot: int) -> Attributes:
-    others = tuple(pair for pair in attributes if pair[0] != "worker")
-    return tuple(sorted((*others, ("worker", str(slot)))))

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dualmetrics.aggregation.file_index import FileIndex, SeriesCatalog
-from dualmetrics.aggregation.merging import RowSource, Series
-from dualmetrics.model.snapshot import Descriptor, Exemplars
+from dualmetrics.aggregation.file_index import FileIndex
+from dualmetrics.aggregation.merging import RowSource
+from dualmetrics.aggregation.series import Series, SeriesCatalog
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header

@@ -8,19 +8,20 @@ from typing import NamedTuple, TypeVar
 
 from dualmetrics.aggregation import archive
 from dualmetrics.aggregation.deferred_rows import DeferredRows
-from dualmetrics.aggregation.file_index import SeriesCatalog
 from dualmetrics.aggregation.group_reader import FOLD, GroupContents, GroupReader
-from dualmetrics.aggregation.merging import Series, merge_sources, to_families
-from dualmetrics.aggregation.policies import AggregationPolicies, Cells
+from dualmetrics.aggregation.merging import ExponentialTotals, merge_sources, to_families
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.aggregation.worker_store import WorkerStore
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Family
 from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import HistogramRow
-from dualmetrics.storage.exponential_reader import ExponentialTotals
-from dualmetrics.storage.regions import Row
+from dualmetrics.storage.regions import Cells, Row
 from dualmetrics.workers import group_directory
 from dualmetrics.workers.membership import GroupAddress, Membership, open_membership
 

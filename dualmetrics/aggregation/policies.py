@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from dualmetrics.model.snapshot import Descriptor, Kind
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.storage.regions import Cells
 
-Cells = tuple[float, ...]
 Combine = Callable[[Cells, Cells], Cells]
 
 

@@ -6,9 +6,11 @@ import functools
 import time
 from collections.abc import Callable
 
-from dualmetrics.aggregation.file_index import SeriesCatalog
-from dualmetrics.aggregation.merging import RowSource, Series, stored_width
-from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplars, attributes_key
+from dualmetrics.aggregation.merging import RowSource
+from dualmetrics.aggregation.series import Series, SeriesCatalog
+from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.descriptor import Descriptor, stored_width
+from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.free_threading import is_free_threaded
 from dualmetrics.storage import exemplar_slots, file_format
@@ -44,10 +46,10 @@ class WorkerStore:
         self._errors = errors
         self._cells: dict[tuple[object, ...], Row] = {}
         self._slots: dict[tuple[object, ...], tuple[Series, SlotBytes, int]] = {}
-        self._shared = RowReader()
+        self._shared: RowReader[Series] = RowReader()
         self._private: list[tuple[Series, Row]] = []
         self._banks: dict[tuple[object, ...], ExponentialCells] = {}
-        self._exponentials = ExponentialReader()
+        self._exponentials: ExponentialReader[Series] = ExponentialReader()
         self._private_banks: list[tuple[Series, Row, Row]] = []
         self._numbers: dict[Descriptor, int] = {}
         self._file: MappedRegion | None = None

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi.lifespan import Lifespan
-from dualmetrics.asgi.request import MARKER_KEY, AsgiRequest, RequestMarker, TracedAsgiRequest, markers
+from dualmetrics.asgi.page import metrics_app
+from dualmetrics.asgi.request import (
+    MARKER_KEY,
+    AsgiRequest,
+    RequestMarker,
+    TracedAsgiRequest,
+    markers,
+    path_without_root,
+)
 from dualmetrics.asgi.route_names import as_caching_namer, find_route_namer
-from dualmetrics.asgi.threads import run_in_thread
-from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Message, Receive, RouteNamer, Scope, Send
+from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Receive, RouteNamer, Scope, Send
+from dualmetrics.asgi.websocket import watch_websocket
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.server_metrics import RequestRecorder
-from dualmetrics.middleware import PAGE_DISABLED, serves_page, telemetry_for
-from dualmetrics.scrape.endpoint import ScrapeRequest, ScrapeResponse
+from dualmetrics.middleware import serves_page, telemetry_for
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -131,97 +137,5 @@ class MetricsMiddleware:
             await self.app(scope, receive, send)
 
 
-def set_route(scope: Scope, template: str) -> None:
-    """Name the route that took this request, ``/users/{id}``: never the path itself, which is anything.
-
-    For apps whose framework does not say it; it comes before what the framework says.
-    """
-    for mark in markers(scope):
-        mark.route = template
-
-
 def no_route_name(scope: Scope, path: str) -> None:
     """Where nothing can name routes."""
-
-
-async def watch_websocket(
-    app: ASGIApp, requests: RequestRecorder, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Run ``app``; its websocket is active until one side closes it, or the app ends."""
-    active = True
-
-    def leave(kind: str) -> None:
-        nonlocal active
-        if active and kind in ("websocket.close", "websocket.disconnect"):
-            active = False
-            requests.cancel()
-
-    async def hear() -> Message:
-        message = await receive()
-        leave(message["type"])
-        return message
-
-    async def tell(message: Message) -> None:
-        await send(message)
-        leave(message["type"])
-
-    requests.start()
-    try:
-        await app(scope, hear, tell)
-    finally:
-        leave("websocket.close")
-
-
-def metrics_app(telemetry: Telemetry) -> MetricsApp:
-    """The page as an ASGI app, for an admin router or an internal port."""
-    return MetricsApp(telemetry)
-
-
-@dataclass(frozen=True)
-class MetricsApp:
-    """Answers every request with the page, or with 404 while ``prometheus`` is not among the exporters."""
-
-    telemetry: Telemetry
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Rendering runs off the event loop."""
-        if scope["type"] == "lifespan":
-            return await Lifespan(self.telemetry, receive, send).run(no_lifespan, scope)
-        if scope["type"] != "http":
-            return await send({"type": "websocket.close", "code": 1000})
-        if not serves_page(self.telemetry):
-            return await send_page(PAGE_DISABLED, send)
-        await send_page(await run_in_thread(self.telemetry.page.respond, page_request(scope)), send)
-
-
-async def no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """An app that leaves the lifespan to be answered for."""
-
-
-def page_request(scope: Scope) -> ScrapeRequest:
-    """What the page needs to know of an HTTP connection's scope."""
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    client = scope.get("client")
-    query = scope.get("query_string", b"").decode("latin-1")
-    return ScrapeRequest(scope["method"], headers, query, str(client[0]) if client else None)
-
-
-async def send_page(response: ScrapeResponse, send: Send) -> None:
-    """Send chunk by chunk, so that a slow client holds up nothing but its own connection."""
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    for chunk in response.chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def path_without_root(scope: Scope) -> str:
-    """The path without the root path of a proxy or mount, which newer servers leave in it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.semantic_conventions import ResponseAttributes, error_type
+from dualmetrics.http.semantic_conventions import CLIENT_GONE, ResponseAttributes, error_type
 from dualmetrics.http.server_metrics import RequestRecorder
 from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
 
@@ -29,9 +29,6 @@ TRAILERS = {"http.response.trailers": "more_trailers"}
 
 BUFFERED = 65536
 """Bytes that a server takes without waiting for the client."""
-
-CLIENT_GONE = 499
-"""The status of a request whose client left before the response began."""
 
 
 class RequestMarker:
@@ -194,3 +191,21 @@ class TracedAsgiRequest(AsgiRequest):
             super()._record(status, error)
         finally:
             REQUEST_SPAN.reset(token)
+
+
+def set_route(scope: Scope, template: str) -> None:
+    """Name the route that took this request, ``/users/{id}``: never the path itself, which is anything.
+
+    For apps whose framework does not say it; it comes before what the framework says.
+    """
+    for mark in markers(scope):
+        mark.route = template
+
+
+def path_without_root(scope: Scope) -> str:
+    """The path without the root path of a proxy or mount, which newer servers leave in it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path

@@ -9,12 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from dualmetrics.aggregation.file_index import FileIndex, SeriesCatalog
-from dualmetrics.aggregation.merging import RowSource, stored_width, to_families
+from dualmetrics.aggregation.file_index import FileIndex
+from dualmetrics.aggregation.merging import ExponentialTotals, RowSource, to_families
 from dualmetrics.aggregation.policies import AggregationPolicies
-from dualmetrics.model.snapshot import Family, Kind, Snapshot
+from dualmetrics.aggregation.series import SeriesCatalog
+from dualmetrics.model.descriptor import Kind, stored_width
+from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.storage import file_format
-from dualmetrics.storage.exponential_reader import ExponentialTotals
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 from dualmetrics.workers.directory import Directory
 

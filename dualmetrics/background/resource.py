@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dualmetrics.config.settings import Settings
-from dualmetrics.model.snapshot import Attributes, AttributeValue
+from dualmetrics.model.attributes import Attributes, AttributeValue
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

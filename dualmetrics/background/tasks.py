@@ -10,8 +10,8 @@ from dualmetrics.aggregation.group_store import GroupStore, GroupTotals
 from dualmetrics.background.push import PushResult
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.self_metrics import SelfMetrics, group_metrics
-from dualmetrics.model.snapshot import Attributes, Family, Snapshot
-from dualmetrics.scrape.dedicated_port import DedicatedPort
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.workers.leader_election import LeaderElection
 
 
@@ -25,6 +25,14 @@ class Pusher(Protocol):
     def resign(self) -> None: ...
 
     def push(self, snapshot: Snapshot) -> PushResult: ...
+
+
+class Port(Protocol):
+    """The metrics page on a port of its own."""
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Bridges(Protocol):
@@ -46,7 +54,7 @@ class WorkerTasks:
         observers: CallbackRunner,
         election: LeaderElection,
         delivery: Pusher,
-        port: DedicatedPort,
+        port: Port,
         health: SelfMetrics,
         joined: Bridges,
         resource: Callable[[], Attributes],

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import add
 
-from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Point, attributes_key
+from dualmetrics.model.attributes import attributes_key
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplars, Family, Point
 
 
 class DeltaAccumulator:

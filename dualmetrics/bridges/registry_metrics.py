@@ -17,17 +17,9 @@ from prometheus_client.samples import Sample
 
 from dualmetrics.bridges.registry_exemplars import exemplar
 from dualmetrics.instruments.attributes import clean_text
-from dualmetrics.model.snapshot import (
-    PROMETHEUS_SCOPE,
-    Attributes,
-    Descriptor,
-    Exemplar,
-    Exemplars,
-    Family,
-    Kind,
-    Point,
-    Scope,
-)
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point
 from dualmetrics.model.units import ucum
 
 _SCOPE = "otel_scope_"

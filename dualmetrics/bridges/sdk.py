@@ -18,7 +18,8 @@ from dualmetrics.bridges.delta_accumulator import DeltaAccumulator
 from dualmetrics.bridges.pending import register_source
 from dualmetrics.bridges.sdk_points import Measured, exemplars, measured
 from dualmetrics.instruments.attributes import normalize_attributes
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.runtime.errors import ErrorReporter
 
 

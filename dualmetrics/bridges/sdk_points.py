@@ -21,8 +21,9 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from dualmetrics.instruments.attributes import normalize_attributes
+from dualmetrics.model.descriptor import Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram, trimmed
-from dualmetrics.model.snapshot import Exemplar, Exemplars, Kind
+from dualmetrics.model.snapshot import Exemplar, Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
 
 

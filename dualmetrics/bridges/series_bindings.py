@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from dualmetrics.model.attributes import attributes_key
+from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Descriptor, Exemplars, Family, Kind, Point, attributes_key
+from dualmetrics.model.snapshot import Exemplars, Family, Point
 from dualmetrics.storage.exponential_cells import ExponentialCells
 from dualmetrics.storage.regions import Row
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.bridges.series_bindings import EMPTY, BoundSeries, SeriesBindings, adds
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.regions import Row
 

@@ -11,7 +11,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ScopeMetrics
 
-from dualmetrics.model.snapshot import Exemplar, Scope
+from dualmetrics.model.descriptor import Scope
+from dualmetrics.model.snapshot import Exemplar
 
 Attributes = tuple[tuple[str, Any], ...]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dualmetrics.cli.otlp_points import Attributes, Key, Received
 from dualmetrics.exporters.prometheus.naming.labels import translated
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
-from dualmetrics.model.snapshot import Kind
+from dualmetrics.model.descriptor import Kind
 
 
 class Sample(NamedTuple):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dualmetrics.config.parsers import Parser
-from dualmetrics.config.validators import redact_url
 from dualmetrics.runtime.errors import logger
 
 _KEY = "option"
@@ -71,16 +70,6 @@ def check_foreign_variables(options: Iterable[Option], environ: Mapping[str, str
     for option in options:
         for variable in option.variables:
             resolve({variable: option._replace(variables=(variable,))}, environ, {})
-
-
-def mask(value: object) -> str:
-    """How a secret is shown."""
-    return "None" if value is None else "***"
-
-
-def redacted_url(value: object) -> str:
-    """How an endpoint is shown: it may carry credentials."""
-    return "None" if value is None else repr(redact_url(str(value)))
 
 
 def _given(option: Option, environ: Mapping[str, str]) -> list[str]:

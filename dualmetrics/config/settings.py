@@ -14,14 +14,13 @@ from dualmetrics.config.options import (
     Option,
     SettingsError,
     check_foreign_variables,
-    mask,
     options_of,
-    redacted_url,
     resolve,
     setting,
 )
 from dualmetrics.config.parsers import boolean, choice, instrument, integer, items, number, subset, text
 from dualmetrics.config.validators import Network
+from dualmetrics.runtime.redaction import mask, redacted_url
 
 __all__ = ["Settings", "SettingsError"]
 

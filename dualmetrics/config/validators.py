@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
@@ -149,11 +148,6 @@ def _url(value: object, pattern: str, words: str) -> str:
     if not sound:
         raise ValueError(words)
     return given
-
-
-def redact_url(url: str) -> str:
-    """A URL for people: credentials and query hidden."""
-    return re.sub(r"\?.*", "?***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
 
 
 def protocol_of(endpoint: str | None) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from dualmetrics.instruments.attributes import clean_text
-from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 
 SCOPE = Scope("dualmetrics")
 
@@ -176,3 +177,7 @@ def error_type(error: BaseException) -> str:
 
 def _status(status: int) -> int | str:
     return status if 100 <= status <= 599 else OTHER
+
+
+CLIENT_GONE = 499
+"""The status of a request whose client left before the response began."""

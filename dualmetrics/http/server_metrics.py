@@ -29,7 +29,8 @@ from dualmetrics.http.semantic_conventions import (
     conventions,
 )
 from dualmetrics.instruments.exemplars import ExemplarFilter
-from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row, private_row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
 
-from dualmetrics.model.snapshot import Attributes, AttributeValue
+from dualmetrics.model.attributes import Attributes, AttributeValue
 from dualmetrics.runtime.errors import ErrorReporter
 
 MAX_TEXT_LENGTH = 4096

@@ -19,7 +19,9 @@ from dualmetrics.instruments.trace_context import (
     has_tracer,
     sampled_span,
 )
-from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplar
 from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots

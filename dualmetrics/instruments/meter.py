@@ -14,7 +14,6 @@ from opentelemetry.metrics import CallbackT
 from opentelemetry.util.types import Attributes as AttributesArgument
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.aggregation.merging import compatibility_key
 from dualmetrics.instruments.attributes import clean_text, normalize_attributes
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
@@ -27,7 +26,8 @@ from dualmetrics.instruments.synchronous import (
     HistogramWithExponentialBuckets,
     UpDownCounter,
 )
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, attributes_key
+from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope, compatibility_key
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
 

@@ -10,7 +10,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
 from dualmetrics.instruments.series_cache import SeriesCache
-from dualmetrics.model.snapshot import Kind
+from dualmetrics.model.descriptor import Kind
 from dualmetrics.storage.regions import Row
 
 Observe = Callable[[CallbackOptions], Iterable[Observation]]

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from opentelemetry.metrics import Meter
 
 from dualmetrics.aggregation.group_store import GroupTotals
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point
 
 OWN_SCOPE = Scope("dualmetrics")
 _SCRAPE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

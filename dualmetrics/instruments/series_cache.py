@@ -10,7 +10,8 @@ from opentelemetry.context import Context
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.instruments.attributes import is_short, normalize_attributes
 from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
-from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
 
 INFINITY = float("inf")

@@ -27,7 +27,9 @@ import zlib
 from collections.abc import Iterable
 from typing import TypeAlias, TypeVar
 
-from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Exemplar, Exemplars, Kind
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Exemplar, Exemplars
 from dualmetrics.storage.file_format import EXEMPLARS, EXEMPLARS_WITH_ATTRIBUTES, decode_attributes
 
 SlotBytes: TypeAlias = "memoryview[int]"

@@ -1,16 +1,16 @@
-"""Reading the exponential histograms of one file, and adding up those of many."""
+"""Reading the exponential histograms of one file."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial, reduce
+from collections.abc import Callable, Iterator
+from functools import partial
 from struct import Struct
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from dualmetrics.aggregation.merging import RowSource, Series
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, is_torn, read_histogram
+
+SeriesT = TypeVar("SeriesT")
 
 _BANKS, _DOUBLE = Struct(f"<{EXPONENTIAL_WIDTH}d"), Struct("<d")
 
@@ -18,7 +18,6 @@ _BANKS, _DOUBLE = Struct(f"<{EXPONENTIAL_WIDTH}d"), Struct("<d")
 class CellsLocation(NamedTuple):
     """Where in the file's bytes the banks of a series lie, and the sum of its values."""
 
-    series: Series
     begin: int
     end: int
     sum_at: int
@@ -27,39 +26,38 @@ class CellsLocation(NamedTuple):
 class TotalLocation(NamedTuple):
     """Where a total of an archive lies, and what reads its cells."""
 
-    series: Series
     begin: int
     cells: Struct
 
 
-class ExponentialReader:
+class ExponentialReader(Generic[SeriesT]):
     """The exponential histograms of a file: those being recorded, and totals of an archive."""
 
     def __init__(self) -> None:
-        self._places: list[CellsLocation] = []
-        self._totals: list[TotalLocation] = []
+        self._places: list[tuple[SeriesT, CellsLocation]] = []
+        self._totals: list[tuple[SeriesT, TotalLocation]] = []
 
-    def add_cells(self, series: Series, row_end: int, end: int) -> None:
+    def add_cells(self, series: SeriesT, row_end: int, end: int) -> None:
         """There is a row of `banks` that ends at this byte; that of its series ends at byte ``row_end``."""
-        self._places.append(CellsLocation(series, end - _BANKS.size, end, row_end - _DOUBLE.size))
+        self._places.append((series, CellsLocation(end - _BANKS.size, end, row_end - _DOUBLE.size)))
 
-    def add_total(self, series: Series, width: int, end: int) -> None:
+    def add_total(self, series: SeriesT, width: int, end: int) -> None:
         """There is a total, as `Exponential.cells` gives it, that ends at this byte."""
-        self._totals.append(TotalLocation(series, end - 8 * width, Struct(f"<{width}d")))
+        self._totals.append((series, TotalLocation(end - 8 * width, Struct(f"<{width}d"))))
 
-    def read(self, data: bytes) -> Iterator[tuple[Series, Callable[[], ExponentialHistogram]]]:
+    def read(self, data: bytes) -> Iterator[tuple[SeriesT, Callable[[], ExponentialHistogram]]]:
         """The series with what reads from the file's bytes what they have counted."""
-        for total in self._totals:
-            yield total.series, partial(_read_total, data, total)
-        for place in self._places:
+        for series, total in self._totals:
+            yield series, partial(_read_total, data, total)
+        for series, place in self._places:
             if place.end <= len(data):  # and not added by another thread since the bytes were copied
-                yield place.series, partial(_read_banks, data, place)
+                yield series, partial(_read_banks, data, place)
 
     def is_torn(self, data: bytes) -> bool:
         """Whether some histogram was rewritten twice while these bytes were copied: copy them again."""
         return any(
             is_torn(_double(data, place.begin), _double(data, place.end - _DOUBLE.size))
-            for place in self._places
+            for _, place in self._places
             if place.end <= len(data)
         )
 
@@ -76,24 +74,3 @@ def _read_banks(data: bytes, place: CellsLocation) -> ExponentialHistogram:
 def _double(data: bytes, at: int) -> float:
     found: float = _DOUBLE.unpack_from(data, at)[0]
     return found
-
-
-class ExponentialTotals:
-    """The histograms of all sources added up, those of the dead as well: each when it is asked for."""
-
-    def __init__(self, sources: Iterable[RowSource]) -> None:
-        self._sources = sources
-
-    @functools.cached_property
-    def _parts(self) -> dict[Series, list[Callable[[], ExponentialHistogram]]]:
-        """Sought when the first is asked for: mostly none is."""
-        found: dict[Series, list[Callable[[], ExponentialHistogram]]] = {}
-        for source in self._sources:
-            for series, part in source.exponentials:
-                found.setdefault(series, []).append(part)
-        return found
-
-    def of(self, series: Series) -> ExponentialHistogram:
-        """What a series has counted; an empty histogram if it is not recorded so."""
-        parts = (part() for part in self._parts.get(series, ()))
-        return reduce(ExponentialHistogram.plus, parts, ExponentialHistogram())

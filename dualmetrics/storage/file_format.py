@@ -25,8 +25,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, AttributeValue, Descriptor, Kind, Scope
 
 MAGIC = b"dualmtrx"
 VERSION = 1

@@ -20,6 +20,9 @@ from dualmetrics.storage.file_format import COMMITTED_OFFSET, HEADER, Header, en
 Row: TypeAlias = "memoryview[float]"
 """The cells of one series in one process. `Kind` says what each of them means."""
 
+Cells: TypeAlias = "tuple[float, ...]"
+"""A copy of the cells of a row."""
+
 CAPACITY = 1 << 28
 """Length of a worker's sparse file in bytes: address space, not memory; room for about 700,000 series."""
 

@@ -10,38 +10,41 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from struct import Struct
+from typing import Generic, TypeVar
 
-from dualmetrics.aggregation.merging import Series
-from dualmetrics.aggregation.policies import Cells
+from dualmetrics.storage.regions import Cells
+
+SeriesT = TypeVar("SeriesT")
+"""What identifies a series for whoever reads; nothing here looks into it."""
 
 _BLOCK = 16
 """Series that are compared at once: fewer cost more comparisons, more are read again for one that changed."""
 
 
-class RowReader:
+class RowReader(Generic[SeriesT]):
     """The series of a file, in the order in which they were written."""
 
     def __init__(self) -> None:
-        self._series: list[Series] = []
+        self._series: list[SeriesT] = []
         self._begins: list[int] = []
         self._ends: list[int] = []
         self._unpacks: list[Callable[[bytes, int], Cells]] = []
         self._cached: list[Cells] = []
         self._seen = b""
 
-    def add(self, series: Series, end: int, width: int) -> None:
+    def add(self, series: SeriesT, end: int, width: int) -> None:
         """There is a series whose cells, ``width`` in number, end at this byte. Another thread may read."""
         self._begins.append(end - 8 * width)
         self._unpacks.append(_reading(width))
-        self._ends.append(end)  # by which `_reach` finds it
+        self._ends.append(end)  # by which `_grow` finds it
         self._series.append(series)
 
-    def read(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
+    def read(self, data: bytes) -> Iterable[tuple[SeriesT, Cells]]:
         """The series with their cells, from the file's bytes; nothing is kept."""
         places = zip(self._unpacks, self._begins, strict=True)
         return zip(self._series, [unpack(data, begin) for unpack, begin in places], strict=True)
 
-    def read_cached(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
+    def read_cached(self, data: bytes) -> Iterable[tuple[SeriesT, Cells]]:
         """The same for a file that is read again and again: cells that are as last time are the same objects.
 
         Takes the memory of a copy of the file and its cells. To be consumed before the next call.

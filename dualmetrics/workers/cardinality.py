@@ -16,7 +16,8 @@ import time
 from hashlib import blake2b
 from typing import Protocol
 
-from dualmetrics.model.snapshot import Attributes, Descriptor, attributes_key
+from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime import file_locks
 
 ENTRY = struct.Struct("<8s8sQ8s")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 
-from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.runtime import file_locks
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.membership import Membership
 
 LOCK_NAME = "push"
 
@@ -17,8 +18,8 @@ LOCK_NAME = "push"
 class LeaderElection:
     """This process' candidacy. A process that counts alone is always elected."""
 
-    def __init__(self, store: GroupStore, errors: ErrorReporter) -> None:
-        self._store = store
+    def __init__(self, membership: Callable[[], Membership | None], errors: ErrorReporter) -> None:
+        self._membership = membership
         self._errors = errors
         self._begin()
 
@@ -29,12 +30,12 @@ class LeaderElection:
     @property
     def is_leader(self) -> bool:
         """Whether this process is the elected one, as far as it tried."""
-        return self._held is not None or self._store.membership() is None
+        return self._held is not None or self._membership() is None
 
     def try_acquire(self, timeout: float = 0) -> bool:
         """Become the elected one if nobody else is, trying for ``timeout`` seconds."""
         with self._lock:
-            membership = self._store.membership()
+            membership = self._membership()
             if membership is None or self._held is not None:
                 return True
             try:

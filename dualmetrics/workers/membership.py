@@ -8,7 +8,7 @@ import uuid
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers import discovery, group_directory
 from dualmetrics.workers.cardinality import GroupLimiter
-from dualmetrics.workers.directory import load_or_create_identity
+from dualmetrics.workers.group_identity import load_or_create_identity
 from dualmetrics.workers.worker_file import WorkerFile
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.server_metrics import RequestRecorder
-from dualmetrics.middleware import PAGE_DISABLED, serves_page, telemetry_for
-from dualmetrics.scrape.endpoint import ScrapeRequest
-from dualmetrics.wsgi.request import ROUTE_KEY, Environ, RouteNamer, TracedWsgiRequest, WsgiRequest
+from dualmetrics.middleware import serves_page, telemetry_for
+from dualmetrics.wsgi.page import metrics_app
+from dualmetrics.wsgi.request import Environ, RouteNamer, TracedWsgiRequest, WsgiRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -77,35 +76,5 @@ class MetricsMiddleware:
         return self._metrics.requests(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
 
 
-def set_route(environ: Environ, template: str) -> None:
-    """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
-    environ[ROUTE_KEY] = template
-
-
 def no_route_name(environ: Environ) -> None:
     """Where nothing names routes."""
-
-
-def metrics_app(telemetry: Telemetry) -> WSGIApplication:
-    """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
-
-    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
-        start_response(status_line(response.status), response.headers)
-        return response.chunks
-
-    return app
-
-
-def status_line(status: int) -> str:
-    """What WSGI wants of a status: ``200 OK``."""
-    return f"{status} {HTTPStatus(status).phrase}"
-
-
-def page_request(environ: Environ) -> ScrapeRequest:
-    """What the page needs to know of a request's environ."""
-    headers = {
-        key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
-    }
-    query, client = environ.get("QUERY_STRING", ""), environ.get("REMOTE_ADDR")
-    return ScrapeRequest(environ["REQUEST_METHOD"], headers, query, client or None)

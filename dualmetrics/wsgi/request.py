@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dualmetrics.asgi.request import CLIENT_GONE
-from dualmetrics.http.semantic_conventions import error_type
+from dualmetrics.http.semantic_conventions import CLIENT_GONE, error_type
 from dualmetrics.http.server_metrics import RequestRecorder
 from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
 
@@ -219,3 +218,8 @@ class TracedWsgiRequest(WsgiRequest):
             super()._end(without_start)
         finally:
             REQUEST_SPAN.reset(token)
+
+
+def set_route(environ: Environ, template: str) -> None:
+    """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
+    environ[ROUTE_KEY] = template

@@ -8,7 +8,7 @@ from dualmetrics.config.settings import SettingsError
 from dualmetrics.http.semantic_conventions import error_type
 from dualmetrics.middleware import ROUTE_TAKEN_HINT, serves_page, telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, set_route
-from dualmetrics.wsgi.middleware import page_request
+from dualmetrics.wsgi.page import page_request
 from dualmetrics.wsgi.request import ERROR_KEY, ROUTE_KEY, Environ
 
 try:

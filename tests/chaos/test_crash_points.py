@@ -101,13 +101,13 @@ def test_a_retiring_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_candidate_that_dies_leaves_the_election_open(tmp_path: Path) -> None:
     def work() -> None:
-        election = LeaderElection(worker(tmp_path), ErrorReporter())
+        election = LeaderElection(worker(tmp_path).membership, ErrorReporter())
         election.try_acquire()
         election.release()
         election.try_acquire()
 
     for _ in deaths(work):
-        election = LeaderElection(worker(tmp_path), ErrorReporter())
+        election = LeaderElection(worker(tmp_path).membership, ErrorReporter())
         assert election.try_acquire()
         election.release()
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.model.snapshot import Attributes, Kind
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Kind
 from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
 
 Key = tuple[str, Attributes]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
 from tests.waiting import wait_until
 

@@ -17,16 +17,9 @@ from prometheus_client import CollectorRegistry
 
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.model.snapshot import (
-    Attributes,
-    AttributeValue,
-    Descriptor,
-    Family,
-    Kind,
-    Point,
-    Scope,
-    Snapshot,
-)
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
 from tests.unit.bridges import renamed
 from tests.unit.bridges.bridged import foreign, of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from dualmetrics.model.snapshot import Attributes, AttributeValue, Point
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.snapshot import Point
 from dualmetrics.telemetry import Telemetry
 
 CONVENTIONS = ("classic", "semconv", "both")

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from dualmetrics.model.snapshot import AttributeValue
+from dualmetrics.model.attributes import AttributeValue
 from dualmetrics.telemetry import Telemetry
 from tests.contracts.recorded import Recorded
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.membership import GroupAddress
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from dualmetrics.model.snapshot import Attributes, Family, Point, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 LIMIT = 1 << 20
 """Bytes a message by our estimate, which is on the high side."""

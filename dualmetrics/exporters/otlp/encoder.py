@@ -41,7 +41,9 @@ from dualmetrics.exporters.otlp.sdk_model import (
     to_metrics_data,
 )
 from dualmetrics.exporters.otlp.temporality import IsDelta
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 LIMIT = 1 << 20
 """Bytes a message: a Collector takes more, but each is made, sent and forgotten before the next is made."""

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from dualmetrics.exporters.otlp.endpoint import Endpoint, grpc_exporter, http_exporter
 from dualmetrics.exporters.otlp.grpc_transport import SummaryClient
 from dualmetrics.exporters.otlp.messages import Messages, objects
-from dualmetrics.exporters.otlp.result import CapturedLog, ExportResult, Responses, caught, redact
+from dualmetrics.exporters.otlp.result import CapturedLog, ExportResult, Responses, caught
 from dualmetrics.exporters.otlp.sdk_model import always_cumulative
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.redaction import redact
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData

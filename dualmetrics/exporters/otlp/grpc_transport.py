@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dualmetrics.model.snapshot import Kind, Snapshot
+from dualmetrics.model.descriptor import Kind
+from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -98,10 +98,3 @@ def caught(exporter: object) -> Iterator[CapturedLog]:
     finally:
         for logger in loggers:
             logger.removeFilter(catch)
-
-
-def redact(secrets: Collection[str], message: str) -> str:
-    """The message with every secret in it blackened; what is very short is no secret, and may be anywhere."""
-    for secret in secrets:
-        message = message.replace(secret, "***") if len(secret) > 3 else message
-    return message

@@ -28,8 +28,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def always_cumulative(descriptor: Descriptor) -> bool:

@@ -10,7 +10,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint, SummaryDataPoint
 
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
-from dualmetrics.model.snapshot import Family, Kind, Point, Snapshot
+from dualmetrics.model.descriptor import Kind
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def encoded(snapshot: Snapshot) -> ExportMetricsServiceRequest:

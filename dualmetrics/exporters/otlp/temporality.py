@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import sub
 
+from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot, attributes_key
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 IsDelta = Callable[[Descriptor], bool]
 

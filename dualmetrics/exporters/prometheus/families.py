@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from dualmetrics.exporters.prometheus.naming.labels import TARGET
 from dualmetrics.exporters.prometheus.naming.metric_names import legal_name, unit_name
 from dualmetrics.exporters.prometheus.naming.translation import Translation
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 Report = Callable[[str], None]
 

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dualmetrics.exporters.prometheus.families import PageFamily, Report, named
 from dualmetrics.exporters.prometheus.formats.text import Text
 from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES
-from dualmetrics.model.snapshot import Descriptor, Family
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Family
 
 
 class OwnNamesWin:

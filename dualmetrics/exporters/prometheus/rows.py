@@ -7,7 +7,9 @@ from operator import add
 from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
-from dualmetrics.model.snapshot import Attributes, Descriptor, Point
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Point
 
 Fill = Callable[[Point], bytes]
 """Writes a series: its lines of text, or its message."""

@@ -13,7 +13,9 @@ from typing import NamedTuple, Protocol
 from dualmetrics.exporters.prometheus.families import PageFamily, Report
 from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.rows import Fill, SeriesTemplate, distinct
-from dualmetrics.model.snapshot import Attributes, Descriptor, Point
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Point
 
 
 class Dialect(Protocol):

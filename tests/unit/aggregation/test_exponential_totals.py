@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
+from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, Snapshot
+from dualmetrics.model.snapshot import Snapshot
 from tests.unit.model.test_exponential_histogram import histogram
 from tests.unit.stores import HISTOGRAM, die, exponentials, in_child, record, values, worker
 

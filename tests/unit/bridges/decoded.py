@@ -8,7 +8,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from dualmetrics.cli.otlp_points import Key, Received, series
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def through_otlp(snapshot: Snapshot) -> Snapshot:

@@ -14,7 +14,8 @@ from dualmetrics import Telemetry
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.bridges.registry import RegistryCollector
 from dualmetrics.bridges.series_importer import SeriesImporter
-from dualmetrics.model.snapshot import PROMETHEUS_SCOPE, Descriptor, Family, Kind, Point
+from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind
+from dualmetrics.model.snapshot import Family, Point
 from tests.unit.bridges.bridged import metric, of, shown, telemetry
 from tests.unit.stores import die, in_child, values, worker
 

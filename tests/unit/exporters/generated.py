@@ -7,18 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dualmetrics.model.snapshot import (
-    Attributes,
-    AttributeValue,
-    Descriptor,
-    Exemplar,
-    Exemplars,
-    Family,
-    Kind,
-    Point,
-    Scope,
-    Snapshot,
-)
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point, Snapshot
 from dualmetrics.storage import exemplar_slots
 
 UNITS = ["", "1", "s", "ms", "By", "By/s", "1/s", "{request}", "{request}/s", "%", "m/s", "[in_i]", "°C"]

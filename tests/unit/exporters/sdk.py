@@ -20,16 +20,9 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.model.snapshot import (
-    Attributes,
-    AttributeValue,
-    Descriptor,
-    Family,
-    Kind,
-    Point,
-    Scope,
-    Snapshot,
-)
+from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def recorded(record: Callable[[Meter], None]) -> tuple[Snapshot, Page]:

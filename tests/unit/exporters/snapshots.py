@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
 APP = Scope("app", "1.2", "https://example.org/schema", (("team", "a"),))

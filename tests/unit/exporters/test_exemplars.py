@@ -11,7 +11,8 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.otlp.temporality import deltas, subtract
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.model.snapshot import Descriptor, Exemplar, Exemplars, Family, Kind, Point, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point, Snapshot
 from tests.unit.exporters.prometheus import client_model, reading
 from tests.unit.exporters.snapshots import COUNTER, HISTOGRAM, OWN, START, TIME, snapshot
 

@@ -18,7 +18,9 @@ from opentelemetry.semconv.attributes import (
 )
 from opentelemetry.semconv.metrics.http_metrics import HTTP_SERVER_REQUEST_DURATION
 
-from dualmetrics.model.snapshot import AttributeValue, Descriptor, Point
+from dualmetrics.model.attributes import AttributeValue
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Point
 from dualmetrics.telemetry import Telemetry
 
 METHOD = http_attributes.HTTP_REQUEST_METHOD

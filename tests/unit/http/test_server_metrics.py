@@ -22,7 +22,8 @@ from dualmetrics.http.semantic_conventions import (
     conventions,
 )
 from dualmetrics.http.server_metrics import REMEMBERED, ServerMetrics
-from dualmetrics.model.snapshot import Attributes, Descriptor
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 from dualmetrics.telemetry import Telemetry

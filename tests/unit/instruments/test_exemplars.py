@@ -15,7 +15,9 @@ from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from dualmetrics.config.settings import Settings
 from dualmetrics.instruments.exemplars import ExemplarFilter
-from dualmetrics.model.snapshot import Attributes, Descriptor, Exemplar, Exemplars
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplar, Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.telemetry import Telemetry

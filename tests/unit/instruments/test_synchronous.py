@@ -17,7 +17,8 @@ from dualmetrics.config.settings import Settings
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.meter import MeterProvider
-from dualmetrics.model.snapshot import Family, Kind
+from dualmetrics.model.descriptor import Kind
+from dualmetrics.model.snapshot import Family
 from dualmetrics.runtime.errors import ErrorReporter
 from tests.unit.stores import worker
 

@@ -9,7 +9,8 @@ from collections.abc import Collection
 import pytest
 
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import TEXT, body, get, header, page

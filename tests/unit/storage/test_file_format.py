@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.model.snapshot import Attributes, Descriptor, Kind, Scope, attributes_key
+from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 

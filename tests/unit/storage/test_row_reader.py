@@ -8,9 +8,10 @@ from array import array
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dualmetrics.aggregation.merging import Series
-from dualmetrics.aggregation.policies import AggregationPolicies, Cells
-from dualmetrics.model.snapshot import Descriptor, Kind, Scope
+from dualmetrics.aggregation.policies import AggregationPolicies
+from dualmetrics.aggregation.series import Series
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.storage.regions import Cells
 from dualmetrics.storage.row_reader import RowReader
 
 HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
@@ -20,7 +21,7 @@ CELLS = 3
 changes = st.lists(st.tuples(st.integers(0, 39), st.floats(width=64)), max_size=5)
 
 
-def appended(rows: RowReader, doubles: array[float], count: int) -> None:
+def appended(rows: RowReader[Series], doubles: array[float], count: int) -> None:
     """Let the file have so many series more."""
     for _ in range(count):
         doubles.extend([0.0] * (CELLS + 2))
@@ -37,7 +38,8 @@ def in_bytes(cells: Cells) -> bytes:
 def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_changed_are_new(
     steps: list[tuple[int, list[tuple[int, float]]]],
 ) -> None:
-    rows, doubles = RowReader(), array("d", [0.0] * 8)
+    rows: RowReader[Series] = RowReader()
+    doubles = array("d", [0.0] * 8)
     before: list[Cells] = []
     for more, changed in steps:
         appended(rows, doubles, more)
@@ -54,7 +56,8 @@ def test_the_latest_rows_are_those_of_a_plain_reading_and_only_those_that_change
 
 
 def test_a_series_whose_cells_the_bytes_do_not_reach_yet_is_not_shown() -> None:
-    rows, doubles = RowReader(), array("d", [0.0] * 8)
+    rows: RowReader[Series] = RowReader()
+    doubles = array("d", [0.0] * 8)
     appended(rows, doubles, 1)
     shorter = doubles.tobytes()
     appended(rows, doubles, 1)

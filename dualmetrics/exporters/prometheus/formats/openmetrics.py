@@ -17,7 +17,8 @@ from dualmetrics.exporters.prometheus.naming.exemplar_labels import exemplar_lab
 from dualmetrics.exporters.prometheus.naming.labels import label_text
 from dualmetrics.exporters.prometheus.naming.numbers import canonical, number
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.model.snapshot import Descriptor, Exemplar, Exemplars, Point
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplar, Exemplars, Point
 
 _SUFFIXES = {
     "counter": ("", "_total", "_created"),

@@ -16,7 +16,8 @@ from dualmetrics.exporters.prometheus.formats.native_histograms import LOWEST, N
 from dualmetrics.exporters.prometheus.formats.text import Text
 from dualmetrics.exporters.prometheus.naming.exemplar_labels import exemplar_labels
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.model.snapshot import Descriptor, Exemplar, Point
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Exemplar, Point
 
 _TYPES = {"counter": 0, "gauge": 1, "info": 1, "stateset": 1, "summary": 2, "unknown": 3, "histogram": 4}
 

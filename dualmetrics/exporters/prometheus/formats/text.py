@@ -13,7 +13,8 @@ from dualmetrics.exporters.prometheus.formats import line_templates, summary_lin
 from dualmetrics.exporters.prometheus.naming import quoting
 from dualmetrics.exporters.prometheus.naming.numbers import number, positional
 from dualmetrics.exporters.prometheus.rows import Fill
-from dualmetrics.model.snapshot import Descriptor, Point
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.snapshot import Point
 
 _TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
 """What this format calls types that it does not have."""

@@ -9,7 +9,8 @@ from dualmetrics.exporters.prometheus.naming import quoting
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, legal_name
 from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.naming.values import label_value
-from dualmetrics.model.snapshot import PROMETHEUS_SCOPE, Attributes, Descriptor, Kind, Scope
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
 
 SCOPE_LABELS = ("own", "all", "none")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 
-from dualmetrics.model.snapshot import Kind
+from dualmetrics.model.descriptor import Kind
 
 UNITS = {
     "d": "days",

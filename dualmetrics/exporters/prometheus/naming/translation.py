@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT, SCHEMES, Escape, escaped_label
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_words
-from dualmetrics.model.snapshot import Kind
+from dualmetrics.model.descriptor import Kind
 
 
 class Translation(NamedTuple):

@@ -10,7 +10,7 @@ import json
 import math
 
 from dualmetrics.exporters.prometheus.naming.numbers import positional
-from dualmetrics.model.snapshot import AttributeValue
+from dualmetrics.model.attributes import AttributeValue
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 

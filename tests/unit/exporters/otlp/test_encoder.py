@@ -22,7 +22,8 @@ from dualmetrics.exporters.otlp.exporter import OtlpExporter
 from dualmetrics.exporters.otlp.http_transport import BodySwap
 from dualmetrics.exporters.otlp.sdk_model import scope_of, to_metrics_data
 from dualmetrics.exporters.otlp.temporality import deltas
-from dualmetrics.model.snapshot import Descriptor, Exemplar, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Exemplar, Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
 

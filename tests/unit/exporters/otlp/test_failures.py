@@ -12,7 +12,8 @@ import grpc
 import pytest
 
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
-from dualmetrics.exporters.otlp.result import ExportResult, redact
+from dualmetrics.exporters.otlp.result import ExportResult
+from dualmetrics.runtime.redaction import redact
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import everything, many
 from tests.waiting import free_port, wait_until

@@ -14,7 +14,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.exporters.otlp.sdk_model import count_points, to_metrics_data
 from dualmetrics.exporters.otlp.temporality import deltas
-from dualmetrics.model.snapshot import Attributes, AttributeValue
+from dualmetrics.model.attributes import Attributes, AttributeValue
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import (
     ATTRIBUTES,

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters.otlp.temporality import deltas, subtract
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.snapshots import (
     COUNTER,
     GAUGE,

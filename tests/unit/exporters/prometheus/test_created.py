@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.model.snapshot import Descriptor, Kind, Scope, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.telemetry import Telemetry
 from tests.unit.exporters.prometheus import client_model, reading
 from tests.unit.exporters.prometheus.formats.test_protobuf import PROTOBUF

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, Sample, body, named, samples
 
 OWN, SHOP, BANK = Scope("dualmetrics"), Scope("shop"), Scope("bank")

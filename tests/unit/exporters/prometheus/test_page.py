@@ -11,7 +11,9 @@ import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.exporter import CHUNK
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, body, samples
 
 OWN = Scope("dualmetrics")

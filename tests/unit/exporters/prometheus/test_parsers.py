@@ -15,7 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
 

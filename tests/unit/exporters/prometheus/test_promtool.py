@@ -8,7 +8,9 @@ import subprocess
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 OWN = Scope("dualmetrics")
 SHOP = Scope("shop", "1.0", "https://example.com", (("team", 'a "b"\n\\c'),))

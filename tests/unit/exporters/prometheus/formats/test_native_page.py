@@ -10,8 +10,9 @@ from hypothesis import given
 from dualmetrics import Telemetry
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.formats.native_histograms import native
+from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.model.snapshot import Attributes, Family, Point
+from dualmetrics.model.snapshot import Family, Point
 from tests.unit.exporters.prometheus import client_model
 from tests.unit.exporters.prometheus.formats.test_protobuf import PROTOBUF
 from tests.unit.exporters.snapshots import HISTOGRAM, START, snapshot

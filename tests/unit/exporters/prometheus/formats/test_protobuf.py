@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
-from dualmetrics.model.snapshot import Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import client_model, reading
 from tests.unit.exporters.snapshots import START, everything

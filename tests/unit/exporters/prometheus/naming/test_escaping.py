@@ -17,7 +17,9 @@ from dualmetrics.exporters.prometheus.naming.translation import (
     kept_label_name,
     kept_metric_name,
 )
-from dualmetrics.model.snapshot import Attributes, Descriptor, Family, Kind, Point, Scope, Snapshot
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
 

@@ -8,7 +8,8 @@ from dualmetrics.exporters.prometheus.naming.labels import translated
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_name
 from dualmetrics.exporters.prometheus.naming.numbers import canonical, number, positional
 from dualmetrics.exporters.prometheus.naming.values import label_value
-from dualmetrics.model.snapshot import AttributeValue, Kind
+from dualmetrics.model.attributes import AttributeValue
+from dualmetrics.model.descriptor import Kind
 
 COUNTER, UP_DOWN, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.UP_DOWN_COUNTER, Kind.GAUGE, Kind.HISTOGRAM
 

@@ -1,0 +1,41 @@
+"""The metrics page as a WSGI app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from dualmetrics.middleware import PAGE_DISABLED, serves_page
+from dualmetrics.scrape.endpoint import ScrapeRequest
+from dualmetrics.wsgi.request import Environ
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+    from dualmetrics.telemetry import Telemetry
+
+
+def metrics_app(telemetry: Telemetry) -> WSGIApplication:
+    """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
+        start_response(status_line(response.status), response.headers)
+        return response.chunks
+
+    return app
+
+
+def status_line(status: int) -> str:
+    """What WSGI wants of a status: ``200 OK``."""
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+def page_request(environ: Environ) -> ScrapeRequest:
+    """What the page needs to know of a request's environ."""
+    headers = {
+        key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
+    }
+    query, client = environ.get("QUERY_STRING", ""), environ.get("REMOTE_ADDR")
+    return ScrapeRequest(environ["REQUEST_METHOD"], headers, query, client or None)
