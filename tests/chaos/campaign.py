@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Event
 
 from dualmetrics.cli.otlp_receiver import Delivered, Receiver
-from tests.chaos.killing import WAYS, any_way
+from tests.chaos.kill_methods import WAYS, any_way
 from tests.chaos.load import Load
-from tests.chaos.watching import Pushes, Scraper
-from tests.servers.running import Samples, Server, running, total
+from tests.chaos.watchers import Pushes, Scraper
+from tests.servers.server import Samples, Server, running, total
 from tests.waiting import free_port, wait_until
 
 WORKERS = 4

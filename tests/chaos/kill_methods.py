@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from threading import Event
 
-from tests.servers.running import Server
+from tests.servers.server import Server
 
 _STOPPED = 0.2
 """Seconds that a stopped worker stays stopped."""

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from tests.chaos import collectors as bad
-from tests.chaos.shop import Shop, shop
+from tests.chaos import bad_collectors as bad
+from tests.chaos.pushing_app import Shop, shop
 from tests.waiting import wait_until
 
 HTTP, GRPC = "http/protobuf", "grpc"
@@ -226,7 +226,7 @@ def held() -> tuple[int, int, int]:
 
 PROGRAM = """
 import sys, time
-from tests.chaos.shop import Shop
+from tests.chaos.pushing_app import Shop
 made = Shop(*sys.argv[1:], timeout=10)
 made.telemetry.force_flush(0.2)
 made.serve(10)

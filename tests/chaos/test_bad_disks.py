@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.sites import Site, group
-from tests.servers.running import total
+from tests.chaos.wsgi_worker import Site, group
+from tests.servers.server import total
 from tests.unit.stores import in_child
 
 NOBODY = 65534

@@ -17,7 +17,7 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
-from tests.chaos.shop import Shop, shop
+from tests.chaos.pushing_app import Shop, shop
 from tests.unit.exporters.otlp import receiver as scripted
 from tests.unit.stores import COUNTER, die, worker
 from tests.waiting import free_port

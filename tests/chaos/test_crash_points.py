@@ -15,7 +15,7 @@ from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers import discovery, group_directory
 from dualmetrics.workers.leader_election import LeaderElection
-from tests.chaos.crashing import deaths
+from tests.chaos.crash_injection import deaths
 from tests.unit.stores import COUNTER, HISTOGRAM, UP_DOWN, die, exponentials, record, values, worker
 from tests.unit.workers.test_worker_file import gone
 

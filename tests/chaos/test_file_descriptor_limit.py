@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.sites import Site
-from tests.servers.running import total
+from tests.chaos.wsgi_worker import Site
+from tests.servers.server import total
 from tests.unit.stores import in_child
 from tests.waiting import wait_until
 

@@ -16,7 +16,7 @@ import pytest
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.scrape.dedicated_port import DedicatedPort
 from dualmetrics.telemetry import Telemetry
-from tests.chaos.guarded import SITES, Answer, Asked, Site
+from tests.chaos.protected_apps import SITES, Answer, Asked, Site
 from tests.pages import page
 from tests.waiting import free_port
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from dualmetrics.aggregation.group_store import GroupStore
-from tests.chaos.crashing import CALLS
-from tests.chaos.sites import Site, group
-from tests.servers.running import gunicorn, total
+from tests.chaos.crash_injection import CALLS
+from tests.chaos.wsgi_worker import Site, group
+from tests.servers.server import gunicorn, total
 from tests.unit.stores import COUNTER, HISTOGRAM, in_child, values, worker
 from tests.waiting import wait_until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.running import Server, gunicorn, uvicorn
+from tests.servers.server import Server, gunicorn, uvicorn
 
 pytestmark = pytest.mark.server
 

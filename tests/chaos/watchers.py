@@ -7,7 +7,7 @@ import threading
 
 from dualmetrics.cli.otlp_points import Key, Received, series
 from dualmetrics.cli.otlp_receiver import Delivered
-from tests.servers.running import Samples, Server
+from tests.servers.server import Samples, Server
 
 _COUNTED = ("_total", "_bucket", "_count", "_sum")
 

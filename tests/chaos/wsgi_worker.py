@@ -13,7 +13,7 @@ from werkzeug.test import Client
 
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.wsgi import MetricsMiddleware
-from tests.servers.running import Samples, total
+from tests.servers.server import Samples, total
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager as Context
 from pathlib import Path
 
 from tests import agents, backends
-from tests.servers.running import Server
+from tests.servers.server import Server
 from tests.waiting import wait_until
 
 MARK = frozenset({("way", "scraped")})

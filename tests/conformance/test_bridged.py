@@ -13,8 +13,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests import backends
-from tests.conformance import ways
-from tests.servers.running import Server, gunicorn, total
+from tests.conformance import scrape_and_push
+from tests.servers.server import Server, gunicorn, total
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
@@ -29,7 +29,7 @@ MOVING = "process_.*|python_gc_.*"
 PAGE_ONLY = "queue_.*"
 """Gauge histograms, which OpenTelemetry's rules leave out of OTLP."""
 
-STILL = ways.site(f"{MOVING}|{PAGE_ONLY}")
+STILL = scrape_and_push.site(f"{MOVING}|{PAGE_ONLY}")
 Version = Callable[..., Context[backends.Database]]
 versions = pytest.mark.parametrize("version", [backends.prometheus, backends.prometheus3])
 
@@ -83,7 +83,7 @@ TABLE = {
 
 def serve(server: Server) -> None:
     """Make the table's numbers. A worker that has answered nothing yet is not among those that are seen."""
-    assert ways.under_load(server, signal.SIGTERM) == SENT
+    assert scrape_and_push.under_load(server, signal.SIGTERM) == SENT
     wait_until(lambda: total(server.page(), "dualmetrics_workers") == 4, 20, "all workers to answer")
 
 
@@ -91,24 +91,27 @@ NOT_IN_OPENMETRICS = {series("sumless_count")}
 """What Prometheus does not get, which asks for OpenMetrics: that has no count without a sum."""
 
 
-def of_table(found: ways.Series) -> ways.Series:
+def of_table(found: scrape_and_push.Series) -> scrape_and_push.Series:
     """The series of the names of the table: all there are but our own and those of Python itself."""
     names = {dict(labels)["__name__"] for labels in TABLE}
     return {labels: value for labels, value in found.items() if dict(labels)["__name__"] in names}
 
 
 @pytest.mark.parametrize(
-    "way", [pytest.param(ways.directly, marks=backends.takes_long), ways.through_an_agent]
+    "way",
+    [pytest.param(scrape_and_push.directly, marks=backends.takes_long), scrape_and_push.through_an_agent],
 )
-def test_victoria_metrics_has_every_bridged_series_by_both_ways(way: ways.Way, tmp_path: Path) -> None:
-    with ways.scraped_and_pushed(workers, tmp_path, way) as (server, database):
+def test_victoria_metrics_has_every_bridged_series_by_both_ways(
+    way: scrape_and_push.Way, tmp_path: Path
+) -> None:
+    with scrape_and_push.scraped_and_pushed(workers, tmp_path, way) as (server, database):
         serve(server)
-        ways.agreed(server, database, SENT, STILL)
+        scrape_and_push.agreed(server, database, SENT, STILL)
         wait_until(
             lambda: shown(database) == [TABLE, TABLE], 20, "the table", details=lambda: shown(database)
         )
         moving, page_only = (
-            [{*found} for found in ways.by_way(database.query(f'{{__name__=~"{names}"}}'))]
+            [{*found} for found in scrape_and_push.by_way(database.query(f'{{__name__=~"{names}"}}'))]
             for names in (MOVING, PAGE_ONLY)
         )
         assert moving[0] == moving[1]
@@ -123,25 +126,25 @@ def test_victoria_metrics_has_every_bridged_series_by_both_ways(way: ways.Way, t
         ]
 
 
-def shown(database: backends.Database) -> list[ways.Series]:
+def shown(database: backends.Database) -> list[scrape_and_push.Series]:
     """The series of the table, scraped and pushed."""
     database.flush()
-    return [of_table(found) for found in ways.by_way(database.query(STILL))]
+    return [of_table(found) for found in scrape_and_push.by_way(database.query(STILL))]
 
 
 @versions
 def test_prometheus_has_every_bridged_series_of_the_page(version: Version, tmp_path: Path) -> None:
     with (
         workers(tmp_path, DUALMETRICS_SCOPE_LABELS="none") as server,
-        version(tmp_path, [backends.Target(server.port, dict(ways.MARK))]) as database,
+        version(tmp_path, [backends.Target(server.port, dict(scrape_and_push.MARK))]) as database,
     ):
         serve(server)
         table = {labels: value for labels, value in TABLE.items() if labels not in NOT_IN_OPENMETRICS}
         wait_until(lambda: shown(database)[0] == table, 20, "the table", details=lambda: shown(database))
-        scraped, pushed = ways.by_way(database.query(ways.site()))
-        assert {*scraped} == {*ways.on_page(server, SENT)} - NOT_IN_OPENMETRICS
+        scraped, pushed = scrape_and_push.by_way(database.query(scrape_and_push.site()))
+        assert {*scraped} == {*scrape_and_push.on_page(server, SENT)} - NOT_IN_OPENMETRICS
         assert not pushed
-        assert ways.complaints(database.log) == []
+        assert scrape_and_push.complaints(database.log) == []
 
 
 @versions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.running import running, total
+from tests.servers.server import running, total
 from tests.waiting import free_port
 
 pytestmark = pytest.mark.server

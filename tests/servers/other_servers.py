@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.running import APPS, Server, running
+from tests.servers.server import APPS, Server, running
 from tests.waiting import free_port
 
 UWSGI = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.running import Samples, Server, gunicorn, total
+from tests.servers.server import Samples, Server, gunicorn, total
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

@@ -18,7 +18,7 @@ import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.servers.running import Server, running
+from tests.servers.server import Server, running
 from tests.unit.exporters.prometheus import reading
 from tests.waiting import free_port, wait_until
 

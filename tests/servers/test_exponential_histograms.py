@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.running import gunicorn, total, uvicorn
+from tests.servers.server import gunicorn, total, uvicorn
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

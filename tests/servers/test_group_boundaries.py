@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.container import COMMAND
-from tests.servers.running import APPS, Server, gunicorn, running, total
+from tests.servers.server import APPS, Server, gunicorn, running, total
 from tests.waiting import free_port, wait_until
 
 pytestmark = pytest.mark.server

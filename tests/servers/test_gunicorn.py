@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.running import Samples, Server, gunicorn, total
+from tests.servers.server import Samples, Server, gunicorn, total
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

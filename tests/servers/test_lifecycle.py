@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.running import Samples, Server, gunicorn, total, uvicorn
+from tests.servers.server import Samples, Server, gunicorn, total, uvicorn
 from tests.waiting import free_port, wait_until
 
 pytestmark = pytest.mark.server

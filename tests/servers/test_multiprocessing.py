@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers import crew
+from tests.servers import multiprocessing_script
 from tests.servers.test_totals import pushed
 from tests.waiting import wait_until
 
@@ -18,7 +18,7 @@ METHODS = ["fork", "spawn", "forkserver"]
 
 LAST_WORDS = """
 import multiprocessing
-from tests.servers.crew import record
+from tests.servers.multiprocessing_script import record
 if __name__ == "__main__":
     child = multiprocessing.get_context("{method}").Process(target=record)
     child.start()
@@ -30,13 +30,13 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", METHODS)
 def test_what_children_counted_is_in_the_parents_total(method: str, parent: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.servers.crew", method, parent],
+        [sys.executable, "-m", "tests.servers.multiprocessing_script", method, parent],
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    assert int(done.stdout) == crew.EXPECTED
+    assert int(done.stdout) == multiprocessing_script.EXPECTED
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -49,4 +49,4 @@ def test_a_child_that_ends_last_delivers_though_its_parent_never_recorded(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint)
         monkeypatch.setenv("PYTHONPATH", ":".join(path for path in sys.path if path))
         subprocess.run([sys.executable, str(script)], check=True, timeout=60)
-        wait_until(lambda: pushed(receiver, "jobs") == crew.EACH, 5, "the last push")
+        wait_until(lambda: pushed(receiver, "jobs") == multiprocessing_script.EACH, 5, "the last push")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.others import COMMANDS, idle, other
-from tests.servers.running import Server, total
+from tests.servers.other_servers import COMMANDS, idle, other
+from tests.servers.server import Server, total
 from tests.servers.test_totals import counted, pushed
 from tests.waiting import wait_until
 

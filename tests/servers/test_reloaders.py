@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.running import Server, running
+from tests.servers.server import Server, running
 from tests.waiting import free_port, wait_until
 
 pytestmark = pytest.mark.server

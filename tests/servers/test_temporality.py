@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.running import Server, gunicorn
+from tests.servers.server import Server, gunicorn
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.running import GUNICORN, Server, gunicorn, total, uvicorn
+from tests.servers.server import GUNICORN, Server, gunicorn, total, uvicorn
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server

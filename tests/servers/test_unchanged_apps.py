@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.servers.running import gunicorn, total
+from tests.servers.server import gunicorn, total
 from tests.servers.test_bridges import pushed, settled
 from tests.unit.bridges.bridged import scopes
 from tests.waiting import wait_until
