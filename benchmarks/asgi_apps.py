@@ -25,7 +25,7 @@ def ours(routes: int = 0) -> Any:
     from dualmetrics_starlette import DualMetrics
 
     app = bare(routes)
-    DualMetrics(app, **peers.both_on())
+    DualMetrics(app, **peers.both_exports())
     return app
 
 
@@ -109,7 +109,7 @@ def fastapi_ours(**options: Any) -> Any:
     from dualmetrics_starlette import DualMetrics
 
     app = fastapi_app(**options)
-    DualMetrics(app, **peers.both_on())
+    DualMetrics(app, **peers.both_exports())
     return app
 
 

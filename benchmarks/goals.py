@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from benchmarks.load import OF_THE_PROCESSOR, ON_THE_CLOCK
+from benchmarks.real_servers import PER_PROCESSOR_SECOND, PER_SECOND
 from benchmarks.results import Result
 
 INSTRUMENTATOR = "prometheus-fastapi-instrumentator"
@@ -138,7 +138,7 @@ GOALS = (
     ),
     *(
         Goal(f"requests {column} behind uvicorn: {words}", least, ratio("uvicorn", to, column), least=True)
-        for column in (ON_THE_CLOCK, OF_THE_PROCESSOR)
+        for column in (PER_SECOND, PER_PROCESSOR_SECOND)
         for words, to, least in (("of bare", "bare", 0.93), ("times the instrumentator's", INSTRUMENTATOR, 2))
     ),
     *(

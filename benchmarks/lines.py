@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.apps import ROUTES, flask_app, starlette_app
+from benchmarks.collector import COLLECTOR_ADDRESS, collector
+from benchmarks.in_process import asgi_server, wsgi_server
 from benchmarks.question import Measure
-from benchmarks.serving import asgi_server, wsgi_server
-from benchmarks.sink import SINK, sink
 
 REQUESTS = 20_000
 
@@ -43,8 +43,8 @@ ELSEWHERE = (
 
 def main() -> None:
     """Print the profiles of both request paths."""
-    with sink() as address:
-        os.environ[SINK] = address
+    with collector() as address:
+        os.environ[COLLECTOR_ADDRESS] = address
         for name, parts in (("Starlette", starlette()), ("Flask", flask())):
             print(f"{name}: share of the time, times a request, line\n")
             print("\n".join(profile(*parts)), flush=True)
@@ -56,7 +56,7 @@ def starlette() -> tuple[Any, Measure, list[Any]]:
     from dualmetrics.asgi import request
     from dualmetrics_starlette import DualMetrics
 
-    telemetry, app = Telemetry(**peers.both_on()), starlette_app(ROUTES)
+    telemetry, app = Telemetry(**peers.both_exports()), starlette_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
     return telemetry, asgi_server(app), [asgi.MetricsMiddleware.__call__, *_methods(request.AsgiRequest)]
 
@@ -67,7 +67,7 @@ def flask() -> tuple[Any, Measure, list[Any]]:
     from dualmetrics.wsgi import request
     from dualmetrics_flask import DualMetrics, rule_of
 
-    telemetry, app = Telemetry(**peers.both_on()), flask_app(ROUTES)
+    telemetry, app = Telemetry(**peers.both_exports()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
     code = [wsgi.MetricsMiddleware.__call__, rule_of]
     return telemetry, wsgi_server(app), [*code, *_methods(request.WsgiRequest)]

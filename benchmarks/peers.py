@@ -6,7 +6,7 @@ import os
 import tempfile
 from typing import Any
 
-from benchmarks.sink import SINK
+from benchmarks.collector import COLLECTOR_ADDRESS
 
 INTERVAL = 1000
 """Milliseconds between two pushes, for everybody who pushes."""
@@ -20,9 +20,9 @@ def multiprocess() -> str:
     return directory
 
 
-def both_on() -> dict[str, Any]:
+def both_exports() -> dict[str, Any]:
     """Settings of ours: the page is on by default, and the push goes to the sink."""
-    return {"endpoint": os.environ[SINK], "export_interval": INTERVAL}
+    return {"endpoint": os.environ[COLLECTOR_ADDRESS], "export_interval": INTERVAL}
 
 
 def otel_provider(*, push: bool) -> Any:
@@ -41,7 +41,7 @@ def otlp_reader(interval: float = INTERVAL) -> Any:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    exporter = OTLPMetricExporter(endpoint=f"{os.environ[SINK]}/v1/metrics")
+    exporter = OTLPMetricExporter(endpoint=f"{os.environ[COLLECTOR_ADDRESS]}/v1/metrics")
     return PeriodicExportingMetricReader(exporter, export_interval_millis=interval)
 
 

@@ -20,9 +20,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.collector import COLLECTOR_ADDRESS, collector
 from benchmarks.question import Contestant, Effort, Form, Question, Values
 from benchmarks.results import Row, row
-from benchmarks.sink import SINK, sink
 
 PATIENCE = 300.0
 """Seconds that a contestant has for one answer."""
@@ -38,7 +38,7 @@ class Runner:
     def __init__(self, question: Question, contestant: Contestant, case: int) -> None:
         self.contestant = contestant
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.contestant", question.name, contestant.name, str(case)],
+            [sys.executable, "-m", "benchmarks.contestant_main", question.name, contestant.name, str(case)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -104,8 +104,11 @@ def surroundings() -> Iterator[None]:
     """What all contestants find: a Collector, and a directory in memory for what they write."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     before = dict(os.environ)
-    with sink() as address, tempfile.TemporaryDirectory(dir=base, ignore_cleanup_errors=True) as directory:
-        os.environ.update({SINK: address, "TMPDIR": directory})
+    with (
+        collector() as address,
+        tempfile.TemporaryDirectory(dir=base, ignore_cleanup_errors=True) as directory,
+    ):
+        os.environ.update({COLLECTOR_ADDRESS: address, "TMPDIR": directory})
         try:
             yield
         finally:

@@ -41,7 +41,7 @@ def texts(count: int) -> list[str]:
     return [",".join(f'{key}="{value}"' for key, value in each.items()) for each in label_sets(count)]
 
 
-def toucher(records: Sequence[Callable[[float], object]]) -> Touch:
+def recording_touch(records: Sequence[Callable[[float], object]]) -> Touch:
     """Touches series of which each has a function that records."""
     chance = random.Random(7)  # the same for all contestants
 
@@ -57,7 +57,7 @@ def floor_cells(count: int) -> tuple[memoryview, list[Row], Touch]:
     """Cells, the rows that they are, and what records into these."""
     cells: Any = doubles(WIDTH * count)
     rows = [cells[at : at + WIDTH] for at in range(0, len(cells), WIDTH)]
-    return cells, rows, toucher([_recorder(row) for row in rows])
+    return cells, rows, recording_touch([_recorder(row) for row in rows])
 
 
 def _recorder(row: Row) -> Callable[[float], None]:
@@ -75,7 +75,7 @@ def of_meter(meter: Any, count: int) -> Touch:
     def recorder(attributes: dict[str, str]) -> Callable[[float], None]:
         return lambda value: histogram.record(value, attributes)
 
-    return toucher([recorder(attributes) for attributes in label_sets(count)])
+    return recording_touch([recorder(attributes) for attributes in label_sets(count)])
 
 
 def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
@@ -83,7 +83,7 @@ def ours(count: int, **settings: Any) -> tuple[Any, Touch]:
     from dualmetrics import Telemetry
 
     telemetry = Telemetry(
-        cardinality_limit=10 * count + 1000, **{**peers.both_on(), "export_interval": DAY, **settings}
+        cardinality_limit=10 * count + 1000, **{**peers.both_exports(), "export_interval": DAY, **settings}
     )
     return telemetry, of_meter(telemetry.meter("benchmarks"), count)
 
@@ -109,7 +109,7 @@ def prometheus_client(count: int) -> Touch:
 
     names = tuple(label_sets(1)[0])
     histogram = Histogram(NAME, "", names, buckets=BOUNDS)
-    return toucher([histogram.labels(*each.values()).observe for each in label_sets(count)])
+    return recording_touch([histogram.labels(*each.values()).observe for each in label_sets(count)])
 
 
 def otel(count: int, *readers: Any) -> tuple[Any, Touch]:

@@ -38,7 +38,7 @@ def ours(routes: int = 0) -> Any:
     from dualmetrics_flask import DualMetrics
 
     app = bare(routes)
-    DualMetrics(app, **peers.both_on())
+    DualMetrics(app, **peers.both_exports())
     return app
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks import asgi_apps as apps
 from benchmarks.asgi_apps import Make
+from benchmarks.in_process import asgi_server
 from benchmarks.peers import OTEL
 from benchmarks.question import Contestant, Effort, Measure, Question
-from benchmarks.serving import asgi_server
 
 
 def contestant(name: str, make: Make, *packages: str) -> Contestant:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import asgi_apps as apps
+from benchmarks.in_process import asgi_server
 from benchmarks.peers import OTEL
 from benchmarks.question import Contestant, Effort, Measure, Question
-from benchmarks.serving import asgi_server
 
 
 def contestant(name: str, make: Callable[[], Any], *packages: str) -> Contestant:

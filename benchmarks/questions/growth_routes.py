@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks import asgi_apps as apps
 from benchmarks.asgi_apps import Make
+from benchmarks.in_process import asgi_server
 from benchmarks.question import Contestant, Effort, Measure, Question
-from benchmarks.serving import asgi_server
 
 
 def contestant(name: str, make: Make) -> Contestant:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import peers, series
-from benchmarks.clock import mean
 from benchmarks.page_floors import PackingFloor, PageFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
+from benchmarks.timing import mean_milliseconds
 
 RECORDS = 5000
 
@@ -21,9 +21,9 @@ def growing(count: int, touch: Touch, render: Callable[[], object], push: Callab
     def measure(amount: int) -> Values:
         times = max(1, RECORDS // count)
         return {
-            "record": mean(lambda: touch(1), times) * 1000 / count,
-            "page": mean(render, amount, lambda: touch(1)) * 1000 / count,
-            "push": mean(push, amount, lambda: touch(1)) * 1000 / count,
+            "record": mean_milliseconds(lambda: touch(1), times) * 1000 / count,
+            "page": mean_milliseconds(render, amount, lambda: touch(1)) * 1000 / count,
+            "push": mean_milliseconds(push, amount, lambda: touch(1)) * 1000 / count,
         }
 
     return measure

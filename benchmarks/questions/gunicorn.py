@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.load import contestant
 from benchmarks.question import Effort, Question
+from benchmarks.real_servers import contestant
 
 
 def command(port: int) -> list[str]:
@@ -16,7 +16,7 @@ def command(port: int) -> list[str]:
         f"127.0.0.1:{port}",
         "--log-level",
         "warning",
-        "benchmarks.served:wsgi()",
+        "benchmarks.app_factories:wsgi()",
     ]
 
 

@@ -8,9 +8,9 @@ from threading import Lock
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.clock import MICROSECONDS, timed
 from benchmarks.floors import BOUNDS, doubles
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
+from benchmarks.timing import MICROSECONDS, processor_seconds
 
 ROUTES = [f"/table{number}/{{id}}" for number in range(10)]
 
@@ -24,8 +24,10 @@ def calls(add: Call, record: Call) -> Measure:
     def measure(amount: int) -> Values:
         routes = ROUTES * (amount // len(ROUTES) or 1)
         return {
-            "counter.add": timed(lambda: [add(route) for route in routes]) / len(routes) * MICROSECONDS,
-            "histogram.record": timed(lambda: [record(route) for route in routes])
+            "counter.add": processor_seconds(lambda: [add(route) for route in routes])
+            / len(routes)
+            * MICROSECONDS,
+            "histogram.record": processor_seconds(lambda: [record(route) for route in routes])
             / len(routes)
             * MICROSECONDS,
         }
@@ -66,13 +68,13 @@ def of_meter(meter: Any) -> Measure:
 def ours(case: int) -> Measure:
     from dualmetrics import Telemetry
 
-    return of_meter(Telemetry(**peers.both_on()).meter("benchmarks"))
+    return of_meter(Telemetry(**peers.both_exports()).meter("benchmarks"))
 
 
 def ours_native(case: int) -> Measure:
     from dualmetrics import Telemetry
 
-    return of_meter(Telemetry(native_histograms=True, **peers.both_on()).meter("benchmarks"))
+    return of_meter(Telemetry(native_histograms=True, **peers.both_exports()).meter("benchmarks"))
 
 
 def prometheus_client(case: int) -> Measure:

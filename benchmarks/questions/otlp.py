@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from benchmarks import peers, series
-from benchmarks.clock import mean
 from benchmarks.page_floors import PackingFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
+from benchmarks.timing import mean_milliseconds
 
 
 def floor(count: int) -> Measure:
@@ -17,7 +17,9 @@ def floor(count: int) -> Measure:
 
     def measure(amount: int) -> Values:
         return {
-            "to bytes": mean(lambda: packing.encode(rows, time.time_ns()), amount, lambda: touch(1)),
+            "to bytes": mean_milliseconds(
+                lambda: packing.encode(rows, time.time_ns()), amount, lambda: touch(1)
+            ),
         }
 
     return measure
@@ -34,8 +36,8 @@ def ours(count: int) -> Measure:
 
     def measure(amount: int) -> Values:
         return {
-            "to bytes": mean(to_bytes, amount, lambda: touch(1)),
-            "pushed": mean(lambda: _sure(telemetry.force_flush(60)), amount, lambda: touch(1)),
+            "to bytes": mean_milliseconds(to_bytes, amount, lambda: touch(1)),
+            "pushed": mean_milliseconds(lambda: _sure(telemetry.force_flush(60)), amount, lambda: touch(1)),
         }
 
     return measure
@@ -54,7 +56,7 @@ def ours_grpc(count: int) -> Measure:
     def to_bytes() -> list[bytes]:
         return [encode_metrics(each).SerializeToString() for each in messages(telemetry.snapshot())]
 
-    return lambda amount: {"to bytes": mean(to_bytes, amount, lambda: touch(1))}
+    return lambda amount: {"to bytes": mean_milliseconds(to_bytes, amount, lambda: touch(1))}
 
 
 def otel(count: int) -> Measure:
@@ -63,8 +65,8 @@ def otel(count: int) -> Measure:
 
     def measure(amount: int) -> Values:
         return {
-            "to bytes": mean(collected.collect, amount, lambda: touch(1)),
-            "pushed": mean(lambda: _push(provider), amount, lambda: touch(1)),
+            "to bytes": mean_milliseconds(collected.collect, amount, lambda: touch(1)),
+            "pushed": mean_milliseconds(lambda: _push(provider), amount, lambda: touch(1)),
         }
 
     return measure

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks import peers, series
-from benchmarks.clock import mean
 from benchmarks.page_floors import CachedPageFloor, PageFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
+from benchmarks.timing import mean_milliseconds
 
 FEW = 0.01
 Render = Callable[[], object]
@@ -27,7 +27,7 @@ def pages(touch: Touch, renders: Mapping[str, tuple[float, Render]]) -> Measure:
 
     def measure(amount: int) -> Values:
         return {
-            name: mean(render, amount, functools.partial(prepare, share, render))
+            name: mean_milliseconds(render, amount, functools.partial(prepare, share, render))
             for name, (share, render) in renders.items()
         }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 
-from benchmarks import group, peers, series
-from benchmarks.clock import mean
+from benchmarks import forked_workers, peers, series
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
+from benchmarks.timing import mean_milliseconds
 
 ALIVE = 8
 SETS = 200
@@ -21,10 +21,10 @@ OFTEN = 100
 
 def pages(gone: int, touch: Touch, render: Callable[[], object]) -> Measure:
     """Milliseconds a page."""
-    group.stay(lambda: touch(1), ALIVE - 1)
+    forked_workers.keep_running(lambda: touch(1), ALIVE - 1)
     touch(1)
     for number in range(gone):
-        group.come_and_go(lambda: touch(SHARE))
+        forked_workers.run_and_die(lambda: touch(SHARE))
         if number % OFTEN == OFTEN - 1:
             render()
     render()
@@ -32,7 +32,7 @@ def pages(gone: int, touch: Touch, render: Callable[[], object]) -> Measure:
 
 
 def _measured(amount: int, touch: Touch, render: Callable[[], object]) -> Values:
-    return {"": mean(render, amount, lambda: touch(1))}
+    return {"": mean_milliseconds(render, amount, lambda: touch(1))}
 
 
 def ours(gone: int) -> Measure:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.clock import mean
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
+from benchmarks.timing import mean_milliseconds
 
 METRICS = 10
 SAMPLES = 17
@@ -68,8 +68,8 @@ def _bridged(name: str, registry: Any, touch: Touch) -> Measure:
         return [*packer.messages(telemetry.snapshot())]
 
     def measure(amount: int) -> Values:
-        page = mean(telemetry.render, amount, touch)
-        return {f"{name}, page": page, f"{name}, to bytes": mean(to_bytes, amount, touch)}
+        page = mean_milliseconds(telemetry.render, amount, touch)
+        return {f"{name}, page": page, f"{name}, to bytes": mean_milliseconds(to_bytes, amount, touch)}
 
     return measure
 
@@ -79,7 +79,7 @@ def prometheus_client(count: int) -> Measure:
 
     made = [(name, *fill(count)) for name, fill in KINDS.items()]
     return lambda amount: {
-        f"{name}, page": mean(lambda: generate_latest(registry), amount, touch)  # noqa: B023  # called at once
+        f"{name}, page": mean_milliseconds(lambda: generate_latest(registry), amount, touch)  # noqa: B023  # called at once
         for name, registry, touch in made
     }
 

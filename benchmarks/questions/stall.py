@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks import asgi_apps, peers, series
 from benchmarks.apps import path, starlette_app
+from benchmarks.in_process import Cycle, http_scope
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
-from benchmarks.serving import Cycle, http_scope
 
 Duty = Callable[[], Awaitable[object]]
 IDLE = 0.1  # seconds

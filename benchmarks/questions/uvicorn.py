@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.load import contestant
 from benchmarks.question import Effort, Question
+from benchmarks.real_servers import contestant
 
 
 def command(port: int) -> list[str]:
     """Without the log of requests; with uvloop and httptools where they are installed."""
     quiet = ["--log-level", "warning", "--no-access-log"]
-    return ["uvicorn", "--factory", "benchmarks.served:asgi", "--port", str(port), *quiet]
+    return ["uvicorn", "--factory", "benchmarks.app_factories:asgi", "--port", str(port), *quiet]
 
 
 QUESTION = Question(

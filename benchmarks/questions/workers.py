@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import group, peers, series
-from benchmarks.clock import mean
+from benchmarks import forked_workers, peers, series
 from benchmarks.page_floors import WorkersFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
+from benchmarks.timing import mean_milliseconds
 
 SETS = 1000
 
@@ -24,8 +24,10 @@ def pages(touch: Touch, render: Callable[[], object], new: Callable[[], object])
     render()
 
     def measure(amount: int) -> Values:
-        warm = mean(render, amount, lambda: touch(1))
-        cold = sum(group.asked(lambda: mean(new, 1)) for _ in range(amount)) / amount
+        warm = mean_milliseconds(render, amount, lambda: touch(1))
+        cold = (
+            sum(forked_workers.result_of(lambda: mean_milliseconds(new, 1)) for _ in range(amount)) / amount
+        )
         return {"warm": warm, "cold": cold}
 
     return measure
@@ -49,7 +51,7 @@ def floor(workers: int, sets: int = SETS) -> Measure:
 
 def ours(workers: int, sets: int = SETS) -> Measure:
     telemetry, touch = series.ours(sets, directory=tempfile.mkdtemp())
-    group.stay(lambda: touch(1), workers - 1)
+    forked_workers.keep_running(lambda: touch(1), workers - 1)
     touch(1)
     return pages(touch, telemetry.render, telemetry.render)
 
@@ -65,7 +67,7 @@ def prometheus_client(workers: int, sets: int = SETS) -> Measure:
         return generate_latest(registry)
 
     touch = series.prometheus_client(sets)
-    group.stay(lambda: touch(1), workers - 1)
+    forked_workers.keep_running(lambda: touch(1), workers - 1)
     touch(1)
     return pages(touch, page, page)
 

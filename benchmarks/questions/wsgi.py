@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks import wsgi_apps as apps
 from benchmarks.asgi_apps import multiprocess
+from benchmarks.in_process import wsgi_server
 from benchmarks.peers import OTEL
 from benchmarks.question import Contestant, Effort, Measure, Question
-from benchmarks.serving import wsgi_server
 
 
 def contestant(name: str, make: Callable[[int], Any], *packages: str) -> Contestant:

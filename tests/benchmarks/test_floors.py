@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import floors
 from benchmarks.apps import flask_app, starlette_app
-from benchmarks.serving import asgi_server, wsgi_server
+from benchmarks.in_process import asgi_server, wsgi_server
 
 
 def serve(wrap: Callable[[Any, floors.Cells], Any], requests: int) -> floors.Cells:

@@ -12,8 +12,8 @@ import pytest
 from benchmarks import results
 from benchmarks.document import filled
 from benchmarks.goals import Goal, verdicts
-from benchmarks.load import ON_THE_CLOCK
 from benchmarks.question import QUESTIONS, Contestant, Effort, Measure, Question, load
+from benchmarks.real_servers import PER_SECOND
 from benchmarks.results import Result
 from benchmarks.runner import run
 from benchmarks.tables import table
@@ -46,7 +46,7 @@ def test_every_question_is_answered_by_ours_and_the_floor(tmp_path: Path) -> Non
 def test_real_servers_are_asked_or_skipped_aloud(tmp_path: Path) -> None:
     for found in ask(tmp_path, *SERVERS).values():
         for row in found.rows:
-            assert row.failure == "skipped: wrk is not installed" or row.columns[ON_THE_CLOCK]["median"] > 0
+            assert row.failure == "skipped: wrk is not installed" or row.columns[PER_SECOND]["median"] > 0
 
 
 def test_a_contestant_that_fails_is_reported_and_the_others_go_on() -> None:

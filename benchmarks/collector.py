@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-SINK = "BENCHMARK_SINK"
+COLLECTOR_ADDRESS = "BENCHMARK_SINK"
 """The variable with the address of one that listens."""
 
 
 @contextlib.contextmanager
-def sink() -> Iterator[str]:
+def collector() -> Iterator[str]:
     """The address of one that listens until the end of the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -25,7 +25,7 @@ def sink() -> Iterator[str]:
         server.server_close()
 
 
-class _Sink(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)

@@ -15,15 +15,15 @@ from urllib.request import urlopen
 
 import psutil
 
+from benchmarks.app_factories import APP
 from benchmarks.apps import path
 from benchmarks.question import Contestant, Measure, Values
-from benchmarks.served import APP
 
 PATIENCE = 30.0
 """Seconds for a server to answer."""
 
-ON_THE_CLOCK = "a second"
-OF_THE_PROCESSOR = "a second of the server's processor"
+PER_SECOND = "a second"
+PER_PROCESSOR_SECOND = "a second of the server's processor"
 """Where the machine has other things to do too, this is the steadier figure."""
 
 Command = Callable[[int], Sequence[str]]
@@ -31,7 +31,7 @@ Command = Callable[[int], Sequence[str]]
 
 
 def contestant(name: str, app: str, command: Command, *packages: str) -> Contestant:
-    """Serves ``app`` (see `benchmarks.served`) and is asked by wrk for so many seconds."""
+    """Serves ``app`` (see `benchmarks.app_factories`) and is asked by wrk for so many seconds."""
 
     def make(case: int) -> Measure:
         port = _free_port()
@@ -48,7 +48,7 @@ def contestant(name: str, app: str, command: Command, *packages: str) -> Contest
 def _load(url: str, server: subprocess.Popen[bytes], seconds: int) -> Values:
     before = _processor(server)
     requests, rate = _ask(url, seconds)
-    return {ON_THE_CLOCK: rate, OF_THE_PROCESSOR: requests / (_processor(server) - before)}
+    return {PER_SECOND: rate, PER_PROCESSOR_SECOND: requests / (_processor(server) - before)}
 
 
 def _processor(server: subprocess.Popen[bytes]) -> float:

@@ -9,17 +9,19 @@ MICROSECONDS = 1e6
 MILLISECONDS = 1e3
 
 
-def timed(work: Callable[[], object]) -> float:
+def processor_seconds(work: Callable[[], object]) -> float:
     """Seconds of the processor that the work took, in all threads of the process."""
     started = process_time()
     work()
     return process_time() - started
 
 
-def mean(work: Callable[[], object], times: int, before: Callable[[], object] = lambda: None) -> float:
+def mean_milliseconds(
+    work: Callable[[], object], times: int, before: Callable[[], object] = lambda: None
+) -> float:
     """Milliseconds that the work took on average; ``before`` each is not counted."""
     total = 0.0
     for _ in range(times):
         before()
-        total += timed(work)
+        total += processor_seconds(work)
     return total / times * MILLISECONDS

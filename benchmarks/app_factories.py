@@ -1,4 +1,4 @@
-"""The app of a contestant for a real server: ``uvicorn --factory benchmarks.served:asgi``."""
+"""The app of a contestant for a real server: ``uvicorn --factory benchmarks.app_factories:asgi``."""
 
 from __future__ import annotations
 

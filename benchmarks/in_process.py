@@ -8,8 +8,8 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from benchmarks.apps import ROUTES, path
-from benchmarks.clock import MICROSECONDS
 from benchmarks.question import Measure, Values
+from benchmarks.timing import MICROSECONDS
 
 
 def http_scope(asked: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A contestant's process: reads how much to do, does it, prints what it measured.
 
-``python -m benchmarks.contestant asgi floor 0``; a line with a number in, a line of JSON out.
+``python -m benchmarks.contestant_main asgi floor 0``; a line with a number in, a line of JSON out.
 """
 
 from __future__ import annotations
