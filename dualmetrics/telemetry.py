@@ -231,7 +231,7 @@ class Telemetry:
 
     def _instance(self) -> str:
         membership = self._store.membership()
-        return membership.identity.instance if membership else self._address.instance
+        return membership.identity.instance_id if membership else self._address.instance_id
 
     def at_exit(self) -> None:
         """The process ends: shut down, and leave no directory behind if it was ours."""

@@ -51,7 +51,7 @@ def fold(
             keep = newest_descriptors(reading.declared(), declared)
             for replaced in reading.declared().keys() - keep.keys():
                 on_replaced(replaced)
-            contains = {file.header.file for file in dead} | _still_there(reading)
+            contains = {file.header.file_id for file in dead} | _still_there(reading)
             _tidy(directory, reading)
             directory.replace(ARCHIVE, _encode(reading, keep, contains))
         for name in [file.name for file in dead] + reading.leftovers:
@@ -108,7 +108,7 @@ def _encode(reading: GroupContents, keep: Mapping[Descriptor, int], contains: It
         if _archived(series.descriptor, keep)
     }
     exponentials = ExponentialTotals(old + dead)
-    group = (reading.archive or reading.files[0]).header.group
+    group = (reading.archive or reading.files[0]).header.group_id
     exemplars = exemplar_slots.latest_exemplars(_of_dead(reading))
     body = b"".join(_records(totals, exponentials, exemplars, keep, contains))
     header = Header(group, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
@@ -152,7 +152,7 @@ def _records(
 
 def has_dead_workers(directory: Directory) -> bool:
     """Whether some worker's file has lost its owner. Raises OSError."""
-    return not all(_alive(directory, name) for name in directory.workers())
+    return not all(_alive(directory, name) for name in directory.worker_files())
 
 
 def clear(directory: Directory) -> None:

@@ -46,7 +46,7 @@ class FileIndex:
         """Parse what was committed since. Raises FormatError; what came before the damage stays."""
         for record in file_format.decode_records(data, self.upto, committed):
             self._take(record)
-            self.upto = record.cells_at + 8 * record.width
+            self.upto = record.cells_offset + 8 * record.width
 
     def rows(self, data: bytes) -> Iterable[tuple[Series, Cells]]:
         """The series with their cells, from the bytes of the file."""
@@ -95,7 +95,7 @@ class FileIndex:
         if record.width != declared.width:
             raise ValueError("a series whose cells do not fit its metric")
         series = self._series(declared, record.text)
-        end = record.cells_at + 8 * record.width
+        end = record.cells_offset + 8 * record.width
         self._rows.add(series, end, record.width)
         self._located = series, end
 
@@ -110,7 +110,7 @@ class FileIndex:
         if self._located is None:
             raise ValueError("cells that belong to no series")
         series, row_end = self._located
-        end = record.cells_at + 8 * record.width
+        end = record.cells_offset + 8 * record.width
         if record.kind == file_format.EXPONENTIAL_CELLS and record.width == EXPONENTIAL_WIDTH:
             self._exponentials.add_cells(series, row_end, end)
         elif record.kind == file_format.EXPONENTIAL_TOTAL and record.width >= MIN_CELLS:
@@ -123,4 +123,4 @@ class FileIndex:
         if record.width != exemplar_slots.slots_width(declared.descriptor, size):
             raise ValueError("exemplars that do not fit their metric")
         series = self._series(declared, record.text)
-        self._slots.append((series, slice(record.cells_at, record.cells_at + 8 * record.width), size))
+        self._slots.append((series, slice(record.cells_offset, record.cells_offset + 8 * record.width), size))

@@ -102,18 +102,18 @@ class GroupReader:
         else:
             with self._directory.locked(FOLD, _PATIENCE):
                 reading = self.read_once(own)
-        self._forget({file.header.file for file in reading.all})
+        self._forget({file.header.file_id for file in reading.all})
         return reading
 
     def read_once(self, own: bytes | None) -> GroupContents:
         """Read without looking at the archive again: for who holds the fold lock."""
         reading = GroupContents()
         reading.archive = self._file(ARCHIVE, reading)
-        for name in self._directory.workers():
+        for name in self._directory.worker_files():
             file = self._file(name, reading, own)
-            if file is None or file.header.file == own:
+            if file is None or file.header.file_id == own:
                 continue
-            if file.header.file in reading.contained:
+            if file.header.file_id in reading.contained:
                 reading.leftovers.append(name)
             else:
                 reading.files.append(file)
@@ -136,13 +136,13 @@ class GroupReader:
 
     def _parse(self, name: str, descriptor: int, own: bytes | None) -> FileContents:
         header = file_format.decode_header(os.pread(descriptor, HEADER.size, 0))
-        index = self._indexes.get(header.file) or FileIndex(self._catalog, slot_number(name))
-        if header.file == own:
+        index = self._indexes.get(header.file_id) or FileIndex(self._catalog, slot_number(name))
+        if header.file_id == own:
             return FileContents(name, header, index, b"", True)
         alive = name == ARCHIVE or file_locks.is_locked_by_other(descriptor)
         if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
             raise FormatError("truncated")
-        self._indexes[header.file] = index
+        self._indexes[header.file_id] = index
         # After the liveness: the bytes of one that is dead are then its last ones.
         return FileContents(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
 
@@ -169,7 +169,7 @@ class GroupReader:
             contextlib.suppress(OSError, FormatError),
             file_locks.closing(self._directory.open(ARCHIVE, os.O_RDONLY)) as descriptor,
         ):
-            return file_format.decode_header(os.pread(descriptor, HEADER.size, 0)).file
+            return file_format.decode_header(os.pread(descriptor, HEADER.size, 0)).file_id
         return None
 
     def _forget(self, seen: set[bytes]) -> None:

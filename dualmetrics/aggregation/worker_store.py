@@ -56,7 +56,7 @@ class WorkerStore:
         self._region: Region = PrivateRegion()
         self._admission: CardinalityLimiter = membership.limiter if membership else ProcessLimiter(limit)
         self._born, self.slot = 0, 0
-        self._began = membership.identity.start if membership else time.time_ns()
+        self._began = membership.identity.start_time_ns if membership else time.time_ns()
         self.identity: bytes | None = None
 
     def join_group(self, membership: Membership) -> None:
@@ -67,8 +67,8 @@ class WorkerStore:
             self._space_ran_out(error)
         else:
             self._file = self._region = file.region
-            self._born, self.slot = file.created_at, file.slot
-            self.identity = file.identity
+            self._born, self.slot = file.created_at_ns, file.slot
+            self.identity = file.file_id
 
     def row(
         self,

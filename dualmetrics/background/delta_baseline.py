@@ -40,7 +40,7 @@ def load_baseline(directory: Directory) -> Snapshot | None:
         return None
     source = RowSource(False, index.rows(data), index.exponentials(data))
     return Snapshot(
-        header.created_at, (), tuple(to_families(dict(source.rows), ExponentialTotals([source]).of))
+        header.created_at_ns, (), tuple(to_families(dict(source.rows), ExponentialTotals([source]).of))
     )
 
 

@@ -153,7 +153,7 @@ class MetricPusher:
         membership = self._store.membership()
         if membership is not None:
             try:
-                delta_baseline.save_baseline(membership.directory, membership.identity.group, snapshot)
+                delta_baseline.save_baseline(membership.directory, membership.identity.group_id, snapshot)
             except OSError as error:
                 self._errors.error("keeping the baseline of delta temporality", error)
 

@@ -14,6 +14,6 @@ def main() -> None:
     except ModuleNotFoundError:
         sys.stderr.write('This command needs an extra: pip install "dualmetrics[cli]"\n')
         sys.exit(2)
-    from dualmetrics.cli.main import command
+    from dualmetrics.cli.main import dualmetrics_command
 
-    command(prog_name="dualmetrics")
+    dualmetrics_command(prog_name="dualmetrics")

@@ -59,7 +59,7 @@ def option(*names: str, **settings: Any) -> Callable[[Function], Function]:
 @option("--format", "form", type=click.Choice(FORMATS), default="text", help="What is printed.")
 @option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there instead.")
 @option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the HTML report there too.")
-def command(**options: Any) -> None:
+def compare_command(**options: Any) -> None:
     """Compare two variants and say PASS, FAIL or INCONCLUSIVE.
 
     EXPERIMENT is the label, or a directory that `experiment init` made.
@@ -90,9 +90,9 @@ def _deliver(comparison: Comparison, options: dict[str, Any]) -> None:
     if options["output"]:
         options["output"].write_text(_written(comparison, options["form"]), encoding="utf-8")
     elif options["form"] == "text":
-        from dualmetrics.experiments.report.terminal_report import show
+        from dualmetrics.experiments.report.terminal_report import print_report
 
-        show(comparison, Console())
+        print_report(comparison, Console())
     else:
         click.echo(_written(comparison, options["form"]), nl=False)
 
@@ -104,6 +104,6 @@ def _written(comparison: Comparison, form: str) -> str:
         "json": json_report.document,
         "markdown": markdown_report.markdown,
         "html": html_report.page,
-        "text": terminal_report.plain,
+        "text": terminal_report.terminal_text,
     }
     return writers[form](comparison)

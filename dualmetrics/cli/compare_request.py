@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dualmetrics.experiments.comparison import Comparison, compare, named
+from dualmetrics.experiments.comparison import Comparison, compare, resolve_names
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gates import Margins
 from dualmetrics.experiments.question import Question
@@ -89,7 +89,7 @@ def _window(source: Source, question: Question, options: Options) -> Window:
     now = source.now()
     start = options["start"]
     if start is None:
-        start = source.began(named(source, Window(now - 7 * 86400.0, now, now), question))
+        start = source.began(resolve_names(source, Window(now - 7 * 86400.0, now, now), question))
     until = options["end"] or (start + options["duration"] if options["duration"] else now)
     return Window(start + options["warmup"], min(now, until), until)
 
@@ -106,7 +106,7 @@ def _watched(options: Options, console: Console) -> Comparison:
             seconds, options["interval"] or INTERVAL, lambda over: progress.update(task, completed=over)
         )
     now = pages.now()
-    window = Window(pages.began(named(pages, Window(0, now, now), question)) + options["warmup"], now, now)
+    window = Window(pages.began(resolve_names(pages, Window(0, now, now), question)) + options["warmup"], now, now)
     return compare(pages, window, question, options["experiment"])
 
 

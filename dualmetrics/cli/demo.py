@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, Server, running, wait_for
-from dualmetrics.cli.demo_table import Line, compare, table
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, DemoServer, running, wait_for
+from dualmetrics.cli.demo_table import Line, compare_sides, comparison_table
 from dualmetrics.cli.demo_traffic import Traffic
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.cli.samples import Samples, as_samples, plain
+from dualmetrics.cli.samples import Samples, received_samples, without_scope_labels
 from dualmetrics.cli.signals import Stopped, raising_when_stopped
 from dualmetrics.workers import group_directory
 
@@ -25,7 +25,7 @@ INTERVAL = "500"  # milliseconds between pushes: the demo's user waits for them
 @click.option("--rounds", default=40, show_default=True, help="How often each kind of request is sent.")
 @click.option("--endpoint", help="Push to this Collector instead of an embedded receiver.")
 @click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
-def command(rounds: int, endpoint: str | None, keep: bool) -> None:
+def demo_command(rounds: int, endpoint: str | None, keep: bool) -> None:
     """Run the examples on real servers, kill workers, and compare what was sent, shown and received."""
     console = Console()
     try:
@@ -70,7 +70,7 @@ class Demo:
             return all(reports)
 
     @contextmanager
-    def _started(self, app: App) -> Iterator[Server]:
+    def _started(self, app: App) -> Iterator[DemoServer]:
         environment = {
             "OTEL_SERVICE_NAME": service(app),
             "OTEL_METRICS_EXPORTER": "prometheus,otlp",
@@ -91,7 +91,7 @@ class Demo:
             for each in traffic:
                 each.send(rounds, lambda: progress.advance(task))
 
-    def _report(self, server: Server, traffic: Traffic) -> bool:
+    def _report(self, server: DemoServer, traffic: Traffic) -> bool:
         """Wait until all is quiet and print the table; whether it has no difference."""
         try:
             wait_for(lambda: not wrong(self._lines(server, traffic)), 20, "equal numbers")
@@ -99,18 +99,18 @@ class Demo:
             self._console.print("[red]the numbers do not become equal[/]")
         lines = self._lines(server, traffic)
         title = f"{server.app.name} on {server.app.server}: {traffic.requests} requests answered"
-        self._console.print(table(title, lines, asked=self._receiver is not None))
+        self._console.print(comparison_table(title, lines, asked=self._receiver is not None))
         if self._receiver is None:
             self._console.print(f"pushed to {self._endpoint}, which was not asked what it received")
         return not wrong(lines)
 
-    def _lines(self, server: Server, traffic: Traffic) -> list[Line]:
+    def _lines(self, server: DemoServer, traffic: Traffic) -> list[Line]:
         received: Samples | None = None
         if self._receiver is not None:
-            received = as_samples(self._receiver.series(), service(server.app))
-        return compare(traffic.expected(), plain(server.page()), received)
+            received = received_samples(self._receiver.series(), service(server.app))
+        return compare_sides(traffic.expected(), without_scope_labels(server.page()), received)
 
-    def _keep(self, servers: list[Server]) -> None:
+    def _keep(self, servers: list[DemoServer]) -> None:
         for server in servers:
             self._console.print(f"{server.app.name}: {server.url}/metrics")
         if self._receiver is not None:

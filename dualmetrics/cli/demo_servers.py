@@ -69,7 +69,7 @@ def examples() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent.parent / "examples"
 
 
-class Server:
+class DemoServer:
     """A running server: asked over its port, and killed by its workers' pids."""
 
     def __init__(self, app: App, process: subprocess.Popen[bytes], port: int) -> None:
@@ -134,7 +134,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(app: App, environment: Mapping[str, str]) -> Iterator[Server]:
+def running(app: App, environment: Mapping[str, str]) -> Iterator[DemoServer]:
     """Run an app for the block, then end its whole process group."""
     port = free_port()
     arguments = [text.format(port=port, examples=examples()) for text in app.arguments]
@@ -146,7 +146,7 @@ def running(app: App, environment: Mapping[str, str]) -> Iterator[Server]:
         start_new_session=True,  # Ctrl-C in the terminal is for the demo, which ends its servers itself
     )
     try:
-        yield Server(app, process, port)
+        yield DemoServer(app, process, port)
     finally:
         end(process)
 

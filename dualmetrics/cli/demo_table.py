@@ -33,7 +33,7 @@ class Line(NamedTuple):
         return self.page is not None and len(set(known)) == 1
 
 
-def compare(sent: Samples, page: Samples, received: Samples | None) -> list[Line]:
+def compare_sides(sent: Samples, page: Samples, received: Samples | None) -> list[Line]:
     """A line a series of the app, buckets left to their count and sum unless they differ.
 
     Without ``received`` (a Collector that cannot be asked) only what was sent and the page are compared.
@@ -50,7 +50,7 @@ def _line(series: Sample, sent: Samples, page: Samples, received: Samples | None
     return Line(series, sent.get(series), page.get(series), other, moving)
 
 
-def table(title: str, lines: list[Line], asked: bool) -> Table:
+def comparison_table(title: str, lines: list[Line], asked: bool) -> Table:
     """The lines as a table; ``asked`` says whether what a Collector received is known."""
     series = Column("series", overflow="fold")
     found = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from websockets.sync.client import connect
 
-from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, Server
-from dualmetrics.cli.samples import Sample, Samples, sample
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, DemoServer
+from dualmetrics.cli.samples import Sample, Samples, make_sample
 
 
 class Request(NamedTuple):
@@ -38,7 +38,7 @@ REQUESTS = (
 class Traffic:
     """Sends requests to one server and notes what they must have counted."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: DemoServer) -> None:
         self._server = server
         self._sent: Counter[Sample] = Counter()
         self._number = 0
@@ -50,11 +50,11 @@ class Traffic:
 
     def expected(self) -> Samples:
         """What page and Collector must show."""
-        still = {sample("shop_carts_open"): 0.0}
+        still = {make_sample("shop_carts_open"): 0.0}
         for method in ("GET", "POST"):
-            still[sample("http_connections_active", http_method=method)] = 0.0
+            still[make_sample("http_connections_active", http_method=method)] = 0.0
         if self._server.app is FASTAPI:
-            still[sample("http_connections_active", http_method="WEBSOCKET")] = 0.0
+            still[make_sample("http_connections_active", http_method="WEBSOCKET")] = 0.0
         return {**{found: float(count) for found, count in self._sent.items()}, **still}
 
     def send(self, rounds: int, done: Callable[[], None]) -> None:
@@ -93,4 +93,4 @@ class Traffic:
             socket.recv()
 
     def _count(self, name: str, **labels: str) -> None:
-        self._sent[sample(name, **labels)] += 1
+        self._sent[make_sample(name, **labels)] += 1

@@ -18,12 +18,12 @@ HERE = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
 @click.group("experiment")
-def command() -> None:
+def experiment_command() -> None:
     """Set up an experiment with two variants, look at it, and remove it."""
     needs_experiments()
 
 
-@command.command("init")
+@experiment_command.command("init")
 @click.argument("name")
 @option("--in", "parent", type=HERE, default=".", help="Where its directory is made.")
 @option("--duration", type=DURATION, default="24h", help="The declared length.")
@@ -46,17 +46,17 @@ def init(
     _refusing(made)
 
 
-@command.command("status")
+@experiment_command.command("status")
 @click.argument("directory", type=click.Path(path_type=Path))
 def status(directory: Path) -> None:
     """Say what is up, since when, how large it is, and how long until the declared end."""
-    from dualmetrics.cli.experiment_output import show
-    from dualmetrics.experiments.setup.status import status as found
+    from dualmetrics.cli.experiment_output import print_status
+    from dualmetrics.experiments.setup.status import read_status as found
 
-    _refusing(lambda: show(found(directory), Console()))
+    _refusing(lambda: print_status(found(directory), Console()))
 
 
-@command.command("clean")
+@experiment_command.command("clean")
 @click.argument("name", required=False)
 @option(
     "--mode", type=click.Choice(["directory", "delete-series"]), default="directory", help="What is removed."

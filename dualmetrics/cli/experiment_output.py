@@ -18,7 +18,7 @@ from dualmetrics.experiments.setup.removal import deletion, expired, refuse_both
 from dualmetrics.experiments.setup.status import Status
 
 
-def show(status: Status, console: Console) -> None:
+def print_status(status: Status, console: Console) -> None:
     """The state as a table."""
     table = Table(show_header=False, title=f"experiment {status.manifest.name}", title_justify="left")
     up = f"[green]up[/] since {escape(str(status.since))}" if status.up else "[red]down[/]"

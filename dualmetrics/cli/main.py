@@ -27,5 +27,5 @@ class Commands(click.Group):
 
 @click.group(cls=Commands)
 @click.version_option(package_name="dualmetrics")
-def command() -> None:
+def dualmetrics_command() -> None:
     """One recording, two exports: a Prometheus page and an OTLP push of the same, exact numbers."""

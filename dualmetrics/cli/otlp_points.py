@@ -14,15 +14,15 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from dualmetrics.model.descriptor import Scope
 from dualmetrics.model.snapshot import Exemplar
 
-Attributes = tuple[tuple[str, Any], ...]
+PointAttributes = tuple[tuple[str, Any], ...]
 
 
-class Key(NamedTuple):
+class SeriesKey(NamedTuple):
     """A series: its resource's service.name, the metric's name, the attributes sorted by name, the scope."""
 
     service: str
     name: str
-    attributes: Attributes
+    attributes: PointAttributes
     scope: Scope
 
 
@@ -36,7 +36,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedPoint:
     """The latest state of a series.
 
     ``value`` is the count of a histogram or a summary; of an exponential one count and sum are all that is
@@ -54,11 +54,11 @@ class Received:
     time: int
     unit: str
     description: str
-    resource: Attributes
+    resource: PointAttributes
     exemplars: tuple[Exemplar, ...] = ()
     quantiles: tuple[float, ...] = ()
 
-    def after(self, earlier: Received | None) -> Received:
+    def added_to(self, earlier: ReceivedPoint | None) -> ReceivedPoint:
         """With what came before, if these are deltas: sums and buckets added up."""
         if not self.delta or earlier is None or self.kind == "gauge":
             return self
@@ -72,24 +72,24 @@ class Received:
         )
 
 
-def series(request: ExportMetricsServiceRequest) -> Iterator[tuple[Key, Received]]:
+def read_points(request: ExportMetricsServiceRequest) -> Iterator[tuple[SeriesKey, ReceivedPoint]]:
     """All points of one request."""
     for resource_metrics in request.resource_metrics:
-        resource = attributes(resource_metrics.resource.attributes)
+        resource = sorted_attributes(resource_metrics.resource.attributes)
         service = str(dict(resource).get("service.name", ""))
         for scope_metrics in resource_metrics.scope_metrics:
             scope = _scope(scope_metrics)
             for metric in scope_metrics.metrics:
                 for point_attributes, received in _points(metric, resource):
-                    yield Key(service, metric.name, point_attributes, scope), received
+                    yield SeriesKey(service, metric.name, point_attributes, scope), received
 
 
 def _scope(found: ScopeMetrics) -> Scope:
     scope = found.scope
-    return Scope(scope.name, scope.version, found.schema_url, attributes(scope.attributes))
+    return Scope(scope.name, scope.version, found.schema_url, sorted_attributes(scope.attributes))
 
 
-def _points(metric: Metric, resource: Attributes) -> Iterator[tuple[Attributes, Received]]:
+def _points(metric: Metric, resource: PointAttributes) -> Iterator[tuple[PointAttributes, ReceivedPoint]]:
     data_name = metric.WhichOneof("data") or ""
     if data_name not in _KINDS:
         return
@@ -100,8 +100,8 @@ def _points(metric: Metric, resource: Attributes) -> Iterator[tuple[Attributes, 
     )
     for point in data.data_points:
         yield (
-            attributes(point.attributes),
-            Received(
+            sorted_attributes(point.attributes),
+            ReceivedPoint(
                 kind=kind,
                 delta=delta,
                 value=float(point.count if hasattr(point, "count") else _number(point)),
@@ -139,7 +139,7 @@ def _number(point: Any) -> float:
     return float(getattr(point, point.WhichOneof("value") or "as_double"))
 
 
-def attributes(pairs: Any) -> Attributes:
+def sorted_attributes(pairs: Any) -> PointAttributes:
     """Attributes from protobuf, sorted by name."""
     return tuple(sorted(((pair.key, _value(pair.value)) for pair in pairs), key=lambda pair: pair[0]))
 

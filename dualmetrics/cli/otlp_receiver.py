@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from dualmetrics.cli.otlp_points import Attributes, Key, Received, series
+from dualmetrics.cli.otlp_points import PointAttributes, SeriesKey, ReceivedPoint, read_points
 
 _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -29,7 +29,7 @@ _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-class Delivered(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request that arrived: when (seconds since the epoch), its headers in lower case, its message."""
 
     at: float
@@ -49,11 +49,11 @@ class Receiver:
         host: str = "127.0.0.1",
         grpc_port: int = 0,
         http_port: int = 0,
-        on_request: Callable[[Delivered], None] = lambda delivered: None,
+        on_request: Callable[[ReceivedRequest], None] = lambda delivered: None,
     ) -> None:
-        self.requests: list[Delivered] = []
+        self.requests: list[ReceivedRequest] = []
         self._on_request = on_request
-        self._series: dict[Key, Received] = {}
+        self._series: dict[SeriesKey, ReceivedPoint] = {}
         self._arrived = threading.Condition()
         self._http = _HttpServer((host, http_port), _handler(self.take))
         self._pool = ThreadPoolExecutor(4)
@@ -87,20 +87,20 @@ class Receiver:
 
     def take(self, headers: Mapping[str, str], message: ExportMetricsServiceRequest) -> None:
         """Note one request."""
-        delivered = Delivered(time.time(), headers, message)
+        delivered = ReceivedRequest(time.time(), headers, message)
         with self._arrived:
             self.requests.append(delivered)
-            for key, received in series(message):
-                self._series[key] = received.after(self._series.get(key))
+            for key, received in read_points(message):
+                self._series[key] = received.added_to(self._series.get(key))
             self._arrived.notify_all()
         self._on_request(delivered)
 
-    def series(self) -> dict[Key, Received]:
+    def series(self) -> dict[SeriesKey, ReceivedPoint]:
         """The latest value of each series; of deltas, what they add up to."""
         with self._arrived:
             return dict(self._series)
 
-    def one(self, service: str, name: str, attributes: Attributes = ()) -> Received:
+    def one(self, service: str, name: str, attributes: PointAttributes = ()) -> ReceivedPoint:
         """The series of this name, whatever its scope. Raises ValueError unless there is exactly one."""
         (found,) = (each for key, each in self.series().items() if key[:3] == (service, name, attributes))
         return found

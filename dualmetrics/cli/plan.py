@@ -23,7 +23,7 @@ from dualmetrics.cli.requirements import needs_experiments
 )
 @option("--alpha", type=SHARE, default="5%", help="One-sided risk of an error.")
 @option("--power", type=SHARE, default="80%", help="Chance of an answer.")
-def command(
+def plan_command(
     rate: float,
     error_ratio: float,
     errors: float,
@@ -37,7 +37,7 @@ def command(
     """Say how long an experiment must run, at this traffic, until an effect is seen or excluded."""
     needs_experiments()
     from dualmetrics.experiments.errors import ExperimentError
-    from dualmetrics.experiments.planning import plan, visible
+    from dualmetrics.experiments.planning import plan, smallest_visible_difference
     from dualmetrics.experiments.report.formatting import duration
 
     try:
@@ -63,5 +63,5 @@ def command(
     console = Console()
     console.print(table)
     console.print(f"all gates: [bold]{duration(found.seconds)}[/]")
-    smallest = visible(found.seconds, rate, error_ratio, split, phi)
+    smallest = smallest_visible_difference(found.seconds, rate, error_ratio, split, phi)
     console.print(f"by then an error ratio higher by {smallest * 100:.3g} points is seen")

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dualmetrics.cli.otlp_points import Key, Received, series
-from dualmetrics.cli.otlp_receiver import Delivered, Receiver
+from dualmetrics.cli.otlp_points import SeriesKey, ReceivedPoint, read_points
+from dualmetrics.cli.otlp_receiver import ReceivedRequest, Receiver
 from dualmetrics.cli.signals import until_stopped
 
 
@@ -19,14 +19,14 @@ from dualmetrics.cli.signals import until_stopped
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--grpc-port", default=4317, show_default=True, help="The port for gRPC; 0 for a free one.")
 @click.option("--http-port", default=4318, show_default=True, help="The port for HTTP; 0 for a free one.")
-def command(host: str, grpc_port: int, http_port: int) -> None:
+def receive_command(host: str, grpc_port: int, http_port: int) -> None:
     """Receive metrics by OTLP and print each request as a table, until Ctrl-C."""
     console = Console()
     printing = threading.Lock()
 
-    def show(delivered: Delivered) -> None:
+    def show(delivered: ReceivedRequest) -> None:
         with printing:
-            console.print(table(delivered))
+            console.print(request_table(delivered))
 
     try:
         receiver = Receiver(host, grpc_port, http_port, show)
@@ -37,18 +37,18 @@ def command(host: str, grpc_port: int, http_port: int) -> None:
         stopped.wait()
 
 
-def table(delivered: Delivered) -> Table:
+def request_table(delivered: ReceivedRequest) -> Table:
     """One request, a line a series."""
     at = time.strftime("%H:%M:%S", time.localtime(delivered.at))
     found = Table(
         "service", "series", "kind", "value", "unit", title=f"received at {at}", title_justify="left"
     )
-    for key, received in series(delivered.message):
-        found.add_row(*row(key, received))
+    for key, received in read_points(delivered.message):
+        found.add_row(*point_cells(key, received))
     return found
 
 
-def row(key: Key, received: Received) -> tuple[str, ...]:
+def point_cells(key: SeriesKey, received: ReceivedPoint) -> tuple[str, ...]:
     """The cells of a line."""
     service, name, attributes, _ = key
     labels = ", ".join(f"{label}={value}" for label, value in attributes)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isnan
 from typing import NamedTuple
 
-from dualmetrics.cli.otlp_points import Attributes, Key, Received
+from dualmetrics.cli.otlp_points import PointAttributes, SeriesKey, ReceivedPoint
 from dualmetrics.exporters.prometheus.naming.labels import translated
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.descriptor import Kind
@@ -29,12 +29,12 @@ PAGES_OWN = ("otel_scope_name",)
 """Labels that a page carries and an OTLP point has elsewhere."""
 
 
-def sample(name: str, **labels: str) -> Sample:
+def make_sample(name: str, **labels: str) -> Sample:
     """A sample of a name and labels."""
     return Sample(name, tuple(sorted(labels.items())))
 
 
-def plain(page: Samples) -> Samples:
+def without_scope_labels(page: Samples) -> Samples:
     """A page's samples without the labels that stand for the instrumentation scope."""
     return {
         Sample(found.name, tuple(pair for pair in found.labels if pair[0] not in PAGES_OWN)): value
@@ -42,7 +42,7 @@ def plain(page: Samples) -> Samples:
     }
 
 
-def as_samples(series: dict[Key, Received], service: str) -> Samples:
+def received_samples(series: dict[SeriesKey, ReceivedPoint], service: str) -> Samples:
     """The received series of one service under the names of the page, scopes apart."""
     found: Samples = {}
     for key, received in series.items():
@@ -51,7 +51,7 @@ def as_samples(series: dict[Key, Received], service: str) -> Samples:
     return found
 
 
-def _samples(name: str, attributes: Attributes, received: Received) -> Iterator[tuple[Sample, float]]:
+def _samples(name: str, attributes: PointAttributes, received: ReceivedPoint) -> Iterator[tuple[Sample, float]]:
     kind = Kind(received.kind)
     base = metric_name(name, received.unit, kind)
     labels = tuple(sorted(translated(attributes).items()))
@@ -66,7 +66,7 @@ def _samples(name: str, attributes: Attributes, received: Received) -> Iterator[
 
 
 def _buckets(
-    base: str, labels: tuple[tuple[str, str], ...], received: Received
+    base: str, labels: tuple[tuple[str, str], ...], received: ReceivedPoint
 ) -> Iterator[tuple[Sample, float]]:
     total = 0
     for bound, count in zip((*received.bounds, float("inf")), received.buckets, strict=True):

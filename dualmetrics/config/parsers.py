@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INSTRUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}")  # OpenTelemetry's instrument name syntax
 
 
-def text(value: object) -> str:
+def single_line(value: object) -> str:
     """Text of one line, not empty."""
     if not isinstance(value, str) or not value or _CONTROL.search(value):
         raise ValueError("text without control characters")
@@ -57,7 +57,7 @@ def boolean(value: object) -> bool:
     return choice("true", "false")(value) == "true"
 
 
-def number(words: str, *, least: float = -math.inf, above: float = -math.inf) -> Parser[float]:
+def finite_number(words: str, *, least: float = -math.inf, above: float = -math.inf) -> Parser[float]:
     """A finite number that is at least ``least``, and more than ``above``."""
 
     def parse(value: object) -> float:
@@ -84,7 +84,7 @@ def integer(words: str, *, least: int, most: int) -> Parser[int]:
     return parse
 
 
-def items(parse_one: Parser[T]) -> Parser[tuple[T, ...]]:
+def list_of(parse_one: Parser[T]) -> Parser[tuple[T, ...]]:
     """A comma list, or any iterable but a mapping, of what ``parse_one`` takes."""
 
     def parse(value: object) -> tuple[T, ...]:
@@ -103,7 +103,7 @@ def subset(*allowed: str) -> Parser[frozenset[str]]:
 
     def parse(value: object) -> frozenset[str]:
         try:
-            found = frozenset(items(choice(*allowed, "none"))(value))
+            found = frozenset(list_of(choice(*allowed, "none"))(value))
         except ValueError:
             raise ValueError(words) from None
         if "none" in found and len(found) > 1:
@@ -113,11 +113,11 @@ def subset(*allowed: str) -> Parser[frozenset[str]]:
     return parse
 
 
-def pairs(parse_key: Parser[str], parse_value: Parser[str] = text) -> Parser[Mapping[str, str]]:
+def key_value_pairs(parse_key: Parser[str], parse_value: Parser[str] = single_line) -> Parser[Mapping[str, str]]:
     """``key=value,key=value``, values percent-encoded (as in OTEL_RESOURCE_ATTRIBUTES), or a mapping."""
 
     def parse(value: object) -> Mapping[str, str]:
-        given = value.items() if isinstance(value, Mapping) else map(_pair, items(text)(value))
+        given = value.items() if isinstance(value, Mapping) else map(_pair, list_of(single_line)(value))
         found = [(parse_key(key), parse_value(one)) for key, one in given]
         if len(dict(found)) < len(found):
             raise ValueError("key=value,key=value with each key once")
@@ -133,7 +133,7 @@ def _pair(item: str) -> tuple[str, str]:
     return key.strip(), unquote(value.strip())
 
 
-def instrument(value: object) -> str:
+def instrument_name(value: object) -> str:
     """An instrument's name, in lower case as the meter keeps it."""
     if not isinstance(value, str) or not _INSTRUMENT.fullmatch(value.strip()):
         raise ValueError(
@@ -142,7 +142,7 @@ def instrument(value: object) -> str:
     return value.strip().lower()
 
 
-def named(parse_value: Parser[T]) -> Parser[tuple[T | None, Mapping[str, T]]]:
+def per_instrument(parse_value: Parser[T]) -> Parser[tuple[T | None, Mapping[str, T]]]:
     """``value;instrument=value;...``: one for all, and those of single instruments.
 
     A mapping does as well, with the key ``""`` for all, and so does a value alone.
@@ -151,7 +151,7 @@ def named(parse_value: Parser[T]) -> Parser[tuple[T | None, Mapping[str, T]]]:
     def parse(value: object) -> tuple[T | None, Mapping[str, T]]:
         given = _by_instrument(value) if isinstance(value, str) else value
         found = list(given.items()) if isinstance(given, Mapping) else [("", given)]
-        parsed = {instrument(name) if name else "": parse_value(one) for name, one in found}
+        parsed = {instrument_name(name) if name else "": parse_value(one) for name, one in found}
         if len(parsed) < len(found):
             raise ValueError("given once an instrument")
         return parsed.pop("", None), MappingProxyType(parsed)
@@ -163,7 +163,7 @@ def _by_instrument(value: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, map(str.strip, value.split(";"))):
         name, mark, rest = part.rpartition("=")
-        key = instrument(name) if mark else ""
+        key = instrument_name(name) if mark else ""
         if key in found:
             raise ValueError("value;instrument=value;... with each instrument once")
         found[key] = rest.strip()

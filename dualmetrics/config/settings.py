@@ -18,9 +18,9 @@ from dualmetrics.config.options import (
     resolve,
     setting,
 )
-from dualmetrics.config.parsers import boolean, choice, instrument, integer, items, number, subset, text
+from dualmetrics.config.parsers import boolean, choice, instrument_name, integer, list_of, finite_number, subset, single_line
 from dualmetrics.config.validators import Network
-from dualmetrics.runtime.redaction import mask, redacted_url
+from dualmetrics.runtime.redaction import masked_repr, redacted_url_repr
 
 __all__ = ["Settings", "SettingsError"]
 
@@ -29,7 +29,7 @@ def _otlp(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
-_SIGNAL_URL = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), redacted_url)
+_SIGNAL_URL = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), redacted_url_repr)
 
 _OPT_IN = Option(validators.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
 
@@ -56,8 +56,8 @@ class Settings:
     ``/v1/metrics``, unless ``endpoint_is_signal``.
     """
 
-    service_name: str | None = setting(text, "OTEL_SERVICE_NAME")
-    service_version: str | None = setting(text)
+    service_name: str | None = setting(single_line, "OTEL_SERVICE_NAME")
+    service_version: str | None = setting(single_line)
     resource_attributes: Mapping[str, str] = setting(validators.resource_attributes, factory=dict)
     metrics_exporter: frozenset[str] = setting(
         subset("prometheus", "otlp", "console"),
@@ -69,19 +69,19 @@ class Settings:
         integer("a port of 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
     )
 
-    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url)
+    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url_repr)
     endpoint_is_signal: bool = False
     protocol: Literal["grpc", "http/protobuf"] = setting(
         choice("grpc", "http/protobuf"), *_otlp("PROTOCOL"), default="http/protobuf"
     )
-    headers: Mapping[str, str] | None = setting(validators.headers, *_otlp("HEADERS"), show=mask)
-    timeout: float = setting(number("a number of seconds above 0", above=0), *_otlp("TIMEOUT"), default=10.0)
+    headers: Mapping[str, str] | None = setting(validators.headers, *_otlp("HEADERS"), show=masked_repr)
+    timeout: float = setting(finite_number("a number of seconds above 0", above=0), *_otlp("TIMEOUT"), default=10.0)
     compression: Literal["none", "gzip", "deflate"] = setting(
         choice("none", "gzip", "deflate"), *_otlp("COMPRESSION"), default="none"
     )
     insecure: bool | None = setting(boolean, *_otlp("INSECURE"), lenient=True)
     export_interval: float = setting(
-        number("a number of milliseconds above 0", above=0), "OTEL_METRIC_EXPORT_INTERVAL", default=60000.0
+        finite_number("a number of milliseconds above 0", above=0), "OTEL_METRIC_EXPORT_INTERVAL", default=60000.0
     )
     temporality: Literal["cumulative", "delta", "lowmemory"] = setting(
         choice("cumulative", "delta", "lowmemory"),
@@ -101,15 +101,15 @@ class Settings:
         "OTEL_METRICS_EXEMPLAR_FILTER",
         default="trace_based",
     )
-    tracer_named: bool = False
+    tracer_provider_configured: bool = False
     """Whether OTEL_PYTHON_TRACER_PROVIDER says that OpenTelemetry will have a tracer provider."""
     sdk_disabled: bool = setting(boolean, "OTEL_SDK_DISABLED", default=False, lenient=True)
 
     namespace: str = setting(validators.namespace, "DUALMETRICS_NAMESPACE", default="")
     const_labels: Mapping[str, str] = setting(validators.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
-    experiment: str | None = setting(text, "DUALMETRICS_EXPERIMENT")
-    variant: str | None = setting(text, "DUALMETRICS_VARIANT")
-    pipeline: str | None = setting(text, "DUALMETRICS_PIPELINE")
+    experiment: str | None = setting(single_line, "DUALMETRICS_EXPERIMENT")
+    variant: str | None = setting(single_line, "DUALMETRICS_VARIANT")
+    pipeline: str | None = setting(single_line, "DUALMETRICS_PIPELINE")
     convention: Literal["classic", "semconv", "both"] = setting(
         choice("classic", "semconv", "both"), "DUALMETRICS_CONVENTION", default="classic"
     )
@@ -123,9 +123,9 @@ class Settings:
         "DUALMETRICS_CARDINALITY_LIMIT",
         default=2000,
     )
-    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=mask)
+    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=masked_repr)
     metrics_basic_auth: str | None = setting(
-        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=mask
+        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked_repr
     )
     metrics_allow: tuple[Network, ...] = setting(validators.networks, "DUALMETRICS_METRICS_ALLOW", default=())
     trusted_proxies: tuple[Network, ...] = setting(
@@ -143,16 +143,16 @@ class Settings:
     )
     created_series: bool = setting(boolean, "DUALMETRICS_CREATED_SERIES", default=False)
     host_metrics: bool = setting(boolean, "DUALMETRICS_HOST_METRICS", default=False)
-    registries: tuple[object, ...] = setting(items(validators.registry), "DUALMETRICS_REGISTRIES", default=())
-    exclude: tuple[str, ...] = setting(items(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
+    registries: tuple[object, ...] = setting(list_of(validators.registry), "DUALMETRICS_REGISTRIES", default=())
+    exclude: tuple[str, ...] = setting(list_of(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
     gauge_merge: str = setting(validators.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default="last")
     gauge_merge_by_name: Mapping[str, str] = field(default_factory=dict)
     retain: frozenset[str] = setting(
-        lambda value: frozenset(items(instrument)(value)), "DUALMETRICS_RETAIN", default=frozenset()
+        lambda value: frozenset(list_of(instrument_name)(value)), "DUALMETRICS_RETAIN", default=frozenset()
     )
     directory: str | None = setting(validators.directory, "DUALMETRICS_DIR")
     shutdown_timeout: float = setting(
-        number("a number of seconds, 0 or more", least=0), "DUALMETRICS_SHUTDOWN_TIMEOUT", default=2.0
+        finite_number("a number of seconds, 0 or more", least=0), "DUALMETRICS_SHUTDOWN_TIMEOUT", default=2.0
     )
 
     @classmethod
@@ -181,7 +181,7 @@ class Settings:
             }
         _split(found, "buckets", "instrument_buckets")
         _split(found, "gauge_merge", "gauge_merge_by_name")
-        found["tracer_named"] = OTEL_PYTHON_TRACER_PROVIDER in environ
+        found["tracer_provider_configured"] = OTEL_PYTHON_TRACER_PROVIDER in environ
         return _consistent(_excluding_own_page(cls(**found)), environ)
 
     @property
@@ -247,7 +247,7 @@ def _consistent(settings: Settings, environ: Mapping[str, str]) -> Settings:
         refused = "OTEL_EXPORTER_OTLP_COMPRESSION='deflate': must be gzip or none"
     elif "@" in settings.endpoint:
         refused = (
-            f"OTEL_EXPORTER_OTLP_ENDPOINT={redacted_url(settings.endpoint)}: must have no user and password"
+            f"OTEL_EXPORTER_OTLP_ENDPOINT={redacted_url_repr(settings.endpoint)}: must have no user and password"
         )
     elif not environ.get("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10").strip():
         refused = (

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from dualmetrics.config.parsers import choice, items, named, number, pairs, regex, text
+from dualmetrics.config.parsers import choice, list_of, per_instrument, finite_number, key_value_pairs, regex, single_line
 
 Network = IPv4Network | IPv6Network
 
@@ -40,11 +40,11 @@ _label = regex(
     r"(?!__)(?!(le|quantile)$)[A-Za-z_][A-Za-z0-9_]*",
     "name=value,name=value; names have letters, digits and _, no leading __, and are not le or quantile",
 )
-labels = pairs(_label)
-resource_attributes = pairs(text)
+labels = key_value_pairs(_label)
+resource_attributes = key_value_pairs(single_line)
 
 _HEADERS = "name=value,name=value by the rules of HTTP headers, values percent-encoded"
-headers = pairs(
+headers = key_value_pairs(
     lambda name: regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(name).lower(),  # gRPC takes lower case only
     regex(r"[\x20-\x7e]*", _HEADERS),
 )
@@ -52,13 +52,13 @@ headers = pairs(
 _METHODS = "a list of HTTP methods, case-sensitive, at least one"
 _method = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
 
-gauge_merge = named(choice("last", "sum", "min", "max", "each"))
+gauge_merge = per_instrument(choice("last", "sum", "min", "max", "each"))
 
 
 def bounds(value: object) -> tuple[float, ...]:
     """Bucket boundaries: at least one, finite, ascending; infinity is understood."""
     words = "bucket bounds: finite numbers in ascending order, at least one"
-    found = items(number(words))(value)
+    found = list_of(finite_number(words))(value)
     if not found or any(low >= high for low, high in pairwise(found)):
         raise ValueError(words)
     return found
@@ -66,7 +66,7 @@ def bounds(value: object) -> tuple[float, ...]:
 
 def buckets(value: object) -> tuple[tuple[float, ...] | None, Mapping[str, tuple[float, ...]]]:
     """Bounds of the HTTP duration (seconds, so above 0), and of instruments by name (their own unit)."""
-    seconds, by_name = named(bounds)(value)
+    seconds, by_name = per_instrument(bounds)(value)
     if seconds and seconds[0] <= 0:
         raise ValueError("bucket bounds of a duration in seconds: all above 0")
     return seconds, by_name
@@ -74,7 +74,7 @@ def buckets(value: object) -> tuple[tuple[float, ...] | None, Mapping[str, tuple
 
 def known_methods(value: object) -> frozenset[str]:
     """The methods that are named, instead of those that are by default; at least one."""
-    found = frozenset(items(_method)(value))
+    found = frozenset(list_of(_method)(value))
     if not found:
         raise ValueError(_METHODS)
     return found
@@ -82,13 +82,13 @@ def known_methods(value: object) -> frozenset[str]:
 
 def stability_opt_in(value: object) -> str | None:
     """The convention that OTEL_SEMCONV_STABILITY_OPT_IN asks for; its other words are not about HTTP."""
-    words = items(text)(value)
+    words = list_of(single_line)(value)
     return "both" if "http/dup" in words else "semconv" if "http" in words else None
 
 
 def networks(value: object) -> tuple[Network, ...]:
     """A list of networks in CIDR notation, single addresses, and ``private``."""
-    return tuple(network for found in items(_network)(value) for network in found)
+    return tuple(network for found in list_of(_network)(value) for network in found)
 
 
 def _network(value: object) -> tuple[Network, ...]:

@@ -12,7 +12,7 @@ from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import on_bounds
 from dualmetrics.experiments.increments import Births, in_blocks, increments
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import Histogram, Labels, Series
+from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies
@@ -64,7 +64,7 @@ class Teller:
     """Series that were born within the window on a target that was not watched before: their first value."""
     routes: dict[str, Tally] = field(default_factory=dict)
 
-    def count(self, requests: Iterable[Series], durations: Iterable[Histogram]) -> Tally:
+    def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> Tally:
         """All series; the sum over the routes."""
         for labels, blocks in self._numbers(requests):
             self._requests(labels, blocks)
@@ -75,17 +75,17 @@ class Teller:
                 self._requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
         return sum(self.routes.values(), Tally.empty(len(self.edges) - 1, len(self.bounds)))
 
-    def _numbers(self, requests: Iterable[Series]) -> Iterator[tuple[Labels, Array]]:
+    def _numbers(self, requests: Iterable[SampledSeries]) -> Iterator[tuple[SampleLabels, Array]]:
         for series in requests:
             yield series.labels, self._added(series.labels, series.times, series.values)
 
-    def _requests(self, labels: Labels, blocks: Array) -> None:
+    def _requests(self, labels: SampleLabels, blocks: Array) -> None:
         tally = self._of(labels)
         tally.requests += blocks
         if self.error.fullmatch(labels.get(self.names.status, "")):
             tally.errors += blocks
 
-    def _added(self, labels: Labels, times: Array, values: Array) -> Array:
+    def _added(self, labels: SampleLabels, times: Array, values: Array) -> Array:
         if not np.isfinite(values).all():
             raise InvalidExperimentError(
                 f"{labels.get('__name__', 'A series')} has a value that is no number."
@@ -96,6 +96,6 @@ class Teller:
         self.dropped += bool(times[0] > self.births.late and not from_zero and values[0].sum() > 0)
         return in_blocks(times, increments(values, from_zero), self.edges)
 
-    def _of(self, labels: Labels) -> Tally:
+    def _of(self, labels: SampleLabels) -> Tally:
         route = labels.get(self.names.route, "unmatched")
         return self.routes.setdefault(route, Tally.empty(len(self.edges) - 1, len(self.bounds)))

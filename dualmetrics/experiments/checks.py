@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmetrics.experiments.samples import Series
-from dualmetrics.experiments.sources.source import Recording
+from dualmetrics.experiments.samples import SampledSeries
+from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.sample_ratio import ALPHA, mismatch
 from dualmetrics.experiments.window import Window
@@ -25,7 +25,7 @@ class Check(NamedTuple):
     seen: str
 
 
-def covered(recordings: Sequence[Recording], window: Window) -> Check:
+def covered(recordings: Sequence[VariantSamples], window: Window) -> Check:
     """Both variants were scraped at least 95 % of the time, and alike."""
     shares = [coverage(each, window) for each in recordings]
     if None in shares:
@@ -36,14 +36,14 @@ def covered(recordings: Sequence[Recording], window: Window) -> Check:
     return Check("scrapes", holds, seen)
 
 
-def coverage(recording: Recording, window: Window) -> float | None:
+def coverage(recording: VariantSamples, window: Window) -> float | None:
     """The part of the expected scrapes that succeeded; None if that cannot be known."""
     found = [_within(each, window) for each in recording.up]
     expected = sum(_expected(times, recording.interval) for times, _ in found)
     return min(1.0, float(sum(values.sum() for _, values in found)) / expected) if expected else None
 
 
-def _within(series: Series, window: Window) -> tuple[Array, Array]:
+def _within(series: SampledSeries, window: Window) -> tuple[Array, Array]:
     inside = (series.times >= window.start) & (series.times <= window.end)
     return series.times[inside], series.values[inside]
 
@@ -54,7 +54,7 @@ def _expected(times: Array, interval: float) -> float:
     return 1.0 + float(np.maximum(np.round(np.diff(times) / interval), 1.0).sum())
 
 
-def overlapping(recordings: Sequence[Recording], window: Window) -> Check:
+def overlapping(recordings: Sequence[VariantSamples], window: Window) -> Check:
     """Both variants have samples from the begin of the window to its end."""
     if all(len(each.times) == 1 for each in recordings):
         return Check("overlap", True, "not checked: each was looked at once")
@@ -65,13 +65,13 @@ def overlapping(recordings: Sequence[Recording], window: Window) -> Check:
     return Check("overlap", share >= COVERAGE, f"both have samples in {share:.1%} of the window")
 
 
-def _span(recording: Recording, window: Window) -> tuple[float, float]:
+def _span(recording: VariantSamples, window: Window) -> tuple[float, float]:
     times = recording.times
     inside = times[(times >= window.start - recording.interval) & (times <= window.end)]
     return (float(inside[0]), float(inside[-1])) if len(inside) else (window.end, window.start)
 
 
-def same_bounds(recordings: Sequence[Recording], bounds: Array) -> Check:
+def same_bounds(recordings: Sequence[VariantSamples], bounds: Array) -> Check:
     """All histograms have the same buckets; else only the bounds that all have are used."""
     lengths = {len(each.bounds) for recording in recordings for each in recording.durations}
     if lengths <= {len(bounds)}:

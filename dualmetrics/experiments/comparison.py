@@ -11,11 +11,11 @@ from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.gates import Gate, worst
 from dualmetrics.experiments.metric_names import Names, recognised
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.sources.source import Recording, Source
+from dualmetrics.experiments.sources.source import VariantSamples, Source
 from dualmetrics.experiments.statistics.autocorrelation import FEWEST
 from dualmetrics.experiments.statistics.critical import Critical
 from dualmetrics.experiments.statistics.multiplicity import benjamini_hochberg
-from dualmetrics.experiments.variant_counts import Evidence, critical, gather
+from dualmetrics.experiments.variant_counts import Evidence, critical_values, gather
 from dualmetrics.experiments.verdict import Verdict, decide, failing
 from dualmetrics.experiments.window import Window
 
@@ -53,7 +53,7 @@ class Comparison:
 
     def over_time(self) -> list[tuple[float, list[Gate]]]:
         """The gates as they stood at the end of each block, from the tenth on."""
-        asked, blocks = critical(self.question, self.window), len(self.evidence.edges) - 1
+        asked, blocks = critical_values(self.question, self.window), len(self.evidence.edges) - 1
         story = (self.evidence.until(at) for at in range(min(FEWEST, blocks), blocks + 1))
         return [
             (float(known.edges[-1]), known.gates(self.question, asked)) for known in story if known.comparable
@@ -68,7 +68,7 @@ def compare(
     Raises an `ExperimentError` where there is nothing to judge.
     """
     question = question or Question()
-    names = named(source, window, question)
+    names = resolve_names(source, window, question)
     baseline, candidate = (
         _present(source.read(variant, names, window.start, window.end), variant)
         for variant in (question.baseline, question.candidate)
@@ -78,7 +78,7 @@ def compare(
     return _judged(experiment, question, window, checks, evidence)
 
 
-def named(source: Source, window: Window, question: Question) -> Names:
+def resolve_names(source: Source, window: Window, question: Question) -> Names:
     """The metrics' names: what the question says, else recognised."""
     given = dict(question.names)
     found = source.names(window.start, window.end)
@@ -87,14 +87,14 @@ def named(source: Source, window: Window, question: Question) -> Names:
     return recognised(found).renamed(**given)
 
 
-def _present(recording: Recording, variant: str) -> Recording:
+def _present(recording: VariantSamples, variant: str) -> VariantSamples:
     if not recording.requests and not recording.durations:
         raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
     return recording
 
 
 def _checks(
-    baseline: Recording, candidate: Recording, evidence: Evidence, window: Window, question: Question
+    baseline: VariantSamples, candidate: VariantSamples, evidence: Evidence, window: Window, question: Question
 ) -> list[Check]:
     both = (baseline, candidate)
     requests = [each.requests for each in evidence.all]
@@ -109,7 +109,7 @@ def _checks(
 def _judged(
     experiment: str, question: Question, window: Window, checks: list[Check], evidence: Evidence
 ) -> Comparison:
-    asked = critical(question, window)
+    asked = critical_values(question, window)
     gates, routes = evidence.gates(question, asked), _routes(evidence, question, asked)
     gated = routes if question.gate_routes else []
     return Comparison(

@@ -62,7 +62,7 @@ class Gate:
 def error_gate(name: str, baseline: Tally, candidate: Tally, margins: Margins, critical: Critical) -> Gate:
     """The share of errors."""
     return _share(
-        name, error_ratio.compare(candidate.counts, baseline.counts, critical), margins.errors, margins
+        name, error_ratio.error_ratio_effect(candidate.counts, baseline.counts, critical), margins.errors, margins
     )
 
 
@@ -80,7 +80,7 @@ def slow_gate(
         raise UsageError(f"--slo {named} is no bucket bound; the bounds are {known} (in the metric's unit).")
     baseline, candidate = (each.slower(bounds, threshold) for each in tallies)
     return _share(
-        f"slower than {named}", error_ratio.compare(candidate, baseline, critical), margins.slow, margins
+        f"slower than {named}", error_ratio.error_ratio_effect(candidate, baseline, critical), margins.slow, margins
     )
 
 
@@ -89,7 +89,7 @@ def latency_gate(
 ) -> Gate:
     """A quantile's factor."""
     baseline, candidate = (each.latencies(bounds) for each in tallies)
-    found = latency.compare(candidate, baseline, q, critical)
+    found = latency.latency_effect(candidate, baseline, q, critical)
     enough = found.tail is not None and found.tail.inflation.enough
     lower, upper = found.interval(margins.alpha) if enough else (0.0, inf)
     return Gate(

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.samples import Histogram, Labels, Series
+from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
 from dualmetrics.experiments.statistics.arrays import Array
 
-Grouped = dict[tuple[tuple[str, str], ...], dict[float, Series]]
+Grouped = dict[tuple[tuple[str, str], ...], dict[float, SampledSeries]]
 
 
-def classic(buckets: Iterable[Series]) -> list[Histogram]:
+def from_bucket_series(buckets: Iterable[SampledSeries]) -> list[SampledHistogram]:
     """Histograms of the series ``..._bucket``, which differ in ``le`` alone."""
     groups: Grouped = defaultdict(dict)
     for series in buckets:
@@ -23,14 +23,14 @@ def classic(buckets: Iterable[Series]) -> list[Histogram]:
     return [_assembled(dict(labels), found) for labels, found in groups.items()]
 
 
-def _assembled(labels: Labels, found: dict[float, Series]) -> Histogram:
+def _assembled(labels: SampleLabels, found: dict[float, SampledSeries]) -> SampledHistogram:
     bounds = sorted(found)
     if not bounds or bounds[-1] != np.inf:
         raise InvalidExperimentError(f"{labels.get('__name__', 'a histogram')} has a histogram without +Inf.")
     times = _common([found[bound].times for bound in bounds])
     cumulated = np.stack([_at(found[bound], times) for bound in bounds], axis=1)
     counts = np.maximum(np.diff(cumulated, axis=1, prepend=0.0), 0.0)
-    return Histogram(labels, times, np.array(bounds[:-1]), counts)
+    return SampledHistogram(labels, times, np.array(bounds[:-1]), counts)
 
 
 def _common(times: Sequence[Array]) -> Array:
@@ -41,15 +41,15 @@ def _common(times: Sequence[Array]) -> Array:
     return found
 
 
-def _at(series: Series, times: Array) -> Array:
+def _at(series: SampledSeries, times: Array) -> Array:
     if len(series.times) == len(times):
         return series.values
     return series.values[np.searchsorted(series.times, times)]
 
 
-def native(
-    labels: Labels, samples: Sequence[tuple[float, Sequence[tuple[float, float, float]]]]
-) -> Histogram:
+def from_native_samples(
+    labels: SampleLabels, samples: Sequence[tuple[float, Sequence[tuple[float, float, float]]]]
+) -> SampledHistogram:
     """A histogram of native samples: (time, buckets as (low, high, count)), on the coarsest schema seen.
 
     The bounds of schema ``s`` are the powers of ``2 ** 2 ** -s``; those of a lower one are among those of a
@@ -61,7 +61,7 @@ def native(
     for row, (_, buckets) in enumerate(samples):
         for _low, high, count in buckets:
             counts[row, np.searchsorted(bounds, high * (1 - 1e-9))] += count
-    return Histogram(labels, np.array([time for time, _ in samples]), bounds, counts)
+    return SampledHistogram(labels, np.array([time for time, _ in samples]), bounds, counts)
 
 
 def _exponents(samples: Sequence[tuple[float, Sequence[tuple[float, float, float]]]]) -> Array:
@@ -76,7 +76,7 @@ def _exponents(samples: Sequence[tuple[float, Sequence[tuple[float, float, float
     return np.asarray(np.arange(lowest, highest + 1) * step, dtype=np.float64)
 
 
-def shared_bounds(histograms: Sequence[Histogram]) -> Array:
+def shared_bounds(histograms: Sequence[SampledHistogram]) -> Array:
     """The bounds that all have. Raises `InvalidExperimentError` if there are none."""
     found = _merged_natives(histograms)
     if not len(found):
@@ -84,7 +84,7 @@ def shared_bounds(histograms: Sequence[Histogram]) -> Array:
     return found
 
 
-def _merged_natives(histograms: Sequence[Histogram]) -> Array:
+def _merged_natives(histograms: Sequence[SampledHistogram]) -> Array:
     """Native histograms end where their values do; beyond, all bounds of their schema count."""
     low = min(float(each.bounds[0]) for each in histograms)
     high = max(float(each.bounds[-1]) for each in histograms)
@@ -95,7 +95,7 @@ def _merged_natives(histograms: Sequence[Histogram]) -> Array:
     return np.array([]) if found is None else found
 
 
-def is_native(histogram: Histogram) -> bool:
+def is_native(histogram: SampledHistogram) -> bool:
     """Whether this was a native histogram; classic ones are named ``..._bucket``."""
     return not histogram.labels.get("__name__", "").endswith("_bucket")
 
@@ -113,7 +113,7 @@ def _among(found: Array, others: Array) -> Array:
     return np.asarray(near <= 1e-9 * found)
 
 
-def on_bounds(histogram: Histogram, bounds: Array) -> Array:
+def on_bounds(histogram: SampledHistogram, bounds: Array) -> Array:
     """Its counts in the coarser buckets of ``bounds``, which must be among its own."""
     to = np.searchsorted(bounds * (1 + 1e-9), histogram.bounds)
     counts = np.zeros((len(histogram.counts), len(bounds) + 1))

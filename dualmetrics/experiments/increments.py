@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dualmetrics.experiments.samples import Labels, Target, target
+from dualmetrics.experiments.samples import SampleLabels, Target, target_of
 from dualmetrics.experiments.statistics.arrays import Array
 
 
@@ -28,9 +28,9 @@ class Births:
     late: float = np.inf
     """When all targets have been scraped that were there from the start."""
 
-    def from_zero(self, labels: Labels, first: float) -> bool:
+    def from_zero(self, labels: SampleLabels, first: float) -> bool:
         """Whether a series whose first sample is at ``first`` was 0 before, within the window."""
-        of = target(labels)
+        of = target_of(labels)
         if first <= self.start:
             return False
         return self.watched.get(of, first) < first or self.started.get(of, -np.inf) >= self.start

@@ -57,7 +57,7 @@ def plan(
     return Plan(errors, latency, FEWEST * SCRAPES_A_BLOCK * SCRAPE)
 
 
-def visible(seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0) -> float:
+def smallest_visible_difference(seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0) -> float:
     """The smallest difference of error ratios that is seen after so long, with power .8 at alpha .05."""
     n = seconds * rate * split * (1 - split)
     return both(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)

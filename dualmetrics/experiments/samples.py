@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from dualmetrics.experiments.statistics.arrays import Array
 
-Labels = Mapping[str, str]
+SampleLabels = Mapping[str, str]
 Target = tuple[str, str]
 """Job and instance: what one scrape is of."""
 
 
 @dataclass(frozen=True)
-class Series:
+class SampledSeries:
     """Raw samples of a counter or gauge; times are seconds since the epoch."""
 
-    labels: Labels
+    labels: SampleLabels
     times: Array
     values: Array
 
@@ -27,15 +27,15 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Histogram:
+class SampledHistogram:
     """Raw samples of a histogram: at each time a count a bucket, not cumulated, the last for ``+Inf``."""
 
-    labels: Labels
+    labels: SampleLabels
     times: Array
     bounds: Array
     counts: Array
 
 
-def target(labels: Labels) -> Target:
+def target_of(labels: SampleLabels) -> Target:
     """Where a series was scraped from."""
     return labels.get("job", ""), labels.get("instance", "")

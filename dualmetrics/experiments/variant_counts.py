@@ -13,7 +13,7 @@ from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_g
 from dualmetrics.experiments.histograms import shared_bounds
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.sources.source import Recording
+from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import AnyLook, Critical, OneLook
 from dualmetrics.experiments.window import Window
@@ -73,7 +73,7 @@ class Evidence:
 
 
 def gather(
-    baseline: Recording, candidate: Recording, names: Names, window: Window, question: Question
+    baseline: VariantSamples, candidate: VariantSamples, names: Names, window: Window, question: Question
 ) -> Evidence:
     """Count both.
 
@@ -100,7 +100,7 @@ def gather(
     return Evidence(names, edges, bounds, (pair[0], pair[1]), _routes(tellers), dropped)
 
 
-def critical(question: Question, window: Window) -> Critical:
+def critical_values(question: Question, window: Window) -> Critical:
     """What the statistics are held against."""
     return AnyLook(window.fraction) if question.sequential else OneLook()
 

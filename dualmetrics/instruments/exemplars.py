@@ -35,7 +35,7 @@ class ExemplarFilter:
         self._store = store
         self._errors = errors
         self._traced = settings.exemplar_filter == "trace_based"
-        self._announced = settings.tracer_named  # then a tracer is not looked for: that would make one
+        self._announced = settings.tracer_provider_configured  # then a tracer is not looked for: that would make one
         self._told = WeakCallbacks()
         self.active = settings.exemplar_filter == "always_on"
         """Whether any measurement may become an exemplar."""

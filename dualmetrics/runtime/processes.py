@@ -16,7 +16,7 @@ class Process(NamedTuple):
     parent: int
     session: int
     flags: int
-    start: int
+    start_ticks: int
 
     @property
     def runs_its_parents_program(self) -> bool:
@@ -50,7 +50,7 @@ def same_program(one: int, other: int) -> bool:
         return False
 
 
-def namespace() -> str:
+def pid_namespace() -> str:
     """Names the pid namespace that pids are valid in; empty where there is no such thing."""
     try:
         return os.readlink("/proc/self/ns/pid").strip("pid:[]")

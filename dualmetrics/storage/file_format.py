@@ -58,9 +58,9 @@ class FormatError(Exception):
 class Header(NamedTuple):
     """What a file begins with."""
 
-    group: bytes
-    file: bytes
-    created_at: int
+    group_id: bytes
+    file_id: bytes
+    created_at_ns: int
     committed: int
 
 
@@ -69,7 +69,7 @@ class Record(NamedTuple):
 
     kind: int
     text: bytes
-    cells_at: int
+    cells_offset: int
     width: int
 
     @property
@@ -81,7 +81,7 @@ class Record(NamedTuple):
 def encode_header(header: Header) -> bytes:
     """The bytes of a header."""
     return HEADER.pack(
-        MAGIC, VERSION, HEADER.size, header.group, header.file, header.created_at, header.committed
+        MAGIC, VERSION, HEADER.size, header.group_id, header.file_id, header.created_at_ns, header.committed
     )
 
 

@@ -46,7 +46,7 @@ class Directory:
         except FileNotFoundError:
             return []
 
-    def workers(self) -> list[str]:
+    def worker_files(self) -> list[str]:
         """The names of the workers' files, by slot number."""
         found = {name: number for name in self.names() if (number := slot_number(name)) is not None}
         return sorted(found, key=lambda name: found[name])

@@ -20,26 +20,26 @@ class GroupRoot(NamedTuple):
     """The process that names a group. Pids are used again; with the start time and namespace they are not."""
 
     pid: int
-    start: int
+    start_ticks: int
     namespace: str
 
     @property
     def name(self) -> str:
         """The name of the group's directory."""
-        return f"{self.pid}-{self.start}-{self.namespace}"
+        return f"{self.pid}-{self.start_ticks}-{self.namespace}"
 
     @property
-    def visible(self) -> bool:
+    def is_visible(self) -> bool:
         """Whether the root is of this process' pid namespace."""
-        return self.namespace == processes.namespace()
+        return self.namespace == processes.pid_namespace()
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the root still runs. One that cannot be seen is assumed to."""
-        if not self.visible:
+        if not self.is_visible:
             return True
         process = processes.find_process(self.pid)
-        return process is not None and process.start == self.start
+        return process is not None and process.start_ticks == self.start_ticks
 
 
 def parse_root(name: str) -> GroupRoot | None:
@@ -57,7 +57,7 @@ def find_root() -> GroupRoot | None:
     while process is not None:
         parent = _parent_in_group(process)
         if parent is None:
-            return GroupRoot(process.pid, process.start, processes.namespace())
+            return GroupRoot(process.pid, process.start_ticks, processes.pid_namespace())
         process = parent
     return None
 
@@ -70,9 +70,9 @@ def upgraded_from(root: GroupRoot) -> GroupRoot | None:
     """
     old = processes.find_process(int(os.environ.get("GUNICORN_PID", "0") or 0))
     new = processes.find_process(root.pid)
-    if old is None or new is None or new.parent != old.pid or old.start > new.start:
+    if old is None or new is None or new.parent != old.pid or old.start_ticks > new.start_ticks:
         return None
-    return GroupRoot(old.pid, old.start, root.namespace)
+    return GroupRoot(old.pid, old.start_ticks, root.namespace)
 
 
 def _first() -> Process | None:
@@ -81,13 +81,13 @@ def _first() -> Process | None:
     if me is None or starter is None or starter.pid is None:
         return me
     parent = processes.find_process(starter.pid)
-    return parent if parent is not None and parent.start <= me.start else me
+    return parent if parent is not None and parent.start_ticks <= me.start_ticks else me
 
 
 def _parent_in_group(process: Process) -> Process | None:
     if not process.runs_its_parents_program:
         return None
     parent = processes.find_process(process.parent)
-    if parent is None or parent.session != process.session or parent.start > process.start:
+    if parent is None or parent.session != process.session or parent.start_ticks > process.start_ticks:
         return None
     return parent if processes.same_program(process.pid, parent.pid) else None

@@ -97,14 +97,14 @@ def _resolve(directory: Directory, name: str) -> str:
 def _sweep(directory: Directory) -> None:
     """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
     roots = {name: root for name in directory.names() if (root := discovery.parse_root(name)) is not None}
-    alive = {name for name, root in roots.items() if root.alive and not _is_stale(directory, name, root)}
+    alive = {name for name, root in roots.items() if root.is_alive and not _is_stale(directory, name, root)}
     for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
         _remove(directory, name)
 
 
 def _is_stale(directory: Directory, name: str, root: GroupRoot) -> bool:
     """Whether a group whose root is in another container, out of sight, saw no birth or fold for a day."""
-    if root.visible:
+    if root.is_visible:
         return False
     with contextlib.suppress(OSError):
         group = os.path.join(directory.path, name)

@@ -22,10 +22,10 @@ class GroupIdentity:
         data = json.loads(text)
         if not isinstance(data, dict) or not data.keys() >= {"group", "instance", "start"}:
             raise ValueError("this is no group's identity")
-        self.group = bytes.fromhex(str(data["group"]))
-        self.instance = str(data["instance"])
-        self.start = int(str(data["start"]))
-        if len(self.group) != 16:
+        self.group_id = bytes.fromhex(str(data["group"]))
+        self.instance_id = str(data["instance"])
+        self.start_time_ns = int(str(data["start"]))
+        if len(self.group_id) != 16:
             raise ValueError("a group's identity has 16 bytes")
 
 

@@ -16,17 +16,17 @@ class GroupAddress:
     """How to find the group, settled when the process is young: a forked child keeps its parent's."""
 
     def __init__(self, explicit: str | None, label: str) -> None:
-        self.explicit = explicit
+        self.configured_path = explicit
         self.label = label
         self.root = None if explicit else discovery.find_root()
-        self.instance = str(uuid.uuid4())  # of a process that counts alone
+        self.instance_id = str(uuid.uuid4())  # of a process that counts alone
 
 
 class Membership:
     """An open group. Raises OSError, or ValueError where the group's identity is damaged."""
 
     def __init__(self, address: GroupAddress, limit: int) -> None:
-        self.directory = group_directory.open_group_directory(address.explicit, address.root, address.label)
+        self.directory = group_directory.open_group_directory(address.configured_path, address.root, address.label)
         self.identity = load_or_create_identity(self.directory)
         log = self.directory.open("admitted", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self.limiter = GroupLimiter(log, limit)
@@ -34,7 +34,7 @@ class Membership:
 
     def create_worker_file(self) -> WorkerFile:
         """Come to life as a worker. Raises OSError."""
-        self.file = WorkerFile(self.directory, self.identity.group)
+        self.file = WorkerFile(self.directory, self.identity.group_id)
         return self.file
 
     def release_worker_file(self) -> None:

@@ -26,16 +26,16 @@ class WorkerFile:
     """
 
     def __init__(self, directory: Directory, group: bytes) -> None:
-        self.identity = uuid.uuid4().bytes
-        self.created_at = time.time_ns()
-        temporary = f".new-{self.identity.hex()}"
+        self.file_id = uuid.uuid4().bytes
+        self.created_at_ns = time.time_ns()
+        temporary = f".new-{self.file_id.hex()}"
         self._closers: list[Callable[[], None]] = []
         try:
             file = self._opened(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
             # that inherits the duplicate would keep the lock after its owner's death.
             file_locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
-            header = Header(group, self.identity, self.created_at, HEADER.size)
+            header = Header(group, self.file_id, self.created_at_ns, HEADER.size)
             self.region = MappedRegion(file, header, reserve)
             self.slot = _link(directory, temporary)
         except BaseException:

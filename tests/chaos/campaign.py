@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from dualmetrics.cli.otlp_receiver import Delivered, Receiver
+from dualmetrics.cli.otlp_receiver import ReceivedRequest, Receiver
 from tests.chaos.kill_methods import WAYS, any_way
 from tests.chaos.load import Load
 from tests.chaos.watchers import Pushes, Scraper
@@ -175,7 +175,7 @@ def _close(report: Report, server: Server, load: Load, receiver: Receiver) -> No
 
 @contextlib.contextmanager
 def _receiver(pushes: Pushes) -> Iterator[Receiver]:
-    def on_request(delivered: Delivered) -> None:
+    def on_request(delivered: ReceivedRequest) -> None:
         pushes.take(delivered)
         receiver.requests.clear()  # thousands
 

@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.push import MetricPusher
-from dualmetrics.cli.otlp_points import Received, series
+from dualmetrics.cli.otlp_points import ReceivedPoint, read_points
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
@@ -32,17 +32,17 @@ STATUSES = [400, 401, 413, 429, 503, 302]
 CODES = [StatusCode.INVALID_ARGUMENT, StatusCode.UNAUTHENTICATED, StatusCode.UNAVAILABLE, StatusCode.INTERNAL]
 
 
-def requests_in(found: dict[str, Received]) -> tuple[float, float]:
+def requests_in(found: dict[str, ReceivedPoint]) -> tuple[float, float]:
     """The counter, and the histogram's count."""
     return found["http.requests"].value, found["http.request.duration"].value
 
 
-def state(received: scripted.Received) -> dict[str, Received]:
+def state(received: scripted.Received) -> dict[str, ReceivedPoint]:
     """The latest of each metric; of deltas, what they add up to."""
-    found: dict[str, Received] = {}
+    found: dict[str, ReceivedPoint] = {}
     for request in received.requests:
-        for (_, name, _, _), each in series(request):
-            found[name] = each.after(found.get(name))
+        for (_, name, _, _), each in read_points(request):
+            found[name] = each.added_to(found.get(name))
     return found
 
 
@@ -138,7 +138,7 @@ def test_rejected_points_are_neither_counted_as_exported_nor_sent_again(
         for _ in range(3):
             assert made.telemetry.force_flush(10)
         assert requests_in(state(received)) == (3, 3)
-        sent = sum(1 for request in received.requests for _ in series(request))
+        sent = sum(1 for request in received.requests for _ in read_points(request))
         exported = made.total("dualmetrics_points_exported_total")
         assert 0 <= exported <= max(0, sent - 3 * rejected)
     [told] = caplog.messages

@@ -122,7 +122,7 @@ def test_a_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     def save(at: int) -> None:
         assert membership is not None
         delta_baseline.save_baseline(
-            membership.directory, membership.identity.group, Snapshot(at, (), families)
+            membership.directory, membership.identity.group_id, Snapshot(at, (), families)
         )
 
     save(1)

@@ -217,7 +217,7 @@ def test_every_byte_of_a_baseline_may_be_wrong(tmp_path: Path) -> None:
     store = sound(tmp_path)
     directory = membership(store).directory
     delta_baseline.save_baseline(
-        directory, membership(store).identity.group, Snapshot(1, (), tuple(store.read().families))
+        directory, membership(store).identity.group_id, Snapshot(1, (), tuple(store.read().families))
     )
     whole = directory.read(delta_baseline.NAME)
     for position in range(len(whole)):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import threading
 
-from dualmetrics.cli.otlp_points import Key, Received, series
-from dualmetrics.cli.otlp_receiver import Delivered
+from dualmetrics.cli.otlp_points import SeriesKey, ReceivedPoint, read_points
+from dualmetrics.cli.otlp_receiver import ReceivedRequest
 from tests.servers.server import Samples, Server
 
 _COUNTED = ("_total", "_bucket", "_count", "_sum")
@@ -57,18 +57,18 @@ class Pushes:
     def __init__(self) -> None:
         self.count = 0
         self.violations: list[str] = []
-        self._last: dict[Key, Received] = {}
+        self._last: dict[SeriesKey, ReceivedPoint] = {}
         self._lock = threading.Lock()
 
-    def take(self, delivered: Delivered) -> None:
+    def take(self, delivered: ReceivedRequest) -> None:
         """To be called with each request."""
         with self._lock:
             self.count += 1
-            for key, now in series(delivered.message):
+            for key, now in read_points(delivered.message):
                 if now.kind in ("counter", "histogram"):
                     self._compare(key, self._last.get(key), now)
 
-    def _compare(self, key: Key, before: Received | None, now: Received) -> None:
+    def _compare(self, key: SeriesKey, before: ReceivedPoint | None, now: ReceivedPoint) -> None:
         if before is not None and now.time < before.time:
             before, now = now, before
         self._last[key] = now

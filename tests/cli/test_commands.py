@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dualmetrics import Telemetry
-from dualmetrics.cli.main import command
+from dualmetrics.cli.main import dualmetrics_command
 from dualmetrics.cli.otlp_receiver import Receiver
 from tests.waiting import wait_until
 
@@ -21,14 +21,14 @@ DUALMETRICS = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]
 
 
 def test_the_help_lists_each_command_with_what_it_does() -> None:
-    result = CliRunner().invoke(command, ["--help"])
+    result = CliRunner().invoke(dualmetrics_command, ["--help"])
     assert result.exit_code == 0
     assert re.search(r"demo +Run the examples", result.output)
     assert re.search(r"receive +Receive metrics", result.output)
 
 
 def test_an_unknown_command_is_an_error_of_usage() -> None:
-    result = CliRunner().invoke(command, ["no-such-command"])
+    result = CliRunner().invoke(dualmetrics_command, ["no-such-command"])
     assert result.exit_code == 2
     assert "no-such-command" in result.output
 
@@ -59,10 +59,10 @@ def test_without_the_extra_of_experiments_their_commands_say_what_to_install(ask
 
 
 def test_plan_says_how_long() -> None:
-    result = CliRunner().invoke(command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
+    result = CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
     assert result.exit_code == 0
     assert re.search(r"error ratio .* 0.1 points .* 41 min", result.output)
-    assert CliRunner().invoke(command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code == 2
+    assert CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code == 2
 
 
 def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
@@ -88,6 +88,6 @@ def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
 def test_receive_on_a_port_that_is_taken_says_so() -> None:
     with Receiver() as receiver:
         port = receiver.http_endpoint.rpartition(":")[2]
-        result = CliRunner().invoke(command, ["receive", "--grpc-port", "0", "--http-port", port])
+        result = CliRunner().invoke(dualmetrics_command, ["receive", "--grpc-port", "0", "--http-port", port])
     assert result.exit_code == 1
     assert "cannot listen" in result.output

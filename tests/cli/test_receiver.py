@@ -11,8 +11,8 @@ import pytest
 
 from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.cli.receive import row
-from dualmetrics.cli.samples import as_samples, sample
+from dualmetrics.cli.receive import point_cells
+from dualmetrics.cli.samples import received_samples, make_sample
 from tests.unit.bridges.bridged import metric, of
 
 
@@ -106,11 +106,11 @@ def test_summaries_and_histograms_without_a_sum_are_shown_as_what_they_are(recei
     telemetry = Telemetry(endpoint=receiver.http_endpoint, registries=[registry], service_name="shop")
     assert telemetry.force_flush()
     assert telemetry.shutdown()
-    lines = {key.name: row(key, found)[2:4] for key, found in receiver.series().items()}
+    lines = {key.name: point_cells(key, found)[2:4] for key, found in receiver.series().items()}
     assert (lines["bare"], lines["size"]) == (("histogram", "3"), ("summary", "4 (sum 2.5)"))
-    samples = as_samples(receiver.series(), "shop")
-    assert samples[sample("size_sum")] == 2.5
-    assert sample("bare_sum") not in samples
+    samples = received_samples(receiver.series(), "shop")
+    assert samples[make_sample("size_sum")] == 2.5
+    assert make_sample("bare_sum") not in samples
 
 
 def test_headers_are_noted_in_lower_case(receiver: Receiver) -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner, Result
 
-from dualmetrics.cli.main import command
+from dualmetrics.cli.main import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.world import World, world, worse
 from tests.waiting import free_port, wait_until
@@ -28,7 +28,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(command, ["compare", *arguments], env=WIDE)
+    result = CliRunner().invoke(dualmetrics_command, ["compare", *arguments], env=WIDE)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from dualmetrics.cli.main import command
+from dualmetrics.cli.main import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.prometheus import binary, configuration, prometheus, ready, value
 from tests.waiting import free_port, wait_until
@@ -29,7 +29,7 @@ LOOKBACK = "--query.lookback-delta=1s"
 
 
 def run(*arguments: str, answer: str | None = None) -> Result:
-    result = CliRunner().invoke(command, ["experiment", *arguments], env={"COLUMNS": "200"}, input=answer)
+    result = CliRunner().invoke(dualmetrics_command, ["experiment", *arguments], env={"COLUMNS": "200"}, input=answer)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result
 
@@ -93,7 +93,7 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: value(url, 'sum(sum_over_time(up{experiment="shop"}[1h]))') >= 12, 20, "scrapes")
         wait_until(lambda: "1 of 1 targets up" in run("status", str(directory)).output, 20, "the status")
-        compared = CliRunner().invoke(command, ["compare", str(directory)], env={"COLUMNS": "200"})
+        compared = CliRunner().invoke(dualmetrics_command, ["compare", str(directory)], env={"COLUMNS": "200"})
         assert (compared.exit_code, "early look" in compared.output) == (3, True), compared.output
         dry = run("clean", str(directory), "--dry-run")
         assert ("stop the Prometheus" in dry.output, process.poll()) == (True, None)

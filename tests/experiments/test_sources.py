@@ -9,8 +9,8 @@ from dualmetrics.experiments import histograms
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.increments import Births, in_blocks, increments
 from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognised
-from dualmetrics.experiments.samples import Histogram
-from dualmetrics.experiments.setup.manifest import named
+from dualmetrics.experiments.samples import SampledHistogram
+from dualmetrics.experiments.setup.manifest import checked_name
 from dualmetrics.experiments.sources.chunks import joined
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.window import Window
@@ -51,8 +51,8 @@ def test_blocks_are_open_at_their_begin_and_closed_at_their_end() -> None:
 
 
 def test_native_histograms_meet_on_the_lowest_schema() -> None:
-    fine = histograms.native({"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])])
-    coarse = histograms.native({"__name__": "d"}, [(1.0, [(1.0, 2.0, 5.0), (2.0, 4.0, 6.0)])])
+    fine = histograms.from_native_samples({"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])])
+    coarse = histograms.from_native_samples({"__name__": "d"}, [(1.0, [(1.0, 2.0, 5.0), (2.0, 4.0, 6.0)])])
     bounds = histograms.shared_bounds([fine, coarse])
     assert bounds.tolist() == pytest.approx([1, 2, 4])
     assert histograms.on_bounds(fine, bounds).tolist() == [[0, 3, 4, 0]]
@@ -64,13 +64,13 @@ def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
         (1.0, [(-0.001, 0.001, 2.0), (1.0, 2**0.5, 1.0)]),
         (2.0, [(-0.001, 0.001, 2.0), (1.0, 2.0, 4.0)]),
     ]
-    found = histograms.native({"__name__": "d"}, samples)
+    found = histograms.from_native_samples({"__name__": "d"}, samples)
     assert found.counts.sum(axis=1).tolist() == [3, 6]
 
 
 def test_different_bounds_are_intersected_or_refused() -> None:
     one, other, strange = (
-        Histogram({"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1)))
+        SampledHistogram({"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1)))
         for bounds in ([1.0, 2.0, 5.0], [1.0, 3.0, 5.0], [7.0])
     )
     bounds = histograms.shared_bounds([one, other])
@@ -116,4 +116,4 @@ def test_a_look_before_the_declared_end_is_early() -> None:
 @pytest.mark.parametrize("name", ["a b", "", "a/b", "..", '"}', "x\n"])
 def test_names_that_could_match_more_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="no name"):
-        named(name)
+        checked_name(name)

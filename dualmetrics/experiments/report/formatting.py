@@ -10,7 +10,7 @@ from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.verdict import Verdict
 
 HEADERS = ("gate", "baseline", "candidate", "effect", "90 % interval", "margin", "")
-UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
     """In the largest unit that gives at least 2, or seconds."""
     if not isfinite(seconds):
         return "for ever"
-    for size, unit in UNITS:
+    for size, unit in TIME_UNITS:
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.2g} s"
@@ -106,7 +106,7 @@ def _open(comparison: Comparison) -> str:
     return f"Not decided: {undecided}; {wait}." if more > 0 else f"Not decided: {undecided}."
 
 
-def visible(gate: Gate) -> str:
+def visible_effect(gate: Gate) -> str:
     """The smallest effect that would be seen now."""
     size = gate.need.visible
     if not isfinite(size):

@@ -7,7 +7,7 @@ from html import escape
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report import plots
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
@@ -39,7 +39,7 @@ def _body(comparison: Comparison) -> Iterator[str]:
     yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(reason(comparison))}</p>'
     yield f'<p class="small">{escape(span(comparison))}. {escape("; ".join(comparison.notes))}.</p>'
     yield _table(HEADERS, (cells(comparison, gate) for gate in comparison.gates))
-    yield _list(f"{gate.name}: {gate.note}; visible now: {visible(gate)}" for gate in comparison.gates)
+    yield _list(f"{gate.name}: {gate.note}; visible now: {visible_effect(gate)}" for gate in comparison.gates)
     yield "<h2>Gates</h2>" + plots.forest(comparison)
     yield "<h2>Effect over time</h2>" + plots.over_time(comparison)
     if len(comparison.evidence.bounds):

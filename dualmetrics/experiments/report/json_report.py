@@ -16,10 +16,10 @@ VERSION = 1
 
 def document(comparison: Comparison) -> str:
     """One JSON object; numbers that are not finite are null."""
-    return json.dumps(plain(comparison), indent=2, allow_nan=False) + "\n"
+    return json.dumps(as_dict(comparison), indent=2, allow_nan=False) + "\n"
 
 
-def plain(comparison: Comparison) -> dict[str, Any]:
+def as_dict(comparison: Comparison) -> dict[str, Any]:
     """The comparison as dictionaries and lists."""
     baseline, candidate = comparison.evidence.all
     found: dict[str, Any] = {

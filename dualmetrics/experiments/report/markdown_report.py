@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
 
 
 def markdown(comparison: Comparison) -> str:
@@ -14,7 +14,7 @@ def markdown(comparison: Comparison) -> str:
         f"## {comparison.verdict.name}: {_plain(title(comparison))}",
         f"{_plain(reason(comparison))} {span(comparison)}.",
         _table(HEADERS, (cells(comparison, gate) for gate in comparison.gates)),
-        "\n".join(f"- {gate.name}: {gate.note}; now visible: {visible(gate)}" for gate in comparison.gates),
+        "\n".join(f"- {gate.name}: {gate.note}; now visible: {visible_effect(gate)}" for gate in comparison.gates),
     ]
     if comparison.routes:
         rows = (

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.formatting import UNITS, position
+from dualmetrics.experiments.report.formatting import TIME_UNITS, position
 from dualmetrics.experiments.statistics.arrays import Array
 
 BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"
@@ -26,7 +26,7 @@ def over_time(comparison: Comparison) -> str:
     story = comparison.over_time()
     figure = Figure(figsize=(9, 2.1 * len(comparison.gates)), layout="constrained")
     axes = figure.subplots(len(comparison.gates), 1, sharex=True, squeeze=False)[:, 0]
-    size, unit = next(each for each in UNITS if comparison.window.seconds >= 2 * each[0] or each[0] == 1)
+    size, unit = next(each for each in TIME_UNITS if comparison.window.seconds >= 2 * each[0] or each[0] == 1)
     times = [(at - comparison.window.start) / size for at, _ in story]
     for row, axis in enumerate(axes):
         _effect(axis, times, [gates[row] for _, gates in story])

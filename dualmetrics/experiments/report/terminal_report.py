@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible
+from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
 from dualmetrics.experiments.verdict import Verdict
 
 COLOURS = {
@@ -22,7 +22,7 @@ COLOURS = {
 STATES = {"within": "green", "worse": "bold red", "open": "yellow"}
 
 
-def show(comparison: Comparison, console: Console) -> None:
+def print_report(comparison: Comparison, console: Console) -> None:
     """Print everything, the verdict last, where one looks first."""
     console.print(Group(*_parts(comparison)))
 
@@ -32,7 +32,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield span(comparison)
     yield _gates(comparison)
     for gate in comparison.gates:
-        yield f"[dim]{escape(gate.name)}: {escape(gate.note)}; visible now: {visible(gate)}[/]"
+        yield f"[dim]{escape(gate.name)}: {escape(gate.note)}; visible now: {visible_effect(gate)}[/]"
     if comparison.routes:
         yield _routes(comparison)
     for check in comparison.checks:
@@ -60,9 +60,9 @@ def _routes(comparison: Comparison) -> Table:
     return table
 
 
-def plain(comparison: Comparison) -> str:
+def terminal_text(comparison: Comparison) -> str:
     """The same without colour, for a file."""
     console = Console(file=io.StringIO(), width=120, color_system=None)
     with console.capture() as printed:
-        show(comparison, console)
+        print_report(comparison, console)
     return printed.get()

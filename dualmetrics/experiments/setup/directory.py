@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
-from dualmetrics.experiments.setup.manifest import FILE, Manifest
+from dualmetrics.experiments.setup.manifest import MANIFEST_FILE, Manifest
 from dualmetrics.experiments.setup.templates import EXECUTABLE, FILES
 
 
@@ -28,7 +28,7 @@ def make(parent: Path, manifest: Manifest) -> Path:
 
 def directories(parent: Path) -> Iterator[tuple[Path, Manifest]]:
     """All experiments in a directory; a broken one is passed over."""
-    for file in sorted(parent.glob(f"*/{FILE}")):
+    for file in sorted(parent.glob(f"*/{MANIFEST_FILE}")):
         if not file.parent.is_symlink():
             try:
                 yield file.parent, Manifest.read(file.parent)

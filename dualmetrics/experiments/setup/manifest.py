@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 
-FILE = "experiment.json"
+MANIFEST_FILE = "experiment.json"
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEPT = 7 * 86400.0
 """Seconds that the data is kept after the declared end."""
@@ -28,7 +28,7 @@ class Manifest:
     candidate: str
 
     def __post_init__(self) -> None:
-        named(self.name)
+        checked_name(self.name)
 
     @property
     def url(self) -> str:
@@ -43,13 +43,13 @@ class Manifest:
     def written(self, directory: Path) -> None:
         """Put it into its directory."""
         text = json.dumps(asdict(self), indent=2)
-        (directory / FILE).write_text(text + "\n", encoding="utf-8")
+        (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, directory: Path) -> Manifest:
         """Raises `InvalidExperimentError` if the directory has none."""
         try:
-            found = json.loads((directory / FILE).read_text(encoding="utf-8"))
+            found = json.loads((directory / MANIFEST_FILE).read_text(encoding="utf-8"))
             return cls(**found)
         except (OSError, ValueError, TypeError) as error:
             raise InvalidExperimentError(f"{directory} is no directory of an experiment: {error}.") from error
@@ -58,10 +58,10 @@ class Manifest:
     def found(cls, place: str) -> Manifest | None:
         """That of a directory, or None if ``place`` is none."""
         directory = Path(place)
-        return cls.read(directory) if place and (directory / FILE).is_file() else None
+        return cls.read(directory) if place and (directory / MANIFEST_FILE).is_file() else None
 
 
-def named(name: str) -> str:
+def checked_name(name: str) -> str:
     """The name, if it is one. Raises `UsageError`."""
     if not NAME.fullmatch(name) or name in {".", ".."}:
         raise UsageError(f"{name!r} is no name of an experiment: letters, digits, _ . - only.")

@@ -13,7 +13,7 @@ TIMEOUT = 30.0
 EVER = "10y"
 
 
-class Server:
+class PrometheusAdmin:
     """The management side of one server. Raises `UnreachableError` whatever goes wrong."""
 
     def __init__(self, url: str) -> None:

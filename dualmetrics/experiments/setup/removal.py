@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
-from dualmetrics.experiments.setup.manifest import FILE, Manifest, named
-from dualmetrics.experiments.setup.prometheus_admin import Server
+from dualmetrics.experiments.setup.manifest import MANIFEST_FILE, Manifest, checked_name
+from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
 from dualmetrics.experiments.setup.templates import DATA, FILES
 
 PATIENCE = 30.0
@@ -32,7 +32,7 @@ class Removal:
     def __call__(self) -> None:
         """Stop the server, remove what is ours, and the directory if nothing else is in it."""
         if self.running:
-            Server(self.manifest.url).quit()
+            PrometheusAdmin(self.manifest.url).quit()
         _wait_until_free(self.directory / DATA)
         for file in self.files:
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
@@ -48,7 +48,7 @@ def removal(directory: Path) -> Removal:
     if directory.resolve().name != manifest.name:
         raise InvalidExperimentError(f"{directory} says that it is the experiment {manifest.name!r}.")
     _is_data(directory / DATA)
-    known = {*FILES, FILE, DATA}
+    known = {*FILES, MANIFEST_FILE, DATA}
     files = sorted(each for each in directory.iterdir() if each.name in known)
     strangers = sorted(each for each in directory.iterdir() if each.name not in known)
     return Removal(directory, manifest, files, strangers, _runs(directory, manifest))
@@ -68,7 +68,7 @@ def _is_data(data: Path) -> None:
 
 def _runs(directory: Path, manifest: Manifest) -> bool:
     """Whether the server on the experiment's port is the one that keeps its data here."""
-    server = Server(manifest.url)
+    server = PrometheusAdmin(manifest.url)
     if not server.answers():
         return False
     path = Path(server.status("flags").get("storage.tsdb.path", ""))
@@ -99,7 +99,7 @@ def _command_lines() -> Iterator[list[bytes]]:
 class Deletion:
     """The series of one experiment in a server that has others too."""
 
-    server: Server
+    server: PrometheusAdmin
     matcher: str
     series: int
 
@@ -114,8 +114,8 @@ def deletion(url: str, name: str) -> Deletion:
 
     Raises `InvalidExperimentError` while a target of the experiment is scraped: its series would come back.
     """
-    matcher = f'{{experiment="{named(name)}"}}'
-    server = Server(url)
+    matcher = f'{{experiment="{checked_name(name)}"}}'
+    server = PrometheusAdmin(url)
     scraped = [each for each in server.targets() if each["labels"].get("experiment") == name]
     if any(each["health"] == "up" for each in scraped) or server.value(f"count({matcher})"):
         raise InvalidExperimentError(

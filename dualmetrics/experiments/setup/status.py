@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualmetrics.experiments.comparison import named
+from dualmetrics.experiments.comparison import resolve_names
 from dualmetrics.experiments.errors import ExperimentError
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.setup.manifest import Manifest
-from dualmetrics.experiments.setup.prometheus_admin import Server
+from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
 from dualmetrics.experiments.setup.templates import DATA
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.window import Window
@@ -37,10 +37,10 @@ class Status:
         return None if self.began is None else self.began + self.manifest.duration
 
 
-def status(directory: Path) -> Status:
+def read_status(directory: Path) -> Status:
     """Look at the directory, and ask its server if that is up."""
     manifest = Manifest.read(directory)
-    server = Server(manifest.url)
+    server = PrometheusAdmin(manifest.url)
     size = sum(file.lstat().st_size for file in (directory / DATA).rglob("*") if file.is_file())
     if not server.answers():
         return Status(manifest, False, None, size, None, {}, None)
@@ -49,7 +49,7 @@ def status(directory: Path) -> Status:
     return Status(manifest, True, since, size, series, _targets(server, manifest), _began(manifest))
 
 
-def _targets(server: Server, manifest: Manifest) -> dict[str, str]:
+def _targets(server: PrometheusAdmin, manifest: Manifest) -> dict[str, str]:
     up: Counter[str] = Counter()
     all_of: Counter[str] = Counter()
     for target in server.targets():
@@ -64,6 +64,6 @@ def _began(manifest: Manifest) -> float | None:
     source = Prometheus(manifest.url, manifest.name)
     try:
         now = source.now()
-        return source.began(named(source, Window(now - WEEK, now, now), Question()))
+        return source.began(resolve_names(source, Window(now - WEEK, now, now), Question()))
     except ExperimentError:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from dualmetrics.experiments.samples import Histogram, Labels, Series
+from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
 from dualmetrics.experiments.statistics.arrays import Array
 
 PIECE = 3600.0
@@ -23,8 +23,8 @@ class Chunks:
     def __init__(self, start: float, end: float) -> None:
         self._start, self._end = start, end
         self._thin = end - start > 2 * PIECE
-        self._found: dict[Key, list[Histogram]] = defaultdict(list)
-        self._plain: dict[Key, list[Series]] = defaultdict(list)
+        self._found: dict[Key, list[SampledHistogram]] = defaultdict(list)
+        self._plain: dict[Key, list[SampledSeries]] = defaultdict(list)
 
     @property
     def empty(self) -> bool:
@@ -39,32 +39,32 @@ class Chunks:
             at += length
             yield at, length
 
-    def add(self, series: Iterable[Series]) -> None:
+    def add(self, series: Iterable[SampledSeries]) -> None:
         """What a piece has of counters."""
         for each in series:
             keep = self._kept(each.times, each.values)
-            self._plain[_key(each.labels)].append(Series(each.labels, each.times[keep], each.values[keep]))
+            self._plain[_key(each.labels)].append(SampledSeries(each.labels, each.times[keep], each.values[keep]))
 
-    def add_histograms(self, histograms: Iterable[Histogram]) -> None:
+    def add_histograms(self, histograms: Iterable[SampledHistogram]) -> None:
         """What a piece has of histograms."""
         for each in histograms:
             keep = self._kept(each.times, each.counts)
-            part = Histogram(each.labels, each.times[keep], each.bounds, each.counts[keep])
+            part = SampledHistogram(each.labels, each.times[keep], each.bounds, each.counts[keep])
             self._found[(*_key(each.labels), ("le", str(each.bounds.tolist())))].append(part)
 
-    def series(self) -> list[Series]:
+    def series(self) -> list[SampledSeries]:
         """All pieces together."""
         return [
-            Series(parts[0].labels, *joined([each.times for each in parts], [each.values for each in parts]))
+            SampledSeries(parts[0].labels, *joined([each.times for each in parts], [each.values for each in parts]))
             for parts in self._plain.values()
         ]
 
-    def histograms(self) -> list[Histogram]:
+    def histograms(self) -> list[SampledHistogram]:
         """All pieces together."""
         found = []
         for parts in self._found.values():
             times, counts = joined([each.times for each in parts], [each.counts for each in parts])
-            found.append(Histogram(parts[0].labels, times, parts[0].bounds, counts))
+            found.append(SampledHistogram(parts[0].labels, times, parts[0].bounds, counts))
         return found
 
     def _kept(self, times: Array, values: Array) -> np.typing.NDArray[np.bool_]:
@@ -88,5 +88,5 @@ def as_arrays(samples: Sequence[Sequence[object]]) -> tuple[Array, Array]:
     return found[:, 0], found[:, 1]
 
 
-def _key(labels: Labels) -> Key:
+def _key(labels: SampleLabels) -> Key:
     return tuple(sorted(labels.items()))

@@ -12,10 +12,10 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from dualmetrics.experiments.errors import UnreachableError
-from dualmetrics.experiments.histograms import classic
+from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import Series, Target, target
-from dualmetrics.experiments.sources.source import Recording
+from dualmetrics.experiments.samples import SampledSeries, Target, target_of
+from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.sources.tls import trust
 
 TIMEOUT = 10.0
@@ -67,12 +67,12 @@ class Pages:
         """The metrics on either page."""
         return {dict(labels)["__name__"] for samples in self._samples.values() for labels in samples}
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> Recording:
+    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
         """What was read of one page."""
         found = [_series(labels, samples) for labels, samples in self._samples[variant].items()]
-        return Recording(
+        return VariantSamples(
             [each for each in found if each.name == names.requests],
-            classic(each for each in found if names.duration and each.name == names.bucket),
+            from_bucket_series(each for each in found if names.duration and each.name == names.bucket),
             [each for each in found if each.name == UP],
             {("page", self._urls[variant]): inf} if self._once else _started(found),
         )
@@ -107,10 +107,10 @@ def _parsed(page: str) -> list[tuple[dict[str, str], float]]:
     ]
 
 
-def _started(found: list[Series]) -> dict[Target, float]:
-    return {target(each.labels): float(each.values[0]) for each in found if each.name == START}
+def _started(found: list[SampledSeries]) -> dict[Target, float]:
+    return {target_of(each.labels): float(each.values[0]) for each in found if each.name == START}
 
 
-def _series(labels: tuple[tuple[str, str], ...], samples: list[tuple[float, float]]) -> Series:
+def _series(labels: tuple[tuple[str, str], ...], samples: list[tuple[float, float]]) -> SampledSeries:
     found = np.array(samples)
-    return Series(dict(labels), found[:, 0], found[:, 1])
+    return SampledSeries(dict(labels), found[:, 0], found[:, 1])

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.histograms import classic, native
+from dualmetrics.experiments.histograms import from_bucket_series, from_native_samples
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import Histogram, Series, Target, target
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
 from dualmetrics.experiments.sources.chunks import Chunks, as_arrays
 from dualmetrics.experiments.sources.prometheus_client import Client
-from dualmetrics.experiments.sources.source import Recording
+from dualmetrics.experiments.sources.source import VariantSamples
 
 LOOKBACK = 300.0
 """Seconds before the window in which a counter's last value is looked for."""
@@ -65,17 +65,17 @@ class Prometheus:
         """The variants that there are."""
         return self._values(self._labels[1], start - LOOKBACK, end)
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> Recording:
+    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
         """Requests, histograms, the scrapes of their targets, and since when those run."""
         begin = start - LOOKBACK
         requests = self._counters(names.requests, variant, begin, end) if names.requests else []
         durations = self._histograms(names, variant, begin, end) if names.duration else []
-        targets = {target(each.labels) for each in requests} | {target(each.labels) for each in durations}
+        targets = {target_of(each.labels) for each in requests} | {target_of(each.labels) for each in durations}
         own = f"up{self._selector(variant)}"
         up = self._unique(self._about("up", targets, begin, end), self._series(own, begin, end))
         began = self._about("process_start_time_seconds", targets, begin, end)
-        started = {target(each.labels): float(each.values[0]) for each in began}
-        return Recording(requests, durations, up, started)
+        started = {target_of(each.labels): float(each.values[0]) for each in began}
+        return VariantSamples(requests, durations, up, started)
 
     def _unknown(self, start: float, end: float) -> str:
         label = self._labels[0]
@@ -91,30 +91,30 @@ class Prometheus:
         pairs = {experiment: self.experiment} | ({of: variant} if variant is not None else {})
         return "{" + ",".join(f"{label}={json.dumps(value)}" for label, value in pairs.items()) + "}"
 
-    def _counters(self, name: str, variant: str, start: float, end: float) -> list[Series]:
+    def _counters(self, name: str, variant: str, start: float, end: float) -> list[SampledSeries]:
         return self._series(name + self._selector(variant), start, end)
 
-    def _histograms(self, names: Names, variant: str, start: float, end: float) -> list[Histogram]:
+    def _histograms(self, names: Names, variant: str, start: float, end: float) -> list[SampledHistogram]:
         chunks = Chunks(start, end)
         for at, seconds in chunks.spans():
             found = self._raw(names.bucket + self._selector(variant), at, seconds)
-            chunks.add_histograms(classic(_plain(found)))
+            chunks.add_histograms(from_bucket_series(_plain(found)))
         if chunks.empty:
             return list(_natives(self._raw(f"{names.duration}{self._selector(variant)}", end, end - start)))
         return chunks.histograms()
 
-    def _about(self, name: str, targets: Iterable[Target], start: float, end: float) -> list[Series]:
-        found: list[Series] = []
+    def _about(self, name: str, targets: Iterable[Target], start: float, end: float) -> list[SampledSeries]:
+        found: list[SampledSeries] = []
         for job, instance in sorted(targets):
             labels = f"{{job={json.dumps(job)},instance={json.dumps(instance)}}}"
             found += self._series(name + labels, start, end)
         return found
 
     @staticmethod
-    def _unique(*found: list[Series]) -> list[Series]:
-        return list({target(each.labels): each for several in found for each in several}.values())
+    def _unique(*found: list[SampledSeries]) -> list[SampledSeries]:
+        return list({target_of(each.labels): each for several in found for each in several}.values())
 
-    def _series(self, selector: str, start: float, end: float) -> list[Series]:
+    def _series(self, selector: str, start: float, end: float) -> list[SampledSeries]:
         chunks = Chunks(start, end)
         for at, seconds in chunks.spans():
             chunks.add(_plain(self._raw(selector, at, seconds)))
@@ -132,18 +132,18 @@ def _samples(series: dict[str, Any]) -> Sequence[Sequence[Any]]:
     return found
 
 
-def _plain(result: Sequence[dict[str, Any]]) -> Iterator[Series]:
+def _plain(result: Sequence[dict[str, Any]]) -> Iterator[SampledSeries]:
     for found in result:
         if found.get("values"):
             times, values = as_arrays(found["values"])
-            yield Series(found["metric"], times, values)
+            yield SampledSeries(found["metric"], times, values)
 
 
-def _natives(result: Sequence[dict[str, Any]]) -> Iterator[Histogram]:
+def _natives(result: Sequence[dict[str, Any]]) -> Iterator[SampledHistogram]:
     for found in result:
         samples = [(float(at), _buckets(histogram)) for at, histogram in found.get("histograms", ())]
         if samples:
-            yield native(found["metric"], samples)
+            yield from_native_samples(found["metric"], samples)
 
 
 def _buckets(histogram: dict[str, Any]) -> list[tuple[float, float, float]]:

@@ -10,17 +10,17 @@ import numpy as np
 
 from dualmetrics.experiments.increments import Births
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import Histogram, Series, Target, target
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
 from dualmetrics.experiments.statistics.arrays import Array
 
 
 @dataclass(frozen=True)
-class Recording:
+class VariantSamples:
     """Samples of one variant, from a while before the window to its end."""
 
-    requests: list[Series]
-    durations: list[Histogram]
-    up: list[Series] = field(default_factory=list)
+    requests: list[SampledSeries]
+    durations: list[SampledHistogram]
+    up: list[SampledSeries] = field(default_factory=list)
     """1 for each successful scrape, 0 for each that failed, by target."""
     started: Mapping[Target, float] = field(default_factory=dict)
     """When the targets' processes started, where they say so."""
@@ -39,7 +39,7 @@ class Recording:
 
     def births(self, start: float) -> Births:
         """What tells series that began at 0 from those that were not seen before."""
-        watched = {target(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
+        watched = {target_of(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
         return Births(start, watched, self.started, start + 2 * self.interval)
 
 
@@ -50,7 +50,7 @@ class Source(Protocol):
         """The metrics that both or one of the variants have."""
         ...
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> Recording:
+    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
         """The samples between two times, and of a while before."""
         ...
 

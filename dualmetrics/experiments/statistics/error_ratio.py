@@ -11,7 +11,7 @@ from dualmetrics.experiments.statistics import exact_test, score_interval
 from dualmetrics.experiments.statistics.arrays import Array, merged
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
 from dualmetrics.experiments.statistics.critical import Critical, OneLook
-from dualmetrics.experiments.statistics.score_interval import Table
+from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 
 ONE_LOOK = OneLook()
 
@@ -33,13 +33,13 @@ class Counts:
 class RatioEffect:
     """What is known of ``p1 - p0``: a table of effective counts, and the degrees of freedom behind it."""
 
-    table: Table
+    table: ContingencyTable
     phi: float
     inflation: Inflation
     critical: Critical = ONE_LOOK
 
     @property
-    def effective(self) -> Table:
+    def effective(self) -> ContingencyTable:
         """The table of as many independent requests as tell as much."""
         return self.table.over(self.phi)
 
@@ -70,14 +70,14 @@ class RatioEffect:
         return self.critical.p(-score_interval.statistic(self.effective, margin), self.inflation.df)
 
 
-def compare(candidate: Counts, baseline: Counts, critical: Critical = ONE_LOOK) -> RatioEffect:
+def error_ratio_effect(candidate: Counts, baseline: Counts, critical: Critical = ONE_LOOK) -> RatioEffect:
     """The effect, with what blocks tell of its variance.
 
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``: pairing the variants in
     a block cancels incidents that both shared. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``.
     """
     counts = (candidate.errors, candidate.requests, baseline.errors, baseline.requests)
-    table = Table(*(float(each.sum()) for each in counts))
+    table = ContingencyTable(*(float(each.sum()) for each in counts))
     tables, inflation = coarsened(counts, merged, _differences)
     variance = inflation.k * variance_of_sum(_differences(tables))
     return RatioEffect(table, overdispersion(variance, table), inflation, critical)
@@ -104,7 +104,7 @@ def variance_of_sum(values: Array) -> float:
     return float(blocks / (blocks - 1) * np.sum(values**2)) if blocks > 1 else 0.0
 
 
-def overdispersion(variance: float, table: Table) -> float:
+def overdispersion(variance: float, table: ContingencyTable) -> float:
     """How much more than binomial counts the difference varies; at least 1."""
     p = table.pooled
     binomial = p * (1 - p) * (1 / table.n0 + 1 / table.n1)

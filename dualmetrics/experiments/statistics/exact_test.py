@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from scipy.stats import binom
 
-from dualmetrics.experiments.statistics.score_interval import Table
+from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 
 FEW = 20
 NEAR_ONE = 1.2
 
 
-def applies(table: Table, phi: float) -> bool:
+def applies(table: ContingencyTable, phi: float) -> bool:
     """Whether the errors are few and come as independently as the exact test supposes."""
     return table.x1 + table.x0 < FEW and phi < NEAR_ONE
 
 
-def p_worse(table: Table) -> float:
+def p_worse(table: ContingencyTable) -> float:
     """The probability that, of all errors, at least so many fall to the candidate if both fail alike.
 
     Given the sum, the candidate's errors are binomial with the candidate's share of the requests

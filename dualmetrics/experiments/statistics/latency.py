@@ -97,14 +97,14 @@ class LatencyEffect:
         return max(self.linear.p_below(limit), self.tail.p_below(limit))
 
 
-def compare(
+def latency_effect(
     candidate: Latencies, baseline: Latencies, q: float, critical: Critical = ONE_LOOK
 ) -> LatencyEffect:
     """The effect on the ``q`` quantile; both must have the same bounds."""
     tables = candidate.counts, baseline.counts
-    values = tuple(float(_quantile(q, each, quantiles.tail)) for each in (baseline, candidate))
-    linear = log_ratio(tables, baseline.bounds, q, quantiles.linear, critical)
-    tail = log_ratio(tables, baseline.bounds, q, quantiles.tail, critical)
+    values = tuple(float(_quantile(q, each, quantiles.tail_quantile)) for each in (baseline, candidate))
+    linear = log_ratio(tables, baseline.bounds, q, quantiles.linear_quantile, critical)
+    tail = log_ratio(tables, baseline.bounds, q, quantiles.tail_quantile, critical)
     return LatencyEffect(q, baseline.bucket(q), candidate.bucket(q), (values[0], values[1]), linear, tail)
 
 

@@ -37,7 +37,7 @@ def locate(q: float, bounds: Array, counts: Array) -> Buckets:
     return Buckets(edges[index], edges[index + 1], above_low, above_high, 1.0 - q)
 
 
-def linear(found: Buckets) -> Array:
+def linear_quantile(found: Buckets) -> Array:
     """As if values lay evenly in their bucket, which is what PromQL's ``histogram_quantile`` supposes."""
     step = found.above_low - found.above_high
     part = np.divide(found.above_low - found.above, step, out=np.zeros_like(step), where=step > 0)
@@ -46,7 +46,7 @@ def linear(found: Buckets) -> Array:
     return np.where(identified, found.low + width * np.clip(part, 0.0, 1.0), np.inf)
 
 
-def tail(found: Buckets) -> Array:
+def tail_quantile(found: Buckets) -> Array:
     """As if the logarithm of survival fell linearly in the logarithm of the value (a Pareto piece).
 
     Latencies thin out towards a bucket's upper end, so this is nearer; `linear` in the first bucket and where
@@ -58,4 +58,4 @@ def tail(found: Buckets) -> Array:
     above_low = np.where(usable, found.above_low, 1.0)
     above_high = np.where(usable, found.above_high, 0.5)
     part = np.log(above_low / found.above) / np.log(above_low / above_high)
-    return np.where(usable, low * (high / low) ** np.clip(part, 0.0, 1.0), linear(found))
+    return np.where(usable, low * (high / low) ** np.clip(part, 0.0, 1.0), linear_quantile(found))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import exp, inf, log, sqrt
 
-from dualmetrics.experiments.statistics.score_interval import Table, bisected
+from dualmetrics.experiments.statistics.score_interval import ContingencyTable, bisected
 
 
-def newcombe(table: Table, critical: float) -> tuple[float, float]:
+def newcombe(table: ContingencyTable, critical: float) -> tuple[float, float]:
     """The difference, by two of Wilson (Newcombe, Statistics in Medicine 17 (1998), 873, method 10)."""
     p1, p0 = table.x1 / table.n1, table.x0 / table.n0
     low1, high1 = wilson(table.x1, table.n1, critical)
@@ -27,7 +27,7 @@ def wilson(x: float, n: float, critical: float) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def koopman(table: Table, critical: float) -> tuple[float, float]:
+def koopman(table: ContingencyTable, critical: float) -> tuple[float, float]:
     """The ratio ``p1/p0`` by Koopman's score interval (Biometrics 40 (1984), 513); ends at 0 and infinity."""
     if table.x0 == 0 and table.x1 == 0:
         return 0.0, inf
@@ -38,7 +38,7 @@ def koopman(table: Table, critical: float) -> tuple[float, float]:
     return exp(lower) if table.x1 else 0.0, exp(upper) if table.x0 else inf
 
 
-def _chi2(table: Table, ratio: float) -> float:
+def _chi2(table: ContingencyTable, ratio: float) -> float:
     x1, n1, x0, n0 = table
     b = ratio * (n1 + x0) + x1 + n0
     p1 = (b - sqrt(max(b * b - 4 * ratio * (n1 + n0) * (x1 + x0), 0.0))) / (2 * (n1 + n0))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 BISECTIONS = 60
 
 
-class Table(NamedTuple):
+class ContingencyTable(NamedTuple):
     """Errors ``x`` of ``n`` requests; 1 is the candidate, 0 the baseline. Effective counts are fractions."""
 
     x1: float
@@ -27,12 +27,12 @@ class Table(NamedTuple):
         """The proportion of both together."""
         return (self.x1 + self.x0) / (self.n1 + self.n0)
 
-    def over(self, phi: float) -> Table:
+    def over(self, phi: float) -> ContingencyTable:
         """As many independent requests as tell as much."""
-        return Table(*(count / phi for count in self))
+        return ContingencyTable(*(count / phi for count in self))
 
 
-def constrained(table: Table, delta: float) -> tuple[float, float]:
+def constrained(table: ContingencyTable, delta: float) -> tuple[float, float]:
     """The likeliest ``(p1, p0)`` among those with ``p1 - p0 = delta``.
 
     The root of the likelihood's cubic in closed form: Farrington and Manning, Statistics in Medicine 9
@@ -51,7 +51,7 @@ def constrained(table: Table, delta: float) -> tuple[float, float]:
     return p0 + delta, p0
 
 
-def statistic(table: Table, delta: float) -> float:
+def statistic(table: ContingencyTable, delta: float) -> float:
     """``(p1 - p0 - delta)`` over its standard error at the constrained estimate.
 
     Miettinen and Nurminen's, without their factor N/(N - 1): published examples are computed so (Fagerland,
@@ -65,7 +65,7 @@ def statistic(table: Table, delta: float) -> float:
     return distance / sqrt(variance) if variance > 0 else copysign(float("inf"), distance)
 
 
-def interval(table: Table, critical: float) -> tuple[float, float]:
+def interval(table: ContingencyTable, critical: float) -> tuple[float, float]:
     """All differences whose statistic lies within ``critical`` of 0; found by bisection."""
     estimate = table.estimate
     lower = bisected(lambda delta: statistic(table, delta) <= critical, -1.0, estimate)

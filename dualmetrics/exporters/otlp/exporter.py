@@ -14,7 +14,7 @@ from dualmetrics.exporters.otlp.result import CapturedLog, ExportResult, Respons
 from dualmetrics.exporters.otlp.sdk_model import always_cumulative
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.model.snapshot import Snapshot
-from dualmetrics.runtime.redaction import redact
+from dualmetrics.runtime.redaction import redact_secrets
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
@@ -51,7 +51,7 @@ class OtlpExporter:
                 success = False
                 log.lines.append(f"{type(error).__name__}: {error}")
         return ExportResult(
-            success, self._responses.rejected, redact(self._secrets, self._message(log, success))
+            success, self._responses.rejected, redact_secrets(self._secrets, self._message(log, success))
         )
 
     def shutdown(self) -> None:

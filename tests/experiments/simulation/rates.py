@@ -25,13 +25,13 @@ Rule = Callable[[Counts, Counts], bool]
 
 def ours(candidate: Counts, baseline: Counts) -> bool:
     """The gate of the error ratio: surely worse."""
-    found = error_ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    found = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
     return found.inflation.enough and found.p_worse() <= ALPHA
 
 
 def passes(candidate: Counts, baseline: Counts) -> bool:
     """The gate of the error ratio: within the margin."""
-    found = error_ratio.compare(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    found = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
     return found.inflation.enough and found.p_beyond(MARGIN) <= ALPHA
 
 
@@ -82,9 +82,9 @@ def looks(noise: Noise, runs: int, *, effect: float = 0.0, seed: int = 3) -> Loo
 def _looked(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
     fixed = failed = passed = False
     for part, until in _growing(errors.in_blocks(candidate), errors.in_blocks(baseline)):
-        found = error_ratio.compare(*part, AnyLook(until))
+        found = error_ratio.error_ratio_effect(*part, AnyLook(until))
         enough = found.inflation.enough
-        fixed |= enough and error_ratio.compare(*part).p_worse() <= ALPHA
+        fixed |= enough and error_ratio.error_ratio_effect(*part).p_worse() <= ALPHA
         failed |= enough and found.p_worse() <= ALPHA
         passed |= enough and found.p_beyond(MARGIN) <= ALPHA
     return fixed, failed, passed
@@ -116,7 +116,7 @@ def quantile(
 
 
 def _judged(q: float, candidate: latency.Latencies, baseline: latency.Latencies) -> tuple[bool, ...]:
-    found = latency.compare(candidate, baseline, q)
+    found = latency.latency_effect(candidate, baseline, q)
     if found.linear is None or found.tail is None or not found.tail.inflation.enough:
         return False, False, False, False
     within = [each.p_below(log(1 + SLOWER)) <= ALPHA for each in (found.linear, found.tail)]

@@ -91,7 +91,7 @@ class TestEachCorrectionIsNeeded:
         assert increments(seen, from_zero=False).sum() == 1
 
     def test_tail_interpolation(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(quantiles, "tail", quantiles.linear)
+        monkeypatch.setattr(quantiles, "tail", quantiles.linear_quantile)
         assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
 
 

@@ -11,19 +11,19 @@ from scipy.stats import binom, norm
 from statsmodels.stats import proportion
 
 from dualmetrics.experiments.statistics import exact_test, relative, score_interval
-from dualmetrics.experiments.statistics.score_interval import Table
+from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 
 Z = float(norm.isf(0.025))
-FAGERLAND = Table(7, 34, 1, 34)
+FAGERLAND = ContingencyTable(7, 34, 1, 34)
 TABLES = 3000
 
 
-def random_tables(count: int = TABLES) -> list[Table]:
+def random_tables(count: int = TABLES) -> list[ContingencyTable]:
     rng = np.random.default_rng(7)
     n1, n0 = rng.integers(2, 3000, (2, count))
     p = rng.beta(0.6, 3.0, (2, count))
     return [
-        Table(*map(int, row))
+        ContingencyTable(*map(int, row))
         for row in zip(rng.binomial(n1, p[0]), n1, rng.binomial(n0, p[1]), n0, strict=True)
     ]
 
@@ -35,7 +35,7 @@ def test_miettinen_and_nurminens_interval_is_the_published_one() -> None:
 
 def test_newcombes_interval_is_the_published_one() -> None:
     assert [float(f"{limit:.2g}") for limit in relative.newcombe(FAGERLAND, Z)] == [0.019, 0.34]
-    assert relative.newcombe(Table(56, 70, 48, 80), Z) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert relative.newcombe(ContingencyTable(56, 70, 48, 80), Z) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_koopmans_interval_is_the_published_one() -> None:
@@ -88,7 +88,7 @@ def test_the_constrained_estimate_is_the_most_likely_one() -> None:
         assert likelihood(table, inside + delta, inside) >= -best.fun - 1e-6 * abs(best.fun)
 
 
-def likelihood(table: Table, p1: float, p0: float) -> float:
+def likelihood(table: ContingencyTable, p1: float, p0: float) -> float:
     pairs = ((table.x1, p1), (table.n1 - table.x1, 1 - p1), (table.x0, p0), (table.n0 - table.x0, 1 - p0))
     return sum(count * (log(p) if p > 0 else -1e9) for count, p in pairs if count)
 
@@ -103,24 +103,24 @@ def test_the_interval_holds_what_the_test_does_not_reject() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [Table(9, 10, 3, 10), Table(0, 10, 0, 10), Table(10, 10, 0, 10), Table(10, 10, 10, 10)]
+    "table", [ContingencyTable(9, 10, 3, 10), ContingencyTable(0, 10, 0, 10), ContingencyTable(10, 10, 0, 10), ContingencyTable(10, 10, 10, 10)]
 )
-def test_extreme_tables_have_an_interval(table: Table) -> None:
+def test_extreme_tables_have_an_interval(table: ContingencyTable) -> None:
     low, high = score_interval.interval(table, Z)
     assert -1 <= low <= table.estimate <= high <= 1
 
 
 def test_no_errors_at_all_leave_the_ratio_open() -> None:
-    assert relative.koopman(Table(0, 10, 0, 10), Z) == (0.0, inf)
-    assert relative.koopman(Table(3, 10, 0, 10), Z)[1] == inf
-    assert relative.koopman(Table(0, 10, 3, 10), Z)[0] == 0.0
+    assert relative.koopman(ContingencyTable(0, 10, 0, 10), Z) == (0.0, inf)
+    assert relative.koopman(ContingencyTable(3, 10, 0, 10), Z)[1] == inf
+    assert relative.koopman(ContingencyTable(0, 10, 3, 10), Z)[0] == 0.0
 
 
 def test_the_exact_test_is_the_binomial_one() -> None:
-    table = Table(9, 1000, 2, 3000)
+    table = ContingencyTable(9, 1000, 2, 3000)
     expected = sum(float(binom.pmf(errors, 11, 0.25)) for errors in range(9, 12))
     assert exact_test.p_worse(table) == pytest.approx(expected)
-    assert exact_test.p_worse(Table(0, 10, 0, 10)) == 1.0
+    assert exact_test.p_worse(ContingencyTable(0, 10, 0, 10)) == 1.0
     assert exact_test.applies(table, 1.0)
     assert not exact_test.applies(table, 1.5)
-    assert not exact_test.applies(Table(18, 100, 2, 100), 1.0)
+    assert not exact_test.applies(ContingencyTable(18, 100, 2, 100), 1.0)

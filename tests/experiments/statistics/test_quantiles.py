@@ -19,10 +19,10 @@ COUNTS: Array = np.array([50.0, 20.0, 40.0, 10.0])
 
 @pytest.mark.parametrize(("q", "expected"), [(0.2, 0.048), (0.5, 0.15), (0.8, 0.72)])
 def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> None:
-    assert float(quantiles.linear(quantiles.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
+    assert float(quantiles.linear_quantile(quantiles.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("interpolant", [quantiles.linear, quantiles.tail])
+@pytest.mark.parametrize("interpolant", [quantiles.linear_quantile, quantiles.tail_quantile])
 def test_a_quantile_above_all_bounds_is_not_identified(interpolant: latency.Interpolant) -> None:
     """Prometheus says 1, its highest bound."""
     found = quantiles.locate(0.99, BOUNDS, COUNTS)
@@ -35,8 +35,8 @@ def test_the_tail_interpolant_is_exact_for_a_pareto_tail() -> None:
     shares = np.diff(np.concatenate(([0.0], pareto.cdf(bounds, 1.7), [1.0])))
     for q in (0.3, 0.8, 0.95, 0.99):
         found = quantiles.locate(q, bounds, shares * 1e6)
-        assert float(quantiles.tail(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
-        assert float(quantiles.linear(found)) > float(quantiles.tail(found)) * 1.001
+        assert float(quantiles.tail_quantile(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
+        assert float(quantiles.linear_quantile(found)) > float(quantiles.tail_quantile(found)) * 1.001
 
 
 def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_linear() -> None:
@@ -47,7 +47,7 @@ def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_
     ):
         found = quantiles.locate(q, BOUNDS, np.array(counts))
         if found.above_high == 0 or found.low == 0:
-            assert quantiles.tail(found) == quantiles.linear(found)
+            assert quantiles.tail_quantile(found) == quantiles.linear_quantile(found)
 
 
 def test_the_jackknifes_variance_of_a_mean_is_that_of_the_mean() -> None:
@@ -63,21 +63,21 @@ def histograms(counts: list[float], blocks: int = 40) -> Latencies:
 
 
 def test_the_bucket_and_the_hard_bounds_are_told() -> None:
-    found = latency.compare(histograms([50, 40, 9.5, 0.5]), histograms([50, 45, 4.5, 0.5]), 0.97)
+    found = latency.latency_effect(histograms([50, 40, 9.5, 0.5]), histograms([50, 45, 4.5, 0.5]), 0.97)
     assert found.baseline == (0.2, 1.0)
     assert found.hard_bounds == pytest.approx((0.2, 5.0))
     assert found.interval(0.05)[0] < found.values[1] / found.values[0] < found.interval(0.05)[1]
 
 
 def test_a_quantile_in_the_last_bucket_never_passes_nor_fails() -> None:
-    found = latency.compare(histograms([50, 20, 10, 20]), histograms([50, 20, 10, 20]), 0.99)
+    found = latency.latency_effect(histograms([50, 20, 10, 20]), histograms([50, 20, 10, 20]), 0.99)
     assert not found.identified
     assert found.p_beyond(0.1) == 1.0
     assert found.p_worse() == 1.0
 
 
 def test_both_interpolants_must_be_within_the_margin() -> None:
-    found = latency.compare(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
+    found = latency.latency_effect(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
     assert found.linear is not None
     assert found.tail is not None
     limits = [each.p_below(log(1.1)) for each in (found.linear, found.tail)]

@@ -102,15 +102,15 @@ def test_errors_that_come_together_count_for_less() -> None:
     requests = np.full(40, 1000.0)
     alone = error_ratio.Counts(rng.poisson(10, 40).astype(float), requests)
     bursts = error_ratio.Counts(rng.poisson(10, 40) * rng.choice([0.0, 4.0], 40, p=[0.75, 0.25]), requests)
-    assert error_ratio.compare(alone, alone).phi == 1.0
-    found = error_ratio.compare(bursts, alone)
+    assert error_ratio.error_ratio_effect(alone, alone).phi == 1.0
+    found = error_ratio.error_ratio_effect(bursts, alone)
     assert found.phi > 5
     assert found.effective.n1 == pytest.approx(40_000 / found.phi)
 
 
 def test_without_any_error_the_effect_is_none_and_the_limit_is_finite() -> None:
     counts = error_ratio.Counts(np.zeros(40), np.full(40, 500.0))
-    found = error_ratio.compare(counts, counts)
+    found = error_ratio.error_ratio_effect(counts, counts)
     assert found.p_worse() == 1.0
     low, high = found.interval(0.05)
     assert low <= 0 < high < 0.001

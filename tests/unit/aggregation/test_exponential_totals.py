@@ -160,7 +160,7 @@ def test_a_baseline_keeps_them(tmp_path: Path) -> None:
     record(store, 0.0, 0.5, 700.0)
     families, membership = tuple(store.read().families), store.membership()
     assert membership is not None
-    delta_baseline.save_baseline(membership.directory, membership.identity.group, Snapshot(1, (), families))
+    delta_baseline.save_baseline(membership.directory, membership.identity.group_id, Snapshot(1, (), families))
     found = delta_baseline.load_baseline(membership.directory)
     assert found is not None
     assert [point.exponential for family in found.families for point in family.points] == [

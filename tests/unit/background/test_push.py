@@ -68,7 +68,7 @@ def test_a_baseline_comes_back_as_it_was_kept(sets: list[object], total: int) ->
         membership = store.membership()
         assert membership is not None
         kept = snapshot(store, 12345)
-        delta_baseline.save_baseline(membership.directory, membership.identity.group, kept)
+        delta_baseline.save_baseline(membership.directory, membership.identity.group_id, kept)
         found = delta_baseline.load_baseline(membership.directory)
         assert found is not None
         assert found.time_ns == kept.time_ns

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from dualmetrics.cli.otlp_points import Key, Received, series
+from dualmetrics.cli.otlp_points import SeriesKey, ReceivedPoint, read_points
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind
@@ -16,10 +16,10 @@ from dualmetrics.model.snapshot import Family, Point, Snapshot
 def through_otlp(snapshot: Snapshot) -> Snapshot:
     """A snapshot after its way through the bytes of a push."""
     messages = map(ExportMetricsServiceRequest.FromString, OtlpEncoder().messages(snapshot))
-    return decoded(found for message in messages for found in series(message))
+    return decoded(found for message in messages for found in read_points(message))
 
 
-def decoded(received: Iterable[tuple[Key, Received]]) -> Snapshot:
+def decoded(received: Iterable[tuple[SeriesKey, ReceivedPoint]]) -> Snapshot:
     """The series as families, and the resource of the last one."""
     found: dict[Descriptor, list[Point]] = {}
     resource: Attributes = ()
@@ -33,7 +33,7 @@ def decoded(received: Iterable[tuple[Key, Received]]) -> Snapshot:
     return Snapshot(0, resource, families)
 
 
-def _cells(kind: Kind, received: Received) -> tuple[float, ...]:
+def _cells(kind: Kind, received: ReceivedPoint) -> tuple[float, ...]:
     seen = received.time / 1e9
     return {
         Kind.GAUGE: (received.value, seen),

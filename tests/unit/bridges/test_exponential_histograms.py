@@ -181,7 +181,7 @@ def test_who_is_elected_next_knows_what_was_sent(tmp_path: Path) -> None:
     membership = shared.store.membership()
     assert membership is not None
     sent = Snapshot(1, (), tuple(shared.store.read().families))
-    delta_baseline.save_baseline(membership.directory, membership.identity.group, sent)
+    delta_baseline.save_baseline(membership.directory, membership.identity.group_id, sent)
     found = delta_baseline.load_baseline(membership.directory)
     assert found is not None
     [kept], [told] = found.families, sent.families

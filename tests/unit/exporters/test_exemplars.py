@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.cli.otlp_points import Received
+from dualmetrics.cli.otlp_points import ReceivedPoint
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.otlp.temporality import deltas, subtract
@@ -131,5 +131,5 @@ def test_a_delta_carries_those_that_came_since() -> None:
     }
 
 
-def by_name(receiver: Receiver) -> dict[str, Received]:
+def by_name(receiver: Receiver) -> dict[str, ReceivedPoint]:
     return {name: found for (_, name, _, _), found in receiver.series().items()}

@@ -36,7 +36,7 @@ def test_records_come_back_as_they_were_written(written: list[tuple[int, Attribu
     assert [(record.kind, record.width) for record in found] == [(kind, width) for kind, _, width in written]
     for record, (_, attributes, _) in zip(found, written, strict=True):
         assert attributes_key(file_format.decode_attributes(record.body)) == attributes_key(attributes)
-        assert record.cells_at % 8 == 0
+        assert record.cells_offset % 8 == 0
 
 
 @given(st.integers(0, 1000), descriptors)

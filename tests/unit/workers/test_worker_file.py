@@ -61,16 +61,16 @@ def test_other_names_are_no_roots(name: str) -> None:
 def test_a_pid_that_was_used_again_is_not_the_root() -> None:
     me = processes.find_process(os.getpid())
     assert me is not None
-    assert GroupRoot(me.pid, me.start, processes.namespace()).alive
-    assert not GroupRoot(me.pid, me.start - 1, processes.namespace()).alive
+    assert GroupRoot(me.pid, me.start_ticks, processes.pid_namespace()).is_alive
+    assert not GroupRoot(me.pid, me.start_ticks - 1, processes.pid_namespace()).is_alive
 
 
 def test_a_root_of_another_pid_namespace_is_left_alone() -> None:
-    assert GroupRoot(os.getpid(), 0, "1").alive
+    assert GroupRoot(os.getpid(), 0, "1").is_alive
 
 
 def gone() -> GroupRoot:
-    return GroupRoot(2**22 + 1, 1, processes.namespace())
+    return GroupRoot(2**22 + 1, 1, processes.pid_namespace())
 
 
 def test_groups_whose_root_is_gone_are_swept(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.exporters.otlp.result import ExportResult
-from dualmetrics.runtime.redaction import redact
+from dualmetrics.runtime.redaction import redact_secrets
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import everything, many
 from tests.waiting import free_port, wait_until
@@ -184,7 +184,7 @@ def test_what_a_url_carries_is_in_no_message() -> None:
 
 
 def test_only_what_is_long_enough_for_a_secret_is_blackened() -> None:
-    assert redact(("1", "", "secret"), "HTTP 401: secret 1") == "HTTP 401: *** 1"
+    assert redact_secrets(("1", "", "secret"), "HTTP 401: secret 1") == "HTTP 401: *** 1"
 
 
 def test_an_answer_that_is_no_otlp_is_a_success_all_the_same() -> None:
