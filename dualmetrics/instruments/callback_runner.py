@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Protocol
 
@@ -60,13 +60,21 @@ class CallbackRunner:
 
         Rounds do not overlap; a second caller waits for the first one's, so that its values are fresh too.
         """
-        if not (self._observed or self._included) or not self._turn.acquire(timeout=timeout):
+        if self._observed or self._included:
+            self.run_only(self._due(leading), timeout)
+
+    def run_only(self, callbacks: Iterable[ObservedInstrument], timeout: float = 5.0) -> None:
+        """Run these callbacks instead of those that were added, in a round as `run` does."""
+        if not self._turn.acquire(timeout=timeout):
             return
         try:
-            every = chain(self._observed, *(observed() for observed in self._included))
-            self._round(deque(one for one in every if leading or not one.once_per_group), timeout)
+            self._round(deque(callbacks), timeout)
         finally:
             self._turn.release()
+
+    def _due(self, leading: bool) -> Iterator[ObservedInstrument]:
+        added = chain.from_iterable(observed() for observed in self._included)
+        return (one for one in chain(self._observed, added) if leading or not one.once_per_group)
 
     def _round(self, waiting: deque[ObservedInstrument], timeout: float) -> None:
         deadline = time.monotonic() + timeout
