@@ -1,4 +1,4 @@
-"""The command ``dualmetrics``; one module a command."""
+"""The command ``dualmetrics``. Each subcommand has its own module."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; without the extra ``cli`` say how to install it, and exit with 2."""
+    """Run the command line. Without the extra ``cli``, print how to install it and exit with status 2."""
     try:
-        for needed in ("click", "rich"):
-            importlib.import_module(needed)
+        for required in ("click", "rich"):
+            importlib.import_module(required)
     except ModuleNotFoundError:
         sys.stderr.write('This command needs an extra: pip install "dualmetrics[cli]"\n')
         sys.exit(2)

@@ -67,13 +67,13 @@ def compare_command(**options: Any) -> None:
     Exit status: 0 PASS, 1 FAIL, 2 wrong use, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
     needs_experiments()
-    from dualmetrics.cli.compare_request import asked
+    from dualmetrics.cli.compare_request import run_comparison
     from dualmetrics.experiments.errors import ExperimentError, TooEarlyError
     from dualmetrics.experiments.verdict import Verdict
 
     open_end = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     try:
-        comparison = asked(options, Console(stderr=True))
+        comparison = run_comparison(options, Console(stderr=True))
         _deliver(comparison, options)
     except ExperimentError as error:
         click.echo(f"Error: {error}", err=True)
@@ -101,9 +101,9 @@ def _written(comparison: Comparison, form: str) -> str:
     from dualmetrics.experiments.report import html_report, json_report, markdown_report, terminal_report
 
     writers = {
-        "json": json_report.document,
-        "markdown": markdown_report.markdown,
-        "html": html_report.page,
+        "json": json_report.json_report,
+        "markdown": markdown_report.markdown_report,
+        "html": html_report.html_report,
         "text": terminal_report.terminal_text,
     }
     return writers[form](comparison)

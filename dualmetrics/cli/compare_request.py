@@ -21,7 +21,7 @@ Options = dict[str, Any]
 WATCH, INTERVAL = 600.0, 5.0
 
 
-def asked(options: Options, console: Console) -> Comparison:
+def run_comparison(options: Options, console: Console) -> Comparison:
     """Compare as the options say. Raises an `ExperimentError` where that cannot be done."""
     _refuse_overlaps(options)
     if options["pages"]:
@@ -76,7 +76,7 @@ def _question(options: Options) -> Question:
 
 def _with_manifest(options: Options) -> Options:
     """Where the experiment is a directory: what it says, unless an option says otherwise."""
-    manifest = Manifest.found(options["experiment"])
+    manifest = Manifest.find(options["experiment"])
     if manifest is None:
         return options
     length = None if options["end"] else manifest.duration
@@ -106,7 +106,9 @@ def _watched(options: Options, console: Console) -> Comparison:
             seconds, options["interval"] or INTERVAL, lambda over: progress.update(task, completed=over)
         )
     now = pages.now()
-    window = Window(pages.began(resolve_names(pages, Window(0, now, now), question)) + options["warmup"], now, now)
+    window = Window(
+        pages.began(resolve_names(pages, Window(0, now, now), question)) + options["warmup"], now, now
+    )
     return compare(pages, window, question, options["experiment"])
 
 

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, DemoServer, running, wait_for
-from dualmetrics.cli.demo_table import Line, compare_sides, comparison_table
+from dualmetrics.cli.demo_table import SeriesComparison, compare_sides, comparison_table
 from dualmetrics.cli.demo_traffic import Traffic
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.cli.samples import Samples, received_samples, without_scope_labels
-from dualmetrics.cli.signals import Stopped, raising_when_stopped
+from dualmetrics.cli.signals import StopSignal, raise_on_stop
 from dualmetrics.workers import group_directory
 
 INTERVAL = "500"  # milliseconds between pushes: the demo's user waits for them
@@ -29,9 +29,9 @@ def demo_command(rounds: int, endpoint: str | None, keep: bool) -> None:
     """Run the examples on real servers, kill workers, and compare what was sent, shown and received."""
     console = Console()
     try:
-        with raising_when_stopped():
+        with raise_on_stop():
             equal = Demo(console, endpoint).run(rounds, keep)
-    except Stopped:
+    except StopSignal:
         console.print("stopped")
         raise SystemExit(130) from None
     except (RuntimeError, TimeoutError, OSError) as error:
@@ -98,13 +98,13 @@ class Demo:
         except TimeoutError:
             self._console.print("[red]the numbers do not become equal[/]")
         lines = self._lines(server, traffic)
-        title = f"{server.app.name} on {server.app.server}: {traffic.requests} requests answered"
+        title = f"{server.app.name} on {server.app.server}: {traffic.answered} requests answered"
         self._console.print(comparison_table(title, lines, asked=self._receiver is not None))
         if self._receiver is None:
             self._console.print(f"pushed to {self._endpoint}, which was not asked what it received")
         return not wrong(lines)
 
-    def _lines(self, server: DemoServer, traffic: Traffic) -> list[Line]:
+    def _lines(self, server: DemoServer, traffic: Traffic) -> list[SeriesComparison]:
         received: Samples | None = None
         if self._receiver is not None:
             received = received_samples(self._receiver.series(), service(server.app))
@@ -126,6 +126,6 @@ def service(app: App) -> str:
     return f"demo-{app.name}"
 
 
-def wrong(lines: list[Line]) -> list[Line]:
+def wrong(lines: list[SeriesComparison]) -> list[SeriesComparison]:
     """The lines on which the sides differ."""
     return [line for line in lines if not line.equal]

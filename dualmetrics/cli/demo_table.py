@@ -15,7 +15,7 @@ ELSEWHERE = ("dualmetrics_", "target_info", "system_")
 """Left out: what dualmetrics says of its own work, and the host's other metrics, many and always moving."""
 
 
-class Line(NamedTuple):
+class SeriesComparison(NamedTuple):
     """One series; None where a side does not have it, or is not asked."""
 
     series: Sample
@@ -33,7 +33,7 @@ class Line(NamedTuple):
         return self.page is not None and len(set(known)) == 1
 
 
-def compare_sides(sent: Samples, page: Samples, received: Samples | None) -> list[Line]:
+def compare_sides(sent: Samples, page: Samples, received: Samples | None) -> list[SeriesComparison]:
     """A line a series of the app, buckets left to their count and sum unless they differ.
 
     Without ``received`` (a Collector that cannot be asked) only what was sent and the page are compared.
@@ -44,13 +44,13 @@ def compare_sides(sent: Samples, page: Samples, received: Samples | None) -> lis
     return [line for line in lines if not line.series.name.endswith("_bucket") or not line.equal]
 
 
-def _line(series: Sample, sent: Samples, page: Samples, received: Samples | None) -> Line:
+def _line(series: Sample, sent: Samples, page: Samples, received: Samples | None) -> SeriesComparison:
     moving = series.name == MOVING
     other = None if received is None else received.get(series, float("nan"))
-    return Line(series, sent.get(series), page.get(series), other, moving)
+    return SeriesComparison(series, sent.get(series), page.get(series), other, moving)
 
 
-def comparison_table(title: str, lines: list[Line], asked: bool) -> Table:
+def comparison_table(title: str, lines: list[SeriesComparison], asked: bool) -> Table:
     """The lines as a table; ``asked`` says whether what a Collector received is known."""
     series = Column("series", overflow="fold")
     found = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")

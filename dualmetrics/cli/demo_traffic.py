@@ -44,7 +44,7 @@ class Traffic:
         self._number = 0
 
     @property
-    def requests(self) -> int:
+    def answered(self) -> int:
         """How many requests were answered."""
         return sum(count for found, count in self._sent.items() if found.name == "http_requests_total")
 

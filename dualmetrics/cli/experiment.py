@@ -35,12 +35,12 @@ def init(
     name: str, parent: Path, duration: float, split: float, baseline: str, candidate: str, port: int
 ) -> None:
     """Make a directory with all that the experiment NAME needs, and a page that says what to do next."""
-    from dualmetrics.experiments.setup.directory import make
+    from dualmetrics.experiments.setup.directory import create_directory
     from dualmetrics.experiments.setup.manifest import Manifest
 
     def made() -> None:
         manifest = Manifest(name, time.time(), duration, split, port, baseline, candidate)
-        directory = make(parent, manifest)
+        directory = create_directory(parent, manifest)
         click.echo(f"{directory} is made; {directory / 'NEXT.md'} says what to do next.")
 
     _refusing(made)
@@ -68,9 +68,9 @@ def status(directory: Path) -> None:
 @option("--yes", is_flag=True, help="Do not ask.")
 def clean(**options: Any) -> None:
     """Remove an experiment: the directory NAME with its Prometheus, or the series of NAME in a shared one."""
-    from dualmetrics.cli.experiment_output import cleaned
+    from dualmetrics.cli.experiment_output import clean_experiments
 
-    _refusing(lambda: cleaned(options))
+    _refusing(lambda: clean_experiments(options))
 
 
 def _refusing(action: Callable[[], None]) -> None:

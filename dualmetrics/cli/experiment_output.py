@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.report.formatting import duration, moment
-from dualmetrics.experiments.setup.directory import directories
-from dualmetrics.experiments.setup.removal import deletion, expired, refuse_both, removal
+from dualmetrics.experiments.report.formatting import format_duration, format_time
+from dualmetrics.experiments.setup.directory import find_directories
+from dualmetrics.experiments.setup.removal import deletion, expired_directories, plan_removal, refuse_both
 from dualmetrics.experiments.setup.status import Status
 
 
@@ -27,19 +27,19 @@ def print_status(status: Status, console: Console) -> None:
         table.add_row(escape(variant), f"{targets} targets up")
     series = "" if status.series is None else f", {status.series} series"
     table.add_row("data", f"{status.bytes / 1e6:.3g} MB{series}")
-    table.add_row("began", "unknown" if status.began is None else moment(status.began))
+    table.add_row("began", "unknown" if status.began is None else format_time(status.began))
     table.add_row("declared end", _end(status))
     console.print(table)
 
 
 def _end(status: Status) -> str:
     if status.until is None:
-        return f"{duration(status.manifest.duration)} after the first sample"
+        return f"{format_duration(status.manifest.duration)} after the first sample"
     left = status.until - time.time()
-    return f"{moment(status.until)}, " + (f"in {duration(left)}" if left > 0 else "reached")
+    return f"{format_time(status.until)}, " + (f"in {format_duration(left)}" if left > 0 else "reached")
 
 
-def cleaned(options: dict[str, Any]) -> None:
+def clean_experiments(options: dict[str, Any]) -> None:
     """Show what is to be removed, ask, remove."""
     refuse_both(options["mode"], options["url"])
     if bool(options["name"]) == options["expired"]:
@@ -49,24 +49,24 @@ def cleaned(options: dict[str, Any]) -> None:
             raise UsageError("--expired finds directories; series are deleted by name.")
         _series(options)
     elif options["expired"]:
-        for directory in expired(list(directories(options["parent"])), time.time()):
+        for directory in expired_directories(list(find_directories(options["parent"])), time.time()):
             _directory(directory, options)
     else:
         _directory(Path(options["name"]), options)
 
 
 def _directory(directory: Path, options: dict[str, Any]) -> None:
-    found = removal(directory)
+    found = plan_removal(directory)
     if found.running:
         click.echo(f"stop the Prometheus on {found.manifest.url}")
-    for file in found.files:
+    for file in found.own_files:
         click.echo(f"remove {file}")
-    for stranger in found.strangers:
+    for stranger in found.unknown_files:
         click.echo(f"keep {stranger}: not made by `experiment init`")
     if _meant(options):
         found()
         click.echo(
-            f"{directory} is removed." if not found.strangers else f"{directory} is kept for the rest."
+            f"{directory} is removed." if not found.unknown_files else f"{directory} is kept for the rest."
         )
 
 

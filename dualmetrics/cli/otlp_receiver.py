@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from dualmetrics.cli.otlp_points import PointAttributes, SeriesKey, ReceivedPoint, read_points
+from dualmetrics.cli.otlp_points import PointAttributes, ReceivedPoint, SeriesKey, read_points
 
 _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,

@@ -38,7 +38,7 @@ def plan_command(
     needs_experiments()
     from dualmetrics.experiments.errors import ExperimentError
     from dualmetrics.experiments.planning import plan, smallest_visible_difference
-    from dualmetrics.experiments.report.formatting import duration
+    from dualmetrics.experiments.report.formatting import format_duration
 
     try:
         found = plan(
@@ -56,12 +56,12 @@ def plan_command(
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.status) from None
     table = Table("gate", "effect", "needed")
-    table.add_row("error ratio", f"{errors * 100:g} points", duration(found.errors))
+    table.add_row("error ratio", f"{errors * 100:g} points", format_duration(found.errors))
     for q, seconds in found.latency.items():
-        table.add_row(f"p{q * 100:g}", f"{latency * 100:g} % slower", duration(seconds))
-    table.add_row("ten blocks of two scrapes", "", duration(found.least))
+        table.add_row(f"p{q * 100:g}", f"{latency * 100:g} % slower", format_duration(seconds))
+    table.add_row("ten blocks of two scrapes", "", format_duration(found.least))
     console = Console()
     console.print(table)
-    console.print(f"all gates: [bold]{duration(found.seconds)}[/]")
+    console.print(f"all gates: [bold]{format_duration(found.seconds)}[/]")
     smallest = smallest_visible_difference(found.seconds, rate, error_ratio, split, phi)
     console.print(f"by then an error ratio higher by {smallest * 100:.3g} points is seen")

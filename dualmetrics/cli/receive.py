@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from dualmetrics.cli.otlp_points import SeriesKey, ReceivedPoint, read_points
+from dualmetrics.cli.otlp_points import ReceivedPoint, SeriesKey, read_points
 from dualmetrics.cli.otlp_receiver import ReceivedRequest, Receiver
-from dualmetrics.cli.signals import until_stopped
+from dualmetrics.cli.signals import stop_event
 
 
 @click.command("receive")
@@ -32,7 +32,7 @@ def receive_command(host: str, grpc_port: int, http_port: int) -> None:
         receiver = Receiver(host, grpc_port, http_port, show)
     except OSError as error:
         raise click.ClickException(f"cannot listen: {error}") from error
-    with until_stopped() as stopped, receiver:
+    with stop_event() as stopped, receiver:
         console.print(f"gRPC on {receiver.grpc_endpoint}, HTTP on {receiver.http_endpoint}; Ctrl-C ends it")
         stopped.wait()
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import isnan
 from typing import NamedTuple
 
-from dualmetrics.cli.otlp_points import PointAttributes, SeriesKey, ReceivedPoint
-from dualmetrics.exporters.prometheus.naming.labels import translated
+from dualmetrics.cli.otlp_points import PointAttributes, ReceivedPoint, SeriesKey
+from dualmetrics.exporters.prometheus.naming.labels import labels_from_attributes
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.descriptor import Kind
 
@@ -51,10 +51,12 @@ def received_samples(series: dict[SeriesKey, ReceivedPoint], service: str) -> Sa
     return found
 
 
-def _samples(name: str, attributes: PointAttributes, received: ReceivedPoint) -> Iterator[tuple[Sample, float]]:
+def _samples(
+    name: str, attributes: PointAttributes, received: ReceivedPoint
+) -> Iterator[tuple[Sample, float]]:
     kind = Kind(received.kind)
     base = metric_name(name, received.unit, kind)
-    labels = tuple(sorted(translated(attributes).items()))
+    labels = tuple(sorted(labels_from_attributes(attributes).items()))
     if kind in (Kind.HISTOGRAM, Kind.SUMMARY):
         yield Sample(f"{base}_count", labels), received.value
         if not isnan(received.sum):

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Stopped(BaseException):
+class StopSignal(BaseException):
     """Somebody wants the command to end. No Exception, so that nothing in between takes it for an error."""
 
 
 @contextmanager
-def until_stopped() -> Iterator[threading.Event]:
+def stop_event() -> Iterator[threading.Event]:
     """For the block, Ctrl-C and SIGTERM set the event that is given."""
     stopped = threading.Event()
     with _handling(stopped.set):
@@ -21,11 +21,11 @@ def until_stopped() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def raising_when_stopped() -> Iterator[None]:
+def raise_on_stop() -> Iterator[None]:
     """For the block, Ctrl-C and SIGTERM raise `Stopped` in the main thread."""
 
     def stop() -> None:
-        raise Stopped
+        raise StopSignal
 
     with _handling(stop):
         yield

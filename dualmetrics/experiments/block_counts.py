@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.histograms import on_bounds
-from dualmetrics.experiments.increments import Births, in_blocks, increments
+from dualmetrics.experiments.histograms import rebucket
+from dualmetrics.experiments.increments import ScrapeHistory, increments, sum_by_block
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies
 
 
 @dataclass
-class Tally:
+class BlockCounts:
     """Requests and errors a block, and the histogram of durations a block, of one route or of all."""
 
     requests: Array
@@ -27,17 +27,17 @@ class Tally:
     durations: Array
 
     @classmethod
-    def empty(cls, blocks: int, bounds: int) -> Tally:
+    def empty(cls, blocks: int, bounds: int) -> BlockCounts:
         """Nothing yet."""
         return cls(np.zeros(blocks), np.zeros(blocks), np.zeros((blocks, bounds + 1)))
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
+    def __add__(self, other: BlockCounts) -> BlockCounts:
+        return BlockCounts(
             self.requests + other.requests, self.errors + other.errors, self.durations + other.durations
         )
 
     @property
-    def counts(self) -> Counts:
+    def error_counts(self) -> Counts:
         """Errors of requests."""
         return Counts(self.errors, self.requests)
 
@@ -45,35 +45,35 @@ class Tally:
         """The histograms."""
         return Latencies(bounds, self.durations)
 
-    def slower(self, bounds: Array, threshold: float) -> Counts:
+    def slower_than(self, bounds: Array, threshold: float) -> Counts:
         """Requests that took longer than a bound, of all."""
         after = int(np.argmin(np.abs(bounds - threshold))) + 1
         return Counts(self.durations[:, after:].sum(axis=1), self.durations.sum(axis=1))
 
 
 @dataclass
-class Teller:
+class VariantCounter:
     """Counts the series of one variant into tallies by route."""
 
     names: Names
     error: re.Pattern[str]
-    births: Births
+    history: ScrapeHistory
     edges: Array
     bounds: Array
     dropped: int = 0
     """Series that were born within the window on a target that was not watched before: their first value."""
-    routes: dict[str, Tally] = field(default_factory=dict)
+    routes: dict[str, BlockCounts] = field(default_factory=dict)
 
-    def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> Tally:
+    def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> BlockCounts:
         """All series; the sum over the routes."""
         for labels, blocks in self._numbers(requests):
             self._requests(labels, blocks)
         for histogram in durations:
-            blocks = self._added(histogram.labels, histogram.times, on_bounds(histogram, self.bounds))
+            blocks = self._added(histogram.labels, histogram.times, rebucket(histogram, self.bounds))
             self._of(histogram.labels).durations += blocks
             if self.names.requests is None:
                 self._requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
-        return sum(self.routes.values(), Tally.empty(len(self.edges) - 1, len(self.bounds)))
+        return sum(self.routes.values(), BlockCounts.empty(len(self.edges) - 1, len(self.bounds)))
 
     def _numbers(self, requests: Iterable[SampledSeries]) -> Iterator[tuple[SampleLabels, Array]]:
         for series in requests:
@@ -92,10 +92,10 @@ class Teller:
             )
         if not len(times):
             return np.zeros((len(self.edges) - 1, *values.shape[1:]))
-        from_zero = self.births.from_zero(labels, float(times[0]))
-        self.dropped += bool(times[0] > self.births.late and not from_zero and values[0].sum() > 0)
-        return in_blocks(times, increments(values, from_zero), self.edges)
+        from_zero = self.history.starts_at_zero(labels, float(times[0]))
+        self.dropped += bool(times[0] > self.history.settled and not from_zero and values[0].sum() > 0)
+        return sum_by_block(times, increments(values, from_zero), self.edges)
 
-    def _of(self, labels: SampleLabels) -> Tally:
+    def _of(self, labels: SampleLabels) -> BlockCounts:
         route = labels.get(self.names.route, "unmatched")
-        return self.routes.setdefault(route, Tally.empty(len(self.edges) - 1, len(self.bounds)))
+        return self.routes.setdefault(route, BlockCounts.empty(len(self.edges) - 1, len(self.bounds)))

@@ -10,7 +10,7 @@ import numpy as np
 from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.sample_ratio import ALPHA, mismatch
+from dualmetrics.experiments.statistics.sample_ratio import MISMATCH_ALPHA, sample_ratio_mismatch
 from dualmetrics.experiments.window import Window
 
 COVERAGE = 0.95
@@ -25,7 +25,7 @@ class Check(NamedTuple):
     seen: str
 
 
-def covered(recordings: Sequence[VariantSamples], window: Window) -> Check:
+def check_scrapes(recordings: Sequence[VariantSamples], window: Window) -> Check:
     """Both variants were scraped at least 95 % of the time, and alike."""
     shares = [coverage(each, window) for each in recordings]
     if None in shares:
@@ -54,7 +54,7 @@ def _expected(times: Array, interval: float) -> float:
     return 1.0 + float(np.maximum(np.round(np.diff(times) / interval), 1.0).sum())
 
 
-def overlapping(recordings: Sequence[VariantSamples], window: Window) -> Check:
+def check_overlap(recordings: Sequence[VariantSamples], window: Window) -> Check:
     """Both variants have samples from the begin of the window to its end."""
     if all(len(each.times) == 1 for each in recordings):
         return Check("overlap", True, "not checked: each was looked at once")
@@ -71,7 +71,7 @@ def _span(recording: VariantSamples, window: Window) -> tuple[float, float]:
     return (float(inside[0]), float(inside[-1])) if len(inside) else (window.end, window.start)
 
 
-def same_bounds(recordings: Sequence[VariantSamples], bounds: Array) -> Check:
+def check_bounds(recordings: Sequence[VariantSamples], bounds: Array) -> Check:
     """All histograms have the same buckets; else only the bounds that all have are used."""
     lengths = {len(each.bounds) for recording in recordings for each in recording.durations}
     if lengths <= {len(bounds)}:
@@ -79,11 +79,11 @@ def same_bounds(recordings: Sequence[VariantSamples], bounds: Array) -> Check:
     return Check("buckets", True, f"they differ; the {len(bounds)} bounds that all have are used")
 
 
-def as_declared(candidate: Array, baseline: Array, share: float | None) -> Check:
+def check_split(candidate: Array, baseline: Array, share: float | None) -> Check:
     """Requests fell to the variants as the split declared."""
     seen = candidate.sum() / (candidate.sum() + baseline.sum())
     if share is None:
         return Check("split", True, f"not checked: none was declared; the candidate took {seen:.2%}")
-    found = mismatch(candidate, baseline, share)
+    found = sample_ratio_mismatch(candidate, baseline, share)
     said = f"the candidate took {seen:.2%}, declared {share:.2%}, p = {found.p:.2g}"
-    return Check("split", not found.found, said + (f" < {ALPHA:g}" if found.found else ""))
+    return Check("split", not found.found, said + (f" < {MISMATCH_ALPHA:g}" if found.found else ""))

@@ -8,15 +8,15 @@ from typing import NamedTuple
 from dualmetrics.experiments import checks
 from dualmetrics.experiments.checks import Check
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.gates import Gate, worst
-from dualmetrics.experiments.metric_names import Names, recognised
+from dualmetrics.experiments.gates import Gate, longest_need
+from dualmetrics.experiments.metric_names import Names, recognize_names
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.sources.source import VariantSamples, Source
-from dualmetrics.experiments.statistics.autocorrelation import FEWEST
-from dualmetrics.experiments.statistics.critical import Critical
+from dualmetrics.experiments.sources.source import Source, VariantSamples
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
+from dualmetrics.experiments.statistics.critical import CriticalValues
 from dualmetrics.experiments.statistics.multiplicity import benjamini_hochberg
-from dualmetrics.experiments.variant_counts import Evidence, critical_values, gather
-from dualmetrics.experiments.verdict import Verdict, decide, failing
+from dualmetrics.experiments.variant_counts import VariantCounts, count_variants, critical_values
+from dualmetrics.experiments.verdict import Verdict, decide, failing_gates
 from dualmetrics.experiments.window import Window
 
 __all__ = ["Comparison", "Question", "RouteGate", "compare"]
@@ -43,18 +43,18 @@ class Comparison:
     failed: list[str]
     routes: list[RouteGate]
     verdict: Verdict
-    evidence: Evidence
+    evidence: VariantCounts
     notes: list[str] = field(default_factory=list)
 
     @property
     def still_needed(self) -> float:
         """Seconds that the window should go on for, to show that there is no difference if there is none."""
-        return max(0.0, self.window.seconds * (worst(self.gates) - 1))
+        return max(0.0, self.window.seconds * (longest_need(self.gates) - 1))
 
     def over_time(self) -> list[tuple[float, list[Gate]]]:
         """The gates as they stood at the end of each block, from the tenth on."""
         asked, blocks = critical_values(self.question, self.window), len(self.evidence.edges) - 1
-        story = (self.evidence.until(at) for at in range(min(FEWEST, blocks), blocks + 1))
+        story = (self.evidence.first_blocks(at) for at in range(min(MIN_BLOCKS, blocks), blocks + 1))
         return [
             (float(known.edges[-1]), known.gates(self.question, asked)) for known in story if known.comparable
         ]
@@ -73,7 +73,7 @@ def compare(
         _present(source.read(variant, names, window.start, window.end), variant)
         for variant in (question.baseline, question.candidate)
     )
-    evidence = gather(baseline, candidate, names, window, question)
+    evidence = count_variants(baseline, candidate, names, window, question)
     checks = _checks(baseline, candidate, evidence, window, question)
     return _judged(experiment, question, window, checks, evidence)
 
@@ -84,7 +84,7 @@ def resolve_names(source: Source, window: Window, question: Question) -> Names:
     found = source.names(window.start, window.end)
     if given.get("duration") or given.get("requests"):
         return Names(given.get("duration"), given.get("requests")).renamed(**given)
-    return recognised(found).renamed(**given)
+    return recognize_names(found).renamed(**given)
 
 
 def _present(recording: VariantSamples, variant: str) -> VariantSamples:
@@ -94,20 +94,24 @@ def _present(recording: VariantSamples, variant: str) -> VariantSamples:
 
 
 def _checks(
-    baseline: VariantSamples, candidate: VariantSamples, evidence: Evidence, window: Window, question: Question
+    baseline: VariantSamples,
+    candidate: VariantSamples,
+    evidence: VariantCounts,
+    window: Window,
+    question: Question,
 ) -> list[Check]:
     both = (baseline, candidate)
-    requests = [each.requests for each in evidence.all]
+    requests = [each.requests for each in evidence.total]
     found = [
-        checks.covered(both, window),
-        checks.overlapping(both, window),
-        checks.as_declared(requests[1], requests[0], question.split),
+        checks.check_scrapes(both, window),
+        checks.check_overlap(both, window),
+        checks.check_split(requests[1], requests[0], question.split),
     ]
-    return [*found, checks.same_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
+    return [*found, checks.check_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
 
 
 def _judged(
-    experiment: str, question: Question, window: Window, checks: list[Check], evidence: Evidence
+    experiment: str, question: Question, window: Window, checks: list[Check], evidence: VariantCounts
 ) -> Comparison:
     asked = critical_values(question, window)
     gates, routes = evidence.gates(question, asked), _routes(evidence, question, asked)
@@ -129,7 +133,7 @@ def _judged(
 
 def _failed(gates: list[Gate], routes: list[RouteGate], alpha: float) -> list[str]:
     titles = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
-    found = failing([*gates, *(each.gate for each in routes)], alpha)
+    found = failing_gates([*gates, *(each.gate for each in routes)], alpha)
     return [title for title, bad in zip(titles, found, strict=True) if bad]
 
 
@@ -143,7 +147,7 @@ def _verdict(
     return decide(gates, question.margins.alpha, [each.gate for each in routes])
 
 
-def _routes(evidence: Evidence, question: Question, asked: Critical) -> list[RouteGate]:
+def _routes(evidence: VariantCounts, question: Question, asked: CriticalValues) -> list[RouteGate]:
     if not question.by_route and not question.gate_routes:
         return []
     found = [
@@ -155,7 +159,7 @@ def _routes(evidence: Evidence, question: Question, asked: Critical) -> list[Rou
     return [RouteGate(route, gate, q) for (route, gate), q in zip(found, adjusted, strict=True)]
 
 
-def _notes(question: Question, window: Window, evidence: Evidence) -> list[str]:
+def _notes(question: Question, window: Window, evidence: VariantCounts) -> list[str]:
     blocks = len(evidence.edges) - 1
     notes = [f"{blocks} blocks of {(evidence.edges[1] - evidence.edges[0]) if blocks else 0:.0f} s"]
     if window.early and not question.sequential:

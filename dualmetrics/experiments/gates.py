@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from math import inf, log
 from typing import NamedTuple
 
-from dualmetrics.experiments.block_counts import Tally
+from dualmetrics.experiments.block_counts import BlockCounts
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.statistics import error_ratio, latency
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.autocorrelation import FEWEST, Inflation
-from dualmetrics.experiments.statistics.critical import Critical
-from dualmetrics.experiments.statistics.power import Need, need
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS, Inflation
+from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.statistics.power import Need, estimate_need
 
 
 class Margins(NamedTuple):
@@ -59,10 +59,15 @@ class Gate:
         return self.none + self.margin
 
 
-def error_gate(name: str, baseline: Tally, candidate: Tally, margins: Margins, critical: Critical) -> Gate:
+def error_gate(
+    name: str, baseline: BlockCounts, candidate: BlockCounts, margins: Margins, critical: CriticalValues
+) -> Gate:
     """The share of errors."""
     return _share(
-        name, error_ratio.error_ratio_effect(candidate.counts, baseline.counts, critical), margins.errors, margins
+        name,
+        error_ratio.error_ratio_effect(candidate.error_counts, baseline.error_counts, critical),
+        margins.errors,
+        margins,
     )
 
 
@@ -70,22 +75,29 @@ def slow_gate(
     threshold: float,
     named: str,
     bounds: Array,
-    tallies: tuple[Tally, Tally],
+    tallies: tuple[BlockCounts, BlockCounts],
     margins: Margins,
-    critical: Critical,
+    critical: CriticalValues,
 ) -> Gate:
     """The share of requests slower than a threshold, which must be a bucket's bound."""
     if not any(abs(bounds - threshold) <= 1e-9 * threshold):
         known = ", ".join(f"{bound:g}" for bound in bounds)
         raise UsageError(f"--slo {named} is no bucket bound; the bounds are {known} (in the metric's unit).")
-    baseline, candidate = (each.slower(bounds, threshold) for each in tallies)
+    baseline, candidate = (each.slower_than(bounds, threshold) for each in tallies)
     return _share(
-        f"slower than {named}", error_ratio.error_ratio_effect(candidate, baseline, critical), margins.slow, margins
+        f"slower than {named}",
+        error_ratio.error_ratio_effect(candidate, baseline, critical),
+        margins.slow,
+        margins,
     )
 
 
 def latency_gate(
-    q: float, bounds: Array, tallies: tuple[Tally, Tally], margins: Margins, critical: Critical
+    q: float,
+    bounds: Array,
+    tallies: tuple[BlockCounts, BlockCounts],
+    margins: Margins,
+    critical: CriticalValues,
 ) -> Gate:
     """A quantile's factor."""
     baseline, candidate = (each.latencies(bounds) for each in tallies)
@@ -102,7 +114,9 @@ def latency_gate(
         upper,
         found.p_worse() if enough else 1.0,
         enough and found.p_beyond(margins.latency) <= margins.alpha,
-        need(log(1 + margins.latency), found.tail.error, margins.alpha) if found.tail else Need(inf, inf),
+        estimate_need(log(1 + margins.latency), found.tail.error, margins.alpha)
+        if found.tail
+        else Need(inf, inf),
         _latency_note(found, bounds),
     )
 
@@ -122,7 +136,7 @@ def _share(name: str, found: error_ratio.RatioEffect, margin: float, margins: Ma
         upper,
         found.p_worse() if enough else 1.0,
         enough and found.p_beyond(margin) <= margins.alpha,
-        need(margin, found.error, margins.alpha),
+        estimate_need(margin, found.error, margins.alpha),
         _share_note(found),
     )
 
@@ -146,11 +160,11 @@ def _latency_note(found: latency.LatencyEffect, bounds: Array) -> str:
 
 
 def _few(inflation: Inflation) -> list[str]:
-    if inflation.blocks < FEWEST:
-        return [f"{inflation.blocks} blocks of time, {FEWEST} are needed"]
+    if inflation.blocks < MIN_BLOCKS:
+        return [f"{inflation.blocks} blocks of time, {MIN_BLOCKS} are needed"]
     return [] if inflation.enough else ["neighbouring blocks are too alike: a longer window is needed"]
 
 
-def worst(gates: Sequence[Gate]) -> float:
+def longest_need(gates: Sequence[Gate]) -> float:
     """How many times longer the window must be for every gate to pass, if there is no difference."""
     return max((gate.need.times for gate in gates if not gate.within), default=1.0)

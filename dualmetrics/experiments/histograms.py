@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 
 Grouped = dict[tuple[tuple[str, str], ...], dict[float, SampledSeries]]
@@ -113,7 +113,7 @@ def _among(found: Array, others: Array) -> Array:
     return np.asarray(near <= 1e-9 * found)
 
 
-def on_bounds(histogram: SampledHistogram, bounds: Array) -> Array:
+def rebucket(histogram: SampledHistogram, bounds: Array) -> Array:
     """Its counts in the coarser buckets of ``bounds``, which must be among its own."""
     to = np.searchsorted(bounds * (1 + 1e-9), histogram.bounds)
     counts = np.zeros((len(histogram.counts), len(bounds) + 1))

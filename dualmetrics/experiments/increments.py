@@ -15,25 +15,25 @@ from dualmetrics.experiments.statistics.arrays import Array
 
 
 @dataclass(frozen=True)
-class Births:
+class ScrapeHistory:
     """Which targets were watched since when: a series that appears later began at 0."""
 
     start: float
     """The begin of the window: earlier samples only say where counting stood."""
-    watched: Mapping[Target, float] = field(default_factory=dict)
+    first_scrape: Mapping[Target, float] = field(default_factory=dict)
     """The first scrape of each target, successful or not."""
-    started: Mapping[Target, float] = field(default_factory=dict)
+    process_start: Mapping[Target, float] = field(default_factory=dict)
     """When the target's process started, where it says so."""
 
-    late: float = np.inf
+    settled: float = np.inf
     """When all targets have been scraped that were there from the start."""
 
-    def from_zero(self, labels: SampleLabels, first: float) -> bool:
+    def starts_at_zero(self, labels: SampleLabels, first: float) -> bool:
         """Whether a series whose first sample is at ``first`` was 0 before, within the window."""
         of = target_of(labels)
         if first <= self.start:
             return False
-        return self.watched.get(of, first) < first or self.started.get(of, -np.inf) >= self.start
+        return self.first_scrape.get(of, first) < first or self.process_start.get(of, -np.inf) >= self.start
 
 
 def increments(values: Array, from_zero: bool) -> Array:
@@ -51,7 +51,7 @@ def increments(values: Array, from_zero: bool) -> Array:
     return added
 
 
-def in_blocks(times: Array, added: Array, edges: Array) -> Array:
+def sum_by_block(times: Array, added: Array, edges: Array) -> Array:
     """The sum of each block ``(edges[b], edges[b + 1]]``; what lies outside of all is left out."""
     block = np.searchsorted(edges, times, side="left") - 1
     inside = (block >= 0) & (block < len(edges) - 1)

@@ -40,7 +40,7 @@ CLASSIC = Names()
 SEMCONV = Names("http_server_request_duration_seconds", None, "http_response_status_code", "http_route")
 
 
-def recognised(found: Collection[str]) -> Names:
+def recognize_names(found: Collection[str]) -> Names:
     """The names among those that a source has, with any prefix.
 
     Raises `InvalidExperimentError` if there are none.

@@ -8,11 +8,11 @@ from math import log, sqrt
 from scipy.stats import norm
 
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.statistics.autocorrelation import FEWEST
-from dualmetrics.experiments.statistics.power import POWER, both
-from dualmetrics.experiments.window import SCRAPES_A_BLOCK
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
+from dualmetrics.experiments.statistics.power import POWER, z_sum
+from dualmetrics.experiments.window import SCRAPES_PER_BLOCK
 
-SCRAPE = 15.0
+SCRAPE_SECONDS = 15.0
 """Seconds between scrapes, as `dualmetrics experiment init` sets them up."""
 QUANTILES = (0.95, 0.99)
 
@@ -51,16 +51,18 @@ def plan(
     of a log-normal latency whose logarithm has the standard deviation ``spread``.
     """
     _sensible(rate, error_ratio, split, margin, slower, phi, spread, alpha, power)
-    scale = phi * both(alpha, power) ** 2 / (split * (1 - split)) / rate
+    scale = phi * z_sum(alpha, power) ** 2 / (split * (1 - split)) / rate
     errors = scale * error_ratio * (1 - error_ratio) / margin**2
     latency = {q: scale * _variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
-    return Plan(errors, latency, FEWEST * SCRAPES_A_BLOCK * SCRAPE)
+    return Plan(errors, latency, MIN_BLOCKS * SCRAPES_PER_BLOCK * SCRAPE_SECONDS)
 
 
-def smallest_visible_difference(seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0) -> float:
+def smallest_visible_difference(
+    seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0
+) -> float:
     """The smallest difference of error ratios that is seen after so long, with power .8 at alpha .05."""
     n = seconds * rate * split * (1 - split)
-    return both(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
+    return z_sum(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
 
 
 def _variance(q: float, spread: float) -> float:

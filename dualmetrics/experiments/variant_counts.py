@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualmetrics.experiments.block_counts import Tally, Teller
+from dualmetrics.experiments.block_counts import BlockCounts, VariantCounter
 from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_gate
 from dualmetrics.experiments.histograms import shared_bounds
@@ -15,27 +15,27 @@ from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.critical import AnyLook, Critical, OneLook
+from dualmetrics.experiments.statistics.critical import AnyLook, CriticalValues, OneLook
 from dualmetrics.experiments.window import Window
 
-SMALLEST_ROUTE = 1000
-Pair = tuple[Tally, Tally]
+MIN_ROUTE_REQUESTS = 1000
+Pair = tuple[BlockCounts, BlockCounts]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class VariantCounts:
     """What was counted: ``all`` together and by route, baseline first."""
 
     names: Names
     edges: Array
     bounds: Array
-    all: Pair
+    total: Pair
     routes: dict[str, Pair]
     dropped: int
 
-    def gates(self, question: Question, critical: Critical, of: Pair | None = None) -> list[Gate]:
+    def gates(self, question: Question, critical: CriticalValues, of: Pair | None = None) -> list[Gate]:
         """The gates that the question asks for."""
-        pair = of or self.all
+        pair = of or self.total
         margins = question.margins
         gates = [error_gate("error ratio", *pair, margins, critical)]
         timed = all(tally.durations.sum() > 0 for tally in pair)
@@ -49,32 +49,32 @@ class Evidence:
             gates += [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
         return gates
 
-    def until(self, blocks: int) -> Evidence:
+    def first_blocks(self, blocks: int) -> VariantCounts:
         """What was known after so many blocks."""
-        pair = tuple(_first(each, blocks) for each in self.all)
-        return Evidence(self.names, self.edges[: blocks + 1], self.bounds, (pair[0], pair[1]), {}, 0)
+        pair = tuple(_first(each, blocks) for each in self.total)
+        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, (pair[0], pair[1]), {}, 0)
 
     @property
     def comparable(self) -> bool:
         """Whether both variants have requests, and durations if they have any at the end."""
         return all(
             tally.requests.sum() > 0 and (tally.durations.sum() > 0 or not len(self.bounds))
-            for tally in self.all
+            for tally in self.total
         )
 
     def large_routes(self) -> dict[str, Pair]:
         """Routes with enough requests to say anything, the largest first."""
         sizes = {route: sum(each.requests.sum() for each in pair) for route, pair in self.routes.items()}
-        found = [route for route, size in sizes.items() if size >= SMALLEST_ROUTE and self._both(route)]
+        found = [route for route, size in sizes.items() if size >= MIN_ROUTE_REQUESTS and self._both(route)]
         return {route: self.routes[route] for route in sorted(found, key=lambda route: -sizes[route])}
 
     def _both(self, route: str) -> bool:
         return all(each.requests.sum() > 0 for each in self.routes[route])
 
 
-def gather(
+def count_variants(
     baseline: VariantSamples, candidate: VariantSamples, names: Names, window: Window, question: Question
-) -> Evidence:
+) -> VariantCounts:
     """Count both.
 
     Raises `InvalidExperimentError` where that cannot be done, `TooEarlyError` before a first sequential look.
@@ -86,7 +86,9 @@ def gather(
     durations = [*baseline.durations, *candidate.durations]
     bounds = shared_bounds(durations) if durations else np.array([])
     tellers = [
-        Teller(names, re.compile(question.error_status), each.births(window.start), edges, bounds)
+        VariantCounter(
+            names, re.compile(question.error_status), each.scrape_history(window.start), edges, bounds
+        )
         for each in (baseline, candidate)
     ]
     pair = [
@@ -97,19 +99,19 @@ def gather(
         if not tally.requests.sum():
             raise InvalidExperimentError(f"The {variant} had no traffic in the window.")
     dropped = sum(teller.dropped for teller in tellers)
-    return Evidence(names, edges, bounds, (pair[0], pair[1]), _routes(tellers), dropped)
+    return VariantCounts(names, edges, bounds, (pair[0], pair[1]), _routes(tellers), dropped)
 
 
-def critical_values(question: Question, window: Window) -> Critical:
+def critical_values(question: Question, window: Window) -> CriticalValues:
     """What the statistics are held against."""
     return AnyLook(window.fraction) if question.sequential else OneLook()
 
 
-def _routes(tellers: list[Teller]) -> dict[str, Pair]:
+def _routes(tellers: list[VariantCounter]) -> dict[str, Pair]:
     baseline, candidate = (teller.routes for teller in tellers)
     both = [route for route in baseline if route in candidate]
     return {route: (baseline[route], candidate[route]) for route in both}
 
 
-def _first(tally: Tally, blocks: int) -> Tally:
-    return Tally(tally.requests[:blocks], tally.errors[:blocks], tally.durations[:blocks])
+def _first(tally: BlockCounts, blocks: int) -> BlockCounts:
+    return BlockCounts(tally.requests[:blocks], tally.errors[:blocks], tally.durations[:blocks])

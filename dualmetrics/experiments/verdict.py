@@ -26,12 +26,12 @@ def decide(gates: Sequence[Gate], alpha: float = ALPHA, routes: Sequence[Gate] =
     To pass, all must hold, which needs no correction (intersection-union test, Berger 1982); to fail, one is
     enough, which does: Holm's. Gates of ``routes`` may make it fail, and need not be within.
     """
-    if any(failing((*gates, *routes), alpha)):
+    if any(failing_gates((*gates, *routes), alpha)):
         return Verdict.FAIL
     return Verdict.PASS if gates and all(gate.within for gate in gates) else Verdict.INCONCLUSIVE
 
 
-def failing(gates: Sequence[Gate], alpha: float = ALPHA) -> list[bool]:
+def failing_gates(gates: Sequence[Gate], alpha: float = ALPHA) -> list[bool]:
     """Which gates make it fail."""
     adjusted = holm([gate.p_worse for gate in gates])
     return [p <= alpha and not gate.within for p, gate in zip(adjusted, gates, strict=True)]

@@ -8,9 +8,9 @@ import numpy as np
 
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.autocorrelation import BLOCKS, FEWEST
+from dualmetrics.experiments.statistics.autocorrelation import MAX_BLOCKS, MIN_BLOCKS
 
-SCRAPES_A_BLOCK = 2
+SCRAPES_PER_BLOCK = 2
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Window:
 
     def edges(self, interval: float) -> Array:
         """The ends of equal blocks: 40, or fewer if scrapes every ``interval`` seconds do not fill them."""
-        blocks = BLOCKS
-        while blocks > FEWEST and self.seconds < blocks * SCRAPES_A_BLOCK * interval:
+        blocks = MAX_BLOCKS
+        while blocks > MIN_BLOCKS and self.seconds < blocks * SCRAPES_PER_BLOCK * interval:
             blocks //= 2
         if interval <= 0 or self.seconds < blocks * interval:
             blocks = 1

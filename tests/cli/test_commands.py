@@ -62,7 +62,10 @@ def test_plan_says_how_long() -> None:
     result = CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
     assert result.exit_code == 0
     assert re.search(r"error ratio .* 0.1 points .* 41 min", result.output)
-    assert CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code == 2
+    assert (
+        CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code
+        == 2
+    )
 
 
 def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:

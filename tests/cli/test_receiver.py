@@ -12,7 +12,7 @@ import pytest
 from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.cli.receive import point_cells
-from dualmetrics.cli.samples import received_samples, make_sample
+from dualmetrics.cli.samples import make_sample, received_samples
 from tests.unit.bridges.bridged import metric, of
 
 

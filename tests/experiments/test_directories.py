@@ -29,7 +29,9 @@ LOOKBACK = "--query.lookback-delta=1s"
 
 
 def run(*arguments: str, answer: str | None = None) -> Result:
-    result = CliRunner().invoke(dualmetrics_command, ["experiment", *arguments], env={"COLUMNS": "200"}, input=answer)
+    result = CliRunner().invoke(
+        dualmetrics_command, ["experiment", *arguments], env={"COLUMNS": "200"}, input=answer
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result
 
@@ -93,7 +95,9 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: value(url, 'sum(sum_over_time(up{experiment="shop"}[1h]))') >= 12, 20, "scrapes")
         wait_until(lambda: "1 of 1 targets up" in run("status", str(directory)).output, 20, "the status")
-        compared = CliRunner().invoke(dualmetrics_command, ["compare", str(directory)], env={"COLUMNS": "200"})
+        compared = CliRunner().invoke(
+            dualmetrics_command, ["compare", str(directory)], env={"COLUMNS": "200"}
+        )
         assert (compared.exit_code, "early look" in compared.output) == (3, True), compared.output
         dry = run("clean", str(directory), "--dry-run")
         assert ("stop the Prometheus" in dry.output, process.poll()) == (True, None)
@@ -107,7 +111,7 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dualmetrics.experiments.setup.removal.PATIENCE", 0.5)
+    monkeypatch.setattr("dualmetrics.experiments.setup.removal.STOP_TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr("dualmetrics.experiments.setup.prometheus_admin.TIMEOUT", 0.5)
     port = free_port()
     directory = made(tmp_path, "--port", str(port))

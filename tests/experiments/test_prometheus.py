@@ -32,7 +32,7 @@ def compared(live: World, experiment: str, **asked: object) -> Comparison:
 @pytest.mark.parametrize("experiment", EXACT)
 def test_requests_and_histograms_are_exact(live: World, experiment: str) -> None:
     found = compared(live, experiment)
-    for variant, tally in zip(BOTH, found.evidence.all, strict=True):
+    for variant, tally in zip(BOTH, found.evidence.total, strict=True):
         assert tally.requests.sum() == tally.durations.sum() == live.truth(experiment, variant)
 
 
@@ -45,8 +45,8 @@ def test_increase_would_not_have_been_exact(live: World) -> None:
 def test_errors_are_exact_where_no_first_scrape_had_one(live: World) -> None:
     found = compared(live, "births")
     exporter = live.exporters["births"]["candidate"]
-    assert found.evidence.all[1].errors.sum() <= exporter.failed
-    assert found.evidence.all[1].errors.sum() >= exporter.failed - 10
+    assert found.evidence.total[1].errors.sum() <= exporter.failed
+    assert found.evidence.total[1].errors.sum() >= exporter.failed - 10
 
 
 def test_a_series_born_midway_counts_from_its_first_value(live: World) -> None:

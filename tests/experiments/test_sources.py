@@ -7,11 +7,11 @@ import pytest
 
 from dualmetrics.experiments import histograms
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
-from dualmetrics.experiments.increments import Births, in_blocks, increments
-from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognised
+from dualmetrics.experiments.increments import ScrapeHistory, increments, sum_by_block
+from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognize_names
 from dualmetrics.experiments.samples import SampledHistogram
 from dualmetrics.experiments.setup.manifest import checked_name
-from dualmetrics.experiments.sources.chunks import joined
+from dualmetrics.experiments.sources.chunks import join_pieces
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.window import Window
 
@@ -42,21 +42,23 @@ def test_a_series_began_at_0_if_its_target_was_watched_before_or_started_since(
 ) -> None:
     of = {"job": "a", "instance": "b"}
     known = {} if started is None else {("a", "b"): started}
-    assert Births(10.0, {("a", "b"): watched}, known).from_zero(of, first) is expected
+    assert ScrapeHistory(10.0, {("a", "b"): watched}, known).starts_at_zero(of, first) is expected
 
 
 def test_blocks_are_open_at_their_begin_and_closed_at_their_end() -> None:
     times, edges = np.array([0.0, 1.0, 2.0, 2.5, 4.0, 9.0]), np.array([0.0, 2.0, 4.0])
-    assert in_blocks(times, np.ones(6), edges).tolist() == [2, 2]
+    assert sum_by_block(times, np.ones(6), edges).tolist() == [2, 2]
 
 
 def test_native_histograms_meet_on_the_lowest_schema() -> None:
-    fine = histograms.from_native_samples({"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])])
+    fine = histograms.from_native_samples(
+        {"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])]
+    )
     coarse = histograms.from_native_samples({"__name__": "d"}, [(1.0, [(1.0, 2.0, 5.0), (2.0, 4.0, 6.0)])])
     bounds = histograms.shared_bounds([fine, coarse])
     assert bounds.tolist() == pytest.approx([1, 2, 4])
-    assert histograms.on_bounds(fine, bounds).tolist() == [[0, 3, 4, 0]]
-    assert histograms.on_bounds(coarse, bounds).tolist() == [[0, 5, 6, 0]]
+    assert histograms.rebucket(fine, bounds).tolist() == [[0, 3, 4, 0]]
+    assert histograms.rebucket(coarse, bounds).tolist() == [[0, 5, 6, 0]]
 
 
 def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
@@ -70,29 +72,31 @@ def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
 
 def test_different_bounds_are_intersected_or_refused() -> None:
     one, other, strange = (
-        SampledHistogram({"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1)))
+        SampledHistogram(
+            {"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1))
+        )
         for bounds in ([1.0, 2.0, 5.0], [1.0, 3.0, 5.0], [7.0])
     )
     bounds = histograms.shared_bounds([one, other])
     assert bounds.tolist() == [1, 5]
-    assert histograms.on_bounds(one, bounds).tolist() == [[1, 2, 1]]
+    assert histograms.rebucket(one, bounds).tolist() == [[1, 2, 1]]
     with pytest.raises(InvalidExperimentError, match="no bucket bound in common"):
         histograms.shared_bounds([one, strange])
 
 
 def test_both_conventions_are_recognised_with_any_prefix() -> None:
-    found = recognised(["shop_http_requests_total", "shop_http_request_duration_milliseconds_bucket"])
+    found = recognize_names(["shop_http_requests_total", "shop_http_request_duration_milliseconds_bucket"])
     assert (found.requests, found.per_second) == ("shop_http_requests_total", 1000)
-    found = recognised([f"{SEMCONV.duration}_bucket", "up"])
+    found = recognize_names([f"{SEMCONV.duration}_bucket", "up"])
     assert (found.requests, found.duration, found.per_second) == (None, SEMCONV.duration, 1)
-    assert recognised([SEMCONV.duration or ""]).duration == SEMCONV.duration
-    assert recognised([CLASSIC.requests or ""]).duration is None
+    assert recognize_names([SEMCONV.duration or ""]).duration == SEMCONV.duration
+    assert recognize_names([CLASSIC.requests or ""]).duration is None
     with pytest.raises(InvalidExperimentError, match="--requests"):
-        recognised(["up"])
+        recognize_names(["up"])
 
 
 def test_pieces_that_share_a_sample_are_joined_without_it_twice() -> None:
-    times, values = joined(
+    times, values = join_pieces(
         [np.array([1.0, 2.0]), np.array([2.0, 3.0])], [np.array([5.0, 6.0]), np.array([6.0, 7.0])]
     )
     assert (times.tolist(), values.tolist()) == ([1, 2, 3], [5, 6, 7])

@@ -13,28 +13,28 @@ HEADERS = ("gate", "baseline", "candidate", "effect", "90 % interval", "margin",
 TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
-def cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
+def gate_cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
     """A gate as a line of the table."""
-    lower, upper = effect(gate, gate.lower), effect(gate, gate.upper)
+    lower, upper = format_effect(gate, gate.lower), format_effect(gate, gate.upper)
     return (
         gate.name,
-        value(comparison, gate, gate.baseline),
-        value(comparison, gate, gate.candidate),
-        effect(gate, gate.effect),
+        format_value(comparison, gate, gate.baseline),
+        format_value(comparison, gate, gate.candidate),
+        format_effect(gate, gate.effect),
         f"{lower} to {upper}",
-        effect(gate, gate.limit),
-        state(comparison, gate),
+        format_effect(gate, gate.limit),
+        gate_state(comparison, gate),
     )
 
 
-def state(comparison: Comparison, gate: Gate) -> str:
+def gate_state(comparison: Comparison, gate: Gate) -> str:
     """What the gate says."""
     if gate.within:
         return "within"
     return "worse" if gate.name in comparison.failed else "open"
 
 
-def value(comparison: Comparison, gate: Gate, number: float) -> str:
+def format_value(comparison: Comparison, gate: Gate, number: float) -> str:
     """A ratio in percent, or a quantile in milliseconds."""
     if gate.unit == "difference":
         return f"{number:.3%}"
@@ -43,14 +43,14 @@ def value(comparison: Comparison, gate: Gate, number: float) -> str:
     )
 
 
-def effect(gate: Gate, number: float) -> str:
+def format_effect(gate: Gate, number: float) -> str:
     """A difference in percentage points, or a factor."""
     if not isfinite(number):
         return "unknown"
     return f"{number * 100:+.3f} points" if gate.unit == "difference" else f"{number:.3f} x"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """In the largest unit that gives at least 2, or seconds."""
     if not isfinite(seconds):
         return "for ever"
@@ -60,7 +60,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.2g} s"
 
 
-def moment(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """A time in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
@@ -72,14 +72,14 @@ def title(comparison: Comparison) -> str:
     return f"{named}{of.candidate} against {of.baseline}"
 
 
-def span(comparison: Comparison) -> str:
+def describe_window(comparison: Comparison) -> str:
     """From when to when."""
     window = comparison.window
-    whole = f"{moment(window.start)} to {moment(window.end)}, {duration(window.seconds)}"
-    return f"{whole} of {duration(window.until - window.start)} declared" if window.early else whole
+    whole = f"{format_time(window.start)} to {format_time(window.end)}, {format_duration(window.seconds)}"
+    return f"{whole} of {format_duration(window.until - window.start)} declared" if window.early else whole
 
 
-def reason(comparison: Comparison) -> str:
+def verdict_reason(comparison: Comparison) -> str:
     """The verdict in a sentence."""
     verdict = comparison.verdict
     if verdict is Verdict.PASS:
@@ -96,13 +96,13 @@ def reason(comparison: Comparison) -> str:
 
 def _open(comparison: Comparison) -> str:
     if comparison.window.early and not comparison.question.sequential:
-        left = duration(comparison.window.until - comparison.window.end)
+        left = format_duration(comparison.window.until - comparison.window.end)
         return f"Early look: the declared end is {left} away."
     undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
     more = comparison.still_needed
     if not isfinite(more):
         return f"Not decided: {undecided}."
-    wait = f"about {duration(more)} more would be needed, if there is no difference"
+    wait = f"about {format_duration(more)} more would be needed, if there is no difference"
     return f"Not decided: {undecided}; {wait}." if more > 0 else f"Not decided: {undecided}."
 
 
@@ -114,7 +114,7 @@ def visible_effect(gate: Gate) -> str:
     return f"{size * 100:.3g} points" if gate.unit == "difference" else f"{expm1(min(size, 50)):.1%}"
 
 
-def position(gate: Gate, number: float) -> float:
+def position_in_margins(gate: Gate, number: float) -> float:
     """Where a number lies if 0 is no effect and 1 the margin."""
     if gate.unit == "difference":
         return number / gate.margin

@@ -7,7 +7,14 @@ from html import escape
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report import plots
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
+from dualmetrics.experiments.report.formatting import (
+    HEADERS,
+    describe_window,
+    gate_cells,
+    title,
+    verdict_reason,
+    visible_effect,
+)
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
@@ -23,7 +30,7 @@ th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px soli
 """
 
 
-def page(comparison: Comparison) -> str:
+def html_report(comparison: Comparison) -> str:
     """The whole page."""
     head = f'<meta charset="utf-8"><title>{escape(title(comparison))}</title><style>{STYLE}</style>'
     return (
@@ -36,17 +43,18 @@ def page(comparison: Comparison) -> str:
 def _body(comparison: Comparison) -> Iterator[str]:
     verdict = comparison.verdict.name
     yield f"<h1>{escape(title(comparison))}</h1>"
-    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(reason(comparison))}</p>'
-    yield f'<p class="small">{escape(span(comparison))}. {escape("; ".join(comparison.notes))}.</p>'
-    yield _table(HEADERS, (cells(comparison, gate) for gate in comparison.gates))
+    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(verdict_reason(comparison))}</p>'
+    yield f'<p class="small">{escape(describe_window(comparison))}. {escape("; ".join(comparison.notes))}.</p>'
+    yield _table(HEADERS, (gate_cells(comparison, gate) for gate in comparison.gates))
     yield _list(f"{gate.name}: {gate.note}; visible now: {visible_effect(gate)}" for gate in comparison.gates)
-    yield "<h2>Gates</h2>" + plots.forest(comparison)
-    yield "<h2>Effect over time</h2>" + plots.over_time(comparison)
+    yield "<h2>Gates</h2>" + plots.plot_gates(comparison)
+    yield "<h2>Effect over time</h2>" + plots.plot_over_time(comparison)
     if len(comparison.evidence.bounds):
-        yield "<h2>Latency</h2>" + plots.survival(comparison)
+        yield "<h2>Latency</h2>" + plots.plot_latency(comparison)
     if comparison.routes:
         rows = (
-            (each.route, *cells(comparison, each.gate)[:-1], f"{each.q:.2g}") for each in comparison.routes
+            (each.route, *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
+            for each in comparison.routes
         )
         yield "<h2>Routes</h2>" + _table(("route", *HEADERS[:-1], "q"), rows)
     yield "<h2>Validity</h2>" + _list(_check(each.holds, each.name, each.seen) for each in comparison.checks)

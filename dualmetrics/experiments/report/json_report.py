@@ -9,24 +9,24 @@ from typing import Any
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.formatting import reason, state
+from dualmetrics.experiments.report.formatting import gate_state, verdict_reason
 
-VERSION = 1
+REPORT_VERSION = 1
 
 
-def document(comparison: Comparison) -> str:
+def json_report(comparison: Comparison) -> str:
     """One JSON object; numbers that are not finite are null."""
     return json.dumps(as_dict(comparison), indent=2, allow_nan=False) + "\n"
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """The comparison as dictionaries and lists."""
-    baseline, candidate = comparison.evidence.all
+    baseline, candidate = comparison.evidence.total
     found: dict[str, Any] = {
-        "version": VERSION,
+        "version": REPORT_VERSION,
         "experiment": comparison.experiment,
         "verdict": comparison.verdict.name,
-        "reason": reason(comparison),
+        "reason": verdict_reason(comparison),
         "still_needed_seconds": comparison.still_needed,
         "early": comparison.window.early,
         "window": asdict(comparison.window),
@@ -48,7 +48,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
 
 
 def _gate(comparison: Comparison, gate: Gate) -> dict[str, Any]:
-    return {**asdict(gate), "state": state(comparison, gate)}
+    return {**asdict(gate), "state": gate_state(comparison, gate)}
 
 
 def _finite(value: Any) -> Any:

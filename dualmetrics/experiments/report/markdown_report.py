@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
+from dualmetrics.experiments.report.formatting import (
+    HEADERS,
+    describe_window,
+    gate_cells,
+    title,
+    verdict_reason,
+    visible_effect,
+)
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown_report(comparison: Comparison) -> str:
     """Verdict, gates, routes and checks."""
     parts = [
         f"## {comparison.verdict.name}: {_plain(title(comparison))}",
-        f"{_plain(reason(comparison))} {span(comparison)}.",
-        _table(HEADERS, (cells(comparison, gate) for gate in comparison.gates)),
-        "\n".join(f"- {gate.name}: {gate.note}; now visible: {visible_effect(gate)}" for gate in comparison.gates),
+        f"{_plain(verdict_reason(comparison))} {describe_window(comparison)}.",
+        _table(HEADERS, (gate_cells(comparison, gate) for gate in comparison.gates)),
+        "\n".join(
+            f"- {gate.name}: {gate.note}; now visible: {visible_effect(gate)}" for gate in comparison.gates
+        ),
     ]
     if comparison.routes:
         rows = (
-            (f"`{_plain(each.route)}`", *cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
+            (f"`{_plain(each.route)}`", *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
             for each in comparison.routes
         )
         parts.append(_table(("route", *HEADERS[:-1], "q"), rows))

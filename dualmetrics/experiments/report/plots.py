@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.formatting import TIME_UNITS, position
+from dualmetrics.experiments.report.formatting import TIME_UNITS, position_in_margins
 from dualmetrics.experiments.statistics.arrays import Array
 
 BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"
@@ -21,7 +21,7 @@ REACH = 4.0
 SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
 
 
-def over_time(comparison: Comparison) -> str:
+def plot_over_time(comparison: Comparison) -> str:
     """Each gate's effect with its interval, as it stood after each block."""
     story = comparison.over_time()
     figure = Figure(figsize=(9, 2.1 * len(comparison.gates)), layout="constrained")
@@ -31,7 +31,7 @@ def over_time(comparison: Comparison) -> str:
     for row, axis in enumerate(axes):
         _effect(axis, times, [gates[row] for _, gates in story])
     axes[-1].set_xlabel(f"{unit} since the start")
-    return svg(figure)
+    return to_svg(figure)
 
 
 def _effect(axis: Axes, times: Sequence[float], gates: Sequence[Gate]) -> None:
@@ -54,12 +54,12 @@ def _column(gates: Sequence[Gate], name: str) -> Array:
     return np.clip(found, -100.0, 100.0)
 
 
-def survival(comparison: Comparison) -> str:
+def plot_latency(comparison: Comparison) -> str:
     """The share of requests slower than a duration, of both variants, at the buckets' bounds."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axis = figure.subplots()
     names = comparison.question.baseline, comparison.question.candidate
-    for name, tally, colour in zip(names, comparison.evidence.all, (BASELINE, CANDIDATE), strict=True):
+    for name, tally, colour in zip(names, comparison.evidence.total, (BASELINE, CANDIDATE), strict=True):
         at, share = _above(comparison.evidence.bounds, tally.durations.sum(axis=0))
         axis.plot(
             at / comparison.names.per_second * 1000, share, color=colour, marker="o", markersize=3, label=name
@@ -67,7 +67,7 @@ def survival(comparison: Comparison) -> str:
     axis.set(xscale="log", yscale="log", xlabel="milliseconds", ylabel="share of slower requests")
     axis.grid(visible=True, which="both", alpha=0.2)
     axis.legend()
-    return svg(figure)
+    return to_svg(figure)
 
 
 def _above(bounds: Array, counts: Array) -> tuple[Array, Array]:
@@ -76,13 +76,13 @@ def _above(bounds: Array, counts: Array) -> tuple[Array, Array]:
     return bounds[shown], share[shown]
 
 
-def forest(comparison: Comparison) -> str:
+def plot_gates(comparison: Comparison) -> str:
     """All gates, and the routes', in units of their margins: left of 1 is within."""
     rows = [(gate.name, gate) for gate in comparison.gates]
     rows += [(f"{each.route}  {each.gate.name}", each.gate) for each in comparison.routes]
     figure = Figure(figsize=(9, 0.9 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
-    positions = [[position(gate, each) for each in _ends(gate)] for _, gate in rows]
+    positions = [[position_in_margins(gate, each) for each in _ends(gate)] for _, gate in rows]
     reach = max(REACH, 1.3 * max(middle for _, middle, _ in positions))
     for at, (low, middle, high) in enumerate(np.clip(positions, -reach, reach)):
         axis.plot([low, high], [at, at], color=CANDIDATE, linewidth=2)
@@ -92,7 +92,7 @@ def forest(comparison: Comparison) -> str:
     axis.set_yticks(range(len(rows)), [_unmarked(name) for name, _ in rows])
     axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is none, 1 is the margin")
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    return svg(figure)
+    return to_svg(figure)
 
 
 def _ends(gate: Gate) -> Iterable[float]:
@@ -105,7 +105,7 @@ def _unmarked(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def svg(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
     """The picture, to be put into a page."""
     with rc_context(SETTINGS):
         buffer = io.StringIO()

@@ -10,7 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import HEADERS, cells, reason, span, title, visible_effect
+from dualmetrics.experiments.report.formatting import (
+    HEADERS,
+    describe_window,
+    gate_cells,
+    title,
+    verdict_reason,
+    visible_effect,
+)
 from dualmetrics.experiments.verdict import Verdict
 
 COLOURS = {
@@ -29,7 +36,7 @@ def print_report(comparison: Comparison, console: Console) -> None:
 
 def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield f"[bold]{escape(title(comparison))}[/]"
-    yield span(comparison)
+    yield describe_window(comparison)
     yield _gates(comparison)
     for gate in comparison.gates:
         yield f"[dim]{escape(gate.name)}: {escape(gate.note)}; visible now: {visible_effect(gate)}[/]"
@@ -40,13 +47,13 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
         yield f"{mark} {check.name}: {escape(check.seen)}"
     for note in comparison.notes:
         yield f"[dim]{escape(note)}[/]"
-    yield f"[{COLOURS[comparison.verdict]}]{comparison.verdict.name}[/] {escape(reason(comparison))}"
+    yield f"[{COLOURS[comparison.verdict]}]{comparison.verdict.name}[/] {escape(verdict_reason(comparison))}"
 
 
 def _gates(comparison: Comparison) -> Table:
     table = Table(*HEADERS)
     for gate in comparison.gates:
-        *values, state = cells(comparison, gate)
+        *values, state = gate_cells(comparison, gate)
         table.add_row(*map(escape, values), f"[{STATES[state]}]{state}[/]")
     return table
 
@@ -54,7 +61,7 @@ def _gates(comparison: Comparison) -> Table:
 def _routes(comparison: Comparison) -> Table:
     table = Table("route", *HEADERS[:-1], "q", title="routes, for information", title_justify="left")
     for each in comparison.routes:
-        values = [escape(value) for value in cells(comparison, each.gate)[:-1]]
+        values = [escape(value) for value in gate_cells(comparison, each.gate)[:-1]]
         shade = "[bold]" if each.q <= comparison.question.margins.alpha else "[dim]"
         table.add_row(escape(each.route), *values, f"{shade}{each.q:.2g}[/]")
     return table

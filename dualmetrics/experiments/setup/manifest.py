@@ -11,7 +11,7 @@ from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 
 MANIFEST_FILE = "experiment.json"
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
-KEPT = 7 * 86400.0
+KEEP_SECONDS = 7 * 86400.0
 """Seconds that the data is kept after the declared end."""
 
 
@@ -38,9 +38,9 @@ class Manifest:
     @property
     def expires(self) -> float:
         """When its data may go, if it began when it was made."""
-        return self.created + self.duration + KEPT
+        return self.created + self.duration + KEEP_SECONDS
 
-    def written(self, directory: Path) -> None:
+    def write_to(self, directory: Path) -> None:
         """Put it into its directory."""
         text = json.dumps(asdict(self), indent=2)
         (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
@@ -55,7 +55,7 @@ class Manifest:
             raise InvalidExperimentError(f"{directory} is no directory of an experiment: {error}.") from error
 
     @classmethod
-    def found(cls, place: str) -> Manifest | None:
+    def find(cls, place: str) -> Manifest | None:
         """That of a directory, or None if ``place`` is none."""
         directory = Path(place)
         return cls.read(directory) if place and (directory / MANIFEST_FILE).is_file() else None

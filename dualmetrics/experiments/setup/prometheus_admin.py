@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from dualmetrics.experiments.errors import InvalidExperimentError, UnreachableError
-from dualmetrics.experiments.sources.tls import trust
+from dualmetrics.experiments.sources.tls import system_certificates
 
 TIMEOUT = 30.0
 EVER = "10y"
@@ -22,7 +22,10 @@ class PrometheusAdmin:
     def answers(self) -> bool:
         """Whether it is up."""
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=TIMEOUT, verify=trust()).status_code == 200
+            return (
+                httpx.get(f"{self.url}/-/ready", timeout=TIMEOUT, verify=system_certificates()).status_code
+                == 200
+            )
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
@@ -72,6 +75,8 @@ class PrometheusAdmin:
 
     def _send(self, method: str, path: str, parameters: dict[str, str]) -> httpx.Response:
         try:
-            return httpx.request(method, self.url + path, params=parameters, timeout=TIMEOUT, verify=trust())
+            return httpx.request(
+                method, self.url + path, params=parameters, timeout=TIMEOUT, verify=system_certificates()
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(f"{self.url} cannot be reached: {error}.") from error

@@ -12,9 +12,9 @@ from pathlib import Path
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.setup.manifest import MANIFEST_FILE, Manifest, checked_name
 from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
-from dualmetrics.experiments.setup.templates import DATA, FILES
+from dualmetrics.experiments.setup.templates import DATA_DIRECTORY, TEMPLATES
 
-PATIENCE = 30.0
+STOP_TIMEOUT_SECONDS = 30.0
 OWN = ("wal", "chunks_head", "lock", "queries.active")
 """What Prometheus' data directory has; one without any of it is none."""
 
@@ -25,36 +25,36 @@ class Removal:
 
     directory: Path
     manifest: Manifest
-    files: list[Path]
-    strangers: list[Path]
+    own_files: list[Path]
+    unknown_files: list[Path]
     running: bool
 
     def __call__(self) -> None:
         """Stop the server, remove what is ours, and the directory if nothing else is in it."""
         if self.running:
             PrometheusAdmin(self.manifest.url).quit()
-        _wait_until_free(self.directory / DATA)
-        for file in self.files:
+        _wait_until_free(self.directory / DATA_DIRECTORY)
+        for file in self.own_files:
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
-        if not self.strangers:
+        if not self.unknown_files:
             self.directory.rmdir()
 
 
-def removal(directory: Path) -> Removal:
+def plan_removal(directory: Path) -> Removal:
     """Look, and touch nothing. Raises where a step would not be safe."""
     if directory.is_symlink() or not directory.is_dir():
         raise InvalidExperimentError(f"{directory} is no directory.")
     manifest = Manifest.read(directory)
     if directory.resolve().name != manifest.name:
         raise InvalidExperimentError(f"{directory} says that it is the experiment {manifest.name!r}.")
-    _is_data(directory / DATA)
-    known = {*FILES, MANIFEST_FILE, DATA}
+    _is_data(directory / DATA_DIRECTORY)
+    known = {*TEMPLATES, MANIFEST_FILE, DATA_DIRECTORY}
     files = sorted(each for each in directory.iterdir() if each.name in known)
     strangers = sorted(each for each in directory.iterdir() if each.name not in known)
     return Removal(directory, manifest, files, strangers, _runs(directory, manifest))
 
 
-def expired(found: list[tuple[Path, Manifest]], now: float) -> list[Path]:
+def expired_directories(found: list[tuple[Path, Manifest]], now: float) -> list[Path]:
     """Those whose data need not be kept any longer."""
     return [directory for directory, manifest in found if manifest.expires < now]
 
@@ -72,11 +72,11 @@ def _runs(directory: Path, manifest: Manifest) -> bool:
     if not server.answers():
         return False
     path = Path(server.status("flags").get("storage.tsdb.path", ""))
-    return path.is_absolute() and path.resolve() == (directory / DATA).resolve()
+    return path.is_absolute() and path.resolve() == (directory / DATA_DIRECTORY).resolve()
 
 
 def _wait_until_free(data: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while _used(data):
         if time.monotonic() > deadline:
             raise InvalidExperimentError(f"A Prometheus still uses {data}; stop it first.")

@@ -11,7 +11,7 @@ from dualmetrics.experiments.errors import ExperimentError
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.setup.manifest import Manifest
 from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
-from dualmetrics.experiments.setup.templates import DATA
+from dualmetrics.experiments.setup.templates import DATA_DIRECTORY
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.window import Window
 
@@ -41,7 +41,7 @@ def read_status(directory: Path) -> Status:
     """Look at the directory, and ask its server if that is up."""
     manifest = Manifest.read(directory)
     server = PrometheusAdmin(manifest.url)
-    size = sum(file.lstat().st_size for file in (directory / DATA).rglob("*") if file.is_file())
+    size = sum(file.lstat().st_size for file in (directory / DATA_DIRECTORY).rglob("*") if file.is_file())
     if not server.answers():
         return Status(manifest, False, None, size, None, {}, None)
     since = str(server.status("runtimeinfo")["startTime"])

@@ -157,7 +157,7 @@ passes is none.
 """
 
 
-FILES: dict[str, Callable[[Manifest], str]] = {
+TEMPLATES: dict[str, Callable[[Manifest], str]] = {
     "prometheus.yml": prometheus,
     "start-prometheus.sh": start,
     "collector.yaml": collector,
@@ -166,4 +166,4 @@ FILES: dict[str, Callable[[Manifest], str]] = {
     "NEXT.md": following,
 }
 EXECUTABLE = "start-prometheus.sh"
-DATA = "data"
+DATA_DIRECTORY = "data"

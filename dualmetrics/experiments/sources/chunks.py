@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from dualmetrics.experiments.samples import SampledHistogram, SampleLabels, SampledSeries
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 
 PIECE = 3600.0
@@ -43,7 +43,9 @@ class Chunks:
         """What a piece has of counters."""
         for each in series:
             keep = self._kept(each.times, each.values)
-            self._plain[_key(each.labels)].append(SampledSeries(each.labels, each.times[keep], each.values[keep]))
+            self._plain[_key(each.labels)].append(
+                SampledSeries(each.labels, each.times[keep], each.values[keep])
+            )
 
     def add_histograms(self, histograms: Iterable[SampledHistogram]) -> None:
         """What a piece has of histograms."""
@@ -55,7 +57,9 @@ class Chunks:
     def series(self) -> list[SampledSeries]:
         """All pieces together."""
         return [
-            SampledSeries(parts[0].labels, *joined([each.times for each in parts], [each.values for each in parts]))
+            SampledSeries(
+                parts[0].labels, *join_pieces([each.times for each in parts], [each.values for each in parts])
+            )
             for parts in self._plain.values()
         ]
 
@@ -63,7 +67,7 @@ class Chunks:
         """All pieces together."""
         found = []
         for parts in self._found.values():
-            times, counts = joined([each.times for each in parts], [each.counts for each in parts])
+            times, counts = join_pieces([each.times for each in parts], [each.counts for each in parts])
             found.append(SampledHistogram(parts[0].labels, times, parts[0].bounds, counts))
         return found
 
@@ -76,7 +80,7 @@ class Chunks:
         return np.append((np.diff(step) > 0) | reset, True) | np.insert(reset, 0, True)
 
 
-def joined(times: Sequence[Array], values: Sequence[Array]) -> tuple[Array, Array]:
+def join_pieces(times: Sequence[Array], values: Sequence[Array]) -> tuple[Array, Array]:
     """Pieces in order; a sample on the edge of two is in both."""
     found, first = np.unique(np.concatenate(times), return_index=True)
     return found, np.concatenate(values)[first]

@@ -16,7 +16,7 @@ from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledSeries, Target, target_of
 from dualmetrics.experiments.sources.source import VariantSamples
-from dualmetrics.experiments.sources.tls import trust
+from dualmetrics.experiments.sources.tls import system_certificates
 
 TIMEOUT = 10.0
 START = "process_start_time_seconds"
@@ -90,7 +90,7 @@ class Pages:
 
     def _page(self, url: str, must: bool) -> list[tuple[dict[str, str], float]] | None:
         try:
-            response = httpx.get(url, headers=self._headers, timeout=TIMEOUT, verify=trust())
+            response = httpx.get(url, headers=self._headers, timeout=TIMEOUT, verify=system_certificates())
             response.raise_for_status()
             return _parsed(response.text)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

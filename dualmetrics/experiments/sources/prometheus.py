@@ -11,7 +11,7 @@ from dualmetrics.experiments.histograms import from_bucket_series, from_native_s
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
 from dualmetrics.experiments.sources.chunks import Chunks, as_arrays
-from dualmetrics.experiments.sources.prometheus_client import Client
+from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
 from dualmetrics.experiments.sources.source import VariantSamples
 
 LOOKBACK = 300.0
@@ -34,7 +34,7 @@ class Prometheus:
     ) -> None:
         self.url = url
         self.experiment = experiment
-        self._client = Client(url, headers or {})
+        self._client = PrometheusClient(url, headers or {})
         self._labels = experiment_label, variant_label
 
     def now(self) -> float:
@@ -70,7 +70,9 @@ class Prometheus:
         begin = start - LOOKBACK
         requests = self._counters(names.requests, variant, begin, end) if names.requests else []
         durations = self._histograms(names, variant, begin, end) if names.duration else []
-        targets = {target_of(each.labels) for each in requests} | {target_of(each.labels) for each in durations}
+        targets = {target_of(each.labels) for each in requests} | {
+            target_of(each.labels) for each in durations
+        }
         own = f"up{self._selector(variant)}"
         up = self._unique(self._about("up", targets, begin, end), self._series(own, begin, end))
         began = self._about("process_start_time_seconds", targets, begin, end)

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 
 from dualmetrics.experiments.errors import UnreachableError
-from dualmetrics.experiments.sources.tls import trust
+from dualmetrics.experiments.sources.tls import system_certificates
 
 TIMEOUT = 60.0
 
 
-class Client:
+class PrometheusClient:
     """Asks one server. Raises `UnreachableError` whatever goes wrong."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
@@ -40,7 +40,7 @@ class Client:
         try:
             url = f"{self._url}/api/v1/{what}"
             response = httpx.get(
-                url, params=parameters, headers=self._headers, timeout=TIMEOUT, verify=trust()
+                url, params=parameters, headers=self._headers, timeout=TIMEOUT, verify=system_certificates()
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dualmetrics.experiments.increments import Births
+from dualmetrics.experiments.increments import ScrapeHistory
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
 from dualmetrics.experiments.statistics.arrays import Array
@@ -22,7 +22,7 @@ class VariantSamples:
     durations: list[SampledHistogram]
     up: list[SampledSeries] = field(default_factory=list)
     """1 for each successful scrape, 0 for each that failed, by target."""
-    started: Mapping[Target, float] = field(default_factory=dict)
+    process_start: Mapping[Target, float] = field(default_factory=dict)
     """When the targets' processes started, where they say so."""
 
     @property
@@ -37,10 +37,10 @@ class VariantSamples:
         found = np.concatenate([np.diff(each.times) for each in self.up] or [np.diff(self.times)])
         return float(np.median(found)) if len(found) else 0.0
 
-    def births(self, start: float) -> Births:
+    def scrape_history(self, start: float) -> ScrapeHistory:
         """What tells series that began at 0 from those that were not seen before."""
         watched = {target_of(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
-        return Births(start, watched, self.started, start + 2 * self.interval)
+        return ScrapeHistory(start, watched, self.process_start, start + 2 * self.interval)
 
 
 class Source(Protocol):

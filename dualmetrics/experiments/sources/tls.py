@@ -7,6 +7,6 @@ from functools import cache
 
 
 @cache
-def trust() -> ssl.SSLContext:
+def system_certificates() -> ssl.SSLContext:
     """The system's certificates."""
     return ssl.create_default_context()

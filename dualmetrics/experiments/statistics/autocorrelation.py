@@ -9,9 +9,9 @@ import numpy as np
 
 from dualmetrics.experiments.statistics.arrays import Array
 
-BLOCKS = 40
-FEWEST = 10
-TOLERATED = 0.25
+MAX_BLOCKS = 40
+MIN_BLOCKS = 10
+MAX_AUTOCORRELATION = 0.25
 ROUNDING = 1e-24
 """Squares that sum to no more are what is left of equal numbers."""
 
@@ -27,7 +27,7 @@ class Inflation(NamedTuple):
     @property
     def enough(self) -> bool:
         """Whether there are blocks enough, and independent enough, to judge by."""
-        return self.blocks >= FEWEST and self.r <= TOLERATED
+        return self.blocks >= MIN_BLOCKS and self.r <= MAX_AUTOCORRELATION
 
 
 def lag1(values: Array) -> float:
@@ -52,7 +52,7 @@ def inflation(values: Array) -> Inflation:
     return Inflation(blocks, r, k, (blocks - 1) / k)
 
 
-def coarsened(
+def merge_correlated_blocks(
     tables: tuple[Array, ...], halved: Callable[[Array], Array], values: Callable[[tuple[Array, ...]], Array]
 ) -> tuple[tuple[Array, ...], Inflation]:
     """The tables in blocks so long that neighbours have little in common, if that leaves enough of them.
@@ -60,7 +60,7 @@ def coarsened(
     ``values`` gives what a block adds to the estimate.
     """
     found = inflation(values(tables))
-    while found.r > TOLERATED and found.blocks // 2 >= FEWEST:
+    while found.r > MAX_AUTOCORRELATION and found.blocks // 2 >= MIN_BLOCKS:
         tables = tuple(halved(table) for table in tables)
         found = inflation(values(tables))
     return tables, found

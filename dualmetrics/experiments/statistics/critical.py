@@ -9,23 +9,23 @@ from typing import Protocol
 from scipy.stats import norm, t
 
 
-class Critical(Protocol):
+class CriticalValues(Protocol):
     """One-sided critical values of a statistic with mean 0 and variance 1, and its p-value."""
 
-    def value(self, alpha: float, df: float) -> float: ...
+    def critical_value(self, alpha: float, df: float) -> float: ...
 
-    def p(self, statistic: float, df: float) -> float: ...
+    def p_value(self, statistic: float, df: float) -> float: ...
 
 
 @dataclass(frozen=True)
 class OneLook:
     """Student's t: the window was declared beforehand, and is looked at when it has ended."""
 
-    def value(self, alpha: float, df: float) -> float:
+    def critical_value(self, alpha: float, df: float) -> float:
         """The quantile that is exceeded with probability ``alpha``."""
         return float(t.isf(alpha, df) if df < inf else norm.isf(alpha))
 
-    def p(self, statistic: float, df: float) -> float:
+    def p_value(self, statistic: float, df: float) -> float:
         """The probability of a statistic at least so large."""
         return float(t.sf(statistic, df) if df < inf else norm.sf(statistic))
 
@@ -46,13 +46,13 @@ class AnyLook:
 
     fraction: float
 
-    def value(self, alpha: float, df: float) -> float:
+    def critical_value(self, alpha: float, df: float) -> float:
         """The boundary in standard errors."""
         m = self._information()
         normal = sqrt(2 * (m + 1) / m * log(1 + sqrt(m + 1) / (2 * alpha)))
         return float(t.isf(norm.sf(normal), df)) if df < inf else normal
 
-    def p(self, statistic: float, df: float) -> float:
+    def p_value(self, statistic: float, df: float) -> float:
         """The smallest alpha whose boundary the statistic reaches: a p-value that holds at every look."""
         if statistic <= 0:
             return 1.0

@@ -8,9 +8,9 @@ from math import sqrt
 import numpy as np
 
 from dualmetrics.experiments.statistics import exact_test, score_interval
-from dualmetrics.experiments.statistics.arrays import Array, merged
-from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
-from dualmetrics.experiments.statistics.critical import Critical, OneLook
+from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
+from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
+from dualmetrics.experiments.statistics.critical import CriticalValues, OneLook
 from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 
 ONE_LOOK = OneLook()
@@ -36,12 +36,12 @@ class RatioEffect:
     table: ContingencyTable
     phi: float
     inflation: Inflation
-    critical: Critical = ONE_LOOK
+    critical: CriticalValues = ONE_LOOK
 
     @property
     def effective(self) -> ContingencyTable:
         """The table of as many independent requests as tell as much."""
-        return self.table.over(self.phi)
+        return self.table.divided_by(self.phi)
 
     @property
     def exact(self) -> bool:
@@ -56,21 +56,23 @@ class RatioEffect:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """The one-sided limits at ``alpha`` each; the lower not above 0 if the exact test does not say so."""
-        lower, upper = score_interval.interval(self.effective, self.critical.value(alpha, self.inflation.df))
+        lower, upper = score_interval.interval(self.effective, self.critical.critical_value(alpha, self.inflation.df))
         return (min(lower, 0.0) if self.p_worse() > alpha else lower), upper
 
     def p_worse(self) -> float:
         """The p-value of "the candidate is no worse"."""
         if self.exact:
             return exact_test.p_worse(self.table)
-        return self.critical.p(score_interval.statistic(self.effective, 0.0), self.inflation.df)
+        return self.critical.p_value(score_interval.statistic(self.effective, 0.0), self.inflation.df)
 
     def p_beyond(self, margin: float) -> float:
         """The p-value of "the candidate is worse by ``margin`` or more"; small means: within the margin."""
-        return self.critical.p(-score_interval.statistic(self.effective, margin), self.inflation.df)
+        return self.critical.p_value(-score_interval.statistic(self.effective, margin), self.inflation.df)
 
 
-def error_ratio_effect(candidate: Counts, baseline: Counts, critical: Critical = ONE_LOOK) -> RatioEffect:
+def error_ratio_effect(
+    candidate: Counts, baseline: Counts, critical: CriticalValues = ONE_LOOK
+) -> RatioEffect:
     """The effect, with what blocks tell of its variance.
 
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``: pairing the variants in
@@ -78,7 +80,7 @@ def error_ratio_effect(candidate: Counts, baseline: Counts, critical: Critical =
     """
     counts = (candidate.errors, candidate.requests, baseline.errors, baseline.requests)
     table = ContingencyTable(*(float(each.sum()) for each in counts))
-    tables, inflation = coarsened(counts, merged, _differences)
+    tables, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences)
     variance = inflation.k * variance_of_sum(_differences(tables))
     return RatioEffect(table, overdispersion(variance, table), inflation, critical)
 

@@ -6,13 +6,13 @@ from scipy.stats import binom
 
 from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 
-FEW = 20
-NEAR_ONE = 1.2
+MAX_ERRORS = 20
+MAX_PHI = 1.2
 
 
 def applies(table: ContingencyTable, phi: float) -> bool:
     """Whether the errors are few and come as independently as the exact test supposes."""
-    return table.x1 + table.x0 < FEW and phi < NEAR_ONE
+    return table.x1 + table.x0 < MAX_ERRORS and phi < MAX_PHI
 
 
 def p_worse(table: ContingencyTable) -> float:

@@ -9,13 +9,13 @@ from math import exp, inf, log, sqrt
 import numpy as np
 
 from dualmetrics.experiments.statistics import jackknife, quantiles
-from dualmetrics.experiments.statistics.arrays import Array, merged
-from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
+from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
+from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
 from dualmetrics.experiments.statistics.autocorrelation import inflation as inflation_of
-from dualmetrics.experiments.statistics.critical import Critical, OneLook
-from dualmetrics.experiments.statistics.quantiles import Buckets
+from dualmetrics.experiments.statistics.critical import CriticalValues, OneLook
+from dualmetrics.experiments.statistics.quantiles import QuantileBucket
 
-Interpolant = Callable[[Buckets], Array]
+Interpolant = Callable[[QuantileBucket], Array]
 ONE_LOOK = OneLook()
 
 
@@ -28,7 +28,7 @@ class Latencies:
 
     def bucket(self, q: float) -> tuple[float, float]:
         """The ends ``(low, high]`` of the bucket that holds the quantile."""
-        found = quantiles.locate(q, self.bounds, self.counts.sum(axis=0))
+        found = quantiles.locate_bucket(q, self.bounds, self.counts.sum(axis=0))
         return float(found.low), float(found.high)
 
 
@@ -39,20 +39,20 @@ class LogRatio:
     estimate: float
     error: float
     inflation: Inflation
-    critical: Critical
+    critical: CriticalValues
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """One-sided limits at ``alpha`` each."""
-        half = self.critical.value(alpha, self.inflation.df) * self.error
+        half = self.critical.critical_value(alpha, self.inflation.df) * self.error
         return self.estimate - half, self.estimate + half
 
     def p_above(self, limit: float) -> float:
         """The p-value of "at most ``limit``"."""
-        return self.critical.p(_ratio(self.estimate - limit, self.error), self.inflation.df)
+        return self.critical.p_value(_ratio(self.estimate - limit, self.error), self.inflation.df)
 
     def p_below(self, limit: float) -> float:
         """The p-value of "at least ``limit``"."""
-        return self.critical.p(_ratio(limit - self.estimate, self.error), self.inflation.df)
+        return self.critical.p_value(_ratio(limit - self.estimate, self.error), self.inflation.df)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class LatencyEffect:
 
 
 def latency_effect(
-    candidate: Latencies, baseline: Latencies, q: float, critical: Critical = ONE_LOOK
+    candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues = ONE_LOOK
 ) -> LatencyEffect:
     """The effect on the ``q`` quantile; both must have the same bounds."""
     tables = candidate.counts, baseline.counts
@@ -109,12 +109,12 @@ def latency_effect(
 
 
 def log_ratio(
-    tables: tuple[Array, ...], bounds: Array, q: float, interpolant: Interpolant, critical: Critical
+    tables: tuple[Array, ...], bounds: Array, q: float, interpolant: Interpolant, critical: CriticalValues
 ) -> LogRatio | None:
     """``ln(Q1/Q0)``, with the delete-one-block jackknife and the inflation for autocorrelation."""
 
     def estimates(sums: tuple[Array, ...]) -> Array:
-        above, below = (interpolant(quantiles.locate(q, bounds, each)) for each in sums)
+        above, below = (interpolant(quantiles.locate_bucket(q, bounds, each)) for each in sums)
         return logs(above) - logs(below)
 
     def moved(blocks: tuple[Array, ...]) -> Array:
@@ -125,7 +125,7 @@ def log_ratio(
         return LogRatio(float(estimate), inf, inflation_of(np.zeros(1)), critical)
     if not np.isfinite(estimate) or not np.isfinite(moved(tables)).all():
         return None
-    tables, inflation = coarsened(tables, merged, moved)
+    tables, inflation = merge_correlated_blocks(tables, merge_neighbors, moved)
     variance = inflation.k * float(np.sum(moved(tables) ** 2))
     return LogRatio(float(estimate), sqrt(variance), inflation, critical)
 
@@ -137,7 +137,7 @@ def logs(values: Array) -> Array:
 
 
 def _quantile(q: float, latencies: Latencies, interpolant: Interpolant) -> Array:
-    return interpolant(quantiles.locate(q, latencies.bounds, latencies.counts.sum(axis=0)))
+    return interpolant(quantiles.locate_bucket(q, latencies.bounds, latencies.counts.sum(axis=0)))
 
 
 def _ratio(distance: float, error: float) -> float:

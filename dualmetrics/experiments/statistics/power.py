@@ -19,12 +19,12 @@ class Need(NamedTuple):
     """The smallest effect that is seen now with `POWER`; for a factor, of its logarithm."""
 
 
-def need(margin: float, error: float, alpha: float) -> Need:
+def estimate_need(margin: float, error: float, alpha: float) -> Need:
     """``(z_alpha + z_power)`` standard errors must fit into the margin; they shrink with the root of time."""
-    visible = both(alpha) * error
+    visible = z_sum(alpha) * error
     return Need((visible / margin) ** 2 if margin > 0 else inf, visible)
 
 
-def both(alpha: float, power: float = POWER) -> float:
+def z_sum(alpha: float, power: float = POWER) -> float:
     """``z_alpha + z_power``."""
     return float(norm.isf(alpha) + norm.ppf(power))

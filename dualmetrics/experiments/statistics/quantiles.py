@@ -9,7 +9,7 @@ import numpy as np
 from dualmetrics.experiments.statistics.arrays import Array
 
 
-class Buckets(NamedTuple):
+class QuantileBucket(NamedTuple):
     """The bucket that holds a quantile, one for each histogram: its ends, and the survival at them."""
 
     low: Array
@@ -20,7 +20,7 @@ class Buckets(NamedTuple):
     """The survival that is looked for: 1 - q."""
 
 
-def locate(q: float, bounds: Array, counts: Array) -> Buckets:
+def locate_bucket(q: float, bounds: Array, counts: Array) -> QuantileBucket:
     """Find the bucket ``(low, high]`` of the ``q`` quantile.
 
     The last axis of ``counts`` is the bucket, one more than ``bounds``: the last is ``+Inf``'s.
@@ -34,10 +34,10 @@ def locate(q: float, bounds: Array, counts: Array) -> Buckets:
     at = index[..., None]
     above_low = np.take_along_axis(survival, at, axis=-1)[..., 0]
     above_high = np.take_along_axis(survival, at + 1, axis=-1)[..., 0]
-    return Buckets(edges[index], edges[index + 1], above_low, above_high, 1.0 - q)
+    return QuantileBucket(edges[index], edges[index + 1], above_low, above_high, 1.0 - q)
 
 
-def linear_quantile(found: Buckets) -> Array:
+def linear_quantile(found: QuantileBucket) -> Array:
     """As if values lay evenly in their bucket, which is what PromQL's ``histogram_quantile`` supposes."""
     step = found.above_low - found.above_high
     part = np.divide(found.above_low - found.above, step, out=np.zeros_like(step), where=step > 0)
@@ -46,7 +46,7 @@ def linear_quantile(found: Buckets) -> Array:
     return np.where(identified, found.low + width * np.clip(part, 0.0, 1.0), np.inf)
 
 
-def tail_quantile(found: Buckets) -> Array:
+def tail_quantile(found: QuantileBucket) -> Array:
     """As if the logarithm of survival fell linearly in the logarithm of the value (a Pareto piece).
 
     Latencies thin out towards a bucket's upper end, so this is nearer; `linear` in the first bucket and where

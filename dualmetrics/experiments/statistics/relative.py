@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp, inf, log, sqrt
 
-from dualmetrics.experiments.statistics.score_interval import ContingencyTable, bisected
+from dualmetrics.experiments.statistics.score_interval import ContingencyTable, bisect
 
 
 def newcombe(table: ContingencyTable, critical: float) -> tuple[float, float]:
@@ -33,8 +33,8 @@ def koopman(table: ContingencyTable, critical: float) -> tuple[float, float]:
         return 0.0, inf
     start = log((table.x1 + 0.5) / table.n1 / ((table.x0 + 0.5) / table.n0))
     limit = critical**2
-    lower = bisected(lambda at: at > start - 30 and _chi2(table, exp(at)) <= limit, start - 30, start)
-    upper = bisected(lambda at: _chi2(table, exp(at)) > limit, start, start + 30)
+    lower = bisect(lambda at: at > start - 30 and _chi2(table, exp(at)) <= limit, start - 30, start)
+    upper = bisect(lambda at: _chi2(table, exp(at)) > limit, start, start + 30)
     return exp(lower) if table.x1 else 0.0, exp(upper) if table.x0 else inf
 
 

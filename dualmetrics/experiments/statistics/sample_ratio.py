@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-from dualmetrics.experiments.statistics.arrays import Array, merged
-from dualmetrics.experiments.statistics.autocorrelation import Inflation, coarsened
+from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
+from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
 from dualmetrics.experiments.statistics.critical import OneLook
 from dualmetrics.experiments.statistics.error_ratio import variance_of_sum
 
-ALPHA = 0.001
+MISMATCH_ALPHA = 0.001
 
 
 class Mismatch(NamedTuple):
@@ -23,16 +23,16 @@ class Mismatch(NamedTuple):
     @property
     def found(self) -> bool:
         """Whether the proportion is not the declared one."""
-        return self.p < ALPHA
+        return self.p < MISMATCH_ALPHA
 
 
-def mismatch(candidate: Array, baseline: Array, share: float) -> Mismatch:
+def sample_ratio_mismatch(candidate: Array, baseline: Array, share: float) -> Mismatch:
     """Chi-square of the two totals against the candidate's declared ``share``.
 
     Requests do not come independently: ``phi`` is how much more than a binomial count the candidate's part
     varies from block to block, after the same corrections as for the error ratio.
     """
-    tables, inflation = coarsened((candidate, baseline), merged, _surplus)
+    tables, inflation = merge_correlated_blocks((candidate, baseline), merge_neighbors, _surplus)
     total = float(candidate.sum() + baseline.sum())
     binomial = total * share * (1 - share)
     chi2 = (float(candidate.sum()) - share * total) ** 2 / binomial
@@ -48,4 +48,4 @@ def _surplus(tables: tuple[Array, ...]) -> Array:
 
 
 def _p(chi2: float, inflation: Inflation) -> float:
-    return min(1.0, 2 * OneLook().p(sqrt(chi2), inflation.df))
+    return min(1.0, 2 * OneLook().p_value(sqrt(chi2), inflation.df))

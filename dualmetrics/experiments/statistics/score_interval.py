@@ -27,7 +27,7 @@ class ContingencyTable(NamedTuple):
         """The proportion of both together."""
         return (self.x1 + self.x0) / (self.n1 + self.n0)
 
-    def over(self, phi: float) -> ContingencyTable:
+    def divided_by(self, phi: float) -> ContingencyTable:
         """As many independent requests as tell as much."""
         return ContingencyTable(*(count / phi for count in self))
 
@@ -68,12 +68,12 @@ def statistic(table: ContingencyTable, delta: float) -> float:
 def interval(table: ContingencyTable, critical: float) -> tuple[float, float]:
     """All differences whose statistic lies within ``critical`` of 0; found by bisection."""
     estimate = table.estimate
-    lower = bisected(lambda delta: statistic(table, delta) <= critical, -1.0, estimate)
-    upper = bisected(lambda delta: statistic(table, delta) < -critical, estimate, 1.0)
+    lower = bisect(lambda delta: statistic(table, delta) <= critical, -1.0, estimate)
+    upper = bisect(lambda delta: statistic(table, delta) < -critical, estimate, 1.0)
     return lower, upper
 
 
-def bisected(reached: Callable[[float], bool], below: float, above: float) -> float:
+def bisect(reached: Callable[[float], bool], below: float, above: float) -> float:
     """Where ``reached`` becomes true between the two."""
     for _ in range(BISECTIONS):
         middle = (below + above) / 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.autocorrelation import BLOCKS
+from dualmetrics.experiments.statistics.autocorrelation import MAX_BLOCKS
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from tests.experiments.simulation.noise import STEPS, Noise, factors, traffic
 
@@ -25,7 +25,7 @@ def pairs(
         yield _counts(n1, (p + effect) * f1, rng), _counts(n0, p * f0, rng)
 
 
-def in_blocks(counts: Counts, blocks: int = BLOCKS) -> Counts:
+def in_blocks(counts: Counts, blocks: int = MAX_BLOCKS) -> Counts:
     """The same in blocks of equal length."""
     return Counts(_summed(counts.errors, blocks), _summed(counts.requests, blocks))
 

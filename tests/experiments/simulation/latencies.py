@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.autocorrelation import BLOCKS
+from dualmetrics.experiments.statistics.autocorrelation import MAX_BLOCKS
 from dualmetrics.experiments.statistics.latency import Latencies
 from tests.experiments.simulation.noise import STEPS, Noise, factors, traffic
 
@@ -54,4 +54,4 @@ def _histograms(
     above = np.concatenate((np.ones((STEPS, 1)), shape.above(bounds, factor), np.zeros((STEPS, 1))), axis=1)
     parts = np.clip(-np.diff(above, axis=1), 0, 1)
     counts = rng.multinomial(requests.astype(int), parts / parts.sum(axis=1, keepdims=True))
-    return Latencies(bounds, counts.reshape(BLOCKS, -1, len(bounds) + 1).sum(axis=1).astype(float))
+    return Latencies(bounds, counts.reshape(MAX_BLOCKS, -1, len(bounds) + 1).sum(axis=1).astype(float))

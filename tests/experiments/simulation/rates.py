@@ -9,7 +9,7 @@ from typing import NamedTuple
 from scipy.stats import norm
 
 from dualmetrics.experiments.statistics import error_ratio, latency
-from dualmetrics.experiments.statistics.autocorrelation import FEWEST
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.critical import AnyLook
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from tests.experiments.simulation import errors, kayenta, latencies
@@ -92,7 +92,7 @@ def _looked(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
 
 def _growing(candidate: Counts, baseline: Counts) -> Iterator[tuple[tuple[Counts, Counts], float]]:
     blocks = len(candidate.errors)
-    for end in range(FEWEST, blocks + 1):
+    for end in range(MIN_BLOCKS, blocks + 1):
         parts = [Counts(each.errors[:end], each.requests[:end]) for each in (candidate, baseline)]
         yield (parts[0], parts[1]), end / blocks
 

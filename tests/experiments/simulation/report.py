@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from dualmetrics.experiments.report.plots import svg
+from dualmetrics.experiments.report.plots import to_svg
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.latencies import Shape
 from tests.experiments.simulation.noise import SCENARIOS, Noise
@@ -148,7 +148,7 @@ class Report:
         axis.set(xlabel="points of error ratio above 1 %", ylabel="share of experiments called worse")
         axis.legend(fontsize=7)
         self.images.mkdir(parents=True, exist_ok=True)
-        (self.images / name).write_text(svg(figure), encoding="utf-8")
+        (self.images / name).write_text(to_svg(figure), encoding="utf-8")
 
 
 def _section(title: str, text: str, body: str) -> str:

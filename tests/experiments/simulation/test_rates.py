@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from dualmetrics.experiments.increments import Births, increments
+from dualmetrics.experiments.increments import ScrapeHistory, increments
 from dualmetrics.experiments.statistics import autocorrelation, error_ratio, quantiles
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import Inflation
@@ -86,12 +86,12 @@ class TestEachCorrectionIsNeeded:
     def test_births(self) -> None:
         """An error's first series appears with its first value: without it the first errors are lost."""
         seen = np.array([3.0, 3.0, 4.0])
-        births = Births(0.0, {("", ""): 1.0})
-        assert increments(seen, births.from_zero({}, 50.0)).sum() == 4
+        births = ScrapeHistory(0.0, {("", ""): 1.0})
+        assert increments(seen, births.starts_at_zero({}, 50.0)).sum() == 4
         assert increments(seen, from_zero=False).sum() == 1
 
     def test_tail_interpolation(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(quantiles, "tail", quantiles.linear_quantile)
+        monkeypatch.setattr(quantiles, "tail_quantile", quantiles.linear_quantile)
         assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
 
 

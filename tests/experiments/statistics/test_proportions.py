@@ -103,7 +103,13 @@ def test_the_interval_holds_what_the_test_does_not_reject() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [ContingencyTable(9, 10, 3, 10), ContingencyTable(0, 10, 0, 10), ContingencyTable(10, 10, 0, 10), ContingencyTable(10, 10, 10, 10)]
+    "table",
+    [
+        ContingencyTable(9, 10, 3, 10),
+        ContingencyTable(0, 10, 0, 10),
+        ContingencyTable(10, 10, 0, 10),
+        ContingencyTable(10, 10, 10, 10),
+    ],
 )
 def test_extreme_tables_have_an_interval(table: ContingencyTable) -> None:
     low, high = score_interval.interval(table, Z)

@@ -19,13 +19,15 @@ COUNTS: Array = np.array([50.0, 20.0, 40.0, 10.0])
 
 @pytest.mark.parametrize(("q", "expected"), [(0.2, 0.048), (0.5, 0.15), (0.8, 0.72)])
 def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> None:
-    assert float(quantiles.linear_quantile(quantiles.locate(q, BOUNDS, COUNTS))) == pytest.approx(expected)
+    assert float(quantiles.linear_quantile(quantiles.locate_bucket(q, BOUNDS, COUNTS))) == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize("interpolant", [quantiles.linear_quantile, quantiles.tail_quantile])
 def test_a_quantile_above_all_bounds_is_not_identified(interpolant: latency.Interpolant) -> None:
     """Prometheus says 1, its highest bound."""
-    found = quantiles.locate(0.99, BOUNDS, COUNTS)
+    found = quantiles.locate_bucket(0.99, BOUNDS, COUNTS)
     assert float(found.low) == 1.0
     assert np.isinf(interpolant(found))
 
@@ -34,7 +36,7 @@ def test_the_tail_interpolant_is_exact_for_a_pareto_tail() -> None:
     bounds = np.array([1.0, 2.0, 5.0, 20.0])
     shares = np.diff(np.concatenate(([0.0], pareto.cdf(bounds, 1.7), [1.0])))
     for q in (0.3, 0.8, 0.95, 0.99):
-        found = quantiles.locate(q, bounds, shares * 1e6)
+        found = quantiles.locate_bucket(q, bounds, shares * 1e6)
         assert float(quantiles.tail_quantile(found)) == pytest.approx(float(pareto.ppf(q, 1.7)), rel=1e-6)
         assert float(quantiles.linear_quantile(found)) > float(quantiles.tail_quantile(found)) * 1.001
 
@@ -45,7 +47,7 @@ def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_
         (0.05, [10.0, 80.0, 10.0, 1.0]),
         (0.95, [1.0, 1.0, 98.0, 0.0]),
     ):
-        found = quantiles.locate(q, BOUNDS, np.array(counts))
+        found = quantiles.locate_bucket(q, BOUNDS, np.array(counts))
         if found.above_high == 0 or found.low == 0:
             assert quantiles.tail_quantile(found) == quantiles.linear_quantile(found)
 

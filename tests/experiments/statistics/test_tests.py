@@ -10,13 +10,13 @@ from scipy.stats import norm, t
 from statsmodels.stats.multitest import multipletests
 
 from dualmetrics.experiments.statistics import autocorrelation, error_ratio, multiplicity
-from dualmetrics.experiments.statistics.arrays import merged
+from dualmetrics.experiments.statistics.arrays import merge_neighbors
 from dualmetrics.experiments.statistics.critical import AnyLook, OneLook
-from dualmetrics.experiments.statistics.sample_ratio import mismatch
+from dualmetrics.experiments.statistics.sample_ratio import sample_ratio_mismatch
 
 
 def test_the_published_example_of_a_sample_ratio_mismatch() -> None:
-    found = mismatch(np.array([44_000.0]), np.array([45_000.0]), 0.5)
+    found = sample_ratio_mismatch(np.array([44_000.0]), np.array([45_000.0]), 0.5)
     assert found.chi2 == pytest.approx(11.236, abs=0.0005)
     assert found.p == pytest.approx(0.0008, abs=0.00005)
     assert found.found
@@ -25,8 +25,8 @@ def test_the_published_example_of_a_sample_ratio_mismatch() -> None:
 def test_traffic_in_bursts_is_no_mismatch() -> None:
     rng = np.random.default_rng(5)
     even, bursts = np.full(40, 1100.0), rng.gamma(2, 540, 40)
-    assert not mismatch(bursts, even, 0.5).found
-    assert mismatch(np.array([bursts.sum()]), np.array([even.sum()]), 0.5).found
+    assert not sample_ratio_mismatch(bursts, even, 0.5).found
+    assert sample_ratio_mismatch(np.array([bursts.sum()]), np.array([even.sum()]), 0.5).found
 
 
 @pytest.mark.server  # takes long
@@ -46,30 +46,32 @@ def test_no_tests_are_no_alarm() -> None:
 
 
 def test_one_look_is_students_t() -> None:
-    assert OneLook().value(0.05, 9) == pytest.approx(1.833, abs=0.001)
-    assert OneLook().value(0.05, inf) == pytest.approx(1.645, abs=0.001)
-    assert OneLook().p(1.833, 9) == pytest.approx(0.05, abs=0.001)
+    assert OneLook().critical_value(0.05, 9) == pytest.approx(1.833, abs=0.001)
+    assert OneLook().critical_value(0.05, inf) == pytest.approx(1.645, abs=0.001)
+    assert OneLook().p_value(1.833, 9) == pytest.approx(0.05, abs=0.001)
 
 
 @pytest.mark.parametrize("df", [9.0, 39.0, inf])
 @pytest.mark.parametrize("fraction", [0.25, 0.6, 1.0])
 def test_p_values_of_any_look_undo_its_critical_values(fraction: float, df: float) -> None:
     for alpha in (0.2, 0.05, 0.01, 0.001):
-        assert AnyLook(fraction).p(AnyLook(fraction).value(alpha, df), df) == pytest.approx(alpha)
-    assert AnyLook(fraction).p(-1.0, df) == 1.0
-    assert AnyLook(fraction).p(0.0, df) == 1.0
-    assert AnyLook(fraction).p(200.0, inf) == 0.0
+        assert AnyLook(fraction).p_value(AnyLook(fraction).critical_value(alpha, df), df) == pytest.approx(
+            alpha
+        )
+    assert AnyLook(fraction).p_value(-1.0, df) == 1.0
+    assert AnyLook(fraction).p_value(0.0, df) == 1.0
+    assert AnyLook(fraction).p_value(200.0, inf) == 0.0
 
 
 def test_looking_often_costs() -> None:
-    assert all(AnyLook(fraction).value(0.05, inf) > 1.9 for fraction in (0.25, 0.5, 1.0))
-    assert AnyLook(1.0).value(0.05, inf) < AnyLook(0.25).value(0.05, inf)
+    assert all(AnyLook(fraction).critical_value(0.05, inf) > 1.9 for fraction in (0.25, 0.5, 1.0))
+    assert AnyLook(1.0).critical_value(0.05, inf) < AnyLook(0.25).critical_value(0.05, inf)
 
 
 def test_a_brownian_motion_seldom_crosses_the_boundary_at_any_time() -> None:
     rng = np.random.default_rng(11)
     steps = rng.normal(size=(4000, 40)).cumsum(axis=1) / np.sqrt(np.arange(1, 41))
-    boundary = np.array([AnyLook(at / 40).value(0.05, inf) for at in range(1, 41)])
+    boundary = np.array([AnyLook(at / 40).critical_value(0.05, inf) for at in range(1, 41)])
     crossed = (steps[:, 9:] > boundary[9:]).any(axis=1).mean()
     naive = (steps[:, 9:] > norm.isf(0.05)).any(axis=1).mean()
     assert crossed <= 0.05
@@ -88,13 +90,15 @@ def test_the_inflation_is_that_of_the_formula() -> None:
 
 def test_blocks_that_resemble_their_neighbours_are_merged() -> None:
     slow = np.repeat(np.random.default_rng(4).normal(size=10), 4)
-    tables, found = autocorrelation.coarsened((slow,), merged, lambda tables: tables[0])
+    tables, found = autocorrelation.merge_correlated_blocks(
+        (slow,), merge_neighbors, lambda tables: tables[0]
+    )
     assert len(tables[0]) == found.blocks < 40
     assert tables[0].sum() == pytest.approx(slow.sum())
 
 
 def test_merging_an_odd_number_loses_nothing() -> None:
-    assert merged(np.array([1.0, 2, 3, 4, 5])).tolist() == [3, 12]
+    assert merge_neighbors(np.array([1.0, 2, 3, 4, 5])).tolist() == [3, 12]
 
 
 def test_errors_that_come_together_count_for_less() -> None:
