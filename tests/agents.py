@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests import backends
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 
 class Rotel(NamedTuple):

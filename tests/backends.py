@@ -22,7 +22,8 @@ from urllib.request import urlopen
 import pytest
 
 from tests import debian
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 takes_long = pytest.mark.skipif("TEST_CONFORMANCE" not in os.environ, reason="long: tox -e conformance")
 """For tests that CI's quick form leaves out."""

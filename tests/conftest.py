@@ -13,7 +13,8 @@ from hypothesis import settings
 
 import dualmetrics
 from tests import backends
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 PREFIXES = ("OTEL_", "DUALMETRICS_", "PROMETHEUS_", "GUNICORN_")
 HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")

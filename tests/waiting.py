@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from threading import Event
@@ -26,11 +25,3 @@ def wait_until(
             raise AssertionError(f"waited {timeout} s for {what}, in vain{seen}")
         _never.wait(pause)
         pause = min(pause * 2, 0.05)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

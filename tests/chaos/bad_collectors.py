@@ -18,7 +18,7 @@ import grpc
 import trustme
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as stubs
 
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Serve = Callable[[socket.socket, threading.Event], None]
 """Serves one connection; the event is set when the test ends."""

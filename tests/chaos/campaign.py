@@ -14,8 +14,9 @@ from dualmetrics.cli.otlp_receiver import ReceivedRequest, Receiver
 from tests.chaos.kill_methods import WAYS, any_way
 from tests.chaos.load import Load
 from tests.chaos.watchers import Pushes, Scraper
-from tests.servers.server import Samples, Server, running, total
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.servers.server import Samples, Server, run_server, total
+from tests.waiting import wait_until
 
 WORKERS = 4
 CLIENTS = 4
@@ -192,7 +193,7 @@ def _server(
     where = ["--port", str(port)] if module == "uvicorn" else ["-b", f"127.0.0.1:{port}"]
     command = [module, *where, "--workers", str(WORKERS), *options, *arguments]
     push = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "200"}
-    with running(command, port, folder, {**push, **env}) as server:
+    with run_server(command, port, folder, {**push, **env}) as server:
         wait_until(lambda: len(server.workers()) >= WORKERS, 30, "all workers")
         yield server
 

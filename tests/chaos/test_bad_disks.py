@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.wsgi_worker import Site, group
+from tests.forking import run_in_child
 from tests.servers.server import total
-from tests.unit.stores import in_child
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(
@@ -58,7 +58,7 @@ def test_a_disk_too_small_from_the_start(tmp_path: Path, options: str) -> None:
         assert site.log.times("private") + site.log.times("counts alone") == 1, site.log.said
 
     with tmpfs(tmp_path / "small", options) as small:
-        in_child(work)
+        run_in_child(work)
 
 
 @as_root
@@ -71,7 +71,7 @@ def test_a_disk_that_fills_up_under_two_workers(tmp_path: Path) -> None:
         for number in range(1500):  # more than the space that was reserved
             counter.add(1, {"number": number})
         site.work(2)
-        in_child(lambda: second(site))
+        run_in_child(lambda: second(site))
         assert total(site.check(5), "jobs_total") == 1500
         assert site.log.times("private") == 1
         assert internal_errors(site) >= 1
@@ -82,7 +82,7 @@ def test_a_disk_that_fills_up_under_two_workers(tmp_path: Path) -> None:
         assert site.log.times("private") == 1, "by the parent already"
 
     with tmpfs(tmp_path / "small", "size=512k") as small:
-        in_child(first)
+        run_in_child(first)
 
 
 @as_root
@@ -96,11 +96,11 @@ def test_dead_workers_on_a_full_disk_are_counted_though_not_folded(tmp_path: Pat
 
     with tmpfs(tmp_path / "small", "size=512k") as small:
         for _ in range(2):
-            in_child(lambda: Site(small).work(3))
+            run_in_child(lambda: Site(small).work(3))
         fill(small)
-        in_child(last)
+        run_in_child(last)
         (small / "filling").unlink()
-        in_child(lambda: assert_total(small, 6))
+        run_in_child(lambda: assert_total(small, 6))
         assert len(list(group(small).glob("worker-*"))) == 1, "all but the last one are folded"
 
 
@@ -117,7 +117,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, most: int) -> None:
         site.check(5)
         assert site.log.times("private") + site.log.times("counts alone") == 1, site.log.said
 
-    in_child(work)
+    run_in_child(work)
 
 
 def as_nobody(directory: Path, work: Callable[[], None]) -> None:
@@ -133,7 +133,7 @@ def as_nobody(directory: Path, work: Callable[[], None]) -> None:
 
     for parent in (directory, *directory.parents[:2]):
         parent.chmod(parent.stat().st_mode | 0o055)
-    in_child(become)
+    run_in_child(become)
 
 
 def read_only(directory: Path) -> None:
@@ -209,7 +209,7 @@ def test_what_is_deleted_under_a_living_worker(tmp_path: Path, gone: str) -> Non
         site.telemetry.meter("app").create_counter("jobs").add(1, {"new": "series"})
         assert total(site.check(10), "jobs_total") == 1
 
-    in_child(work)
+    run_in_child(work)
 
 
 def remove(directory: Path, what: str) -> None:

@@ -18,9 +18,9 @@ from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from tests.chaos.pushing_app import Shop, shop
+from tests.ports import free_port
 from tests.unit.exporters.otlp import receiver as scripted
 from tests.unit.stores import COUNTER, die, worker
-from tests.waiting import free_port
 
 HTTP, GRPC = "http/protobuf", "grpc"
 AN_HOUR = 60

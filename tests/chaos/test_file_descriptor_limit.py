@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.wsgi_worker import Site
+from tests.forking import run_in_child
 from tests.servers.server import total
-from tests.unit.stores import in_child
 from tests.waiting import wait_until
 
 
@@ -31,7 +31,7 @@ def test_no_descriptors_at_the_birth_of_a_worker(tmp_path: Path, spare: int) -> 
         site.check(10)
         assert site.log.times("private") + site.log.times("counts alone") <= 1, site.log.said
 
-    in_child(work)
+    run_in_child(work)
     assert not list(tmp_path.rglob(".*")), "what could not be completed is removed"
 
 
@@ -52,8 +52,8 @@ def test_no_descriptors_later_on(tmp_path: Path) -> None:
         site.check(13)
         assert internal_errors(site) >= 1
 
-    in_child(lambda: Site(tmp_path).work(3))
-    in_child(work)
+    run_in_child(lambda: Site(tmp_path).work(3))
+    run_in_child(work)
 
 
 def use_up(spare: int) -> list[int]:

@@ -18,7 +18,7 @@ from dualmetrics.scrape.dedicated_port import DedicatedPort
 from dualmetrics.telemetry import Telemetry
 from tests.chaos.protected_apps import SITES, Answer, Asked, Site
 from tests.pages import page
-from tests.waiting import free_port
+from tests.ports import free_port
 
 Open = Callable[..., Site]
 

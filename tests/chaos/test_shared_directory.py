@@ -16,8 +16,9 @@ import pytest
 from dualmetrics.aggregation.group_store import GroupStore
 from tests.chaos.crash_injection import CALLS
 from tests.chaos.wsgi_worker import Site, group
+from tests.forking import run_in_child
 from tests.servers.server import gunicorn, total
-from tests.unit.stores import COUNTER, HISTOGRAM, in_child, values, worker
+from tests.unit.stores import COUNTER, HISTOGRAM, values, worker
 from tests.waiting import wait_until
 
 
@@ -73,7 +74,7 @@ def test_something_else_of_a_name_of_ours(tmp_path: Path, name: str, make: Calla
         assert told or path.name in UNUSED or path.is_fifo() or make is text, site.log.said
         assert len(site.log.said) == len(set(site.log.said)), "each thing is said once"
 
-    in_child(work)
+    run_in_child(work)
     assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
     for precious in tmp_path.glob("precious"):
         assert precious.read_text() == "precious"
@@ -89,9 +90,9 @@ def test_a_damaged_identity_of_the_group(tmp_path: Path, identity: str) -> None:
         site.check(5)
         assert site.log.times("counts alone") == 1
 
-    in_child(lambda: Site(tmp_path).work(3))
+    run_in_child(lambda: Site(tmp_path).work(3))
     (group(tmp_path) / "group").write_text(identity)
-    in_child(work)
+    run_in_child(work)
     assert (group(tmp_path) / "group").read_text() == identity
 
 
@@ -107,7 +108,7 @@ def test_thousands_of_foreign_files(tmp_path: Path) -> None:
     reasons: list[str] = []
     store.on_skipped = reasons.append
     store.row(COUNTER, ())[0] += 1
-    in_child(lambda: _count_one(store))
+    run_in_child(lambda: _count_one(store))
     for _ in range(2):
         assert values(store, COUNTER) == {(): [2.0]}
         store.fold()
@@ -131,11 +132,11 @@ def test_a_clock_that_jumps(tmp_path: Path, seconds: float) -> None:
         site.work(5)
         counter = site.telemetry.meter("app").create_counter("jobs")
         counter.add(1)
-        in_child(lambda: Site(tmp_path).work(4))
+        run_in_child(lambda: Site(tmp_path).work(4))
         page = site.check(14)
         assert total(page, "jobs_total") == 1
 
-    in_child(work)
+    run_in_child(work)
 
 
 def jump(seconds: float) -> None:
@@ -186,7 +187,7 @@ def test_two_thousand_short_lives_leave_as_much_as_twenty(tmp_path: Path) -> Non
             if each % 10:
                 short_life(tmp_path)
             else:
-                in_child(lambda: _count_one(store))
+                run_in_child(lambda: _count_one(store))
             if each % 20 == 19:
                 store.fold()
         files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -213,11 +214,11 @@ def test_a_server_among_bad_neighbours(tmp_path: Path) -> None:
     pipe(group(directory) / "worker-0")
     with gunicorn("gunicorn-sync", tmp_path, workers=2, DUALMETRICS_DIR=str(directory)) as server:
         answered = server.work(20)
-        server.settle(20)
+        server.wait_for_requests(20)
         os.kill(max(answered), signal.SIGKILL)
         wait_until(lambda: server.page() and damaged(directory), 20, "the dead one to be folded")
         server.work(20)
-        page = server.settle(40)
+        page = server.wait_for_requests(40)
         assert total(page, "dualmetrics_skipped_files_total") >= 1
     [kept] = damaged(directory)
     assert kept.read_text() == "precious"
@@ -229,7 +230,7 @@ def test_a_server_whose_directory_is_removed_goes_on(tmp_path: Path) -> None:
     directory = tmp_path / "base"
     with gunicorn("gunicorn-gthread", tmp_path, workers=2, DUALMETRICS_DIR=str(directory)) as server:
         server.work(10)
-        server.settle(10)
+        server.wait_for_requests(10)
         os.rename(directory, tmp_path / "elsewhere")
         server.work(10)
-        server.settle(20)
+        server.wait_for_requests(20)

@@ -111,7 +111,7 @@ def scraped_and_pushed(
 
 def agreed(server: Server, database: backends.VictoriaMetrics, sent: int, expression: str) -> float:
     """Wait until both ways show all requests, and the same for an expression; the time then."""
-    server.settle(sent)
+    server.wait_for_requests(sent)
     wait_until(lambda: requests(database) == sent, 20, "the scrape of all", details=server.page)
     wait_until(
         lambda: agree(database, expression),
@@ -126,7 +126,7 @@ def on_page(server: Server, sent: int) -> Series:
     """The app's series on its page, once that shows all requests."""
     return {
         plain(frozenset((("__name__", name), *labels))): value
-        for (name, labels), value in server.settle(sent).items()
+        for (name, labels), value in server.wait_for_requests(sent).items()
         if not re.fullmatch(OWN, name)
     }
 

@@ -14,7 +14,8 @@ import pytest
 
 from dualmetrics import Telemetry
 from tests import backends
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
 

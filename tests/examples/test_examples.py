@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.server import running, total
-from tests.waiting import free_port
+from tests.ports import free_port
+from tests.servers.server import run_server, total
 
 pytestmark = pytest.mark.server
 
@@ -38,13 +38,13 @@ ROUTES = {"flask": "/users/<int:user>", "fastapi": "/users/{user}", "asgi": "/he
 def test_the_app_serves_and_counts(name: str, tmp_path: Path) -> None:
     arguments, path = SERVED[name]
     port = free_port()
-    with running([text.format(port=port) for text in arguments], port, tmp_path, {}) as server:
+    with run_server([text.format(port=port) for text in arguments], port, tmp_path, {}) as server:
         for _ in range(10):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as response:
                 assert response.status == 200
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/no/such/page")
-        page = server.settle(11)
+        page = server.wait_for_requests(11)
         assert total(page, "http_requests_total", http_route=ROUTES[name], http_status_code="200") == 10
         assert total(page, "http_requests_total", http_route="unmatched", http_status_code="404") == 1
 

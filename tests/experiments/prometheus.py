@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 INTERVAL = "500ms"
 

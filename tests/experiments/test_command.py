@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from dualmetrics.cli.main import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.world import World, world, worse
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 

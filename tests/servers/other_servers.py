@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.server import APPS, Server, running
-from tests.waiting import free_port
+from tests.ports import free_port
+from tests.servers.server import APPS, Server, run_server
 
 UWSGI = (
     "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --stats {stats} --master --die-on-term --processes 4"
@@ -36,7 +36,7 @@ def other(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
     """A server that `COMMANDS` lists, until the end of the block."""
     port = free_port()
     command = COMMANDS[kind].format(port=port, stats=tmp_path / STATS, **APPS).split()
-    with running(command, port, tmp_path, env) as server:
+    with run_server(command, port, tmp_path, env) as server:
         yield server
 
 

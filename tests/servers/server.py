@@ -16,7 +16,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 APPS = {
     "flask": "tests.servers.flask_app:app",
@@ -66,7 +67,7 @@ class Server:
             answered[int(body)] = answered.get(int(body), 0) + 1
         return answered
 
-    def work_of_several(self, times: int) -> Counter[int]:
+    def work_until_several_answer(self, times: int) -> Counter[int]:
         """Send so many requests, and more until several workers have answered; how many each did."""
         answered = Counter(self.work(times))
         while len(answered) < 2:
@@ -84,7 +85,7 @@ class Server:
             for sample in family.samples
         }
 
-    def settle(self, requests: float) -> Samples:
+    def wait_for_requests(self, requests: float) -> Samples:
         """The page once it shows so many requests: the last are counted just after they were answered."""
         wait_until(
             lambda: total(self.page(), "http_requests_total") == requests,
@@ -130,7 +131,7 @@ def gunicorn(
         *options,
         APPS[app],
     ]
-    with running(command, port, tmp_path, env) as server:
+    with run_server(command, port, tmp_path, env) as server:
         wait_until(lambda: len(server.workers()) == workers, 20, "all workers to be there")
         yield server
 
@@ -141,12 +142,12 @@ def uvicorn(tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iter
     port = free_port()
     several = ["--workers", str(workers)] if workers > 1 else []
     command = ["uvicorn", "--port", str(port), *several, *options, APPS["asgi"]]
-    with running(command, port, tmp_path, env) as server:
+    with run_server(command, port, tmp_path, env) as server:
         yield server
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str]) -> Iterator[Server]:
+def run_server(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str]) -> Iterator[Server]:
     """A command of this environment, until the end of the block."""
     log = tmp_path / f"{command[0]}-{port}.log"
     with log.open("wb") as output:

@@ -55,13 +55,13 @@ def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
             OTEL_METRIC_EXPORT_INTERVAL="300",
         ) as server,
     ):
-        answered = server.work_of_several(REQUESTS)
+        answered = server.work_until_several_answer(REQUESTS)
         done = answered.total()
         settled(server, "jobs_total", done, where="request")
         victim = max(answered, key=lambda pid: answered[pid])
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
-        done += server.work_of_several(REQUESTS).total()
+        done += server.work_until_several_answer(REQUESTS).total()
         page = settled(server, "jobs_total", done, where="request")
         assert total(page, "sizes_count") == total(page, "waits_count") == done
         assert total(page, "waits_sum") == done * 0.5
@@ -72,14 +72,14 @@ def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
 
 def test_what_was_counted_before_the_fork_is_counted_once(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, "--preload") as server:
-        server.work_of_several(200)
+        server.work_until_several_answer(200)
         for _ in range(10):
             assert total(server.page(), "jobs_total", where="import") == 3
 
 
 def test_each_worker_counts_its_own_import(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path) as server:
-        seen = server.work_of_several(200)
+        seen = server.work_until_several_answer(200)
         while len(seen) < 4:
             assert seen.total() < 10_000, "a worker that does not serve"
             seen.update(server.work(50))
@@ -114,7 +114,7 @@ def test_a_graceful_end_loses_nothing(tmp_path: Path, options: tuple[str, ...]) 
             OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
             DUALMETRICS_SHUTDOWN_TIMEOUT="10",  # four workers that end at once keep a slow machine busy
         ) as server:
-            seen = server.work_of_several(200)
+            seen = server.work_until_several_answer(200)
             while len(seen) < 4:  # gunicorn ends one that still starts without further ado
                 assert seen.total() < 10_000, "a worker that does not serve"
                 seen.update(server.work(50))
@@ -152,7 +152,7 @@ def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) 
     files = tmp_path / "files"
     files.mkdir()
     with gunicorn("gunicorn-bridged", tmp_path, PROMETHEUS_MULTIPROC_DIR=str(files)) as server:
-        done = server.work_of_several(200).total()
+        done = server.work_until_several_answer(200).total()
         for _ in range(10):
             page = server.page()
             assert total(page, "jobs_total", where="request") == done
@@ -168,7 +168,7 @@ def test_an_sdks_metrics_add_up_once_though_a_prometheus_reader_shows_them_too(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, *options, BRIDGE_SDK="1") as server:
-        done = server.work_of_several(200).total()
+        done = server.work_until_several_answer(200).total()
         page = settled(server, "steps_total", done, where="request")
         found = [key for key in page if key[0] == "steps_total" and ("where", "request") in key[1]]
         assert len(found) == 1

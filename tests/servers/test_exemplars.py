@@ -18,9 +18,10 @@ import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.servers.server import Server, running
+from tests.ports import free_port
+from tests.servers.server import Server, run_server
 from tests.unit.exporters.prometheus import reading
-from tests.waiting import free_port, wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -32,7 +33,7 @@ def traced(tmp_path: Path, **env: str) -> Iterator[Server]:
     """gunicorn with four workers that trace every request."""
     port = free_port()
     command = ["gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "tests.servers.traced_app:app"]
-    with running(command, port, tmp_path, env) as server:
+    with run_server(command, port, tmp_path, env) as server:
         wait_until(lambda: len(server.workers()) == 4, 20, "all workers to be there")
         yield server
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.servers.container import COMMAND
-from tests.servers.server import APPS, Server, gunicorn, running, total
-from tests.waiting import free_port, wait_until
+from tests.servers.server import APPS, Server, gunicorn, run_server, total
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -42,7 +43,7 @@ def container(tmp_path: Path) -> Iterator[Server]:
     """gunicorn with two workers as pid 1 of a pid namespace."""
     port = free_port()
     command = ["tests.servers.container", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", APPS["flask"]]
-    with running(command, port, tmp_path, {}) as server:
+    with run_server(command, port, tmp_path, {}) as server:
         yield server
 
 
@@ -50,12 +51,12 @@ def container(tmp_path: Path) -> Iterator[Server]:
 def test_containers_are_groups_of_their_own_though_their_pids_are_the_same(tmp_path: Path) -> None:
     with container(tmp_path) as one, container(tmp_path) as other:
         # The pids that the answers give are those inside: two workers beside the server, which is 1.
-        answered = one.work_of_several(60)
+        answered = one.work_until_several_answer(60)
         assert len(answered) == 2
         assert 1 not in answered
         other.work(17)
-        one.settle(answered.total())
-        other.settle(17)
+        one.wait_for_requests(answered.total())
+        other.wait_for_requests(17)
         assert requests(one) == {answered.total()}
         assert requests(other) == {17}
 
@@ -69,8 +70,8 @@ def test_a_server_started_by_a_worker_is_a_group_of_its_own(tmp_path: Path) -> N
         wait_until(lambda: answers(inner), 20, "the other server", details=server.log.read_text)
         server.work(40)
         inner.work(9)
-        server.settle(40)
-        inner.settle(9)
+        server.wait_for_requests(40)
+        inner.wait_for_requests(9)
         assert requests(server) == {40}
         assert requests(inner) == {9}
 

@@ -74,18 +74,18 @@ def tell(server: Server, number: int, workers: int) -> None:
 def test_an_upgrade_keeps_the_group(kind: str, preload: list[str], tmp_path: Path) -> None:
     with gunicorn(kind, tmp_path, *preload) as server:
         server.work(50)
-        server.settle(50)
+        server.wait_for_requests(50)
         masters, asked = [server.process.pid], 50
         for _ in range(2):
             masters.append(upgrade(server, masters[-1]))
             asked += ask_until_answered_by(server, masters[-1])
-            server.settle(asked)
+            server.wait_for_requests(asked)
             assert pages(server) == {asked}
             end(server, masters[-2])
             wait_until(lambda: set(server.work(1)) <= children(masters[-1]), 20, "the old ones to be gone")
             asked = int(total(server.page(), "http_requests_total")) + 50
             server.work(50)
-            server.settle(asked)
+            server.wait_for_requests(asked)
             assert pages(server) == {asked}
         end(server, masters[-1])
 
@@ -95,14 +95,14 @@ def test_a_reload_with_other_bounds_keeps_the_counters_and_begins_the_histogram_
     config.write_text('raw_env = ["DUALMETRICS_BUCKETS=0.1,1"]')
     with gunicorn("gunicorn-gthread", tmp_path, "-c", str(config)) as server:
         server.work(50)
-        assert bounds(server.settle(50)) == {"100", "1000", "+Inf"}
+        assert bounds(server.wait_for_requests(50)) == {"100", "1000", "+Inf"}
         before = server.workers()
         # another length: within a second of the first, Python takes a file as long as before for unchanged
         config.write_text('raw_env = ["DUALMETRICS_BUCKETS=0.25,2.5"]')
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(server.workers()) == 4 and not server.workers() & before, 20, "new workers")
         server.work(50)
-        page = server.settle(100)
+        page = server.wait_for_requests(100)
         assert bounds(page) == {"250", "2500", "+Inf"}
         assert total(page, "http_request_duration_milliseconds_count") == 50
         assert pages(server) == {100}
@@ -115,11 +115,11 @@ def test_workers_that_come_and_go_by_signal_are_counted_in(tmp_path: Path) -> No
         for wanted in (3, 4):
             tell(server, signal.SIGTTIN, wanted)
         server.work(50)
-        server.settle(100)
+        server.wait_for_requests(100)
         for wanted in (3, 2, 1):
             tell(server, signal.SIGTTOU, wanted)
         server.work(50)
-        page = server.settle(150)
+        page = server.wait_for_requests(150)
         assert pages(server) == {150}
         assert total(page, "dualmetrics_workers") == 1
 
@@ -129,6 +129,6 @@ def test_workers_that_changed_their_title_are_one_group(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path) as server:
         titles = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.workers()]
         assert all(title.startswith(b"gunicorn: worker") for title in titles)
-        asked = server.work_of_several(100).total()
-        server.settle(asked)
+        asked = server.work_until_several_answer(100).total()
+        server.wait_for_requests(asked)
         assert pages(server) == {asked}

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.servers.server import Samples, Server, gunicorn, total, uvicorn
-from tests.waiting import free_port, wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -63,7 +64,7 @@ def test_a_collector_that_never_answers_holds_up_neither_requests_nor_the_end(
         )
         with started as server:
             server.work(300)
-            server.settle(300)
+            server.wait_for_requests(300)
             # Beside our timeout the server itself takes its time, measured without us.
             assert server.stop() < TIMEOUT + 1 + _own_time(kind, tmp_path)
 
@@ -86,9 +87,9 @@ def test_two_servers_of_one_shell_stay_apart(tmp_path: Path) -> None:
         gunicorn("gunicorn-sync", tmp_path, workers=2) as other,
     ):
         one.work(30)
-        one.settle(30)
+        one.wait_for_requests(30)
         other.work(7)
-        other.settle(7)
+        other.wait_for_requests(7)
         assert {total(one.page(), "http_requests_total") for _ in range(6)} == {30}
         assert {total(other.page(), "http_requests_total") for _ in range(6)} == {7}
 
@@ -100,14 +101,14 @@ def test_a_reload_keeps_the_group(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(server.workers()) == 4 and not server.workers() & before, 20, "new workers")
         server.work(50)
-        server.settle(100)
+        server.wait_for_requests(100)
         assert {total(server.page(), "http_requests_total") for _ in range(8)} == {100}
 
 
 def test_an_app_recorded_at_import_under_a_preloading_master_counts_once(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path, "--preload", RECORD_AT_IMPORT="1") as server:
         server.work(40)
-        page = server.settle(40)
+        page = server.wait_for_requests(40)
         assert total(page, "jobs_total", where="import") == 1
         assert total(page, "jobs_total", where="request") == 40
 
@@ -115,7 +116,7 @@ def test_an_app_recorded_at_import_under_a_preloading_master_counts_once(tmp_pat
 def test_workers_that_are_recycled_lose_nothing(tmp_path: Path) -> None:
     with gunicorn("gunicorn-sync", tmp_path, "--max-requests", "20", workers=2) as server:
         assert len(server.work(400)) > 5, "too few workers were recycled to show anything"
-        server.settle(400)
+        server.wait_for_requests(400)
 
 
 def port_page(port: int) -> Samples | None:
@@ -130,7 +131,7 @@ def test_one_worker_also_listens_on_the_extra_port_and_another_takes_over(tmp_pa
     port = free_port()
     with gunicorn("gunicorn-sync", tmp_path, workers=3, PROMETHEUS_PORT=str(port)) as server:
         server.work(60)
-        server.settle(60)
+        server.wait_for_requests(60)
         wait_until(lambda: port_page(port) is not None, 20, "the extra port")
         page = port_page(port)
         assert page is not None
@@ -150,7 +151,7 @@ def test_a_port_that_a_stranger_has_is_said_once_and_the_app_serves(tmp_path: Pa
         with gunicorn("gunicorn-sync", tmp_path, workers=2, PROMETHEUS_PORT=str(port)) as server:
             server.work(20)
             wait_until(lambda: f"PROMETHEUS_PORT={port}" in server.log.read_text(), 20, "the message")
-            server.settle(20)
+            server.wait_for_requests(20)
 
 
 def test_with_no_endpoint_one_worker_says_that_nothing_is_pushed(tmp_path: Path) -> None:

@@ -53,21 +53,21 @@ def test_all_workers_are_one_group_and_the_last_counts_are_delivered(kind: str, 
             OTEL_METRIC_EXPORT_INTERVAL="300",
         ) as server,
     ):
-        answered = server.work_of_several(300)
+        answered = server.work_until_several_answer(300)
         first = sum(answered.values())
-        page = server.settle(first)
+        page = server.wait_for_requests(first)
         # a worker that has shown the page is one, even if it has answered nothing else yet
         assert len(answered) <= total(page, "dualmetrics_workers") <= 4
         assert {counted(server) for _ in range(12)} == {first}
         if kind not in HYPERCORN:
             kill_one(server, set(answered))
         asked = first + asked_again(kind, server)
-        page = server.settle(asked)
+        page = server.wait_for_requests(asked)
         assert {counted(server) for _ in range(12)} == {asked}
         assert total(page, "dualmetrics_internal_errors_total") == 0
         wait_until(lambda: pushed(receiver, "http.requests") == asked, 20, "the push to show the total")
         server.work(10)
-        server.settle(asked + 10)
+        server.wait_for_requests(asked + 10)
         if kind.startswith("uwsgi"):
             wait_until(lambda: idle(tmp_path), 20, "all workers to be idle")
         server.stop()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.server import Server, running
-from tests.waiting import free_port, wait_until
+from tests.ports import free_port
+from tests.servers.server import Server, run_server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -25,7 +26,7 @@ def reloading(kind: str, folder: Path) -> Iterator[Server]:
     app = "flask_app" if kind == "flask" else "asgi_app"
     (folder / "reloaded.py").write_text(f"from tests.servers.{app} import app\n__all__ = ['app']\n")
     port = free_port()
-    with running(COMMANDS[kind].format(folder=folder, port=port).split(), port, folder, {}) as server:
+    with run_server(COMMANDS[kind].format(folder=folder, port=port).split(), port, folder, {}) as server:
         yield server
 
 
@@ -36,14 +37,14 @@ def test_a_reload_goes_on_counting_where_the_same_process_starts_the_new_one(
     """Flask's executes a program each time, which is a server of its own; uvicorn's is the root of both."""
     with reloading(kind, tmp_path) as server:
         before = set(server.work(50))
-        server.settle(50)
+        server.wait_for_requests(50)
         wait_until(lambda: _noticed(server, tmp_path), 30, "it to notice", details=server.log.read_text)
         wait_until(lambda: _answering(server) - before, 30, "the reload", details=server.log.read_text)
         counted = server.page()
         server.work(30)
         last = sum(value for (name, _), value in counted.items() if name == "http_requests_total")
         assert (last >= 50) == goes_on
-        server.settle(last + 30)
+        server.wait_for_requests(last + 30)
 
 
 def _noticed(server: Server, folder: Path) -> bool:

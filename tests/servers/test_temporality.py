@@ -46,7 +46,7 @@ def test_what_arrives_adds_up_to_the_page_after_the_pusher_was_killed(
             wait_until(lambda: len(receiver.requests) > arrived + 1, 15, "the next push")
             replace_every_worker(server)
             server.work(20)
-            server.settle(50)
+            server.wait_for_requests(50)
             wait_until(lambda: received(receiver, "http.requests") >= 50, 15, "the new worker's push")
             assert received(receiver, "http.requests") == 50
             assert received(receiver, "http.request.duration") == 50

@@ -58,7 +58,7 @@ def test_every_page_and_the_push_have_the_exact_total_though_a_worker_is_killed(
         ) as server,
     ):
         answered = server.work(REQUESTS // 2)
-        server.settle(REQUESTS // 2)
+        server.wait_for_requests(REQUESTS // 2)
         victim = max(answered, key=lambda pid: answered[pid])
         before = server.workers()
         os.kill(victim, signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_every_page_and_the_push_have_the_exact_total_though_a_worker_is_killed(
             now = counted(server)
             assert now >= last, "a counter went down"
             last = now
-        page = server.settle(REQUESTS)
+        page = server.wait_for_requests(REQUESTS)
         assert {counted(server) for _ in range(12)} == {REQUESTS}
         assert total(page, "jobs_total", where="request") == REQUESTS
         assert total(page, "http_connections_active") == 0

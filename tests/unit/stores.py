@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from bisect import bisect_left
-from collections.abc import Callable
 from pathlib import Path
 
 from dualmetrics.aggregation.group_store import GroupStore
@@ -70,14 +67,3 @@ def exponentials(store: GroupStore) -> dict[Attributes, ExponentialHistogram | N
     }
 
 
-def in_child(work: Callable[[], None]) -> None:
-    """Run ``work`` in a forked child that dies without any clean-up; fails if ``work`` raised."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0

@@ -17,8 +17,9 @@ from dualmetrics.background import delta_baseline
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Snapshot
+from tests.forking import run_in_child
 from tests.unit.model.test_exponential_histogram import histogram
-from tests.unit.stores import HISTOGRAM, die, exponentials, in_child, record, values, worker
+from tests.unit.stores import HISTOGRAM, die, exponentials, record, values, worker
 
 
 def with_sum(*recorded: float) -> ExponentialHistogram:
@@ -142,7 +143,7 @@ def test_a_forked_child_begins_anew(tmp_path: Path) -> None:
         store.after_fork_in_child()
         record(store, 2.0)
 
-    in_child(work)
+    run_in_child(work)
     assert exponentials(store) == {(): with_sum(1.0, 2.0)}
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
-from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, in_child, values, worker
+from tests.forking import run_in_child
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, values, worker
 
 
 def names(directory: Path) -> set[str]:
@@ -92,7 +93,7 @@ def test_what_was_counted_before_a_fork_is_counted_once(tmp_path: Path) -> None:
         store.row(COUNTER, ())[0] += 10
 
     for _ in range(3):
-        in_child(work)
+        run_in_child(work)
         assert store.read().workers == 1
     store.fold()
     assert values(store, COUNTER) == {(): [31.0]}

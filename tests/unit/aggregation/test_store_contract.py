@@ -11,7 +11,8 @@ import pytest
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
-from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, in_child, values, worker
+from tests.forking import run_in_child
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, values, worker
 
 Make = Callable[..., GroupStore]
 
@@ -109,7 +110,7 @@ def test_a_forked_child_begins_at_zero_and_is_told_that_its_rows_are_void(make: 
         assert told == [1]
         assert list(store.row(COUNTER, ())) == [0.0]
 
-    in_child(work)
+    run_in_child(work)
     assert values(store, COUNTER) == {(): [5.0]}
 
 

@@ -16,8 +16,9 @@ from dualmetrics.bridges.registry import RegistryCollector
 from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point
+from tests.forking import run_in_child
 from tests.unit.bridges.bridged import metric, of, shown, telemetry
-from tests.unit.stores import die, in_child, values, worker
+from tests.unit.stores import die, values, worker
 
 JOBS = Descriptor(PROMETHEUS_SCOPE, "jobs_total", Kind.COUNTER, prometheus_type="counter")
 LEVEL = Descriptor(PROMETHEUS_SCOPE, "level", Kind.GAUGE, prometheus_type="gauge")
@@ -286,7 +287,7 @@ def test_a_forked_child_shares_what_it_counts_itself(tmp_path: Path) -> None:
             made.render()
 
         for _ in range(3):
-            in_child(work)
+            run_in_child(work)
         samples = shown(made)
     assert samples["jobs_total", ()] == "6.0"
     assert samples["sizes_count", ()] == samples["waits_count", ()] == "3.0"
@@ -306,7 +307,7 @@ def test_forks_amid_reads_leave_no_lock_behind(tmp_path: Path) -> None:
             made.render()
 
         for _ in range(20):
-            in_child(work)
+            run_in_child(work)
         assert shown(made)["jobs7_total", ()] == "20.0"
 
 

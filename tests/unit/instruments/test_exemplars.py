@@ -21,7 +21,8 @@ from dualmetrics.model.snapshot import Exemplar, Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.telemetry import Telemetry
-from tests.unit.stores import COUNTER, HISTOGRAM, die, in_child, values, worker
+from tests.forking import run_in_child
+from tests.unit.stores import COUNTER, HISTOGRAM, die, values, worker
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7
 A: Attributes = (("route", "/a"),)
@@ -304,7 +305,7 @@ def test_a_forked_child_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             orders.add(1)
         assert spans(of(telemetry, "orders")[()]) == [2]
 
-    in_child(child)
+    run_in_child(child)
     assert spans(of(telemetry, "orders")[()]) == [2]
     telemetry.shutdown()
 

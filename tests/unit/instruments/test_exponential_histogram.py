@@ -16,8 +16,9 @@ from dualmetrics.instruments.meter import MeterProvider
 from dualmetrics.instruments.synchronous import Histogram, HistogramWithExponentialBuckets
 from dualmetrics.model.snapshot import Point
 from dualmetrics.runtime.errors import ErrorReporter
+from tests.forking import run_in_child
 from tests.unit.model.test_exponential_histogram import histogram
-from tests.unit.stores import in_child, worker
+from tests.unit.stores import worker
 
 
 class Recorded:
@@ -74,7 +75,7 @@ def test_a_forked_child_records_in_its_own_row(tmp_path: Path) -> None:
         recorded.histogram.record(2.0)
         recorded.histogram.record(100.0)
 
-    in_child(child)
+    run_in_child(child)
     recorded.histogram.record(4.0)
     [point] = recorded.points()
     assert point.exponential == histogram([1.0, 2.0, 100.0, 4.0])._replace(sum=107.0)

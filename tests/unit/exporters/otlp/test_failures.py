@@ -14,9 +14,10 @@ import pytest
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.exporters.otlp.result import ExportResult
 from dualmetrics.runtime.redaction import redact_secrets
+from tests.ports import free_port
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import everything, many
-from tests.waiting import free_port, wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ import trustme
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as stubs
 
 from dualmetrics import Telemetry
+from tests.ports import free_port
 from tests.unit.exporters.otlp import receiver
 from tests.unit.exporters.otlp.receiver import Received
-from tests.waiting import free_port
 
 pytestmark = pytest.mark.server
 
