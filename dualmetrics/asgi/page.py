@@ -9,7 +9,7 @@ from dualmetrics.asgi.lifespan import Lifespan
 from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import Receive, Scope, Send
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
-from dualmetrics.scrape.endpoint import ScrapeRequest, ScrapeResponse
+from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -32,9 +32,18 @@ class MetricsApp:
             return await Lifespan(self.telemetry, receive, send).run(no_lifespan, scope)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        if not serves_page(self.telemetry):
-            return await send_page(PAGE_DISABLED, send)
-        await send_page(await run_in_thread(self.telemetry.page.respond, page_request(scope)), send)
+        await send_page(await answer_scrape(self.telemetry, scope), send)
+
+
+async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
+    """Answer a request for the page from the scope of its connection: status, headers and chunks of the body.
+
+    For a route of a framework, whose handler must return a response of the framework's own. The answer is a
+    404 while ``prometheus`` is not among the exporters. Rendering runs off the event loop; nothing is raised.
+    """
+    if not serves_page(telemetry):
+        return PAGE_DISABLED
+    return await run_in_thread(telemetry.page.respond, page_request(scope))
 
 
 async def no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:

@@ -34,13 +34,15 @@ BUFFERED = 65536
 class RequestMarker:
     """Says that a connection is counted, by which Telemetry, and by which others further out."""
 
-    __slots__ = ("outer", "route", "telemetry")
+    __slots__ = ("error", "outer", "route", "telemetry")
 
     def __init__(self, telemetry: object, scope: Scope) -> None:
         self.telemetry = telemetry
         self.outer: RequestMarker | None = scope.get(MARKER_KEY)
         self.route: str | None = None
-        """What `set_route` said."""
+        """The template that `set_route` was called with."""
+        self.error: str | None = None
+        """The type of the exception that `set_error` was called with."""
         scope[MARKER_KEY] = self
 
 
@@ -85,6 +87,7 @@ class AsgiRequest(RequestMarker):
         self.telemetry = telemetry  # what a Mark does, without a call
         self.outer = scope.get(MARKER_KEY)
         self.route = None
+        self.error = None
         scope[MARKER_KEY] = self
         self._requests = requests
         self._name = name
@@ -120,7 +123,7 @@ class AsgiRequest(RequestMarker):
             return self._send(message)
         if not self._status or kind in FILES or len(message.get("body", b"")) > BUFFERED:
             return self._finish(message)
-        self._record(self._status, None)
+        self._record(self._status, self.error)
         return self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -133,11 +136,11 @@ class AsgiRequest(RequestMarker):
     async def _finish(self, message: Message) -> None:
         await self._send(message)
         if self.in_progress:
-            self._record(self._status, None)
+            self._record(self._status, self.error)
 
     def returned(self) -> None:
         """The app has returned without an end of the response, perhaps without a response."""
-        self._record(self._status or (CLIENT_GONE if self._gone else 500), None)
+        self._record(self._status or (CLIENT_GONE if self._gone else 500), self.error)
 
     def failed(self, error: BaseException) -> None:
         """The app has raised, or was cancelled because nobody waits for its response any more."""
@@ -200,6 +203,17 @@ def set_route(scope: Scope, template: str) -> None:
     """
     for mark in markers(scope):
         mark.route = template
+
+
+def set_error(scope: Scope, exception: BaseException) -> None:
+    """Record the type of an exception that the framework has turned into a response.
+
+    Call it from the framework's hook for unhandled exceptions, with the scope of the request. The request is
+    then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
+    middleware needs no call.
+    """
+    for mark in markers(scope):
+        mark.error = error_type(exception)
 
 
 def path_without_root(scope: Scope) -> str:

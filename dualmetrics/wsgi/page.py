@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
-from dualmetrics.scrape.endpoint import ScrapeRequest
+from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
 from dualmetrics.wsgi.request import Environ
 
 if TYPE_CHECKING:
@@ -20,11 +20,21 @@ def metrics_app(telemetry: Telemetry) -> WSGIApplication:
     """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        response = telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
+        response = answer_scrape(telemetry, environ)
         start_response(status_line(response.status), response.headers)
         return response.chunks
 
     return app
+
+
+def answer_scrape(telemetry: Telemetry, environ: Environ) -> ScrapeResponse:
+    """Answer a request for the page from its environ: status, headers and chunks of the body.
+
+    For a route of a framework, whose handler must return a response of the framework's own. The answer is a
+    404 while ``prometheus`` is not among the exporters. It blocks while the page is rendered; nothing is
+    raised.
+    """
+    return telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
 
 
 def status_line(status: int) -> str:

@@ -223,3 +223,13 @@ class TracedWsgiRequest(WsgiRequest):
 def set_route(environ: Environ, template: str) -> None:
     """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
     environ[ROUTE_KEY] = template
+
+
+def set_error(environ: Environ, exception: BaseException) -> None:
+    """Record the type of an exception that the framework has turned into a response.
+
+    Call it from the framework's hook for unhandled exceptions, with the environ of the request. The request
+    is then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
+    middleware needs no call.
+    """
+    environ[ERROR_KEY] = error_type(exception)

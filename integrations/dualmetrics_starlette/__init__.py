@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
-from dualmetrics.asgi.types import Scope
-from dualmetrics.config.settings import SettingsError
-from dualmetrics.middleware import ROUTE_TAKEN_HINT, serves_page, telemetry_for
+from dualmetrics.asgi import MetricsMiddleware, set_route
+from dualmetrics.middleware import serves_page, telemetry_for
 
 try:
     from starlette.applications import Starlette
-    from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 except ImportError as error:
     raise ImportError(
         'dualmetrics_starlette needs Starlette: pip install "dualmetrics[starlette]"'
     ) from error
 
+from dualmetrics_starlette.page_route import mount_page
 from dualmetrics_starlette.routes import Routes, routes
-from dualmetrics_starlette.templates import REST
 
 if TYPE_CHECKING:
-    from dualmetrics.telemetry import Telemetry
+    from dualmetrics import Telemetry
 
 __all__ = ["DualMetrics", "routes", "set_route"]
 
 
 class DualMetrics:
-    """Records the app's requests, and gives it the metrics page as its first route.
+    """Records the requests of a Starlette or FastAPI app and adds the metrics page to it as a route.
 
-    ``telemetry`` is the `Telemetry` to record with; without one ``settings`` go to `dualmetrics.configure`.
-    ``route=False`` adds no route. Raises SettingsError for bad settings, and where the app has a route on the
-    metrics path already. Added to an app that runs, it records from then on; but the lifespan that has begun
-    does not tell it of the end, so the last counts leave at the interpreter's exit, if the server has one.
+    ``telemetry`` is the `Telemetry` to record with. Without it, ``settings`` are passed to
+    `dualmetrics.configure`. ``route=False`` adds no route. Raises SettingsError for a bad setting, and if the
+    app already has a route on the metrics path.
+
+    An app that already serves requests is recorded from this moment on. Its lifespan began without the
+    middleware and so cannot tell it of the end: the last counts are exported at the exit of the interpreter,
+    if it has one.
     """
 
     def __init__(
@@ -47,42 +46,11 @@ class DualMetrics:
         self.telemetry = telemetry_for(telemetry, settings)
         names = Routes(app)
         if route and serves_page(self.telemetry):
-            self._mount(app, names)
+            mount_page(app, self.telemetry, names.templates())
+        options: dict[str, Any] = {"telemetry": self.telemetry, "route": names, "answer": False}
         if app.middleware_stack is None:
-            app.add_middleware(MetricsMiddleware, telemetry=self.telemetry, route=names, answer=False)
-        else:  # it has started: Starlette refuses, but shows what it has built
-            stack = app.middleware_stack
-            app.middleware_stack = MetricsMiddleware(
-                stack, telemetry=self.telemetry, route=names, answer=False
-            )
-
-    def _mount(self, app: Starlette, names: Routes) -> None:
-        """Insert the route before any that would hide it, such as a catch-all or a mount at the root."""
-        path = self.telemetry.settings.prometheus_path
-        page = metrics_app(self.telemetry)
-        if any(getattr(route, "endpoint", None) == page for route in app.routes):
-            return
-        taken = next((text for text in names.templates() if text in (path, path + REST)), None)
-        if taken is not None:
-            raise SettingsError(
-                f"prometheus_path={path!r}: taken by the app's route {taken!r}; {ROUTE_TAKEN_HINT}"
-            )
-        route = PageRoute(path, page, name="dualmetrics", include_in_schema=False)
-        app.router.routes.insert(place_of(path, app.router.routes), route)
-
-
-class PageRoute(Route):
-    """A route that may be asked at every request, and so says no to all other paths without a pattern."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the request is for the page."""
-        return super().matches(scope) if scope["path"].endswith(self.path) else (Match.NONE, {})
-
-
-def place_of(path: str, routes: Sequence[BaseRoute]) -> int:
-    """The index before the first route that takes ``path``, or may do so; routes are asked in turn."""
-    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
-    for index, route in enumerate(routes):
-        if not isinstance(route, (Route, WebSocketRoute, Mount)) or route.matches(scope)[0] != Match.NONE:
-            return index
-    return len(routes)
+            app.add_middleware(MetricsMiddleware, **options)
+        else:
+            # The app has served a request, so `add_middleware` raises RuntimeError. There is no documented
+            # way to add middleware now, but the built stack is a public attribute.
+            app.middleware_stack = MetricsMiddleware(app.middleware_stack, **options)
