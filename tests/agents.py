@@ -1,4 +1,4 @@
-"""A real OTLP agent for tests, on free loopback ports; without it a test fails."""
+"""A real OTLP agent for tests, on free loopback ports. A test fails where the agent is not installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 
 
 class Rotel(NamedTuple):
-    """An OTLP agent that tells of each message in its log."""
+    """A running agent: its two endpoints, and the log that lists each message it received."""
 
     grpc: str
     http: str
@@ -25,30 +25,33 @@ class Rotel(NamedTuple):
 
 
 @contextlib.contextmanager
-def rotel(folder: Path, forward: str = "") -> Iterator[Rotel]:
-    """The agent of the PyPI package rotel; its log has every point that arrived, which it may ``forward``."""
+def rotel(folder: Path, forward_to: str = "") -> Iterator[Rotel]:
+    """Run the agent of the PyPI package rotel. Its log has every point that arrived.
+
+    With ``forward_to`` it also sends them on to that endpoint.
+    """
     grpc, http = free_port(), free_port()
     command = [
         str(rotel_program()), "start",
         "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}",
         "--otlp-http-endpoint", f"127.0.0.1:{http}",
         "--debug-log", "metrics", "--debug-log-verbosity", "detailed",
-        *(_forwarding(forward) if forward else ["--exporter", "blackhole"]),
+        *(_forwarding_options(forward_to) if forward_to else ["--exporter", "blackhole"]),
     ]  # fmt: skip
-    with backends.running(command, folder) as log:
+    with backends.run_program(command, folder) as log:
         agent = Rotel(f"http://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", log)
         wait_until(lambda: _listens(grpc) and _listens(http), 30, "rotel to listen", details=log.read_text)
         yield agent
 
 
-def _forwarding(endpoint: str) -> list[str]:
-    """At once, over HTTP."""
+def _forwarding_options(endpoint: str) -> list[str]:
+    """The options to forward at once, over HTTP."""
     options = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--disable-batching"]
     return [*options, "--otlp-exporter-endpoint", endpoint]
 
 
 def rotel_program() -> Path:
-    """The agent's program; a test fails without it."""
+    """Return the agent's program; fail the test where it is not installed."""
     package = importlib.util.find_spec("rotel")
     if package is None or package.origin is None:
         pytest.fail("the package rotel is not installed (Linux, CPython 3.11)")

@@ -1,7 +1,7 @@
-"""Real backends for tests: found or fetched, started on free loopback ports, ended with the block.
+"""Real databases for tests, started on free loopback ports and ended with the block.
 
-What cannot be fetched is skipped, and pytest's summary says so. Debian stable's Prometheus must be there:
-without it a test fails.
+Programs that are not installed are fetched. Where that fails the test is skipped, and pytest's summary says
+so. Only the Prometheus of Debian stable must be installed: without it a test fails.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tests.ports import free_port
 from tests.waiting import wait_until
 
 takes_long = pytest.mark.skipif("TEST_CONFORMANCE" not in os.environ, reason="long: tox -e conformance")
-"""For tests that CI's quick form leaves out."""
+"""Marks a test that CI leaves out, since it takes minutes."""
 
 missing: dict[str, str] = {}
-"""The backends that tests were skipped for, and why; pytest's summary shows them."""
+"""The backends for which tests were skipped, each with the reason; pytest's summary lists them."""
 
 Labels = frozenset[tuple[str, str]]
 
 
 class Target(NamedTuple):
-    """What is scraped: the port of a page on loopback, and labels that mark what comes from there."""
+    """What a database scrapes: the loopback port of a page, and labels to add to its series."""
 
     port: int
     labels: dict[str, str]
@@ -50,41 +50,35 @@ class Database:
         self.url = f"http://127.0.0.1:{port}"
 
     def query(self, expression: str, at: float | None = None) -> dict[Labels, float]:
-        """An instant query: the values by labels, ``__name__`` among them."""
-        found = self._ask("query", query=expression, time=str(time.time() if at is None else at))
-        return {frozenset(each["metric"].items()): float(each["value"][1]) for each in found["result"]}
-
-    def series(self, selector: str) -> set[Labels]:
-        """The series that the database knows."""
-        now = time.time()
-        found = self._ask("series", **{"match[]": selector, "start": str(now - 3600), "end": str(now + 60)})
-        return {frozenset(each.items()) for each in found}
+        """Run an instant query. Returns the values by labels, which include ``__name__``."""
+        answer = self._get_json("query", query=expression, time=str(time.time() if at is None else at))
+        return {frozenset(series["metric"].items()): float(series["value"][1]) for series in answer["result"]}
 
     def exemplars(self, expression: str) -> list[dict[str, Any]]:
-        """The exemplars of the last hour."""
+        """Return the exemplars of the last hour, of all series of an expression."""
         now = time.time()
-        found: list[dict[str, Any]] = self._ask(
+        by_series = self._get_json(
             "query_exemplars", query=expression, start=str(now - 3600), end=str(now + 60)
         )
-        return found
+        return [exemplar for series in by_series for exemplar in series["exemplars"]]
 
     def flush(self) -> None:
-        """Make what has arrived visible to queries."""
+        """Make visible to queries what has arrived."""
 
     def get(self, path: str) -> bytes:
-        """What the backend answers; its error as it says it."""
+        """Request a path; fail with the database's own text if it answers with an error."""
         try:
             with urlopen(f"{self.url}{path}", timeout=30) as response:
                 return bytes(response.read())
         except HTTPError as error:
             raise AssertionError(f"{path}: {error.read().decode()}") from error
 
-    def _ask(self, endpoint: str, **parameters: str) -> Any:
+    def _get_json(self, endpoint: str, **parameters: str) -> Any:
         return json.loads(self.get(f"/api/v1/{endpoint}?{urlencode(parameters)}"))["data"]
 
 
 class VictoriaMetrics(Database):
-    """One that takes OTLP over HTTP too, at ``otlp``."""
+    """A database that also takes OTLP over HTTP, at ``otlp``."""
 
     def __init__(self, port: int, log: Path, configuration: Path) -> None:
         super().__init__(port, log)
@@ -95,7 +89,7 @@ class VictoriaMetrics(Database):
         return f"{self.url}/opentelemetry"
 
     def scrape(self, target: Target) -> None:
-        """Scrape another page from now on."""
+        """Scrape this page from now on, instead of others."""
         self._configuration.write_text(_scrape_configuration([target]))
         self.get("/-/reload")
 
@@ -104,19 +98,19 @@ class VictoriaMetrics(Database):
 
 
 def prometheus_program() -> Path:
-    """Debian stable's Prometheus; a test fails without it."""
-    found = shutil.which("prometheus")
-    if found is None:
+    """Return the program of the Prometheus of Debian stable; fail the test where it is not installed."""
+    program = shutil.which("prometheus")
+    if program is None:
         pytest.fail("prometheus is not on the PATH (Debian: apt-get install prometheus)")
-    return Path(found)
+    return Path(program)
 
 
 @contextlib.contextmanager
 def prometheus(
     folder: Path, targets: Sequence[Target], *options: str, program: Path | None = None
 ) -> Iterator[Database]:
-    """Prometheus, the one of Debian stable if no ``program`` is given."""
-    configuration = _written(folder, targets)
+    """Run Prometheus: that of Debian stable, unless another ``program`` is given."""
+    configuration = _write_configuration(folder, targets)
     port = free_port()
     command = [
         str(program or prometheus_program()),
@@ -125,16 +119,18 @@ def prometheus(
         f"--web.listen-address=127.0.0.1:{port}",
         *options,
     ]
-    with running(command, folder) as log:
+    with run_program(command, folder) as log:
         database = Database(port, log)
-        wait_until(lambda: _healthy(database, "/-/ready"), 30, "Prometheus to answer", details=log.read_text)
+        wait_until(
+            lambda: _is_healthy(database, "/-/ready"), 30, "Prometheus to answer", details=log.read_text
+        )
         yield database
 
 
 @contextlib.contextmanager
 def prometheus3(folder: Path, targets: Sequence[Target], *options: str) -> Iterator[Database]:
-    """Prometheus 3."""
-    with prometheus(folder, targets, *options, program=_of_sid("prometheus")) as database:
+    """Run Prometheus 3."""
+    with prometheus(folder, targets, *options, program=_program_from_sid("prometheus")) as database:
         yield database
 
 
@@ -142,11 +138,11 @@ def prometheus3(folder: Path, targets: Sequence[Target], *options: str) -> Itera
 def victoria_metrics(
     folder: Path, targets: Sequence[Target] = (), *options: str
 ) -> Iterator[VictoriaMetrics]:
-    """VictoriaMetrics, which names what is pushed as Prometheus does."""
-    configuration = _written(folder, targets)
+    """Run VictoriaMetrics, set to name pushed series as Prometheus does."""
+    configuration = _write_configuration(folder, targets)
     port = free_port()
     command = [
-        str(_of_sid("victoria-metrics")),
+        str(_program_from_sid("victoria-metrics")),
         f"-httpListenAddr=127.0.0.1:{port}",
         f"-storageDataPath={folder / f'victoria-{port}'}",
         f"-promscrape.config={configuration}",
@@ -158,22 +154,22 @@ def victoria_metrics(
         "-memory.allowedBytes=256MiB",
         *options,
     ]
-    with running(command, folder) as log:
+    with run_program(command, folder) as log:
         database = VictoriaMetrics(port, log, configuration)
         wait_until(
-            lambda: _healthy(database, "/health"), 30, "VictoriaMetrics to answer", details=log.read_text
+            lambda: _is_healthy(database, "/health"), 30, "VictoriaMetrics to answer", details=log.read_text
         )
         yield database
 
 
 def warnings() -> Iterable[str]:
-    """A line for each backend that tests were skipped for."""
+    """Return a line for each backend for which tests were skipped."""
     return (f"NOT TESTED against {name}: {reason}" for name, reason in sorted(missing.items()))
 
 
-def _of_sid(package: str) -> Path:
+def _program_from_sid(package: str) -> Path:
     name = f"sid's {package}"
-    if name not in missing:  # tried once a run
+    if name not in missing:  # so each is fetched at most once in a run
         try:
             return debian.program(package)
         except debian.UnavailableError as error:
@@ -181,14 +177,14 @@ def _of_sid(package: str) -> Path:
     pytest.skip(f"NOT TESTED against {name}: {missing[name]}")
 
 
-def _written(folder: Path, targets: Sequence[Target]) -> Path:
+def _write_configuration(folder: Path, targets: Sequence[Target]) -> Path:
     file = folder / f"scrape-{free_port()}.yml"
     file.write_text(_scrape_configuration(targets))
     return file
 
 
 def _scrape_configuration(targets: Sequence[Target]) -> str:
-    """YAML takes JSON."""
+    """The configuration in JSON, which is YAML too."""
     jobs = [
         {
             "job_name": f"job-{target.port}",
@@ -202,8 +198,8 @@ def _scrape_configuration(targets: Sequence[Target]) -> str:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], folder: Path) -> Iterator[Path]:
-    """A program until the end of the block; its log."""
+def run_program(command: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Run a program until the end of the block. Gives its log file."""
     log = folder / f"{Path(command[0]).name}-{free_port()}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
@@ -214,7 +210,7 @@ def running(command: Sequence[str], folder: Path) -> Iterator[Path]:
         process.wait(10)
 
 
-def _healthy(database: Database, path: str) -> bool:
+def _is_healthy(database: Database, path: str) -> bool:
     try:
         database.get(path)
     except (OSError, AssertionError):

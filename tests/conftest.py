@@ -1,4 +1,4 @@
-"""What holds for every test: a clean environment before it, nothing left running after it."""
+"""Fixtures of all tests: a clean environment before each, and nothing left running after it."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from tests.waiting import wait_until
 
 PREFIXES = ("OTEL_", "DUALMETRICS_", "PROMETHEUS_", "GUNICORN_")
 HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
-"""Processes of the standard library that live as long as the one that started them."""
+"""Processes of the standard library that live as long as the process that started them."""
 
-POOL = "dualmetrics-page"
-"""Threads that render pages: made when first needed, they wait for the next page until the process ends."""
+RENDERING_THREADS = "dualmetrics-page"
+"""The name of the threads that render pages. They start with the first page and end with the process."""
 
 EXAMPLES = 100 if sys.version_info[:2] == (3, 11) else 30
-"""Of a property: one Python tries as many as hypothesis does by default."""
+"""Examples of a property test: on one Python as many as hypothesis tries by default, on the others fewer."""
 
-# A change fails by what it changes, not by luck: chance has `tox -e properties`. Seconds have `benchmarks`.
+# Deterministic, so that only a change of the code changes the result; `tox -e properties` tries random
+# examples. There is no deadline, since `benchmarks` measures time.
 settings.register_profile("quick", deadline=None, derandomize=True, max_examples=EXAMPLES)
 settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("TEST_PROPERTIES", "quick"))
 
 
 def pytest_report_header() -> str:
-    """Say which dualmetrics is tested: the built wheel under tox, else the source tree."""
+    """Report which dualmetrics is tested: the built wheel under tox, else the source tree."""
     return f"dualmetrics: {Path(dualmetrics.__file__).parent}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which backends could not be had."""
+    """Report the backends that could not be fetched."""
     for line in backends.warnings():
         terminalreporter.write_line(line, yellow=True, bold=True)
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the shell, or of an earlier test, reaches a test or the servers that it starts."""
+    """Hide the settings of the shell and of earlier tests from a test and the servers that it starts."""
     for name in list(os.environ):
         if name.startswith(PREFIXES):
             monkeypatch.delenv(name)
@@ -53,7 +54,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
-    """A test ends its child processes, and all threads that would keep the interpreter alive."""
+    """Fail a test that leaves child processes, or threads that would keep the interpreter alive."""
     processes, threads = _children(), _threads()
     yield
     wait_until(lambda: _children() <= processes, 5, "child processes to end", details=_children)
@@ -67,10 +68,10 @@ def port() -> int:
 
 
 def _children() -> set[int]:
-    """The process' children, zombies that nobody waited for included."""
+    """The pids of this process' children, including zombies that nobody has waited for."""
     tasks = Path("/proc/self/task")
     lists = [tasks / task / "children" for task in os.listdir(tasks)]
-    return {int(pid) for found in lists for pid in _read(found).split() if not _is_helper(int(pid))}
+    return {int(pid) for file in lists for pid in _read(file).split() if not _is_helper(int(pid))}
 
 
 def _is_helper(pid: int) -> bool:
@@ -81,10 +82,13 @@ def _is_helper(pid: int) -> bool:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError:  # the process or thread has ended meanwhile
+    except OSError:  # the process or thread has ended in the meantime
         return b""
 
 
 def _threads() -> set[threading.Thread]:
-    every = threading.enumerate()
-    return {thread for thread in every if not thread.daemon and not thread.name.startswith(POOL)}
+    return {
+        thread
+        for thread in threading.enumerate()
+        if not thread.daemon and not thread.name.startswith(RENDERING_THREADS)
+    }

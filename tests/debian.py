@@ -1,4 +1,4 @@
-"""Programs of Debian's development branch, for tests: fetched once, into a cache, never installed."""
+"""Programs of Debian's development branch for tests, fetched once into a cache and never installed."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MIRROR = "http://deb.debian.org/debian"
-"""Where the machine's apt names no mirror of its own."""
+"""The mirror to use where the machine's apt names none."""
 
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-SECONDS = 300
+TIMEOUT = 300
+"""Seconds for one command."""
 
 
 class UnavailableError(Exception):
-    """A program cannot be had here; the text says why."""
+    """A program cannot be fetched here; the text says why."""
 
 
 def cache() -> Path:
-    """Where downloads stay: TEST_BACKENDS_CACHE, or the user's cache."""
+    """Return the folder that keeps the downloads: TEST_BACKENDS_CACHE, else one in the user's cache."""
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("TEST_BACKENDS_CACHE") or user / "dualmetrics-tests")
 
 
 def program(package: str) -> Path:
-    """The program of the same name of a package of sid, cached or fetched. Raises UnavailableError."""
-    found = cache() / package / "usr" / "bin" / package
-    if not found.exists():
+    """Return the program that a package of sid is named after, fetched if need be. Raises UnavailableError."""
+    file = cache() / package / "usr" / "bin" / package
+    if not file.exists():
         _unpack(package)
-    return found
+    return file
 
 
 def mirror() -> str:
-    """The mirror of Debian that the machine's apt uses."""
+    """Return the mirror of Debian that the machine's apt uses."""
     folder = Path("/etc/apt")
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     return next((url for file in files if file.is_file() for url in _mirrors(file.read_text())), MIRROR)
 
 
 def _mirrors(sources: str) -> Iterator[str]:
-    """Both forms of apt's files; what has ``debian`` as its last part, security updates have not."""
+    """Find the mirrors in either format of apt's files. Those of security updates do not end in ``debian``."""
     for line in sources.splitlines():
         if re.match(r"(deb\s|URIs:)", line):
             for url in re.findall(r"https?://\S+", line):
@@ -63,11 +64,11 @@ def _unpack(package: str) -> None:
 
 
 def _download(package: str, folder: Path) -> None:
-    """By apt, which finds the file in sid's index, checks signatures, and knows the machine's proxies."""
+    """Download with apt, which finds the file in sid's index, checks signatures and knows the proxies."""
     sources = folder / "sid.list"
     sources.write_text(f"deb [signed-by={KEYS}] {mirror()} sid main\n")
-    for each in ("lists/partial", "cache/archives/partial"):
-        (folder / each).mkdir(parents=True)
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
     options = {
         "Dir::Etc::SourceList": str(sources),
         "Dir::Etc::SourceParts": "/dev/null",
@@ -85,7 +86,7 @@ def _download(package: str, folder: Path) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=SECONDS)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.CalledProcessError as error:
         raise UnavailableError(f"{command[0]} failed: {error.stderr.strip()}") from error
     except (OSError, subprocess.TimeoutExpired) as error:

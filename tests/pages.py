@@ -1,4 +1,4 @@
-"""Pages for tests: what they render, and how a request for one is made."""
+"""A metrics page with fixed content for tests, and requests for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def page(content: bytes = b"a 1\n", **protections: Any) -> ScrapeEndpoint:
-    """A page that always shows ``content``."""
+    """Return an endpoint that always shows ``content``."""
 
     def render(accept: str | None, names: Collection[str]) -> Page:
         return Page(TEXT, [content])
@@ -29,15 +29,15 @@ def get(
     query: str = "",
     client: str | None = "192.0.2.1",
 ) -> ScrapeResponse:
-    """What ``page`` answers."""
+    """Request the page."""
     return page.respond(ScrapeRequest(method, headers or {}, query, client))
 
 
 def header(response: ScrapeResponse, name: str) -> str | None:
-    """The value of the one header of this name."""
-    found = [value for key, value in response.headers if key.lower() == name.lower()]
-    assert len(found) <= 1
-    return found[0] if found else None
+    """Return the value of a header; fail if the response has it more than once."""
+    values = [value for key, value in response.headers if key.lower() == name.lower()]
+    assert len(values) <= 1
+    return values[0] if values else None
 
 
 def body(response: ScrapeResponse) -> bytes:

@@ -1,12 +1,9 @@
-"""Waiting for what other threads and processes do: by condition and deadline."""
+"""Waiting for other threads and processes: until a condition holds, with a deadline."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Event
-
-_never = Event()
 
 
 def wait_until(
@@ -22,6 +19,6 @@ def wait_until(
     while not condition():
         if time.monotonic() > deadline:
             seen = f"\n{details()}" if details else ""
-            raise AssertionError(f"waited {timeout} s for {what}, in vain{seen}")
-        _never.wait(pause)
+            raise AssertionError(f"waited {timeout} s in vain for {what}{seen}")
+        time.sleep(pause)
         pause = min(pause * 2, 0.05)
