@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse
 from dualmetrics import asgi, wsgi
 from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.asgi_client import fetch
 from dualmetrics_flask import DualMetrics as FlaskMetrics
 from dualmetrics_starlette import DualMetrics as StarletteMetrics
-from tests.contracts.asgi_client import fetch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication

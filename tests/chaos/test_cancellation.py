@@ -11,8 +11,8 @@ import pytest
 from dualmetrics import Telemetry
 from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from tests.contracts.asgi_client import BODY_END, Connection, http_scope
-from tests.contracts.recorded import Recorded
+from dualmetrics.testing.asgi_client import BODY_END, Connection, http_scope
+from dualmetrics.testing.recorded import Recorded
 
 PARTS = 4
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}

@@ -20,7 +20,7 @@ from dualmetrics.asgi.types import Receive, Scope, Send
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.instruments.attributes import MAX_TEXT_LENGTH
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.asgi_client import http_scope
+from dualmetrics.testing.asgi_client import http_scope
 
 REQUESTS = 100_000
 """Of each protocol."""

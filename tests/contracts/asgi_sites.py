@@ -16,9 +16,9 @@ from dualmetrics.asgi import MetricsMiddleware, set_route
 from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.http.semantic_conventions import error_type
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.asgi_client import fetch
+from dualmetrics.testing.site import BOOM, HandlerError, World
 from dualmetrics_starlette import DualMetrics
-from tests.contracts.asgi_client import fetch
-from tests.contracts.site import BOOM, HandlerError, World
 
 
 class AsgiSite:

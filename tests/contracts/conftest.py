@@ -11,10 +11,10 @@ import pytest
 import dualmetrics.asgi.request
 import dualmetrics.wsgi.request
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.recorded import CONVENTIONS
+from dualmetrics.testing.site import Site, World
 from tests.contracts import asgi_sites, wsgi_sites
 from tests.contracts.asgi_sites import AsgiSite
-from tests.contracts.recorded import CONVENTIONS
-from tests.contracts.site import Site, World
 from tests.contracts.wsgi_sites import WsgiSite
 
 ASGI = (asgi_sites.plain_asgi, asgi_sites.starlette, asgi_sites.fastapi)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dualmetrics.http.semantic_conventions import METHODS
-from tests.contracts.recorded import Request
-from tests.contracts.site import BOOM, SECONDS, Site, World
+from dualmetrics.testing.recorded import Request
+from dualmetrics.testing.site import BOOM, SECONDS, Site, World
 
 
 def test_the_route_is_the_template(site: Site, world: World) -> None:

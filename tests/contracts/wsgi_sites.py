@@ -9,9 +9,9 @@ from flask import Blueprint, Flask, Response
 from werkzeug.test import Client
 
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.site import HandlerError, World
 from dualmetrics.wsgi import MetricsMiddleware, set_route
 from dualmetrics_flask import DualMetrics
-from tests.contracts.site import HandlerError, World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.recorded import Recorded
+from dualmetrics.testing.recorded import Recorded
 
 
 @pytest.fixture

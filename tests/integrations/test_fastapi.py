@@ -11,9 +11,9 @@ from starlette.staticfiles import StaticFiles
 from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.asgi_client import fetch
+from dualmetrics.testing.recorded import Recorded, Request
 from dualmetrics_starlette import DualMetrics
-from tests.contracts.asgi_client import fetch
-from tests.contracts.recorded import Recorded, Request
 from tests.integrations.test_starlette import names
 
 

@@ -13,9 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.site import BOOM, HandlerError
 from dualmetrics_flask import DualMetrics, set_route
-from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import BOOM, HandlerError
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from dualmetrics.asgi import MetricsMiddleware, metrics_app
 from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.asgi_client import Connection, fetch, http_scope
+from dualmetrics.testing.recorded import Recorded, Request
 from dualmetrics_starlette import DualMetrics, routes, set_route
-from tests.contracts.asgi_client import Connection, fetch, http_scope
-from tests.contracts.recorded import Recorded, Request
 
 
 async def fine(request: StarletteRequest) -> Response:

@@ -23,9 +23,9 @@ from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.asgi_client import Connection, afetch, fetch, http_scope
-from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import HandlerError
+from dualmetrics.testing.asgi_client import Connection, afetch, fetch, http_scope
+from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.site import HandlerError
 
 STARTUP: Message = {"type": "lifespan.startup"}
 SHUTDOWN: Message = {"type": "lifespan.shutdown"}

@@ -27,7 +27,7 @@ from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.recorded import CONVENTIONS, Recorded, Request
+from dualmetrics.testing.recorded import CONVENTIONS, Recorded, Request
 
 
 @pytest.fixture(params=CONVENTIONS)

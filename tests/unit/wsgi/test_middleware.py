@@ -11,9 +11,9 @@ from werkzeug.test import Client
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.site import HandlerError
 from dualmetrics.wsgi import MetricsMiddleware, metrics_app
-from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import HandlerError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

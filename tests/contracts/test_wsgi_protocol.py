@@ -12,9 +12,9 @@ from wsgiref.validate import validator
 import pytest
 
 from dualmetrics.telemetry import Telemetry
+from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.site import BOOM, HandlerError
 from dualmetrics.wsgi import MetricsMiddleware
-from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import BOOM, HandlerError
 from tests.contracts.wsgi_sites import WsgiSite
 
 if TYPE_CHECKING:

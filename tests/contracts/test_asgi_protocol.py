@@ -11,10 +11,10 @@ import pytest
 from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.asgi.types import Message, Receive, Scope, Send
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.asgi_client import BODY_END, DISCONNECT, Connection, fetch, http_scope
+from dualmetrics.testing.asgi_client import BODY_END, DISCONNECT, Connection, fetch, http_scope
+from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.site import BOOM, HandlerError
 from tests.contracts.asgi_sites import AsgiSite
-from tests.contracts.recorded import Recorded, Request
-from tests.contracts.site import BOOM, HandlerError
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 

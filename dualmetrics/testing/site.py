@@ -20,7 +20,7 @@ from typing import Protocol
 
 from dualmetrics.model.attributes import AttributeValue
 from dualmetrics.telemetry import Telemetry
-from tests.contracts.recorded import Recorded
+from dualmetrics.testing.recorded import Recorded
 
 SECONDS = 0.125
 """How long the clock stands for a step; a number of which sums are exact."""
@@ -30,7 +30,7 @@ class HandlerError(Exception):
     """What handlers raise."""
 
 
-BOOM = "tests.contracts.site.HandlerError"
+BOOM = "dualmetrics.testing.site.HandlerError"
 
 
 class World:
