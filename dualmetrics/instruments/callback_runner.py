@@ -1,4 +1,4 @@
-"""Running the callbacks of observable instruments, so that none can hold up another, a scrape or a push."""
+"""Runs the callbacks of observable instruments so that a slow one cannot hold up a scrape or a push."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions
 
+from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 
-PATIENCE = 1.0
-"""Seconds that a round of callbacks waits for one of them before it goes on without it."""
+SLOW_CALLBACK_SECONDS = 1.0
+"""How long a round waits for a callback before it continues without it."""
 
 
 class ObservedInstrument(Protocol):
-    """What has callbacks to run."""
+    """An instrument that has callbacks to run."""
 
     name: str
     once_per_group: bool
@@ -28,84 +29,89 @@ class ObservedInstrument(Protocol):
 
 
 class CallbackRunner:
-    """All observable instruments of a provider.
+    """Runs the callbacks of all observable instruments, in rounds.
 
-    Callbacks run one after the other in a thread of their own. Whoever waits for a round waits for each
-    callback `PATIENCE` seconds; the rest goes on in another thread, and the late one is left out until it has
-    returned.
+    In a round the callbacks run one after the other in a separate thread. If one takes longer than
+    `SLOW_CALLBACK_SECONDS`, the round goes on with the others in a new thread. The slow callback is not
+    called again until it has returned.
     """
 
     def __init__(self, errors: ErrorReporter) -> None:
         self._errors = errors
-        self._observed: list[ObservedInstrument] = []
-        self._included: list[Callable[[], Iterable[ObservedInstrument]]] = []
+        self._instruments: list[ObservedInstrument] = []
+        self._dynamic_instruments: list[Callable[[], Iterable[ObservedInstrument]]] = []
         self.after_fork_in_child()
+        forking.register(self)
 
     def after_fork_in_child(self) -> None:
-        """Threads of the parent do not exist here: nobody is late, no round is under way."""
-        self._late: dict[int, ObservedInstrument] = {}
-        self._turn = threading.Lock()
+        """Forget the running callbacks and the current round: the threads of the parent do not exist here."""
+        self._running: dict[int, ObservedInstrument] = {}
+        self._round_lock = threading.Lock()
 
-    def add(self, observed: ObservedInstrument) -> None:
-        """Run the callbacks of ``observed`` from the next round on."""
-        if not any(one is observed for one in self._observed):
-            self._observed.append(observed)
+    def add(self, instrument: ObservedInstrument) -> None:
+        """Run the callbacks of ``instrument`` from the next round on."""
+        if not any(present is instrument for present in self._instruments):
+            self._instruments.append(instrument)
 
-    def add_dynamic(self, observed: Callable[[], Iterable[ObservedInstrument]]) -> None:
-        """Run from the next round on what ``observed`` gives then."""
-        self._included.append(observed)
+    def add_dynamic(self, instruments: Callable[[], Iterable[ObservedInstrument]]) -> None:
+        """From the next round on, call ``instruments`` in each round and run what it returns."""
+        self._dynamic_instruments.append(instruments)
 
-    def run(self, leading: bool, timeout: float = 5.0) -> None:
-        """Run all callbacks, those once per group only where ``leading``; takes ``timeout`` seconds at most.
+    def run(self, is_leader: bool, timeout: float = 5.0) -> None:
+        """Run a round of all callbacks. It takes at most ``timeout`` seconds.
 
-        Rounds do not overlap; a second caller waits for the first one's, so that its values are fresh too.
+        Callbacks that run once per group are skipped unless ``is_leader``. Rounds do not overlap: a second
+        caller waits for the round of the first one and then runs its own, so that its values are fresh too.
         """
-        if self._observed or self._included:
-            self.run_only(self._due(leading), timeout)
+        if self._instruments or self._dynamic_instruments:
+            self.run_only(self._due(is_leader), timeout)
 
-    def run_only(self, callbacks: Iterable[ObservedInstrument], timeout: float = 5.0) -> None:
-        """Run these callbacks instead of those that were added, in a round as `run` does."""
-        if not self._turn.acquire(timeout=timeout):
+    def run_only(self, instruments: Iterable[ObservedInstrument], timeout: float = 5.0) -> None:
+        """Run a round as `run` does, but of these instruments instead of those that were added."""
+        if not self._round_lock.acquire(timeout=timeout):
             return
         try:
-            self._round(deque(callbacks), timeout)
+            self._run_round(deque(instruments), timeout)
         finally:
-            self._turn.release()
+            self._round_lock.release()
 
-    def _due(self, leading: bool) -> Iterator[ObservedInstrument]:
-        added = chain.from_iterable(observed() for observed in self._included)
-        return (one for one in chain(self._observed, added) if leading or not one.once_per_group)
+    def _due(self, is_leader: bool) -> Iterator[ObservedInstrument]:
+        dynamic = chain.from_iterable(instruments() for instruments in self._dynamic_instruments)
+        every = chain(self._instruments, dynamic)
+        return (instrument for instrument in every if is_leader or not instrument.once_per_group)
 
-    def _round(self, waiting: deque[ObservedInstrument], timeout: float) -> None:
+    def _run_round(self, waiting: deque[ObservedInstrument], timeout: float) -> None:
         deadline = time.monotonic() + timeout
         while waiting and time.monotonic() < deadline:
             finished = threading.Event()
-            if not start_thread("dualmetrics-observer", self._work, waiting, finished, deadline):
+            if not start_thread("dualmetrics-observer", self._observe_all, waiting, finished, deadline):
                 return
-            left = len(waiting)
-            while not finished.wait(PATIENCE):
-                if len(waiting) == left:  # the same callback as a second ago: go on without it
-                    self._tell_of_late()
+            remaining = len(waiting)
+            while not finished.wait(SLOW_CALLBACK_SECONDS):
+                if len(waiting) == remaining:  # the same callback has been running all the time
+                    self._report_slow()
                     break
-                left = len(waiting)
+                remaining = len(waiting)
 
-    def _work(self, waiting: deque[ObservedInstrument], finished: threading.Event, deadline: float) -> None:
+    def _observe_all(
+        self, waiting: deque[ObservedInstrument], finished: threading.Event, deadline: float
+    ) -> None:
         while waiting:
-            one = waiting.popleft()
-            if id(one) in self._late:
+            instrument = waiting.popleft()
+            if id(instrument) in self._running:
                 continue
-            self._late[id(one)] = one
+            self._running[id(instrument)] = instrument
             options = CallbackOptions(timeout_millis=max(0.0, deadline - time.monotonic()) * 1000)
             started = time.monotonic()
             try:
-                one.observe(options)
+                instrument.observe(options)
             finally:
-                self._late.pop(id(one), None)
-            if time.monotonic() - started > PATIENCE:
-                return  # another thread does the rest
+                self._running.pop(id(instrument), None)
+            if time.monotonic() - started > SLOW_CALLBACK_SECONDS:
+                return  # the round has started another thread for the rest
         finished.set()
 
-    def _tell_of_late(self) -> None:
-        for one in list(self._late.values()):
-            message = "dualmetrics: a callback of %s takes long; it is not waited for"
-            self._errors.log_once(f"late {one.name}", message, one.name)
+    def _report_slow(self) -> None:
+        message = "dualmetrics: a callback of %s is slow; the others no longer wait for it"
+        for instrument in list(self._running.values()):
+            self._errors.log_once(f"late {instrument.name}", message, instrument.name)

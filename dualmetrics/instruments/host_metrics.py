@@ -1,7 +1,8 @@
-"""The host's own metrics, through OpenTelemetry's system-metrics instrumentation (extra ``host``).
+"""The metrics of the host, measured by OpenTelemetry's system-metrics instrumentation (extra ``host``).
 
-Only what belongs to the host as a whole, observed once a group: the instrumentation's process metrics stay
-with the process that imported it, which under a preloading server is none of the workers.
+Only metrics of the host as a whole are used, and they are observed once per group. The instrumentation also
+has process metrics, but these belong to the process that imported it, which is not a worker if the server
+preloads the app.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 from opentelemetry import metrics
 
 from dualmetrics.config.settings import SettingsError
+from dualmetrics.model.descriptor import OWN_SCOPE
 from dualmetrics.runtime.errors import logger
 
 METRICS: dict[str, list[str] | None] = {
@@ -23,7 +25,10 @@ METRICS: dict[str, list[str] | None] = {
     "system.network.packets": ["transmit", "receive"],
     "system.network.errors": ["transmit", "receive"],
 }
-"""Host metrics that come right, with the values of their attribute."""
+"""The host metrics that the instrumentation measures correctly, with the values of their attribute."""
+
+_INSTRUMENTATION_SCOPE = "opentelemetry.instrumentation.system_metrics"
+_PROCESS_METRICS = frozenset({"system.thread_count"})  # of each process, although the name begins with system
 
 
 def observe_host(provider: metrics.MeterProvider) -> None:
@@ -36,16 +41,24 @@ def observe_host(provider: metrics.MeterProvider) -> None:
         ) from error
     instrumentor = SystemMetricsInstrumentor(config=METRICS)
     if instrumentor.is_instrumented_by_opentelemetry:
-        logger.warning("dualmetrics: the host is observed through another meter provider already")
+        logger.warning("dualmetrics: the host is already observed through another meter provider")
     else:
-        instrumentor.instrument(meter_provider=_OwnScope(provider))
+        instrumentor.instrument(meter_provider=_OwnScopeProvider(provider))
 
 
-class _OwnScope(metrics.MeterProvider):
-    """Makes the instruments part of our own scope, so that the page shows them without scope labels."""
+def is_host_metric(scope: str, name: str) -> bool:
+    """Whether an app that uses the instrumentation itself observes a metric of the whole host with it.
+
+    Every worker would observe the same value, so it must not be added up.
+    """
+    return scope == _INSTRUMENTATION_SCOPE and name.startswith("system.") and name not in _PROCESS_METRICS
+
+
+class _OwnScopeProvider(metrics.MeterProvider):
+    """Gives the instrumentation a meter of our own scope, so that its metrics have no scope labels."""
 
     def __init__(self, provider: metrics.MeterProvider) -> None:
         self._provider = provider
 
-    def get_meter(self, name: str, *others: Any, **more: Any) -> metrics.Meter:
-        return self._provider.get_meter("dualmetrics")
+    def get_meter(self, name: str, *args: Any, **kwargs: Any) -> metrics.Meter:
+        return self._provider.get_meter(OWN_SCOPE.name)

@@ -1,4 +1,4 @@
-"""What this library says of itself, as metrics on both exports."""
+"""The metrics that this library reports about itself, on the page and in each push."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from collections.abc import Iterable
 
 from opentelemetry.metrics import Meter
 
-from dualmetrics.aggregation.group_store import GroupTotals
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.aggregation.group_totals import GroupTotals
+from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point
 
-OWN_SCOPE = Scope("dualmetrics")
 _SCRAPE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 _WORKERS = Descriptor(
-    OWN_SCOPE, "dualmetrics.workers", Kind.GAUGE, "{worker}", "Workers of the group that live."
+    OWN_SCOPE, "dualmetrics.workers", Kind.GAUGE, "{worker}", "Workers of the group that are alive."
 )
 _SERIES = Descriptor(
     OWN_SCOPE, "dualmetrics.series", Kind.GAUGE, "{series}", "Series of a metric in the group."
@@ -24,15 +23,15 @@ _SERIES = Descriptor(
 
 
 class SelfMetrics:
-    """The instruments of our own health; ``meter`` is of the scope ``dualmetrics``."""
+    """The instruments for the events inside this library. ``meter`` is the one of `OWN_SCOPE`."""
 
     def __init__(self, meter: Meter) -> None:
         self._exports = meter.create_counter("dualmetrics.exports", "{export}", "Pushes, by result.")
         self._points = meter.create_counter(
-            "dualmetrics.points.exported", "{point}", "Points pushed and taken."
+            "dualmetrics.points.exported", "{point}", "Points that the receiver of a push accepted."
         )
-        self._last = meter.create_gauge(
-            "dualmetrics.last_export.timestamp", "s", "When a push last succeeded."
+        self._last_export = meter.create_gauge(
+            "dualmetrics.last_export.timestamp", "s", "Time of the last successful push."
         )
         self._scrapes = meter.create_counter(
             "dualmetrics.scrapes", "{scrape}", "Scrapes of the page, by result."
@@ -46,34 +45,36 @@ class SelfMetrics:
         self._overflows = meter.create_counter(
             "dualmetrics.overflows",
             "{set}",
-            "Attribute sets past the cardinality limit, as workers met them.",
+            "Attribute sets beyond the cardinality limit, counted in each worker.",
         )
         self._errors = meter.create_counter(
-            "dualmetrics.internal_errors", "{error}", "Errors inside dualmetrics, kept from the app."
+            "dualmetrics.internal_errors", "{error}", "Errors inside dualmetrics that did not reach the app."
         )
         self._skipped = meter.create_counter(
-            "dualmetrics.skipped_files", "{file}", "Files in the group's directory that could not be read."
+            "dualmetrics.skipped_files",
+            "{file}",
+            "Unreadable files in the directory of the group.",
         )
 
-    def begin(self) -> None:
-        """Show the error counter at zero: an alert on a series that is not there never fires."""
+    def show_errors(self) -> None:
+        """Show the error counter at zero, because an alert on a series that does not exist never fires."""
         self._errors.add(0)
 
     def pushed(self, points: int, success: bool) -> None:
-        """Count one push and the points that the Collector took."""
+        """Count a push, and the points that the receiver accepted."""
         self._exports.add(1, {"result": "success" if success else "failure"})
         self._points.add(points)
         if success:
-            self._last.set(time.time())
+            self._last_export.set(time.time())
 
     def scraped(self, result: str, seconds: float) -> None:
-        """Count one scrape; ``result`` is ``success``, ``failure`` or ``denied``."""
+        """Count a scrape. ``result`` is ``success``, ``failure`` or ``denied``."""
         self._scrapes.add(1, {"result": result})
         self._duration.record(seconds)
 
     def overflowed(self, descriptor: Descriptor) -> None:
-        """Count an attribute set that found no place."""
-        if descriptor.name != "dualmetrics.overflows":  # one series a metric; would otherwise count itself
+        """Count an attribute set beyond the cardinality limit of a metric."""
+        if descriptor.name != "dualmetrics.overflows":  # its series, one for each metric, may overflow
             self._overflows.add(1, {"metric": descriptor.name})
 
     def failed(self) -> None:
@@ -86,14 +87,14 @@ class SelfMetrics:
 
 
 def group_metrics(totals: GroupTotals, now: float) -> Iterable[Family]:
-    """The metrics that follow from the totals themselves. ``now`` in seconds since the epoch."""
-    yield Family(_WORKERS, (_gauge(float(totals.workers), now),))
+    """Return the metrics that describe the totals themselves. ``now`` is in seconds since the epoch."""
+    yield Family(_WORKERS, (_gauge_point(float(totals.workers), now),))
     sizes: Counter[str] = Counter()
     for family in totals.families:
         sizes[family.descriptor.name] += len(family.points)
-    points = tuple(_gauge(float(size), now, ("metric", name)) for name, size in sizes.items())
+    points = tuple(_gauge_point(float(size), now, ("metric", name)) for name, size in sizes.items())
     yield Family(_SERIES, points)
 
 
-def _gauge(value: float, now: float, *attributes: tuple[str, str]) -> Point:
+def _gauge_point(value: float, now: float, *attributes: tuple[str, str]) -> Point:
     return Point(attributes, 0, (value, now))

@@ -1,4 +1,4 @@
-"""The rows of one instrument, by attributes as an app gives them."""
+"""Finds the row of a series by the attributes that an app passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
 
 INFINITY = float("inf")
-_REMEMBERED = 8192  # attribute sets whose row an instrument remembers, or twice the limit if that is more
+_MIN_CAPACITY = 8192  # attribute sets that an instrument remembers at least; more if the limit is higher
 
 AttributesArgument = Mapping[str, Any] | None
 
@@ -23,12 +23,14 @@ RowT = TypeVar("RowT")
 
 
 class SeriesCache(Generic[RowT]):
-    """Finds the row for attributes as an app gives them, and remembers it.
+    """Remembers the rows of one instrument, by the attributes as the app passes them.
 
-    ``ask`` is asked for those that were not met before. It gives a row of cells, or what stands for one.
+    ``allocate`` returns the row of a series that is not in the cache. A row is anything that an instrument
+    records into: the cells, or the cells with their exponential histogram.
 
-    ``known`` is the fast way: by the items in the given order, for sets of strings only, because 1, 1.0 and
-    True are equal keys in Python and different attributes in OTLP.
+    ``fast_rows`` is what the recording functions look into first. It has the attribute sets that consist of
+    strings, by their items in the order in which the app passes them. Other sets are kept apart with the
+    types of their values: 1, 1.0 and True are equal keys in Python but different attributes in OTLP.
     """
 
     def __init__(
@@ -37,74 +39,76 @@ class SeriesCache(Generic[RowT]):
         store: GroupStore,
         errors: ErrorReporter,
         exemplars: ExemplarFilter,
-        ask: Callable[[Descriptor, Attributes], RowT],
+        allocate: Callable[[Descriptor, Attributes], RowT],
     ) -> None:
         self.descriptor = descriptor
         self.exemplars = exemplars
-        self._allocate = ask
+        self._allocate = allocate
         self._errors = errors
-        self._most = max(_REMEMBERED, 2 * store.limit)
+        self._capacity = max(_MIN_CAPACITY, 2 * store.limit)
         self.invalidate()
         store.on_invalidate(self.invalidate)
 
     def invalidate(self) -> None:
-        """All rows are void: after a fork, a reset, a shutdown."""
-        self.known: dict[tuple[tuple[str, Any], ...], RowT] = {}
-        self._typed: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
+        """Forget all rows, because a fork, a reset or a shutdown has made them invalid."""
+        self.fast_rows: dict[tuple[tuple[str, Any], ...], RowT] = {}
+        self._typed_rows: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
         self._reservoirs: dict[int, tuple[RowT, ExemplarReservoir]] = {}
 
     def get(self, attributes: AttributesArgument) -> RowT:
-        """The row of the series, from memory if possible."""
+        """Return the row of a series."""
         try:
-            return self.known[tuple(attributes.items()) if attributes else ()]
+            return self.fast_rows[tuple(attributes.items()) if attributes else ()]
         except (KeyError, TypeError):
             return self.look_up(attributes)
 
     def look_up(self, attributes: AttributesArgument) -> RowT:
-        """The slow way, for every kind of value."""
-        known, typed = self.known, self._typed  # those of now: a row that is void meanwhile is not kept
+        """Return the row of a series that is not in `fast_rows`."""
+        # Bound here, so that a row that becomes invalid meanwhile is not kept in the new dictionaries.
+        fast_rows, typed_rows = self.fast_rows, self._typed_rows
         items = tuple(attributes.items()) if attributes else ()
         key = tuple((name, type(value), value) for name, value in items)
         try:
-            row = typed.get(key)
-        except TypeError:  # a list among the values
+            row = typed_rows.get(key)
+        except TypeError:  # a value is a list, which cannot be a key
             return self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
         if row is None:
             row = self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
             if not is_short(items):
                 return row
-            if len(known) + len(typed) >= self._most:
-                known.clear()
-                typed.clear()
+            if len(fast_rows) + len(typed_rows) >= self._capacity:
+                fast_rows.clear()
+                typed_rows.clear()
             if all(type(value) is str for _, value in items):
-                known[items] = row
+                fast_rows[items] = row
             else:
-                typed[key] = row
+                typed_rows[key] = row
         return row
 
     def offer_exemplar(
         self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None
     ) -> None:
-        """Make an exemplar of what was just counted, if the filter wants it."""
+        """Offer a measurement that was just recorded as an exemplar."""
         span = self.exemplars.span(context)
         if span is not None and 0 <= amount < INFINITY:
             self._reservoir(attributes).offer(bucket, amount, span)
 
-    def _reservoir(self, attributes: AttributesArgument) -> ExemplarReservoir:
-        """That of the series, by its row, which is kept here lest another get its id."""
-        row = self.get(attributes)
-        known = self._reservoirs.get(id(row))
-        if known is None:
-            made = self.exemplars.reservoir(self.descriptor, normalize_attributes(attributes, self._errors))
-            known = self._reservoirs.setdefault(id(row), (row, made))
-        return known[1]
-
     def reject_value(self, amount: object) -> None:
-        """Report a value that cannot be counted."""
+        """Report a value that cannot be recorded. It is logged once for each instrument."""
         name = self.descriptor.name
         self._errors.count()
-        self._errors.log_once(f"value {name}", "dualmetrics: %s takes no %r; left out", name, amount)
+        self._errors.log_once(f"value {name}", "dualmetrics: %s does not accept the value %r", name, amount)
 
     def report_error(self, error: Exception) -> None:
-        """Report an error of the app's arguments, or of ours."""
+        """Report an exception during recording, caused by the arguments or by this library."""
         self._errors.error(f"recording {self.descriptor.name}", error)
+
+    def _reservoir(self, attributes: AttributesArgument) -> ExemplarReservoir:
+        """Return the reservoir of a series. The entry holds the row, so that its id is not used again."""
+        row = self.get(attributes)
+        entry = self._reservoirs.get(id(row))
+        if entry is None:
+            normalized = normalize_attributes(attributes, self._errors)
+            new_entry = row, self.exemplars.reservoir(self.descriptor, normalized)
+            entry = self._reservoirs.setdefault(id(row), new_entry)
+        return entry[1]

@@ -1,7 +1,9 @@
-"""The synchronous instruments of the OpenTelemetry metrics API, on rows of cells.
+"""The synchronous instruments of the OpenTelemetry metrics API. They record into rows of cells.
 
-They never raise. A value that cannot be counted (not a number, not finite, negative where only sums grow) is
-left out, said once per instrument and counted as an internal error.
+They never raise. A value that cannot be recorded is ignored, logged once for each instrument, and counted as
+an internal error: one that is not a number, an infinite one, or a negative one where the sum may only grow.
+
+The recording methods repeat the lookup of the row, because a function call would cost more than the lookup.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from opentelemetry.context import Context
 
 from dualmetrics.instruments.series_cache import INFINITY, AttributesArgument, RowT, SeriesCache
 from dualmetrics.runtime.free_threading import locked_if_free_threaded
-from dualmetrics.storage import exponential_cells
+from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 
 
 class _CounterBase:
-    """What the two kinds of counters share."""
+    """Adds to the only cell of a row. `Counter` and `UpDownCounter` differ in the lowest amount."""
 
-    lowest: float
+    lowest_amount: float
 
     def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
@@ -35,13 +37,13 @@ class _CounterBase:
         attributes: AttributesArgument = None,
         context: Context | None = None,
     ) -> None:
-        """Add a finite ``amount``, of a counter not a negative one, to the series of ``attributes``."""
+        """Add a finite ``amount`` to the series of ``attributes``. A `Counter` rejects negative amounts."""
         rows = self._rows
         try:
-            if not self.lowest <= amount < INFINITY:
+            if not self.lowest_amount <= amount < INFINITY:
                 return rows.reject_value(amount)
             try:
-                row = rows.known[tuple(attributes.items()) if attributes else ()]
+                row = rows.fast_rows[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
                 row = rows.look_up(attributes)
             row[0] += amount
@@ -52,14 +54,15 @@ class _CounterBase:
 class Counter(_CounterBase, metrics.Counter):
     """A sum that only grows."""
 
-    lowest = 0.0
+    lowest_amount = 0.0
 
     def __init__(self, rows: SeriesCache[Row]) -> None:
         super().__init__(rows)
-        rows.exemplars.on_active(self._trace)
+        rows.exemplars.on_active(self._enable_exemplars)
 
-    def _trace(self) -> None:
-        self.add = self._add_with_exemplar  # type: ignore[method-assign]  # so that the other pays nothing
+    def _enable_exemplars(self) -> None:
+        """Replace `add` on this instance. Without a tracer, `add` need not even check for exemplars."""
+        self.add = self._add_with_exemplar  # type: ignore[method-assign]  # see the docstring
 
     def _add_with_exemplar(
         self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
@@ -68,25 +71,26 @@ class Counter(_CounterBase, metrics.Counter):
         try:
             self._rows.offer_exemplar(0, amount, attributes, context)
         except Exception:
-            return  # what is wrong with the arguments was reported where they were counted
+            return  # bad arguments were reported by the call above
 
 
 class UpDownCounter(_CounterBase, metrics.UpDownCounter):
-    """A sum that may fall, such as the number of requests under way."""
+    """A sum that may fall, such as the number of active requests."""
 
-    lowest = -sys.float_info.max
+    lowest_amount = -sys.float_info.max
 
 
 class _HistogramBase(metrics.Histogram, Generic[RowT]):
-    """What the two kinds of histograms share."""
+    """A histogram whose `record` is left to its subclasses: each of them unpacks a different kind of row."""
 
     def __init__(self, rows: SeriesCache[RowT]) -> None:
         self._rows = rows
         self._bounds = rows.descriptor.bounds
-        rows.exemplars.on_active(self._trace)
+        rows.exemplars.on_active(self._enable_exemplars)
 
-    def _trace(self) -> None:
-        self.record = self._record_with_exemplar  # type: ignore[method-assign]  # as in `Counter`
+    def _enable_exemplars(self) -> None:
+        """Replace `record` on this instance, as `Counter` replaces `add`."""
+        self.record = self._record_with_exemplar  # type: ignore[method-assign]  # see the docstring
 
     def _record_with_exemplar(
         self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
@@ -95,7 +99,7 @@ class _HistogramBase(metrics.Histogram, Generic[RowT]):
         try:
             self._rows.offer_exemplar(bisect_left(self._bounds, amount), amount, attributes, context)
         except Exception:
-            return  # what is wrong was reported where the value was counted
+            return  # bad arguments were reported by the call above
 
 
 class Histogram(_HistogramBase[Row]):
@@ -108,13 +112,13 @@ class Histogram(_HistogramBase[Row]):
         attributes: AttributesArgument = None,
         context: Context | None = None,
     ) -> None:
-        """Count ``amount`` (not negative, as its sum is monotonic) in the series of ``attributes``."""
+        """Record ``amount`` in the series of ``attributes``. It must not be negative, as sums only grow."""
         rows = self._rows
         try:
             if not 0 <= amount < INFINITY:
                 return rows.reject_value(amount)
             try:
-                row = rows.known[tuple(attributes.items()) if attributes else ()]
+                row = rows.fast_rows[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
                 row = rows.look_up(attributes)
             row[bisect_left(self._bounds, amount)] += 1
@@ -123,8 +127,12 @@ class Histogram(_HistogramBase[Row]):
             rows.report_error(error)
 
 
-class HistogramWithExponentialBuckets(_HistogramBase[exponential_cells.HistogramRow]):
-    """A `Histogram` that is also recorded in exponential buckets."""
+class HistogramWithExponentialBuckets(_HistogramBase[HistogramRow]):
+    """A `Histogram` that records each value in exponential buckets as well.
+
+    It is used if the settings ask for exponential or native histograms. The fixed buckets are kept, because
+    the text formats of the page cannot show exponential ones.
+    """
 
     @locked_if_free_threaded
     def record(
@@ -133,13 +141,13 @@ class HistogramWithExponentialBuckets(_HistogramBase[exponential_cells.Histogram
         attributes: AttributesArgument = None,
         context: Context | None = None,
     ) -> None:
-        """Count ``amount`` as `Histogram.record` does."""
+        """Record ``amount`` in both kinds of buckets, as `Histogram.record` does in one."""
         rows = self._rows
         try:
             if not 0 <= amount < INFINITY:
                 return rows.reject_value(amount)
             try:
-                row, exponential = rows.known[tuple(attributes.items()) if attributes else ()]
+                row, exponential = rows.fast_rows[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
                 row, exponential = rows.look_up(attributes)
             row[bisect_left(self._bounds, amount)] += 1
@@ -149,8 +157,13 @@ class HistogramWithExponentialBuckets(_HistogramBase[exponential_cells.Histogram
             rows.report_error(error)
 
 
-class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this name and no other
-    """A value that is set; the workers' values merge as DUALMETRICS_GAUGE_MERGE says."""
+# OpenTelemetry exports the base class of synchronous gauges under a private name only. This line is the only
+# use of it; a test fails as soon as there is a public name.
+_ApiGauge = metrics._Gauge
+
+
+class Gauge(_ApiGauge):
+    """A value that is set. DUALMETRICS_GAUGE_MERGE says how the values of several workers are merged."""
 
     def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
@@ -162,11 +175,11 @@ class Gauge(metrics._Gauge):  # exported by opentelemetry.metrics under this nam
         attributes: AttributesArgument = None,
         context: Context | None = None,
     ) -> None:
-        """Set the series of ``attributes`` to ``amount``; NaN and infinities are values of a gauge."""
+        """Set the series of ``attributes`` to ``amount``. NaN and infinities are allowed."""
         rows = self._rows
         try:
             try:
-                row = rows.known[tuple(attributes.items()) if attributes else ()]
+                row = rows.fast_rows[tuple(attributes.items()) if attributes else ()]
             except (KeyError, TypeError):
                 row = rows.look_up(attributes)
             row[0] = amount

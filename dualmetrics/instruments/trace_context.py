@@ -1,4 +1,4 @@
-"""The spans that measurements are made in, by OpenTelemetry's tracing API."""
+"""Finds the span in which a measurement is made, through OpenTelemetry's tracing API."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ from contextvars import ContextVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
 
 SAMPLED = 1
-"""The bit of the trace flags that says so (W3C Trace Context): to read it is faster than to ask them."""
+"""The bit of the trace flags that marks a sampled span (W3C Trace Context).
 
-Span = trace.SpanContext
+Testing the bit is faster than the property ``TraceFlags.sampled``.
+"""
 
-REQUEST_SPAN: ContextVar[Span | None] = ContextVar("dualmetrics.request", default=None)
-"""The span of the request that is being recorded, sampled or not, where its middleware knows it already."""
+REQUEST_SPAN: ContextVar[SpanContext | None] = ContextVar("dualmetrics.request", default=None)
+"""The span of the request that is being recorded. It is set if the middleware already knows the span."""
 
 
-def active_span(context: Context | None = None) -> Span:
-    """The active span, whether it is sampled or not; an invalid one if there is none."""
+def active_span(context: Context | None = None) -> SpanContext:
+    """Return the active span, whether it is sampled or not. It is invalid if there is none."""
     return trace.get_current_span(context).get_span_context()
 
 
-def sampled_span(context: Context | None = None) -> Span | None:
-    """The active span, if it is sampled."""
+def sampled_span(context: Context | None = None) -> SpanContext | None:
+    """Return the active span if it is sampled."""
     span = trace.get_current_span(context).get_span_context()
     return span if span.trace_flags & SAMPLED else None
 
 
-def local_span() -> Span | None:
-    """The active span of this process, sampled or not; what a client's header names is not one."""
+def local_span() -> SpanContext | None:
+    """Return the active span if this process created it, whether it is sampled or not.
+
+    A span that comes from a client's ``traceparent`` header is remote and is not returned.
+    """
     span = trace.get_current_span().get_span_context()
     return span if span.is_valid and not span.is_remote else None
 
 
 def has_tracer() -> bool:
-    """Whether spans can be there: somebody has set a global tracer provider.
+    """Whether a global tracer provider is set, so that there can be spans.
 
-    Do not call it where OTEL_PYTHON_TRACER_PROVIDER names one: asking would set that.
+    Do not call this if OTEL_PYTHON_TRACER_PROVIDER names a provider, because the call would install it.
     """
     provider = trace.get_tracer_provider()
     return not isinstance(provider, (trace.ProxyTracerProvider, trace.NoOpTracerProvider))

@@ -115,7 +115,7 @@ def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetr
 def test_observable_callbacks_may_record_raise_sleep_or_never_return(
     telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callback_runner, "PATIENCE", 0.05)
+    monkeypatch.setattr(callback_runner, "SLOW_CALLBACK_SECONDS", 0.05)
     inside, ended, begun = Counting(telemetry, "inside"), threading.Event(), [0]
 
     def records(options: CallbackOptions) -> Iterable[Observation]:

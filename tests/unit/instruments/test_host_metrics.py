@@ -11,9 +11,9 @@ def test_of_the_system_metrics_instrumentation_the_elected_worker_alone_observes
     recording, instrumentor = Recording(), SystemMetricsInstrumentor()
     instrumentor.instrument(meter_provider=recording.provider)
     try:
-        recording.observers.run(leading=False)
+        recording.observers.run(is_leader=False)
         everywhere = {family.descriptor.name for family in recording.store.read().families}
-        recording.observers.run(leading=True)
+        recording.observers.run(is_leader=True)
         elected = {family.descriptor.name for family in recording.store.read().families}
     finally:
         instrumentor.uninstrument()

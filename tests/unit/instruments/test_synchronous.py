@@ -160,7 +160,7 @@ def test_a_value_that_cannot_be_counted_is_left_out_and_counted_as_an_error(
     record(1)
     assert recording.family().points[0].cells[-1] == 1.0
     assert recording.errors.error_count == 3
-    assert len([entry for entry in caplog.messages if "left out" in entry or "recording" in entry]) == 1
+    assert len([entry for entry in caplog.messages if "does not accept" in entry or "recording" in entry]) == 1
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "a" * 256, "ä", None, "a\n"])
@@ -216,8 +216,8 @@ def observations(*pairs: tuple[float, dict[str, str]]) -> Callable[[CallbackOpti
 def test_observables_are_overwritten_by_what_is_observed(recording: Recording) -> None:
     readings = iter([5.0, 7.0])
     recording.meter.create_observable_counter("o", [lambda options: [Observation(next(readings))]])
-    recording.observers.run(leading=True)
-    recording.observers.run(leading=True)
+    recording.observers.run(is_leader=True)
+    recording.observers.run(is_leader=True)
     assert recording.cells() == {(): [7.0]}
 
 
@@ -229,15 +229,15 @@ def test_a_generator_is_a_callback_too(recording: Recording) -> None:
             options = yield [Observation(4)]
 
     recording.meter.create_observable_up_down_counter("o", [callback()])
-    recording.observers.run(leading=True)
+    recording.observers.run(is_leader=True)
     assert recording.cells() == {(): [4.0]}
 
 
 def test_a_gauge_that_is_not_observed_any_more_disappears(recording: Recording) -> None:
     rounds = iter([[Observation(1, {"a": "1"}), Observation(2, {"a": "2"})], [Observation(3, {"a": "2"})]])
     recording.meter.create_observable_gauge("o", [lambda options: next(rounds)])
-    recording.observers.run(leading=True)
-    recording.observers.run(leading=True)
+    recording.observers.run(is_leader=True)
+    recording.observers.run(is_leader=True)
     assert [(point.attributes, point.cells[0]) for point in recording.family().points] == [
         ((("a", "2"),), 3.0)
     ]
@@ -251,8 +251,8 @@ def test_a_callback_that_raises_costs_only_its_own_values(
         raise RuntimeError("no queue")
 
     recording.meter.create_observable_gauge("o", [broken, observations((2, {"from": "another"}))])
-    recording.observers.run(leading=True)
-    recording.observers.run(leading=True)
+    recording.observers.run(is_leader=True)
+    recording.observers.run(is_leader=True)
     assert len(recording.family().points) == 2
     assert recording.errors.error_count == 2
     assert caplog.text.count("RuntimeError: no queue") == 1
@@ -261,7 +261,7 @@ def test_a_callback_that_raises_costs_only_its_own_values(
 def test_what_holds_for_the_group_is_observed_by_the_elected_worker_alone() -> None:
     recording = Recording(once_per_group=True)
     recording.meter.create_observable_counter("o", [observations((3, {}))])
-    recording.observers.run(leading=False)
+    recording.observers.run(is_leader=False)
     assert recording.store.read().families == []
-    recording.observers.run(leading=True)
+    recording.observers.run(is_leader=True)
     assert recording.cells() == {(): [3.0]}
