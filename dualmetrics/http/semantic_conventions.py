@@ -11,9 +11,7 @@ from typing import NamedTuple, Protocol
 
 from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.attributes import Attributes, AttributeValue
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
-
-SCOPE = Scope("dualmetrics")
+from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 
 OTHER = "_OTHER"
 """What stands for a value outside its closed set (HTTP semantic conventions, *http.request.method*)."""
@@ -87,16 +85,16 @@ class Classic:
     def __init__(self, buckets: Sequence[float]) -> None:
         bounds = tuple(float(f"{bound * 1000:.12g}") for bound in buckets)
         self.active = Descriptor(
-            SCOPE,
+            OWN_SCOPE,
             "http.connections.active",
             Kind.UP_DOWN_COUNTER,
             "{connection}",
             "HTTP connections under way.",
         )
         self.measure = RequestMetrics(
-            Descriptor(SCOPE, "http.requests", Kind.COUNTER, "{request}", "HTTP requests."),
+            Descriptor(OWN_SCOPE, "http.requests", Kind.COUNTER, "{request}", "HTTP requests."),
             Descriptor(
-                SCOPE, "http.request.duration", Kind.HISTOGRAM, "ms", "Duration of HTTP requests.", bounds
+                OWN_SCOPE, "http.request.duration", Kind.HISTOGRAM, "ms", "Duration of HTTP requests.", bounds
             ),
             1000.0,
         )
@@ -121,14 +119,14 @@ class Semconv:
 
     def __init__(self, buckets: Sequence[float]) -> None:
         self.active = Descriptor(
-            SCOPE,
+            OWN_SCOPE,
             "http.server.active_requests",
             Kind.UP_DOWN_COUNTER,
             "{request}",
             "Number of active HTTP server requests.",
         )
         duration = Descriptor(
-            SCOPE,
+            OWN_SCOPE,
             "http.server.request.duration",
             Kind.HISTOGRAM,
             "s",

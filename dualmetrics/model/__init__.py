@@ -1,1 +1,1 @@
-"""Frozen values that every other room speaks in."""
+"""Frozen values that all other packages exchange."""

@@ -8,19 +8,19 @@ AttributeValue = (
 
 
 Attributes = tuple[tuple[str, AttributeValue], ...]
-"""Attributes in canonical form: pairs sorted by key, sequences as tuples. Hashable, but note that
-``1 == True == 1.0`` in Python: :func:`identity` tells them apart."""
+"""Attributes in canonical form: pairs sorted by key, with tuples for sequences. They are hashable, but
+``1 == True == 1.0`` in Python. Use :func:`attributes_key` to tell these apart."""
 
 
 def attributes_key(attributes: Attributes) -> tuple[tuple[str, str, object], ...]:
-    """A key under which two attribute sets are equal only if OTLP sends the same for both.
+    """Return a key that two attribute sets share only if OTLP sends the same for both.
 
-    Tells ``1``, ``1.0`` and ``True`` apart, also inside sequences, and finds NaN equal to itself.
+    It tells ``1``, ``1.0`` and ``True`` apart, also inside sequences, and treats NaN as equal to itself.
     """
-    return tuple((key, type(value).__name__, _plain(value)) for key, value in attributes)
+    return tuple((key, type(value).__name__, _comparable(value)) for key, value in attributes)
 
 
-def _plain(value: AttributeValue) -> object:
+def _comparable(value: AttributeValue) -> object:
     if isinstance(value, tuple):
-        return tuple((type(item).__name__, _plain(item)) for item in value)
+        return tuple((type(item).__name__, _comparable(item)) for item in value)
     return repr(value) if isinstance(value, float) else value

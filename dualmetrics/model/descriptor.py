@@ -1,4 +1,4 @@
-"""What a metric is: its kind, its unit, and the scope that made it."""
+"""Descriptors: what a metric is, and which instrumentation scope made it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Kind(enum.Enum):
     """What a metric is, and with it the meaning of its cells.
 
     ========================  =====================================================================
-    ``COUNTER``               one cell, the running total
-    ``UP_DOWN_COUNTER``       one cell, the running total, which may fall
-    ``GAUGE``                 two cells, the value and when it was set (seconds since the epoch)
-    ``HISTOGRAM``             a cell per bucket (one more than there are bounds), then the sum; the
-                              count is the buckets' sum, so that the two cannot disagree; a sum
-                              of NaN is none
-    ``SUMMARY``               the count, the sum, a cell per quantile (the bounds), and when these were
-                              seen (seconds since the epoch)
+    ``COUNTER``               one cell: the running total
+    ``UP_DOWN_COUNTER``       one cell: the running total, which may fall
+    ``GAUGE``                 two cells: the value, and when it was set (seconds since the epoch)
+    ``HISTOGRAM``             one cell per bucket (one more than there are bounds), then the sum. The
+                              count is the sum of the buckets, so the two cannot disagree. A sum of
+                              NaN means that there is no sum
+    ``SUMMARY``               the count, the sum, one cell per quantile (the bounds), and when the
+                              quantiles were seen (seconds since the epoch)
     ========================  =====================================================================
     """
 
@@ -32,7 +32,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The instrumentation scope that made an instrument (OpenTelemetry's *instrumentation scope*)."""
+    """The instrumentation scope that made an instrument, as OpenTelemetry defines it."""
 
     name: str
     version: str = ""
@@ -40,20 +40,25 @@ class Scope:
     attributes: Attributes = ()
 
 
+OWN_SCOPE = Scope("dualmetrics")
+"""The scope of the metrics that this library records: those of HTTP requests, and those about itself."""
+
 PROMETHEUS_SCOPE = Scope("prometheus_client")
-"""The scope of metrics from a Prometheus registry, which knows no scopes."""
+"""The scope of metrics from a Prometheus registry. Such a registry has no scopes of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """One metric: who made it, its name as OTLP sends it (lower case, dotted), kind and unit.
+    """What one metric is: its scope, its kind, its unit, and its name as OTLP sends it (lower case, dotted).
 
-    ``bounds`` are a histogram's bucket boundaries, ascending, upper-inclusive, without infinity.
-    ``observable`` says that callbacks give the values. ``once_per_group`` says that the values are the
-    same for every worker (a host's memory, a queue's length): overwritten, never added.
-    ``form`` is the Prometheus type of a metric that a Prometheus client library has made, such as
-    ``stateset``: its name and labels are Prometheus' already. A summary's ``bounds`` are its quantiles.
-    ``exponential``: a histogram of another library that has exponential buckets alone, and so no bounds.
+    ``bounds`` are the bucket boundaries of a histogram: ascending, upper-inclusive, without infinity.
+    The bounds of a summary are its quantiles.
+    ``observable`` means that callbacks provide the values.
+    ``once_per_group`` means that the values are the same for every worker, such as the memory of the host
+    or the length of a queue. They are overwritten and never added.
+    ``prometheus_type`` is set for a metric from a Prometheus client library, for example ``stateset``. The
+    name and the labels of such a metric are already those of Prometheus.
+    ``exponential`` marks a histogram of another library that has only exponential buckets, so no bounds.
     """
 
     scope: Scope
@@ -69,12 +74,12 @@ class Descriptor:
 
     @property
     def is_recorded_histogram(self) -> bool:
-        """Whether it is a histogram of ours: one that is read from another library is ``observable``."""
+        """Whether this library records the histogram. One of another library is ``observable``."""
         return self.kind is Kind.HISTOGRAM and not self.observable
 
     @property
     def width(self) -> int:
-        """How many cells a point of this metric has in a snapshot."""
+        """The number of cells that a point of this metric has in a snapshot."""
         if self.kind is Kind.HISTOGRAM:
             return len(self.bounds) + 2
         if self.kind is Kind.SUMMARY:
@@ -83,13 +88,13 @@ class Descriptor:
 
 
 def stored_width(descriptor: Descriptor) -> int:
-    """How many cells a worker's row has: what is observed once per group also carries a time."""
-    timed = descriptor.once_per_group and descriptor.kind is not Kind.GAUGE
-    return descriptor.width + timed
+    """Return the number of cells in a worker's row. A value observed once per group has a time as well."""
+    has_time_cell = descriptor.once_per_group and descriptor.kind is not Kind.GAUGE
+    return descriptor.width + has_time_cell
 
 
 def compatibility_key(descriptor: Descriptor) -> tuple[object, ...]:
-    """What makes two rows of one metric addable; descriptions may differ."""
+    """Return what must be equal before rows of one metric can be added. Descriptions may differ."""
     return (
         descriptor.kind,
         descriptor.unit,
@@ -102,6 +107,6 @@ def compatibility_key(descriptor: Descriptor) -> tuple[object, ...]:
 
 
 def metric_key(descriptor: Descriptor) -> tuple[object, ...]:
-    """What makes two descriptors the same metric."""
+    """Return the identity of a metric: two descriptors with the same key describe the same metric."""
     scope = descriptor.scope
     return scope.name, scope.version, scope.schema_url, attributes_key(scope.attributes), descriptor.name

@@ -1,8 +1,8 @@
-"""What the exporters see: frozen values that say what was measured, and nothing of how.
+"""What the exporters see: frozen values that say what was measured, and nothing about how.
 
-A series is a row of float64 cells (:class:`Point`), a metric is a descriptor with its series
-(:class:`Family`), and a :class:`Snapshot` is all of them at one instant. Both exports are made from
-the same kind of snapshot; nothing in ``exporters`` knows anything else.
+A :class:`Point` holds the float64 cells of one series. A :class:`Family` is a metric with all its points.
+A :class:`Snapshot` holds all families at one instant. The page and the push are both made from a
+snapshot, and ``exporters`` sees nothing else.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
 
 class Exemplar(NamedTuple):
-    """One measurement: its value, when it was made (nanoseconds since the epoch), and in which span.
+    """One measurement: its value, its time (nanoseconds since the epoch), and the span it was made in.
 
-    An id is 0 where there was none. ``attributes`` are what another library says of it besides
-    (OpenTelemetry's *filtered attributes*).
+    An id is 0 where there was no span. ``attributes`` are OpenTelemetry's *filtered attributes*. Only
+    exemplars of other libraries have them.
     """
 
     value: float
@@ -31,13 +31,14 @@ class Exemplar(NamedTuple):
 
 
 Exemplars = tuple[Exemplar | None, ...]
-"""The latest exemplar of each bucket of a histogram, or the one of a counter; empty where there are none."""
+"""The latest exemplar of each bucket of a histogram, or of a counter. Empty if there are none."""
 
 
 class Point(NamedTuple):
-    """One series: its attributes, when it began (nanoseconds since the epoch), its cells (see `Kind`).
+    """One series: its attributes, its start time (nanoseconds since the epoch), and its cells (see `Kind`).
 
-    ``exponential`` has the same measurements as the cells of a histogram, where such are recorded and wanted.
+    ``exponential`` holds the measurements of a histogram a second time, in exponential buckets. It is None
+    if these are not recorded or were not asked for.
     """
 
     attributes: Attributes
@@ -49,7 +50,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric with all its series."""
+    """A metric with the points of all its series."""
 
     descriptor: Descriptor
     points: tuple[Point, ...]
@@ -57,7 +58,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All metrics of a worker group at ``time`` (nanoseconds since the epoch), and its resource."""
+    """All metrics of a worker group at ``time_ns`` (nanoseconds since the epoch), and its resource."""
 
     time_ns: int
     resource: Attributes
