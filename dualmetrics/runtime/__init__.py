@@ -1,1 +1,1 @@
-"""The interpreter and the operating system; knows no metrics."""
+"""The interpreter and the operating system. Nothing here knows about metrics."""

@@ -1,4 +1,4 @@
-"""Callbacks that do not keep their owners alive."""
+"""Callbacks that do not keep the objects they belong to alive."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ Callback = Callable[[], None]
 
 
 class WeakCallbacks:
-    """Functions to call; a bound method is forgotten when its object is."""
+    """A list of functions to call. A bound method is dropped when its object is garbage collected."""
 
     def __init__(self) -> None:
         self._references: list[Callable[[], Callback | None]] = []
 
-    def add(self, listener: Callback) -> None:
-        """Call ``listener`` from now on."""
-        if inspect.ismethod(listener):
-            self._references.append(weakref.WeakMethod(listener))
+    def add(self, callback: Callback) -> None:
+        """Call ``callback`` from now on."""
+        if inspect.ismethod(callback):
+            self._references.append(weakref.WeakMethod(callback))
         else:
-            self._references.append(lambda: listener)
+            self._references.append(lambda: callback)
 
     def __call__(self) -> None:
-        """Call all that are still there."""
+        """Call all callbacks whose objects still exist, and forget the others."""
         for reference in list(self._references):
-            listener = reference()
-            if listener is not None:
-                listener()
+            callback = reference()
+            if callback is not None:
+                callback()
             else:
-                with contextlib.suppress(ValueError):  # another thread was faster
+                with contextlib.suppress(ValueError):  # another thread has removed it
                     self._references.remove(reference)

@@ -1,7 +1,7 @@
-"""Errors of our own: swallowed, counted, and said once.
+"""Internal errors: they are swallowed, counted, and logged once.
 
-Nothing from this library may break the app that uses it. What goes wrong inside is reported here; the
-count is ``dualmetrics_internal_errors_total`` on both exports.
+Nothing in this library may break the app that uses it. What goes wrong inside is reported here. The count is
+exported as ``dualmetrics_internal_errors_total``.
 """
 
 from __future__ import annotations
@@ -10,55 +10,58 @@ import logging
 import threading
 from collections.abc import Callable
 
+from dualmetrics.runtime import forking
+
 logger = logging.getLogger("dualmetrics")
 
 
 class ErrorReporter:
-    """Counts failures and logs each kind of them once per process."""
+    """Counts failures and logs each kind of failure once per process."""
 
     def __init__(self) -> None:
         self.on_error: Callable[[], None] = lambda: None
         self.error_count = 0
-        self._said: set[str] = set()
-        self._here = threading.local()
+        self._logged: set[str] = set()
+        self._thread = threading.local()
         self._lock = threading.RLock()
+        forking.register(self)
 
     def log_once(self, topic: str, message: str, *args: object, level: int = logging.WARNING) -> None:
-        """Log ``message`` the first time that ``topic`` comes up; later times are silent."""
+        """Log ``message`` unless a message about ``topic`` was logged before."""
         with self._lock:
-            if topic in self._said:
+            if topic in self._logged:
                 return
-            self._said.add(topic)
+            self._logged.add(topic)
         logger.log(level, message, *args)
 
     def error(self, where: str, error: BaseException) -> None:
-        """Count ``error``; log it with its traceback the first time that it happens at ``where``."""
+        """Count ``error``. Log it with its traceback if it is the first one at ``where``."""
         self.count()
         with self._lock:
-            known = where in self._said
-            self._said.add(where)
-        if not known:
+            is_first = where not in self._logged
+            self._logged.add(where)
+        if is_first:
             logger.error(
-                "dualmetrics: %s failed; the app is unaffected, further failures here are only counted",
+                "dualmetrics: %s failed; the app is unaffected, and further failures here are only counted",
                 where,
                 exc_info=error,
             )
 
     def count(self) -> None:
-        """Count a failure that is said elsewhere."""
+        """Count a failure that is logged elsewhere."""
         with self._lock:
             self.error_count += 1
-        if not getattr(self._here, "counting", False):  # counting may itself fail
-            self._here.counting = True
+        if not getattr(self._thread, "counting", False):  # counting may fail, too
+            self._thread.counting = True
             try:
                 self.on_error()
             finally:
-                self._here.counting = False
+                self._thread.counting = False
 
     def reset(self, topic: str) -> None:
-        """Forget that ``topic`` was said: the condition has ended, and its return is news."""
+        """Log ``topic`` again the next time. Call this when the condition has ended."""
         with self._lock:
-            self._said.discard(topic)
+            self._logged.discard(topic)
 
     def after_fork_in_child(self) -> None:
         """The lock may have been held by a thread that the child does not have."""

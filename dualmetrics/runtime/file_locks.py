@@ -1,9 +1,10 @@
-"""Locks on files that end with their owner, however it ends. None of them ever waits for long.
+"""File locks that the kernel releases when their owner dies, however it dies.
 
-``flock`` on a descriptor of its own: the kernel releases it when the process dies, so who can take a
-worker's lock knows that the worker is gone, without pids and without hooks in the server. A forked child
-inherits the descriptor and would keep the lock alive; it therefore closes it first thing (see `fork`).
-Taking such a lock twice in one process fails just as in two processes.
+They are ``flock`` locks, each on a descriptor of its own. Whoever can take the lock of a worker knows that
+the worker is dead, without pids and without hooks in the server. A forked child inherits the descriptor and
+would keep the lock alive, so it closes the descriptor right after the fork (see `runtime.forking`).
+Taking such a lock twice in one process fails just as it does in two processes. Nothing here waits without a
+limit.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from collections.abc import Callable, Iterator
 
 try:
     import fcntl
-except ImportError:  # Windows: no file locks, so no worker groups (see `directory.open_group`)
+except ImportError:  # Windows has no file locks, so no worker groups (see `open_group_directory`)
     available = False
 else:
     available = True
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock if nobody holds it."""
+    """Take the lock if it is free. Returns whether it was taken."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -32,12 +33,15 @@ def try_lock(descriptor: int) -> bool:
 
 
 def unlock(descriptor: int) -> None:
-    """Give up the lock, of all copies of the descriptor."""
+    """Release the lock, also for all copies of the descriptor."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def lock(descriptor: int, timeout: float) -> bool:
-    """Take the lock, trying for ``timeout`` seconds. flock itself knows no deadline."""
+    """Take the lock, trying for ``timeout`` seconds, since flock itself has no timeout.
+
+    Returns whether it was taken.
+    """
     deadline = time.monotonic() + timeout
     while not try_lock(descriptor):
         if time.monotonic() >= deadline:
@@ -47,10 +51,10 @@ def lock(descriptor: int, timeout: float) -> bool:
 
 
 def is_locked_by_other(descriptor: int) -> bool:
-    """Whether somebody else holds the lock. May be asked by many at once.
+    """Whether another descriptor holds the lock. Many processes may ask at once.
 
-    The question takes a shared lock until the descriptor is closed. Nobody but its owner ever takes a
-    worker's lock for itself, so those who ask cannot mislead each other.
+    This takes a shared lock, which lasts until the descriptor is closed. Only its owner ever takes the
+    exclusive lock of a worker's file, so processes that ask at the same time cannot mislead each other.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -60,28 +64,29 @@ def is_locked_by_other(descriptor: int) -> bool:
 
 
 def finalizing_close(owner: object, descriptor: int) -> Callable[[], None]:
-    """A function that closes the descriptor; if nobody calls it, that is done when ``owner`` is forgotten.
+    """Return a function that closes the descriptor.
 
-    Not by the end of the interpreter, when the last push may still need it.
+    If nobody calls it, the descriptor is closed when ``owner`` is garbage collected. It is not closed at
+    interpreter exit, because the last push may still need it.
     """
     finalizer = weakref.finalize(owner, _close, descriptor)
     finalizer.atexit = False
 
     def close() -> None:
-        if finalizer.detach():  # to call it does nothing once the interpreter ends
+        if finalizer.detach():  # the finalizer itself does nothing once the interpreter exits
             _close(descriptor)
 
     return close
 
 
 def _close(descriptor: int) -> None:
-    with contextlib.suppress(OSError):  # somebody closed all descriptors, as a daemon does
+    with contextlib.suppress(OSError):  # the app has closed all descriptors, as daemons do
         os.close(descriptor)
 
 
 @contextlib.contextmanager
 def closing(descriptor: int) -> Iterator[int]:
-    """Close the descriptor at the end, and with it give up its lock."""
+    """Close the descriptor at the end of the block. This also releases its lock."""
     try:
         yield descriptor
     finally:

@@ -1,9 +1,9 @@
-"""The one place that decides whether recording needs a lock.
+"""Decides whether recording needs a lock.
 
-With the interpreter's global lock it does not: threads are switched only where the evaluation loop looks
-for it, on calls and jumps backward, and there is none between the bytecodes of ``row[i] += x`` on a
-memoryview of doubles. A free-threaded interpreter has no such guarantee, so there every recording
-function runs under one lock. ``tests/test_atomic.py`` proves it on the interpreter that runs.
+With the global interpreter lock it does not. The interpreter switches threads only at calls and at backward
+jumps, and there is neither between the bytecodes of ``row[i] += x`` on a memoryview of doubles.
+A free-threaded interpreter gives no such guarantee, so there every recording function runs under one lock.
+``tests/unit/runtime/test_free_threading.py`` checks this on the interpreter that runs it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,33 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _lock = threading.RLock()
 
 
 def is_free_threaded() -> bool:
-    """Whether this interpreter runs without a global lock (PEP 703)."""
+    """Whether this interpreter runs without a global lock (PEP 703).
+
+    CPython has no public function for this. ``sys._is_gil_enabled`` is the one that its documentation names
+    (3.13 and later). ``sysconfig.get_config_var("Py_GIL_DISABLED")`` only says how Python was built:
+    such a build may still run with the lock.
+    """
     return not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
-def locked(function: Callable[P, R]) -> Callable[P, R]:
-    """``function`` under the lock of all recording."""
+def locked_if_free_threaded(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorate a function that adds to cells. It runs under a lock if the interpreter is free-threaded."""
+    return _locked(function) if is_free_threaded() else function
+
+
+def _locked(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """``function`` under the one lock that all recording shares."""
 
     @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+    def with_lock(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         with _lock:
             return function(*args, **kwargs)
 
-    return guarded
-
-
-def locked_if_free_threaded(function: Callable[P, R]) -> Callable[P, R]:
-    """Mark a function that adds to cells: as it is where that is atomic, else under a lock."""
-    return locked(function) if is_free_threaded() else function
+    return with_lock

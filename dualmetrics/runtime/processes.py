@@ -1,4 +1,4 @@
-"""Processes as the operating system tells of them, from ``/proc``."""
+"""Information about processes, read from ``/proc``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from typing import NamedTuple
 
 FORKED_NOT_EXECED = 0x40
-"""PF_FORKNOEXEC of the kernel: forked, and no exec since."""
+"""The kernel's flag PF_FORKNOEXEC: the process was forked and has not called exec since."""
 
 
 class Process(NamedTuple):
-    """One line of ``/proc/PID/stat``; ``start`` is in clock ticks since boot."""
+    """Fields of ``/proc/PID/stat``. ``start_ticks`` is the start time in clock ticks since boot."""
 
     pid: int
     parent: int
@@ -20,27 +20,27 @@ class Process(NamedTuple):
 
     @property
     def runs_its_parents_program(self) -> bool:
-        """Whether it was forked and has not started another program since."""
+        """Whether the process was forked and has not executed another program since."""
         return bool(self.flags & FORKED_NOT_EXECED)
 
 
 def find_process(pid: int) -> Process | None:
-    """The process with this pid; None if there is none, or where there is no ``/proc``."""
+    """Return the process with this pid, or None if there is none or the system has no ``/proc``."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
+            line = file.read()
     except OSError:
         return None
-    # The program's name stands in brackets and may hold anything, brackets and spaces included.
-    fields = text[text.rindex(b")") + 2 :].split()
+    # The program's name is in parentheses. It may contain anything, also parentheses and spaces.
+    fields = line[line.rindex(b")") + 2 :].split()
     return Process(pid, int(fields[1]), int(fields[3]), int(fields[6]), int(fields[19]))
 
 
 def same_program(one: int, other: int) -> bool:
     """Whether two processes run the same executable.
 
-    True as well where we may not look: a worker that gave up root cannot read its master's link, and a
-    process that never exec'ed runs what its parent ran.
+    Also True where this process has no permission to look: a worker that gave up root cannot read the link
+    of its master. A process that never called exec runs the program of its parent anyway.
     """
     try:
         return os.readlink(f"/proc/{one}/exe") == os.readlink(f"/proc/{other}/exe")
@@ -51,7 +51,7 @@ def same_program(one: int, other: int) -> bool:
 
 
 def pid_namespace() -> str:
-    """Names the pid namespace that pids are valid in; empty where there is no such thing."""
+    """Return the name of the pid namespace of this process, or "" if the system has none."""
     try:
         return os.readlink("/proc/self/ns/pid").strip("pid:[]")
     except OSError:

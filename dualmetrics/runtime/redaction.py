@@ -1,4 +1,4 @@
-"""Hides secrets in what is logged or shown."""
+"""Hides secrets in what is logged or shown. No other module decides how a secret is replaced."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from collections.abc import Collection
 
 
 def redact_url(url: str) -> str:
-    """A URL for people: credentials and query hidden."""
+    """Return the URL with ``***`` in place of its credentials and its query."""
     return re.sub(r"\?.*", "?***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
 
 
 def masked_repr(value: object) -> str:
-    """How a secret is shown."""
+    """Return ``***`` in place of a secret. Used as the ``repr`` of a secret setting."""
     return "None" if value is None else "***"
 
 
 def redacted_url_repr(value: object) -> str:
-    """How an endpoint is shown: it may carry credentials."""
+    """Return the ``repr`` of an endpoint, which may contain credentials."""
     return "None" if value is None else repr(redact_url(str(value)))
 
 
 def redact_secrets(secrets: Collection[str], message: str) -> str:
-    """The message with every secret in it blackened; what is very short is no secret, and may be anywhere."""
+    """Return the message with ``***`` in place of every secret in it.
+
+    Secrets of up to three characters are ignored, because they may occur anywhere by chance.
+    """
     for secret in secrets:
         message = message.replace(secret, "***") if len(secret) > 3 else message
     return message

@@ -1,4 +1,4 @@
-"""Daemon threads that are threads of the operating system, under gevent as well."""
+"""Daemon threads that are threads of the operating system, even under gevent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def start_thread(name: str, target: Callable[..., None], *args: object) -> bool:
-    """Run ``target(*args)`` in a daemon thread; False where none can be had, as at interpreter exit.
+    """Run ``target(*args)`` in a daemon thread. Returns False if none can be started, as at interpreter exit.
 
-    gevent's monkey patching makes threads into greenlets, and a push would hold up the requests of its
-    hub; so the original class is asked for.
+    gevent's monkey patching turns threads into greenlets. A push in a greenlet would delay the requests that
+    gevent serves, so this function uses the original class.
     """
     try:
         _thread_class()(target=target, args=args, name=name, daemon=True).start()
