@@ -1,1 +1,1 @@
-"""Numbers in memory and in one file."""
+"""The numbers, in memory and in one file."""

@@ -1,4 +1,4 @@
-"""Slots: where a worker keeps the latest exemplar of each bucket of a series.
+"""Exemplar slots: where a worker keeps the latest exemplar of each bucket of a series.
 
 ======  =====  ==============================================================
 offset  bytes  field of a slot
@@ -8,15 +8,16 @@ offset  bytes  field of a slot
 16      8      time, nanoseconds since the epoch
 24      16     trace id, the upper half first
 40      8      span id
-48      208    in slots that are `ROOMY`: attributes as JSON, and zeros
+48      208    only in slots of size `WITH_ATTRIBUTES`: JSON, padded with zeros
 ======  =====  ==============================================================
 
-Our own exemplars have no attributes, those of other libraries may: a series gets roomy slots beside its plain
-ones when the first of these comes. Attributes that do not fit are left out.
+Exemplars of this library have no attributes. Exemplars of other libraries may have some: when the first of
+these arrives, the series gets a second set of larger slots. Attributes that do not fit are dropped.
 
-Anyone may read at any time, and the writer may be killed midway. A slot whose checksum is wrong is taken for
-empty: an exemplar may be missed, none is ever a mixture of two. (Sequence numbers at both ends would need the
-stores and the reads in a certain order, which neither ``pread`` nor every processor promises.)
+Readers may come at any time, and the writer may be killed in the middle of a write. A slot with a wrong
+checksum counts as empty, so an exemplar may be missed, but none is ever a mixture of two. (Sequence numbers
+at both ends of a slot would require an order of stores and reads that neither ``pread`` nor every processor
+guarantees.)
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ PLAIN, WITH_ATTRIBUTES = _SLOT.size, 256
 """The sizes of a slot, in bytes."""
 
 RECORD_KINDS = {PLAIN: EXEMPLARS, WITH_ATTRIBUTES: EXEMPLARS_WITH_ATTRIBUTES}
-"""The kinds of the records that have slots of this size."""
+"""The kind of the record that holds slots of this size."""
 
 SIZE_BY_RECORD_KIND = {kind: size for size, kind in RECORD_KINDS.items()}
 
@@ -53,24 +54,24 @@ _Key = TypeVar("_Key")
 
 
 def slot_count(descriptor: Descriptor) -> int:
-    """How many slots a series of this metric has. OpenMetrics has exemplars on no other kinds."""
+    """Return the number of slots of a series. OpenMetrics allows exemplars only on these two kinds."""
     if descriptor.kind is Kind.HISTOGRAM:
         return len(descriptor.bounds) + 1
     return int(descriptor.kind is Kind.COUNTER)
 
 
 def slot_size(exemplars: Exemplars) -> int:
-    """The size of the slots that take these."""
-    return WITH_ATTRIBUTES if any(each.attributes for each in exemplars if each) else PLAIN
+    """Return the size of the slots that these exemplars need."""
+    return WITH_ATTRIBUTES if any(exemplar.attributes for exemplar in exemplars if exemplar) else PLAIN
 
 
 def slots_width(descriptor: Descriptor, size: int = PLAIN) -> int:
-    """How many cells of 8 bytes the slots of a series take."""
+    """Return the number of cells, 8 bytes each, that the slots of a series take."""
     return slot_count(descriptor) * size // 8
 
 
 def private_slots(descriptor: Descriptor, size: int = PLAIN) -> SlotBytes:
-    """Slots that nobody else sees."""
+    """Return slots in the memory of this process, which no other process sees."""
     return memoryview(bytearray(8 * slots_width(descriptor, size)))
 
 
@@ -80,47 +81,49 @@ def write_slot(slots: SlotBytes, index: int, exemplar: Exemplar, size: int = PLA
 
 
 def encode_slots(exemplars: Exemplars, size: int = PLAIN) -> bytes:
-    """The bytes of slots that hold these exemplars."""
-    return b"".join(_encoded(each, size) if each else bytes(size) for each in exemplars)
+    """Return the bytes of slots that hold these exemplars."""
+    return b"".join(_encoded(exemplar, size) if exemplar else bytes(size) for exemplar in exemplars)
 
 
 def decode_slots(data: bytes | SlotBytes, size: int = PLAIN) -> Exemplars:
-    """What the slots hold; empty if that is nothing."""
+    """Return the exemplars in the slots, or an empty tuple if there are none."""
     checks = memoryview(data).cast("Q").tolist()[:: size // 8]  # most slots are empty
     if not any(checks):
         return ()
-    found = tuple([_decoded(data[at * size :][:size]) if check else None for at, check in enumerate(checks)])
-    return found if any(found) else ()
+    exemplars = tuple(
+        [_decoded(data[slot * size :][:size]) if check else None for slot, check in enumerate(checks)]
+    )
+    return exemplars if any(exemplars) else ()
 
 
-def latest_exemplars(found: Iterable[tuple[_Key, Exemplars]]) -> dict[_Key, Exemplars]:
-    """Of each bucket of each series the latest exemplar."""
-    merged: dict[_Key, Exemplars] = {}
-    for key, exemplars in found:
+def latest_exemplars(sources: Iterable[tuple[_Key, Exemplars]]) -> dict[_Key, Exemplars]:
+    """Return the latest exemplar of each bucket, by series."""
+    latest: dict[_Key, Exemplars] = {}
+    for key, exemplars in sources:
         if exemplars:
-            have = merged.get(key)
-            merged[key] = tuple(map(_later, have, exemplars)) if have else exemplars
-    return merged
+            known = latest.get(key)
+            latest[key] = tuple(map(_later, known, exemplars)) if known else exemplars
+    return latest
 
 
 def _encoded(exemplar: Exemplar, size: int) -> bytes:
     value, time, trace_id, span_id, attributes = exemplar
     fields = _FIELDS.pack(value, time, trace_id >> 64, trace_id & _LOW, span_id)
     if size > PLAIN:
-        fields += _text(attributes, size - PLAIN)
+        fields += _attributes_json(attributes, size - PLAIN)
     return _CHECK.pack(_USED + zlib.crc32(fields)) + fields
 
 
-def _text(attributes: Attributes, room: int) -> bytes:
-    """The first attributes, as many as there is room for."""
+def _attributes_json(attributes: Attributes, max_length: int) -> bytes:
+    """The attributes as JSON, padded to ``max_length``. Attributes that do not fit are dropped."""
     kept: list[tuple[str, AttributeValue]] = []
-    text = b"[]"
+    encoded = b"[]"
     for pair in attributes:
         longer = json.dumps([*kept, pair], separators=(",", ":"), ensure_ascii=False).encode()
-        if len(longer) <= room:
-            text = longer
+        if len(longer) <= max_length:
+            encoded = longer
             kept.append(pair)
-    return text.ljust(room, b"\0")
+    return encoded.ljust(max_length, b"\0")
 
 
 def _decoded(data: bytes | SlotBytes) -> Exemplar | None:
@@ -128,8 +131,8 @@ def _decoded(data: bytes | SlotBytes) -> Exemplar | None:
     check, value, time, high, low, span_id = _SLOT.unpack_from(slot)
     if check != _USED + zlib.crc32(slot[_CHECK.size :]):
         return None
-    text = slot[PLAIN:].rstrip(b"\0")
-    attributes = decode_attributes(json.loads(text)) if text else ()
+    encoded = slot[PLAIN:].rstrip(b"\0")
+    attributes = decode_attributes(json.loads(encoded)) if encoded else ()
     return Exemplar(value, time, high << 64 | low, span_id, attributes)
 
 

@@ -1,24 +1,25 @@
-"""An exponential histogram in cells: recorded by one process, read by others, whole whenever it is killed.
+"""Exponential cells: an exponential histogram in a row that one process records and others read.
 
-A row has two banks, and its generation says which of them is in force. A value that fits the buckets of that
-one costs a single store. For one that does not, the histogram is shifted or made coarser: what it becomes is
-written to the other bank, and a single store, of the next generation, puts that one in force. So whoever is
-killed, wherever, leaves a bank that has everything.
+The row has two buffers, and its generation says which of them is current. A value that fits into the buckets
+of the current buffer costs one store. For a value that does not fit, the histogram is shifted or reduced to a
+lower scale. The new histogram is written to the other buffer, and then one store, of the next generation,
+makes that buffer current. So the current buffer is complete at whatever instruction the process is killed.
 
-======================  ======================================================================
-cell                    meaning
-======================  ======================================================================
-0                       generation; bank 0 is in force where it is even, bank 1 where it is odd
-1 and on                bank 0
-1 + `BANK` and on       bank 1
-the last one            the generation whose bank was begun to be written
-======================  ======================================================================
+=========================  ===================================================================
+cell                       meaning
+=========================  ===================================================================
+0                          generation: buffer 0 is current if it is even, buffer 1 if it is odd
+1 and on                   buffer 0
+1 + `BUFFER_WIDTH` and on  buffer 1
+the last one               the generation that the process last began to write
+=========================  ===================================================================
 
-A reader's copy, made from the first cell to the last, may have met the beginning of the generation after the
-next, which overwrites the bank in force: the last cell tells, and the copy is `torn`.
+A reader copies the row from the first cell to the last. Meanwhile the process may have switched once and
+begun to write the generation after that, which overwrites the buffer that was current. The last cell shows
+this: the copy is torn (see `is_torn`).
 
-A bank has how many scales it is below the finest, the index of its first bucket, the number of zeros, and the
-buckets: a bank of zeros is an empty histogram.
+A buffer has the number of scales by which it is below the finest one, the index of its first bucket, the
+number of zeros, and the buckets. A buffer of zeros is an empty histogram.
 """
 
 from __future__ import annotations
@@ -37,62 +38,67 @@ from dualmetrics.storage.regions import Row
 BUFFER_WIDTH = 3 + MAX_BUCKETS
 EXPONENTIAL_WIDTH = 2 + 2 * BUFFER_WIDTH
 
-_ZEROS = 2
-_STEP = 16  # a bank begins at a multiple of it, if it can, so that others have the same boundaries
+_ZERO_COUNT = 2
+"""The cell of a buffer that holds the number of zeros."""
+
+_ALIGNMENT = 16
+"""The first bucket is a multiple of this where possible, so that several series share their boundaries."""
+
 _WHOLE = slice(None)
 
-Window = tuple[tuple[float, ...], Row]
-"""The boundaries of a bank's buckets, one more than there are; and its cells from the zeros on."""
+_Window = tuple[tuple[float, ...], Row]
+"""The boundaries of a buffer's buckets, one more than there are buckets, and its cells from the zeros on."""
 
 
 class ExponentialCells:
-    """The exponential histogram of one series in one process: adds values to its row."""
+    """Adds values to the exponential histogram of one series in one process."""
 
     __slots__ = ("_active", "_cells", "_idle", "_window")
 
     def __init__(self, cells: Row) -> None:
-        """Take a row of `WIDTH` zeros."""
+        """``cells`` is a row of `EXPONENTIAL_WIDTH` zeros."""
         self._cells = cells
         self._active: Row = cells[1 : 1 + BUFFER_WIDTH]
         self._idle: Row = cells[1 + BUFFER_WIDTH : 1 + 2 * BUFFER_WIDTH]
-        self._window: Window = (), self._active[_ZEROS:]
+        self._window: _Window = (), self._active[_ZERO_COUNT:]
 
     @locked_if_free_threaded
     def add(self, value: float) -> None:
         """Count a finite value that is not negative."""
         bounds, counts = window = self._window
-        at = bisect_left(bounds, value)
-        # The window is looked at again after the last call: from here on no other thread is let in.
-        if 0 < at <= MAX_BUCKETS and window is self._window:
-            counts[at] += 1.0
+        index = bisect_left(bounds, value)
+        # The window is checked after the last call: from here on, no other thread can run in between.
+        if 0 < index <= MAX_BUCKETS and window is self._window:
+            counts[index] += 1.0
         elif value:
             self.merge(ExponentialHistogram(MAX_SCALE, bucket_index(value), (1.0,)))
         else:
             self._window[1][0] += 1.0
 
     def merge(self, other: ExponentialHistogram) -> None:
-        """Count all of ``other``, except for its sum."""
-        while not self._replace(other):
-            """Somebody counted meanwhile, in another thread or a signal's handler."""
+        """Add all counts of ``other``, but not its sum."""
+        while not self._try_merge(other):
+            pass  # another thread or a signal handler has recorded a value meanwhile
 
-    def _replace(self, other: ExponentialHistogram) -> bool:
+    def _try_merge(self, other: ExponentialHistogram) -> bool:
         active, idle = self._active, self._idle
-        seen = _cells(active)
-        bank = _buffer(_histogram(seen).plus(other))
-        window = _bounds(MAX_SCALE - int(bank[0]), int(bank[1])), idle[_ZEROS:]
-        return self._switch(active, idle, seen, bank, window)
+        seen = _as_row(active)
+        merged = _new_buffer(_histogram(seen).plus(other))
+        window = _bounds(MAX_SCALE - int(merged[0]), int(merged[1])), idle[_ZERO_COUNT:]
+        return self._switch(active, idle, seen, merged, window)
 
     @locked_if_free_threaded
-    def _switch(self, active: Row, idle: Row, seen: Row, bank: Row, window: Window) -> bool:
-        """Put ``bank`` in force if the one in force is still ``active`` and as it was ``seen``.
+    def _switch(self, active: Row, idle: Row, seen: Row, merged: Row, window: _Window) -> bool:
+        """Make ``merged`` current if ``active`` is still the current buffer and still equals ``seen``.
 
-        No call and no new container here: nothing that could let another thread, or a finalizer, in between.
+        There are no calls and no new containers here, since these could let another thread or a finalizer
+        run in between.
         """
         cells = self._cells
         if active is self._active and active == seen:
             generation = cells[0] + 1.0
             cells[-1] = generation
-            idle[_WHOLE] = bank
+            idle[_WHOLE] = merged
             cells[0] = generation
             self._active = idle
             self._idle = active
@@ -102,58 +108,61 @@ class ExponentialCells:
 
 
 class HistogramRow(NamedTuple):
-    """Where the values of one histogram's series are counted: its row, and its exponential buckets."""
+    """Where a series of a histogram is recorded: its row, and its exponential cells."""
 
     explicit: Row
     exponential: ExponentialCells
 
 
 def read_histogram(cells: Sequence[float]) -> ExponentialHistogram:
-    """What a row, or a copy of one that is not `torn`, has counted; without a sum."""
+    """Return the histogram in a row, or in a copy of one that is not torn. Its sum is 0."""
     begin = 1 + BUFFER_WIDTH * (int(cells[0]) % 2)
     return _histogram(cells[begin : begin + BUFFER_WIDTH])
 
 
-def read_own_histogram(banks: Row, row: Row) -> ExponentialHistogram:
-    """What this process' own cells have counted; ``row`` is the one beside, whose last cell is the sum."""
-    cells = banks.tolist()
+def read_own_histogram(exponential_row: Row, row: Row) -> ExponentialHistogram:
+    """Return the histogram in this process' own exponential cells.
+
+    ``row`` has the explicit buckets of the same series. Its last cell is the sum.
+    """
+    cells = exponential_row.tolist()
     while is_torn(cells[0], cells[-1]):
-        cells = banks.tolist()
+        cells = exponential_row.tolist()
     return read_histogram(cells)._replace(sum=row[-1])
 
 
 def is_torn(first: float, last: float) -> bool:
-    """Whether a copy with these cells at its ends may be of no use."""
+    """Whether a copy with these first and last cells may mix two generations in one buffer."""
     return last - first > 1
 
 
-def _histogram(bank: Sequence[float]) -> ExponentialHistogram:
-    below, first, zeros = bank[:3]
-    return trimmed(MAX_SCALE - int(below), int(first), bank[3:])._replace(zero_count=zeros)
+def _histogram(buffer: Sequence[float]) -> ExponentialHistogram:
+    scales_below, first, zero_count = buffer[:3]
+    return trimmed(MAX_SCALE - int(scales_below), int(first), buffer[3:])._replace(zero_count=zero_count)
 
 
-def _buffer(found: ExponentialHistogram) -> Row:
-    """A bank with room on both sides for values to come."""
-    room = MAX_BUCKETS - len(found.counts)
-    first = found.offset - room // 2
-    first = max(first - first % _STEP, found.offset - room)
-    before = found.offset - first
+def _new_buffer(histogram: ExponentialHistogram) -> Row:
+    """A buffer with empty buckets on both sides for later values."""
+    room = MAX_BUCKETS - len(histogram.counts)
+    first = histogram.offset - room // 2
+    first = max(first - first % _ALIGNMENT, histogram.offset - room)
+    before = histogram.offset - first
     cells = [
-        MAX_SCALE - found.scale,
+        MAX_SCALE - histogram.scale,
         first,
-        found.zero_count,
+        histogram.zero_count,
         *[0] * before,
-        *found.counts,
+        *histogram.counts,
         *[0] * (room - before),
     ]
-    return _cells(cells)
+    return _as_row(cells)
 
 
-def _cells(values: Iterable[float]) -> Row:
+def _as_row(values: Iterable[float]) -> Row:
     return memoryview(array("d", values))
 
 
 @functools.lru_cache(256)
 def _bounds(scale: int, first: int) -> tuple[float, ...]:
-    """The boundaries of a bank's buckets: much memory, which series of similar values share."""
+    """The boundaries of a buffer's buckets. They are large, so series with similar values share them."""
     return bucket_boundaries(scale, first, MAX_BUCKETS + 1)

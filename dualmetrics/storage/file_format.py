@@ -4,17 +4,18 @@
 offset  bytes  header field
 ======  =====  ==============================================================
 0       8      magic, ``dualmtrx``
-8       4      format version (little endian, as every number here)
+8       4      format version (little endian, like every number here)
 12      4      length of this header
 16      16     identity of the group
 32      16     identity of this file
-48      8      born, nanoseconds since the epoch
-56      8      committed length: what lies behind it does not exist yet
+48      8      time of creation, nanoseconds since the epoch
+56      8      committed length: readers ignore what comes after it
 ======  =====  ==============================================================
 
-A record is 16 bytes (kind, whole length, CRC-32, number of cells; 4 bytes each), a JSON body padded to 8
-bytes, and the cells, 8 bytes each and aligned. The checksum covers all but the cells, which go on
-changing. Kinds that a reader does not know are skipped, so that later kinds need no new version.
+A record has 16 bytes (kind, length of the whole record, CRC-32, number of cells; 4 bytes each), a JSON body
+padded to a multiple of 8 bytes, and the cells, 8 bytes each and aligned. The checksum covers everything
+except the cells, because these keep changing. Readers skip kinds that they do not know, so a new kind needs
+no new version.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from dualmetrics.model.attributes import Attributes, AttributeValue
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
-MAGIC = b"dualmtrx"
-VERSION = 1
+_MAGIC = b"dualmtrx"
+_VERSION = 1
 HEADER = struct.Struct("<8sII16s16sQQ")
 COMMITTED_OFFSET = 56
 RECORD = struct.Struct("<IIII")
@@ -38,17 +39,18 @@ _CHECKED = struct.Struct("<III")
 
 DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
 EXPONENTIAL_CELLS, EXPONENTIAL_TOTAL = 5, 6
-"""An exponential histogram (see `banks`), and one of an archive: of the series whose record comes before."""
+"""The exponential histogram of the series in the record before: cells of a worker (see `exponential_cells`),
+and a total in an archive."""
 
 EXEMPLARS_WITH_ATTRIBUTES = 7
-"""Exemplars with room for attributes (see `slots`)."""
+"""Exemplars with room for attributes (see `exemplar_slots`)."""
 
 DAMAGED = ("truncated", "foreign", "corrupt")
-"""Reasons that time does not mend, and no other version of this library."""
+"""Reasons of a `FormatError` that is permanent: neither time nor another version of this library helps."""
 
 
 class FormatError(Exception):
-    """The bytes are not ours, or damaged. ``reason`` is one word, fit for an attribute."""
+    """The bytes are damaged or not in this format. ``reason`` is one word, usable as an attribute."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -56,7 +58,7 @@ class FormatError(Exception):
 
 
 class Header(NamedTuple):
-    """What a file begins with."""
+    """The header of a file."""
 
     group_id: bytes
     file_id: bytes
@@ -65,7 +67,7 @@ class Header(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A parsed record; its cells begin at byte ``cells_at`` of the file and are ``width`` in number."""
+    """A parsed record. Its ``width`` cells begin at byte ``cells_offset`` of the file."""
 
     kind: int
     text: bytes
@@ -74,60 +76,65 @@ class Record(NamedTuple):
 
     @property
     def body(self) -> Any:
-        """What the text says. Raises ValueError: those of later kinds may be anything."""
+        """The body, decoded from JSON. Raises ValueError if it is something else, as in an unknown kind."""
         return json.loads(self.text)
 
 
 def encode_header(header: Header) -> bytes:
-    """The bytes of a header."""
+    """Return the bytes of a header."""
     return HEADER.pack(
-        MAGIC, VERSION, HEADER.size, header.group_id, header.file_id, header.created_at_ns, header.committed
+        _MAGIC, _VERSION, HEADER.size, header.group_id, header.file_id, header.created_at_ns, header.committed
     )
 
 
 def decode_header(data: bytes) -> Header:
-    """Read a header. Raises FormatError: ``truncated``, ``foreign`` or ``version``."""
+    """Parse a header. Raises FormatError: ``truncated``, ``foreign`` or ``version``."""
     if len(data) < HEADER.size:
         raise FormatError("truncated")
-    magic, version, size, group, file, born, committed = HEADER.unpack_from(data)
-    if magic != MAGIC:
+    magic, version, size, *fields = HEADER.unpack_from(data)
+    if magic != _MAGIC:
         raise FormatError("foreign")
-    if version != VERSION or size != HEADER.size:
+    if version != _VERSION or size != HEADER.size:
         raise FormatError("version")
-    return Header(group, file, born, committed)
+    return Header(*fields)
 
 
 def encode_record(kind: int, body: object, width: int) -> bytes:
-    """One record with ``width`` cells of zero. Its length is a multiple of 8."""
+    """Return a record with ``width`` cells of zero. Its length is a multiple of 8."""
     text = json.dumps(body, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     length = RECORD.size + len(text) + 8 * width
     return RECORD.pack(kind, length, _checksum(kind, length, width, text), width) + text + bytes(8 * width)
 
 
-def encode_series(number: int, start: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
-    """The record of a series of descriptor ``number``, with its cells filled."""
-    return _filled(SERIES, [number, start, attributes], struct.pack(f"<{len(cells)}d", *cells))
+def encode_series(number: int, start_time_ns: int, attributes: Attributes, cells: Sequence[float]) -> bytes:
+    """Return the record of a series with its cells. ``number`` is that of its descriptor in the file."""
+    return _with_cells(SERIES, [number, start_time_ns, attributes], struct.pack(f"<{len(cells)}d", *cells))
 
 
 def encode_exponential(exponential: ExponentialHistogram) -> bytes:
-    """The record of what a series, encoded just before, has in exponential buckets."""
+    """Return the record of an exponential histogram. It belongs to the series encoded just before it."""
     cells = exponential.cells
-    return _filled(EXPONENTIAL_TOTAL, None, struct.pack(f"<{len(cells)}d", *cells))
+    return _with_cells(EXPONENTIAL_TOTAL, None, struct.pack(f"<{len(cells)}d", *cells))
 
 
-def encode_exemplars(kind: int, number: int, start: int, attributes: Attributes, slots: bytes) -> bytes:
-    """The record of a series' exemplars (see `slots`); it names the series as that one's own record does."""
-    return _filled(kind, [number, start, attributes], slots)
+def encode_exemplars(
+    kind: int, number: int, start_time_ns: int, attributes: Attributes, slots: bytes
+) -> bytes:
+    """Return the record of the exemplars of a series. It identifies the series as `encode_series` does.
+
+    ``slots`` are the encoded slots (see `exemplar_slots`), ``kind`` is the record kind for their size.
+    """
+    return _with_cells(kind, [number, start_time_ns, attributes], slots)
 
 
-def _filled(kind: int, body: object, cells: bytes) -> bytes:
+def _with_cells(kind: int, body: object, cells: bytes) -> bytes:
     record = encode_record(kind, body, len(cells) // 8)
     return record[: len(record) - len(cells)] + cells
 
 
 def decode_records(data: bytes, offset: int, end: int) -> Iterator[Record]:
-    """The records in ``data[offset:end]``. Raises FormatError(``corrupt``) where one is damaged."""
+    """Yield the records in ``data[offset:end]``. Raises FormatError(``corrupt``) at a damaged record."""
     limit = min(end, len(data))
     while offset < end:
         if limit - offset < RECORD.size:
@@ -148,7 +155,7 @@ def _checksum(kind: int, length: int, width: int, text: bytes) -> int:
 
 
 def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
-    """A descriptor as JSON; the series of the file refer to it by ``number``."""
+    """Return the JSON body of a descriptor. The series in the file refer to it by ``number``."""
     scope = descriptor.scope
     return [
         number,
@@ -160,30 +167,30 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
         descriptor.bounds,
         descriptor.observable,
         descriptor.once_per_group,
-        *_later(descriptor),
+        *_optional_fields(descriptor),
     ]
 
 
-def _later(descriptor: Descriptor) -> list[object]:
-    """What is said only where there is something to say, so that earlier versions read all others."""
+def _optional_fields(descriptor: Descriptor) -> list[object]:
+    """Fields that older versions cannot read. Descriptors that do not use them are written without them."""
     if descriptor.exponential:
         return [descriptor.prometheus_type, True]
     return [descriptor.prometheus_type] if descriptor.prometheus_type else []
 
 
 def decode_descriptor(body: Any) -> tuple[int, Descriptor]:
-    """The inverse of `descriptor_body`. Raises FormatError(``corrupt``)."""
+    """Return the number and the descriptor of a `descriptor_body`. Raises FormatError(``corrupt``)."""
     try:
-        number, (name, version, schema_url, attributes), *rest = body
-        scope = Scope(name, version, schema_url, decode_attributes(attributes))
-        metric, kind, unit, description, bounds, *others = rest
-        return number, Descriptor(scope, metric, Kind(kind), unit, description, tuple(bounds), *others)
+        number, (scope_name, version, schema_url, attributes), *fields = body
+        scope = Scope(scope_name, version, schema_url, decode_attributes(attributes))
+        name, kind, unit, description, bounds, *others = fields
+        return number, Descriptor(scope, name, Kind(kind), unit, description, tuple(bounds), *others)
     except (ValueError, TypeError) as error:
         raise FormatError("corrupt") from error
 
 
 def decode_attributes(pairs: Any) -> Attributes:
-    """Attributes from JSON, where tuples became lists."""
+    """Return attributes from JSON, which has lists in place of tuples."""
     return tuple((key, _value(value)) for key, value in pairs)
 
 

