@@ -1,15 +1,14 @@
-"""Reading the whole group: the archive and the files of the sibling workers.
+"""Reads the whole group: the archive and the files of the sibling workers.
 
-Files are read with ``pread``, never mapped: nothing is torn (each double is stored whole), and a file that
-somebody truncates is a short read. The archive is read first and its identity is looked at again in the
-end; if it has changed, a worker was folded in between, its rows were met twice or not at all, and the
-reading starts over. Reading the archive only first, or only last, was seen to let totals go backwards.
+Files are read with ``pread``, never mapped: no double is torn, because each is stored in one piece, and a
+file that is truncated meanwhile is a short read. The archive is read first, and its identity is compared
+at the end. If it has changed, a worker was folded in between, its rows were read twice or not at all, and the
+reading starts over. (Reading the archive only first, or only last, was seen to let totals go backwards.)
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,16 +22,16 @@ from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
-from dualmetrics.workers.directory import Directory, slot_number
+from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.file_names import ARCHIVE, FOLD_LOCK, slot_number
+from dualmetrics.workers.liveness import is_out_of_descriptors
 
-ARCHIVE, FOLD = "archive", "fold"
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # no fault of the file: totals without it would be wrong
 _ATTEMPTS = 50
-_PATIENCE = 1.0  # seconds to wait for a folder, when it folded at each of the attempts
+_FOLD_WAIT_SECONDS = 1.0  # how long to wait for a process that was folding at each of the attempts
 
 
 class FileContents(NamedTuple):
-    """One file as it was read; ``data`` reaches up to the committed length."""
+    """One file as it was read. ``data`` ends at the committed length."""
 
     name: str
     header: Header
@@ -48,14 +47,14 @@ class FileContents(NamedTuple):
 
 @dataclass
 class GroupContents:
-    """The archive and the workers' files at one instant, without those that the archive contains."""
+    """The archive and the worker files at one instant, without those that the archive contains."""
 
     archive: FileContents | None = None
     files: list[FileContents] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
-    """Names of files that the archive contains already: whoever folded them died before removing them."""
+    """Names of worker files that the archive contains already: the process that folded them died."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """Names of files that cannot be read, with the reason."""
+    """The reason by the name of each file that cannot be read."""
 
     @property
     def all(self) -> list[FileContents]:
@@ -66,11 +65,11 @@ class GroupContents:
         return self.archive.file_index.contains if self.archive else frozenset()
 
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
-        """The exemplars in all files. Those of dead workers tell as much as others."""
+        """The exemplars in all files, those of dead workers included."""
         return [found for file in self.all for found in file.file_index.exemplars(file.data)]
 
     def declared(self) -> dict[Descriptor, int]:
-        """Each descriptor, with the time of the newest worker that declared it."""
+        """Each descriptor, with the time (ns) at which a worker last declared it."""
         found: dict[Descriptor, int] = {}
         for file in self.all:
             for descriptor, when in file.file_index.declared.items():
@@ -79,71 +78,73 @@ class GroupContents:
 
 
 class GroupReader:
-    """Reads the group, keeping what it has parsed of each file. The caller holds a lock.
+    """Reads the group, and remembers what it has parsed of each file. The caller holds a lock.
 
-    ``skipped(name, reason)`` is told of files that cannot be read.
+    ``on_skipped(name, reason)`` is called for each file that cannot be read.
     """
 
     def __init__(
-        self, directory: Directory, catalog: SeriesCatalog, skipped: Callable[[str, str], None]
+        self, directory: Directory, catalog: SeriesCatalog, on_skipped: Callable[[str, str], None]
     ) -> None:
         self._directory = directory
         self._catalog = catalog
-        self._skipped = skipped
+        self._on_skipped = on_skipped
         self._indexes: dict[bytes, FileIndex] = {}
 
-    def read(self, own: bytes | None) -> GroupContents:
-        """All files but the one whose identity is ``own``. Raises OSError."""
+    def read(self, own_file_id: bytes | None) -> GroupContents:
+        """All files but the one of this process. Raises OSError."""
         for _ in range(_ATTEMPTS):
             before = self._archive_identity()
-            reading = self.read_once(own)
+            contents = self.read_once(own_file_id)
             if self._archive_identity() == before:
                 break
         else:
-            with self._directory.locked(FOLD, _PATIENCE):
-                reading = self.read_once(own)
-        self._forget({file.header.file_id for file in reading.all})
-        return reading
+            with self._directory.locked(FOLD_LOCK, _FOLD_WAIT_SECONDS):
+                contents = self.read_once(own_file_id)
+        self._forget({file.header.file_id for file in contents.all})
+        return contents
 
-    def read_once(self, own: bytes | None) -> GroupContents:
-        """Read without looking at the archive again: for who holds the fold lock."""
-        reading = GroupContents()
-        reading.archive = self._file(ARCHIVE, reading)
+    def read_once(self, own_file_id: bytes | None) -> GroupContents:
+        """Read without comparing the archive at the end. The caller holds the fold lock. Raises OSError."""
+        contents = GroupContents()
+        contents.archive = self._read_file(ARCHIVE, contents)
         for name in self._directory.worker_files():
-            file = self._file(name, reading, own)
-            if file is None or file.header.file_id == own:
+            file = self._read_file(name, contents, own_file_id)
+            if file is None or file.header.file_id == own_file_id:
                 continue
-            if file.header.file_id in reading.contained:
-                reading.leftovers.append(name)
+            if file.header.file_id in contents.contained:
+                contents.leftovers.append(name)
             else:
-                reading.files.append(file)
-        return reading
+                contents.files.append(file)
+        return contents
 
-    def _file(self, name: str, reading: GroupContents, own: bytes | None = None) -> FileContents | None:
+    def _read_file(
+        self, name: str, contents: GroupContents, own_file_id: bytes | None = None
+    ) -> FileContents | None:
         try:
             with file_locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
-                return self._parse(name, descriptor, own)
+                return self._parse(name, descriptor, own_file_id)
         except FileNotFoundError:  # folded since the names were listed, or no archive yet
             return None
         except FormatError as error:
-            reading.skipped[name] = error.reason
+            contents.skipped[name] = error.reason
         except OSError as error:
-            if error.errno in NO_DESCRIPTORS:
+            if is_out_of_descriptors(error):
                 raise
-            reading.skipped[name] = type(error).__name__
-        self._skipped(name, reading.skipped[name])
+            contents.skipped[name] = type(error).__name__
+        self._on_skipped(name, contents.skipped[name])
         return None
 
-    def _parse(self, name: str, descriptor: int, own: bytes | None) -> FileContents:
+    def _parse(self, name: str, descriptor: int, own_file_id: bytes | None) -> FileContents:
         header = file_format.decode_header(os.pread(descriptor, HEADER.size, 0))
         index = self._indexes.get(header.file_id) or FileIndex(self._catalog, slot_number(name))
-        if header.file_id == own:
+        if header.file_id == own_file_id:
             return FileContents(name, header, index, b"", True)
         alive = name == ARCHIVE or file_locks.is_locked_by_other(descriptor)
-        if header.committed > os.fstat(descriptor).st_size:  # nor is memory for it to be had
+        if header.committed > os.fstat(descriptor).st_size:
             raise FormatError("truncated")
         self._indexes[header.file_id] = index
-        # After the liveness: the bytes of one that is dead are then its last ones.
+        # The lock is asked for before the bytes are read: those of a dead worker are then its last ones.
         return FileContents(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
 
     def _copy(self, name: str, descriptor: int, index: FileIndex, committed: int) -> bytes:
@@ -156,13 +157,13 @@ class GroupReader:
         return data
 
     def _extend(self, name: str, index: FileIndex, data: bytes, committed: int) -> None:
-        """Parse what is new. A damaged tail costs what lies behind the damage, not what lies before."""
-        if len(data) < max(committed, index.upto):
+        """Parse what is new. Damage costs the records behind it, not those before it."""
+        if len(data) < max(committed, index.parsed_length):
             raise FormatError("truncated")
         try:
             index.extend(data, committed)
         except FormatError as error:
-            self._skipped(name, error.reason)
+            self._on_skipped(name, error.reason)
 
     def _archive_identity(self) -> bytes | None:
         with (

@@ -1,1 +1,1 @@
-"""Which processes count together, and what they share."""
+"""Which processes form a worker group, and what they share."""

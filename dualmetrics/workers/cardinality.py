@@ -1,10 +1,12 @@
-"""Which attribute sets a metric may have: the cardinality limit over the whole group, without a lock.
+"""The cardinality limit: how many attribute sets a metric may have in the whole group.
 
-The file is a log of 32-byte entries (hash of the metric, hash of the attributes, start time, check), each
-appended by one ``O_APPEND`` write, which the kernel keeps apart; 32 divides a page, so that a disk that
-fills up takes an entry whole or not at all. A set is admitted if fewer than the limit of other sets of
-its metric stand before its first entry, and that entry's time is the series' start in every worker and
-for ever. It is asked only when a process meets a set for the first time.
+It needs no lock. The workers share a log of 32-byte entries: hash of the metric, hash of the attributes,
+start time, checksum. Each entry is appended by one ``O_APPEND`` write, and the kernel does not mix such
+writes. Since 32 divides the size of a page, a full disk takes an entry completely or not at all.
+
+An attribute set is admitted if, before its first entry, the log has fewer other sets of its metric than the
+limit. The time in that entry is the start time of the series in every worker for as long as the group lasts.
+A process asks only when it meets an attribute set for the first time.
 """
 
 from __future__ import annotations
@@ -17,114 +19,118 @@ from hashlib import blake2b
 from typing import Protocol
 
 from dualmetrics.model.attributes import Attributes, attributes_key
-from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.descriptor import Descriptor, metric_key
 from dualmetrics.runtime import file_locks
 
-ENTRY = struct.Struct("<8s8sQ8s")
+_ENTRY = struct.Struct("<8s8sQ8s")
 
 
 class CardinalityLimiter(Protocol):
-    """Decides on attribute sets that a process meets for the first time."""
+    """Decides whether a metric may have an attribute set that this process meets for the first time."""
 
-    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
-        """When the series began in the group (ns since the epoch); None: past the limit.
+    def admit(
+        self, descriptor: Descriptor, attributes: Attributes, start_time_ns: int | None = None
+    ) -> int | None:
+        """Return the start time of the series in the group, or None if it is past the limit.
 
-        ``began`` is when one that is new to the group did; by default now.
+        ``start_time_ns`` is used if the series is new to the group; by default it is now. Times are in
+        nanoseconds since the epoch. Raises OSError if the log cannot be read or written.
         """
         ...
 
 
 class ProcessLimiter:
-    """The limit within one process."""
+    """A limiter for a process that is in no group."""
 
     def __init__(self, limit: int) -> None:
-        self._ledger = AdmittedSeries(limit)
+        self._admitted = AdmittedSeries(limit)
 
-    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
-        """See `Admission`."""
+    def admit(
+        self, descriptor: Descriptor, attributes: Attributes, start_time_ns: int | None = None
+    ) -> int | None:
+        """Return the start time of the series, or None (see `CardinalityLimiter`)."""
         metric, series = series_hashes(descriptor, attributes)
-        if self._ledger.is_full(metric) and self._ledger.start_of(metric, series) is None:
+        if self._admitted.is_full(metric) and self._admitted.start_of(metric, series) is None:
             return None
-        self._ledger.add(metric, series, began or time.time_ns())
-        return self._ledger.start_of(metric, series)
+        self._admitted.add(metric, series, start_time_ns or time.time_ns())
+        return self._admitted.start_of(metric, series)
 
 
 class GroupLimiter:
-    """The limit over the group, from the log file open as ``descriptor`` (read, write, append): its own."""
+    """A limiter for a group. It owns ``descriptor``, the log opened for reading, writing and appending."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._descriptor = descriptor
         self.close = file_locks.finalizing_close(self, descriptor)
-        """Close the log, if it is not closed yet."""
-        self._ledger = AdmittedSeries(limit)
-        self._read_upto = 0
+        """Close the log if it is open."""
+        self._admitted = AdmittedSeries(limit)
+        self._read_offset = 0
         self._lock = threading.RLock()
 
-    def admit(self, descriptor: Descriptor, attributes: Attributes, began: int | None = None) -> int | None:
-        """See `Admission`. Raises OSError when the log cannot be written."""
+    def admit(
+        self, descriptor: Descriptor, attributes: Attributes, start_time_ns: int | None = None
+    ) -> int | None:
+        """Return the start time of the series, or None (see `CardinalityLimiter`). Raises OSError."""
         metric, series = series_hashes(descriptor, attributes)
         with self._lock:
-            self._catch_up()
-            start = self._ledger.start_of(metric, series)
-            if start is None and not self._ledger.is_full(metric):
-                now = self._append(metric, series, began or time.time_ns())
-                self._catch_up()
-                self._ledger.add(metric, series, now)  # if a damaged log does not show it
-                start = self._ledger.start_of(metric, series)
+            self._read_new_entries()
+            start = self._admitted.start_of(metric, series)
+            if start is None and not self._admitted.is_full(metric):
+                start = start_time_ns or time.time_ns()
+                self._append(metric, series, start)
+                self._read_new_entries()
+                self._admitted.add(metric, series, start)  # in case a damaged log does not have it
+                start = self._admitted.start_of(metric, series)
             return start
 
-    def _append(self, metric: bytes, series: bytes, start: int) -> int:
-        entry = ENTRY.pack(metric, series, start, _check(metric, series, start))
-        if os.write(self._descriptor, entry) != ENTRY.size:
-            raise OSError("the log of admitted attribute sets could not be written whole")
-        return start
+    def _append(self, metric: bytes, series: bytes, start: int) -> None:
+        entry = _ENTRY.pack(metric, series, start, _checksum(metric, series, start))
+        if os.write(self._descriptor, entry) != _ENTRY.size:
+            raise OSError("an entry of the log of admitted attribute sets was only written in part")
 
-    def _catch_up(self) -> None:
-        """Read what others have appended since."""
-        while data := os.pread(self._descriptor, 1 << 16, self._read_upto):
-            whole = len(data) - len(data) % ENTRY.size
-            for metric, series, start, check in ENTRY.iter_unpack(data[:whole]):
-                if check == _check(metric, series, start):
-                    self._ledger.add(metric, series, start)
-            self._read_upto += whole
-            if not whole:
+    def _read_new_entries(self) -> None:
+        while data := os.pread(self._descriptor, 1 << 16, self._read_offset):
+            length = len(data) - len(data) % _ENTRY.size
+            for metric, series, start, checksum in _ENTRY.iter_unpack(data[:length]):
+                if checksum == _checksum(metric, series, start):
+                    self._admitted.add(metric, series, start)
+            self._read_offset += length
+            if not length:
                 break
 
 
 class AdmittedSeries:
-    """The admitted sets in the order of the log: first come, first served, up to the limit."""
+    """The admitted attribute sets by metric. The first ones up to the limit are admitted."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._starts: dict[bytes, dict[bytes, int]] = {}
 
     def add(self, metric: bytes, series: bytes, start: int) -> None:
-        """Take an entry; one past the limit, or of a set that is known, changes nothing."""
+        """Add an entry of the log. Ignores entries past the limit and second entries of a set."""
         starts = self._starts.setdefault(metric, {})
         if len(starts) < self._limit:
             starts.setdefault(series, start)
 
     def start_of(self, metric: bytes, series: bytes) -> int | None:
-        """The start of an admitted series."""
+        """Return the start time of an admitted series, or None if the series is not admitted."""
         return self._starts.get(metric, {}).get(series)
 
     def is_full(self, metric: bytes) -> bool:
-        """Whether the metric takes no further sets."""
+        """Whether the metric has reached the limit."""
         return len(self._starts.get(metric, ())) >= self._limit
 
 
 def series_hashes(descriptor: Descriptor, attributes: Attributes) -> tuple[bytes, bytes]:
-    """Eight bytes each for the metric and for the attribute set."""
-    scope = descriptor.scope
-    metric = (scope.name, scope.version, scope.schema_url, attributes_key(scope.attributes), descriptor.name)
+    """Return a hash of the metric and one of the attribute set, 8 bytes each."""
     shape = (descriptor.kind.value, descriptor.unit, descriptor.bounds)
-    return _digest((metric, shape)), _digest(attributes_key(attributes))
+    return _digest((metric_key(descriptor), shape)), _digest(attributes_key(attributes))
 
 
 def _digest(value: object) -> bytes:
-    # repr is exact for the strings, numbers and tuples in here, and the same in every process.
+    # repr is exact for the strings, numbers and tuples in here, and it is the same in every process.
     return blake2b(repr(value).encode("utf-8", "backslashreplace"), digest_size=8).digest()
 
 
-def _check(metric: bytes, series: bytes, start: int) -> bytes:
+def _checksum(metric: bytes, series: bytes, start: int) -> bytes:
     return blake2b(metric + series + start.to_bytes(8, "little"), digest_size=8, salt=b"dualmtrx").digest()

@@ -1,9 +1,10 @@
-"""Which processes are one worker group.
+"""Finds the root of the worker group that this process belongs to.
 
-The group is named by its root, the process that started the server. How it is found (tried on gunicorn,
-uvicorn, granian, hypercorn and multiprocessing, and on what must stay apart): begin at this process, or
-at the parent that `multiprocessing` knows of. Climb to the parent while the process was forked and has
-not exec'ed since, and the parent is older, in the same session, and runs the same program.
+The root is the process that started the server, and the group is named after it. To find it, start at this
+process, or at the parent that `multiprocessing` reports. Climb to the parent as long as the process was
+forked and has not called exec since, and the parent is older, in the same session, and runs the same program.
+(Tested with gunicorn, uvicorn, granian, hypercorn and multiprocessing, and with processes that must not be in
+one group.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from dualmetrics.runtime.processes import Process
 
 
 class GroupRoot(NamedTuple):
-    """The process that names a group. Pids are used again; with the start time and namespace they are not."""
+    """The process that a group is named after.
+
+    Pids are reused. The pid together with the start time and the pid namespace is unique.
+    """
 
     pid: int
     start_ticks: int
@@ -30,12 +34,12 @@ class GroupRoot(NamedTuple):
 
     @property
     def is_visible(self) -> bool:
-        """Whether the root is of this process' pid namespace."""
+        """Whether the root is in the pid namespace of this process."""
         return self.namespace == processes.pid_namespace()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the root still runs. One that cannot be seen is assumed to."""
+        """Whether the root is still running. A root in another pid namespace is assumed to be."""
         if not self.is_visible:
             return True
         process = processes.find_process(self.pid)
@@ -43,17 +47,17 @@ class GroupRoot(NamedTuple):
 
 
 def parse_root(name: str) -> GroupRoot | None:
-    """The root that named a directory; None if the name is not one of ours."""
+    """Return the root in the name of a group's directory, or None for any other name."""
     pid, _, rest = name.partition("-")
-    start, _, namespace = rest.partition("-")
-    if not (pid.isdigit() and start.isdigit() and namespace.isdigit()):
+    start_ticks, _, namespace = rest.partition("-")
+    if not (pid.isdigit() and start_ticks.isdigit() and namespace.isdigit()):
         return None
-    return GroupRoot(int(pid), int(start), namespace)
+    return GroupRoot(int(pid), int(start_ticks), namespace)
 
 
 def find_root() -> GroupRoot | None:
-    """The root of this process' group; None where there is no ``/proc`` to ask."""
-    process = _first()
+    """Return the root of the group of this process, or None if the system has no ``/proc``."""
+    process = _first_process()
     while process is not None:
         parent = _parent_in_group(process)
         if parent is None:
@@ -63,10 +67,10 @@ def find_root() -> GroupRoot | None:
 
 
 def upgraded_from(root: GroupRoot) -> GroupRoot | None:
-    """The root that gunicorn's USR2 upgrade replaces by ``root``, while that one still runs.
+    """Return the root that ``root`` replaces in an upgrade of gunicorn (USR2), if the old one still runs.
 
-    gunicorn tells the new master the old one's pid in GUNICORN_PID. Programs that a worker starts inherit
-    the variable, but their parent is not that process.
+    gunicorn passes the pid of the old master to the new one in GUNICORN_PID. Programs that a worker starts
+    inherit the variable, too, but the old master is not their parent.
     """
     old = processes.find_process(int(os.environ.get("GUNICORN_PID", "0") or 0))
     new = processes.find_process(root.pid)
@@ -75,13 +79,14 @@ def upgraded_from(root: GroupRoot) -> GroupRoot | None:
     return GroupRoot(old.pid, old.start_ticks, root.namespace)
 
 
-def _first() -> Process | None:
-    me = processes.find_process(os.getpid())
-    starter = multiprocessing.parent_process()
-    if me is None or starter is None or starter.pid is None:
-        return me
-    parent = processes.find_process(starter.pid)
-    return parent if parent is not None and parent.start_ticks <= me.start_ticks else me
+def _first_process() -> Process | None:
+    """The process where the search for the root starts."""
+    current = processes.find_process(os.getpid())
+    reported = multiprocessing.parent_process()
+    if current is None or reported is None or reported.pid is None:
+        return current
+    parent = processes.find_process(reported.pid)
+    return parent if parent is not None and parent.start_ticks <= current.start_ticks else current
 
 
 def _parent_in_group(process: Process) -> Process | None:

@@ -1,4 +1,7 @@
-"""Finding the directory of this process' worker group, and sweeping those of servers that are gone."""
+"""Finds the directory of this process' worker group, and removes the directories of servers that have ended.
+
+The directory is ``BASE/dualmetrics-UID/GROUP/LABEL``, or ``DUALMETRICS_DIR/dualmetrics-UID/LABEL``.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,30 @@ from collections.abc import Iterator
 
 from dualmetrics.runtime import file_locks
 from dualmetrics.workers import discovery
-from dualmetrics.workers.directory import WORKER_PREFIX, Directory
+from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.discovery import GroupRoot
+from dualmetrics.workers.file_names import WORKER_PREFIX
+from dualmetrics.workers.liveness import has_live_owner
 
-_DAY = 86400.0
-_MOST_ALIASES = 16  # upgrades of one server without a pause; a longer chain is a loop
+_STALE_SECONDS = 86400.0
+"""A group whose root is in another container is stale if nothing in it has changed for this long."""
+
+_MAX_ALIASES = 16
+"""The most upgrades of one server without a pause. A longer chain of aliases is a loop."""
 
 
-def open_group_directory(explicit: str | None, root: GroupRoot | None, label: str) -> Directory:
-    """Open the directory of the group. Raises OSError that says why none can be had.
+def open_group_directory(configured_path: str | None, root: GroupRoot | None, label: str) -> Directory:
+    """Open the directory of the group, creating it if it is missing. Raises OSError with the reason.
 
-    ``explicit`` is DUALMETRICS_DIR, else ``root`` names the group; ``label`` keeps several `Telemetry`
-    objects of one process apart.
+    ``configured_path`` is DUALMETRICS_DIR. If it is None, the group is named after ``root``. ``label``
+    separates several `Telemetry` objects of one process.
     """
     if not file_locks.available:
         raise OSError("this system has no file locks")
-    if explicit is None and root is None:
-        raise OSError("groups are found through /proc, which is missing here; set DUALMETRICS_DIR")
+    if configured_path is None and root is None:
+        raise OSError("worker groups are found through /proc, which this system lacks; set DUALMETRICS_DIR")
     failures: list[str] = []
-    for base in [explicit] if explicit else _bases():
+    for base in [configured_path] if configured_path else _base_directories():
         try:
             return _open(base, root, label)
         except OSError as error:
@@ -38,23 +46,27 @@ def open_group_directory(explicit: str | None, root: GroupRoot | None, label: st
 
 
 def sweep_stale_groups() -> None:
-    """Remove what ended servers of this user left, wherever it may lie."""
-    for base in _bases():
-        path = os.path.join(base, f"dualmetrics-{os.geteuid()}")
+    """Remove what servers of this user that have ended left behind."""
+    for base in _base_directories():
+        path = _user_directory(base)
         with contextlib.suppress(OSError):
             if os.path.isdir(path):
                 with _opened(path) as directory:
                     _sweep(directory)
-                os.rmdir(path)  # unless somebody is in it
+                os.rmdir(path)  # fails if it has a group
 
 
-def _bases() -> list[str]:
+def _base_directories() -> list[str]:
     return ["/dev/shm", tempfile.gettempdir()]
 
 
+def _user_directory(base: str) -> str:
+    return os.path.join(base, f"dualmetrics-{os.geteuid()}")
+
+
 def _open(base: str, root: GroupRoot | None, label: str) -> Directory:
-    """The directory ``base/dualmetrics-UID/[GROUP/]LABEL``; every level of it is ours alone."""
-    user = os.path.join(base, f"dualmetrics-{os.geteuid()}")
+    """Open ``base/dualmetrics-UID/[GROUP/]LABEL``. Checks every level: only this user may write to it."""
+    user = _user_directory(base)
     with _opened(user) as directory:
         if root is None:
             return Directory(os.path.join(user, label))
@@ -74,7 +86,7 @@ def _opened(path: str) -> Iterator[Directory]:
 
 
 def _group_name(directory: Directory, root: GroupRoot) -> str:
-    """The root's name, or after gunicorn's USR2 upgrade the name of the group that it joined."""
+    """The name of the group. After gunicorn's USR2 upgrade, that is the name of the old master's group."""
     old = discovery.upgraded_from(root)
     if old is not None:
         with contextlib.suppress(FileExistsError):
@@ -83,19 +95,19 @@ def _group_name(directory: Directory, root: GroupRoot) -> str:
 
 
 def _resolve(directory: Directory, name: str) -> str:
-    """Follow the aliases that upgrades left. Raises OSError if they lead anywhere but to a group."""
-    for _ in range(_MOST_ALIASES):
+    """Follow the aliases that upgrades have created. Raises OSError if they do not lead to a group."""
+    for _ in range(_MAX_ALIASES):
         try:
             name = os.readlink(name, dir_fd=directory.fd)
-        except OSError:  # no link: the group itself, existing or not
+        except OSError:  # not a link, so it is the name of a group, which may not exist yet
             return name
         if discovery.parse_root(name) is None:
             break
-    raise OSError(f"the aliases of worker groups in {directory.path} lead astray")
+    raise OSError(f"the links between worker groups in {directory.path} do not lead to a group")
 
 
 def _sweep(directory: Directory) -> None:
-    """Remove the groups whose root is gone and in which nobody lives, and such roots' aliases."""
+    """Remove the groups whose root has ended and that have no live worker, and the aliases of such roots."""
     roots = {name: root for name in directory.names() if (root := discovery.parse_root(name)) is not None}
     alive = {name for name, root in roots.items() if root.is_alive and not _is_stale(directory, name, root)}
     for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
@@ -103,19 +115,19 @@ def _sweep(directory: Directory) -> None:
 
 
 def _is_stale(directory: Directory, name: str, root: GroupRoot) -> bool:
-    """Whether a group whose root is in another container, out of sight, saw no birth or fold for a day."""
+    """Whether a group whose root is in another container had no new worker and no fold for a day."""
     if root.is_visible:
         return False
     with contextlib.suppress(OSError):
         group = os.path.join(directory.path, name)
         labels = [os.path.join(group, label) for label in os.listdir(group)]
-        return all(time.time() - os.lstat(path).st_mtime > _DAY for path in [group, *labels])
+        return all(time.time() - os.lstat(path).st_mtime > _STALE_SECONDS for path in [group, *labels])
     return False
 
 
 def _remove(directory: Directory, name: str) -> None:
     path = os.path.join(directory.path, name)
-    with contextlib.suppress(OSError):  # somebody else sweeps as well, or it is not ours to remove
+    with contextlib.suppress(OSError):  # another process is sweeping, too, or we may not remove it
         if os.path.islink(path):
             directory.unlink(name)
         elif not _has_live_worker(path):
@@ -123,25 +135,20 @@ def _remove(directory: Directory, name: str) -> None:
 
 
 def remove_own_group(root: GroupRoot | None, directory: Directory) -> None:
-    """Remove a group's directory when its root ends, unless somebody lives in it still."""
+    """Remove the directory of a group if this process is its root and no worker in it is alive."""
     group = os.path.dirname(directory.path)
-    with contextlib.suppress(OSError):  # gone already: another Telemetry of this process was the last one
+    with contextlib.suppress(OSError):  # another Telemetry of this process has removed it
         if root is not None and root.pid == os.getpid() and not _has_live_worker(group):
             shutil.rmtree(group)
 
 
 def _has_live_worker(group: str) -> bool:
-    """Whether some process holds the lock of a worker's file in any of the group's directories."""
+    """Whether a worker file in any of the group's directories has a live owner."""
     labels = [os.path.join(group, name) for name in os.listdir(group)]
     return any(
-        _locked(os.path.join(label, name))
+        has_live_owner(os.path.join(label, name))
         for label in labels
         if os.path.isdir(label) and not os.path.islink(label)
         for name in os.listdir(label)
         if name.startswith(WORKER_PREFIX)
     )
-
-
-def _locked(path: str) -> bool:
-    with file_locks.closing(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as descriptor:
-        return file_locks.is_locked_by_other(descriptor)

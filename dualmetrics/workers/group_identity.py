@@ -1,4 +1,4 @@
-"""The identity that all workers of a group share."""
+"""The identity of a worker group, which all its workers share."""
 
 from __future__ import annotations
 
@@ -10,42 +10,48 @@ import uuid
 
 from dualmetrics.runtime import file_locks
 from dualmetrics.workers.directory import Directory, write_all
+from dualmetrics.workers.file_names import GROUP_IDENTITY, TEMPORARY_PREFIX
 
 
 class GroupIdentity:
-    """What the workers of a group share from the first one on: its id, its start, its instance id.
+    """The id of a group, its ``service.instance.id``, and its start time in nanoseconds since the epoch.
 
-    Raises ValueError if that is damaged.
+    The first worker creates it. Raises ValueError if the JSON text is damaged.
     """
 
     def __init__(self, text: bytes) -> None:
         data = json.loads(text)
         if not isinstance(data, dict) or not data.keys() >= {"group", "instance", "start"}:
-            raise ValueError("this is no group's identity")
+            raise ValueError(
+                "the identity of the worker group is damaged: it needs group, instance and start"
+            )
         self.group_id = bytes.fromhex(str(data["group"]))
         self.instance_id = str(data["instance"])
         self.start_time_ns = int(str(data["start"]))
         if len(self.group_id) != 16:
-            raise ValueError("a group's identity has 16 bytes")
-
-
-def _new_identity() -> dict[str, object]:
-    """What the first worker of a group writes down."""
-    return {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
+            raise ValueError("the identity of the worker group is damaged: the id must have 16 bytes")
 
 
 def load_or_create_identity(directory: Directory) -> GroupIdentity:
-    """The group's identity, made by whoever comes first. Raises OSError, ValueError if it is damaged."""
-    temporary = f".group-{uuid.uuid4().hex}"
+    """Return the identity of the group. The first worker creates it.
+
+    Raises OSError, or ValueError if the identity is damaged.
+    """
     with contextlib.suppress(FileNotFoundError):
-        return GroupIdentity(directory.read("group"))
+        return GroupIdentity(directory.read(GROUP_IDENTITY))
+    _create_identity(directory)
+    return GroupIdentity(directory.read(GROUP_IDENTITY))
+
+
+def _create_identity(directory: Directory) -> None:
+    """Write a new identity, unless another worker is faster."""
+    identity = {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
+    temporary = f"{TEMPORARY_PREFIX}{GROUP_IDENTITY}-{uuid.uuid4().hex}"
     try:
-        with file_locks.closing(
-            directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        ) as descriptor:
-            write_all(descriptor, json.dumps(_new_identity()).encode())
+        file = directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with file_locks.closing(file) as descriptor:
+            write_all(descriptor, json.dumps(identity).encode())
         with contextlib.suppress(FileExistsError):
-            directory.link(temporary, "group")
+            directory.link(temporary, GROUP_IDENTITY)
     finally:
         directory.unlink(temporary)
-    return GroupIdentity(directory.read("group"))

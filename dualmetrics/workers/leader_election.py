@@ -1,4 +1,4 @@
-"""Which worker of the group pushes: the one that holds a lock, for as long as it lives."""
+"""Elects the leader of the group, the worker that pushes: whoever holds a certain lock, until it dies."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import os
 import threading
 from collections.abc import Callable
 
-from dualmetrics.runtime import file_locks
+from dualmetrics.runtime import file_locks, forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.file_names import LEADER_LOCK
 from dualmetrics.workers.membership import Membership
-
-LOCK_NAME = "push"
 
 
 class LeaderElection:
-    """This process' candidacy. A process that counts alone is always elected."""
+    """Lets this process become the leader. A process that is in no group is always the leader."""
 
     def __init__(self, membership: Callable[[], Membership | None], errors: ErrorReporter) -> None:
         self._membership = membership
         self._errors = errors
         self._begin()
+        forking.register(self)
 
     def _begin(self) -> None:
         self._held: int | None = None
@@ -29,31 +29,34 @@ class LeaderElection:
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process is the elected one, as far as it tried."""
+        """Whether this process is the leader. Does not try to become it."""
         return self._held is not None or self._membership() is None
 
     def try_acquire(self, timeout: float = 0) -> bool:
-        """Become the elected one if nobody else is, trying for ``timeout`` seconds."""
+        """Become the leader unless another process is, trying for ``timeout`` seconds.
+
+        Returns whether this process is the leader.
+        """
         with self._lock:
             membership = self._membership()
             if membership is None or self._held is not None:
                 return True
             try:
-                self._held = _locked(membership.directory, timeout)
+                self._held = _open_locked(membership.directory, timeout)
             except OSError as error:
-                self._errors.error("standing for election", error)
+                self._errors.error("taking the lock of the leader", error)
             return self._held is not None
 
     def release(self) -> None:
-        """Let somebody else be elected."""
+        """Let another worker become the leader."""
         with self._lock:
             held, self._held = self._held, None
             if held is not None:
-                file_locks.unlock(held)  # of copies too, which children may have
+                file_locks.unlock(held)  # also for copies of the descriptor in forked children
                 os.close(held)
 
     def after_fork_in_child(self) -> None:
-        """Close the inherited copy: it would keep the parent elected after the parent's death."""
+        """Close the inherited descriptor, which would keep the lock after the parent's death."""
         inherited = self._held
         self._begin()
         if inherited is not None:
@@ -61,8 +64,9 @@ class LeaderElection:
                 os.close(inherited)
 
 
-def _locked(directory: Directory, timeout: float) -> int | None:
-    descriptor = directory.open(LOCK_NAME)
+def _open_locked(directory: Directory, timeout: float) -> int | None:
+    """Return the open descriptor of the lock file, or None if another process holds its lock."""
+    descriptor = directory.open(LEADER_LOCK)
     if file_locks.lock(descriptor, timeout):
         return descriptor
     os.close(descriptor)

@@ -1,9 +1,9 @@
-"""A worker's own file: how it comes into being, and how it is given up.
+"""The worker file of this process: how it is created and released.
 
-The file is made under a temporary name, locked, and only then linked into place, so that nobody ever sees
-a worker's file without its owner's lock. (Of 4,000 files made in place, up to 49 were taken for dead before
-their owner had locked them.) A link, unlike a rename, fails where the name is taken: the name carries the
-worker's slot number, the smallest that is free.
+The file is created under a temporary name, locked, and only then linked to its final name. So other processes
+never see a worker file without the lock of its owner. (When 4,000 files were created in place, up to 49 were
+taken for dead before their owner had locked them.) Unlike a rename, a link fails if the name exists. The name
+contains the slot number of the worker, the smallest one that is free.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from collections.abc import Callable
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage.file_format import HEADER, Header
 from dualmetrics.storage.regions import MappedRegion, reserve
-from dualmetrics.workers.directory import WORKER_PREFIX, Directory
+from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.file_names import TEMPORARY_PREFIX, worker_file_name
 
 
 class WorkerFile:
-    """This process' file in the group, alive until it is released or forgotten: as long as its lock is held.
+    """The file of this process in the group. Its lock is held until it is released or garbage collected.
 
-    Raises OSError at birth.
+    Raises OSError if it cannot be created.
     """
 
-    def __init__(self, directory: Directory, group: bytes) -> None:
+    def __init__(self, directory: Directory, group_id: bytes) -> None:
         self.file_id = uuid.uuid4().bytes
         self.created_at_ns = time.time_ns()
-        temporary = f".new-{self.file_id.hex()}"
+        temporary = f"{TEMPORARY_PREFIX}new-{self.file_id.hex()}"
         self._closers: list[Callable[[], None]] = []
         try:
-            file = self._opened(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            # An own open() for the lock: mmap duplicates the descriptor that it is given, and a forked child
-            # that inherits the duplicate would keep the lock after its owner's death.
-            file_locks.try_lock(self._opened(directory, temporary, os.O_RDONLY))
-            header = Header(group, self.file_id, self.created_at_ns, HEADER.size)
+            file = self._open(directory, temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            # The lock has a descriptor of its own. mmap duplicates the one that it is given, and a forked
+            # child that inherits the duplicate would keep the lock after the death of its owner.
+            file_locks.try_lock(self._open(directory, temporary, os.O_RDONLY))
+            header = Header(group_id, self.file_id, self.created_at_ns, HEADER.size)
             self.region = MappedRegion(file, header, reserve)
-            self.slot = _link(directory, temporary)
+            self.slot = _link_to_free_slot(directory, temporary)
         except BaseException:
             self.release()
             raise
@@ -45,25 +46,26 @@ class WorkerFile:
             directory.unlink(temporary)
 
     def release(self) -> None:
-        """Give up the file. From now on it is a dead worker's, to be folded by anyone.
+        """Release the file. From now on it counts as the file of a dead worker, and any process may fold it.
 
-        In a forked child this closes the inherited descriptors, so that the parent alone holds the lock.
-        The mapping stays until the last row is forgotten.
+        In a forked child, this closes the inherited descriptors, so that only the parent holds the lock.
+        The mapping exists until the last row is garbage collected.
         """
         for close in reversed(self._closers):  # the lock first
             close()
 
-    def _opened(self, directory: Directory, name: str, flags: int) -> int:
+    def _open(self, directory: Directory, name: str, flags: int) -> int:
         descriptor = directory.open(name, flags)
         self._closers.append(file_locks.finalizing_close(self, descriptor))
         return descriptor
 
 
-def _link(directory: Directory, temporary: str) -> int:
+def _link_to_free_slot(directory: Directory, temporary: str) -> int:
+    """Give the file its final name, and return its slot number."""
     slot = 0
     while True:
         try:
-            directory.link(temporary, f"{WORKER_PREFIX}{slot}")
+            directory.link(temporary, worker_file_name(slot))
         except FileExistsError:
             slot += 1
         else:

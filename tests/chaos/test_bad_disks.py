@@ -55,7 +55,7 @@ def test_a_disk_too_small_from_the_start(tmp_path: Path, options: str) -> None:
         site = Site(small)
         site.work(5)
         assert site.check(5)
-        assert site.log.times("private") + site.log.times("counts alone") == 1, site.log.said
+        assert site.log.times("private") + site.log.times("no worker group") == 1, site.log.said
 
     with tmpfs(tmp_path / "small", options) as small:
         run_in_child(work)
@@ -115,7 +115,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, most: int) -> None:
         site = Site(tmp_path)
         site.work(5)
         site.check(5)
-        assert site.log.times("private") + site.log.times("counts alone") == 1, site.log.said
+        assert site.log.times("private") + site.log.times("no worker group") == 1, site.log.said
 
     run_in_child(work)
 
@@ -168,7 +168,7 @@ def test_a_directory_that_is_not_to_be_used(tmp_path: Path, spoil: Callable[[Pat
         site = Site(directory)
         site.work(5)
         site.check(5)
-        assert site.log.times("counts alone") == 1
+        assert site.log.times("no worker group") == 1
 
     as_nobody(tmp_path, work)
     assert sorted((path, path.lstat().st_mtime_ns) for path in tmp_path.rglob("*")) == before

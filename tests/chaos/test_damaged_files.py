@@ -17,6 +17,7 @@ from dualmetrics.background import delta_baseline
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER
+from dualmetrics.workers.file_names import DELTA_BASELINE
 from dualmetrics.workers.membership import Membership
 from tests.unit.stores import COUNTER, HISTOGRAM, die, values, worker
 
@@ -219,9 +220,9 @@ def test_every_byte_of_a_baseline_may_be_wrong(tmp_path: Path) -> None:
     delta_baseline.save_baseline(
         directory, membership(store).identity.group_id, Snapshot(1, (), tuple(store.read().families))
     )
-    whole = directory.read(delta_baseline.NAME)
+    whole = directory.read(DELTA_BASELINE)
     for position in range(len(whole)):
         for spoiled in (flip(whole, position), whole[:position]):
-            directory.replace(delta_baseline.NAME, spoiled)
+            directory.replace(DELTA_BASELINE, spoiled)
             found = delta_baseline.load_baseline(directory)
             assert found is None or len(found.families) <= 1

@@ -29,7 +29,7 @@ def test_no_descriptors_at_the_birth_of_a_worker(tmp_path: Path, spare: int) -> 
             os.close(descriptor)
         site.work(5)
         site.check(10)
-        assert site.log.times("private") + site.log.times("counts alone") <= 1, site.log.said
+        assert site.log.times("private") + site.log.times("no worker group") <= 1, site.log.said
 
     run_in_child(work)
     assert not list(tmp_path.rglob(".*")), "what could not be completed is removed"

@@ -70,7 +70,7 @@ def test_something_else_of_a_name_of_ours(tmp_path: Path, name: str, make: Calla
         site.work(5)
         page = site.check(5)
         errors, skipped = "dualmetrics_internal_errors_total", "dualmetrics_skipped_files_total"
-        told = total(page, errors) + total(page, skipped) + site.log.times("counts alone")
+        told = total(page, errors) + total(page, skipped) + site.log.times("no worker group")
         assert told or path.name in UNUSED or path.is_fifo() or make is text, site.log.said
         assert len(site.log.said) == len(set(site.log.said)), "each thing is said once"
 
@@ -88,7 +88,7 @@ def test_a_damaged_identity_of_the_group(tmp_path: Path, identity: str) -> None:
         site = Site(tmp_path)
         site.work(5)
         site.check(5)
-        assert site.log.times("counts alone") == 1
+        assert site.log.times("no worker group") == 1
 
     run_in_child(lambda: Site(tmp_path).work(3))
     (group(tmp_path) / "group").write_text(identity)

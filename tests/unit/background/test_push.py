@@ -14,6 +14,7 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.workers.file_names import DELTA_BASELINE
 from tests.unit.storage.test_file_format import attribute_sets
 from tests.unit.stores import COUNTER, HISTOGRAM, worker
 
@@ -90,5 +91,5 @@ def test_a_damaged_baseline_is_none(tmp_path: Path) -> None:
     membership = worker(tmp_path).membership()
     assert membership is not None
     assert delta_baseline.load_baseline(membership.directory) is None
-    membership.directory.replace(delta_baseline.NAME, b"garbage")
+    membership.directory.replace(DELTA_BASELINE, b"garbage")
     assert delta_baseline.load_baseline(membership.directory) is None
