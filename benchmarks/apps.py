@@ -1,4 +1,4 @@
-"""The apps under measurement, without any metrics: some routes, of which the last one is asked."""
+"""The apps that are measured, without any metrics. Every request asks for the last of their routes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 ROUTES = 10
 
 
-def tables(routes: int) -> Iterator[str]:
-    """Names for so many routes."""
+def table_names(routes: int) -> Iterator[str]:
+    """A name for each route."""
     return (f"table{number}" for number in range(routes))
 
 
 def path(routes: int = ROUTES) -> str:
-    """What every request asks for."""
+    """The path of every request."""
     return f"/table{routes - 1}/17"
 
 
@@ -28,7 +28,9 @@ def starlette_app(routes: int = ROUTES) -> Any:
     async def view(request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    return Starlette(routes=[Route(f"/{table}/{{number:int}}", view, name=table) for table in tables(routes)])
+    return Starlette(
+        routes=[Route(f"/{table}/{{number:int}}", view, name=table) for table in table_names(routes)]
+    )
 
 
 def fastapi_app(**options: Any) -> Any:
@@ -41,7 +43,7 @@ def fastapi_app(**options: Any) -> Any:
     async def view(number: int) -> PlainTextResponse:
         return PlainTextResponse("ok")
 
-    for table in tables(ROUTES):
+    for table in table_names(ROUTES):
         app.add_api_route(f"/{table}/{{number}}", view, name=table, response_class=PlainTextResponse)
     return app
 
@@ -55,6 +57,6 @@ def flask_app(routes: int = ROUTES) -> Any:
     def view(number: int) -> str:
         return "ok"
 
-    for table in tables(routes):
+    for table in table_names(routes):
         app.add_url_rule(f"/{table}/<int:number>", table, view)
     return app

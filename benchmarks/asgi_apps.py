@@ -1,4 +1,4 @@
-"""The ASGI contestants: each makes the app anew, with the metrics of one library."""
+"""The ASGI contestants: each function makes a new app with the metrics of one library."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks import floors, peers
 from benchmarks.apps import ROUTES, fastapi_app, starlette_app
 
-Make = Callable[[int], Any]
-"""Makes an app with so many routes (0: the usual number)."""
+AppFactory = Callable[[int], Any]
+"""Makes an app with this number of routes; 0 stands for the usual number."""
 
 
 def bare(routes: int = 0) -> Any:
@@ -18,7 +18,7 @@ def bare(routes: int = 0) -> Any:
 
 
 def floor(routes: int = 0) -> Any:
-    return floors.asgi_floor(bare(routes), floors.Cells())
+    return floors.asgi_floor(bare(routes), floors.RequestCells())
 
 
 def ours(routes: int = 0) -> Any:
@@ -29,22 +29,24 @@ def ours(routes: int = 0) -> Any:
     return app
 
 
-def by_hand(routes: int = 0) -> Any:
-    app, hand = bare(routes), peers.ByHand()
+def hand_written(routes: int = 0) -> Any:
+    app, metrics = bare(routes), peers.HandWrittenMetrics()
 
     async def measured(scope: Any, receive: Any, send: Any) -> None:
         started = perf_counter()
         status = "500"
 
-        async def note(message: Any) -> None:
+        async def send_and_note(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
             await send(message)
 
-        hand.active.inc()
-        await app(scope, receive, note)
-        hand.record((scope["method"], scope["endpoint"].__name__, status), (perf_counter() - started) * 1000)
+        metrics.active.inc()
+        await app(scope, receive, send_and_note)
+        metrics.record(
+            (scope["method"], scope["endpoint"].__name__, status), (perf_counter() - started) * 1000
+        )
 
     return measured
 
@@ -73,7 +75,7 @@ def asgi_prometheus(routes: int = 0) -> Any:
 
 
 def otel(routes: int = 0, *, push: bool = False) -> Any:
-    peers.stable_conventions()
+    peers.use_stable_conventions()
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
     return OpenTelemetryMiddleware(bare(routes), meter_provider=peers.otel_provider(push=push))
@@ -83,26 +85,26 @@ def otel_and_push(routes: int = 0) -> Any:
     return otel(routes, push=True)
 
 
-def multiprocess(make: Make) -> Make:
-    """The same in prometheus_client's multiprocess mode."""
+def multiprocess(factory: AppFactory) -> AppFactory:
+    """The same app in prometheus_client's multiprocess mode."""
 
-    def made(routes: int = 0) -> Any:
-        peers.multiprocess()
-        return make(routes)
+    def make(routes: int = 0) -> Any:
+        peers.turn_multiprocess_on()
+        return factory(routes)
 
-    return made
+    return make
 
 
-QUIET = {"metrics": False}
-"""FastAPI's ``telemetry`` without its own metrics."""
+NO_METRICS = {"metrics": False}
+"""The argument ``telemetry`` of FastAPI that turns its own metrics off."""
 
 
 def fastapi_bare() -> Any:
-    return fastapi_app(telemetry=QUIET)
+    return fastapi_app(telemetry=NO_METRICS)
 
 
 def fastapi_floor() -> Any:
-    return floors.asgi_floor(fastapi_bare(), floors.Cells())
+    return floors.asgi_floor(fastapi_bare(), floors.RequestCells())
 
 
 def fastapi_ours(**options: Any) -> Any:
@@ -129,7 +131,7 @@ def fastapi_instrumentator() -> Any:
 
 
 def fastapi_otel(*, push: bool) -> Any:
-    peers.stable_conventions()
+    peers.use_stable_conventions()
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
     app = fastapi_bare()

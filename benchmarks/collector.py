@@ -1,4 +1,4 @@
-"""A Collector that takes everything and keeps nothing, for contestants that push."""
+"""A Collector that accepts every push and keeps nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-COLLECTOR_ADDRESS = "BENCHMARK_SINK"
-"""The variable with the address of one that listens."""
+COLLECTOR_ADDRESS = "BENCHMARK_COLLECTOR"
+"""The environment variable with the address of the Collector."""
 
 
 @contextlib.contextmanager
-def collector() -> Iterator[str]:
-    """The address of one that listens until the end of the block."""
+def run_collector() -> Iterator[str]:
+    """Run a Collector until the end of the block; gives its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -34,4 +34,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

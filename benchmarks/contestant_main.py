@@ -1,6 +1,7 @@
-"""A contestant's process: reads how much to do, does it, prints what it measured.
+"""The program of a contestant's process: ``python -m benchmarks.contestant_main asgi floor 0``.
 
-``python -m benchmarks.contestant_main asgi floor 0``; a line with a number in, a line of JSON out.
+Each line on standard input is a number of repetitions. For each, the process writes one line of JSON to
+standard output. `benchmarks.runner` starts these processes.
 """
 
 from __future__ import annotations
@@ -10,29 +11,29 @@ import os
 import sys
 from typing import TextIO
 
-from benchmarks.question import load
+from benchmarks.question import load_question
 
 
 def main() -> None:
-    """Do batch after batch until the input ends."""
+    """Run batches until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a contestant prints is no answer
+    os.dup2(2, 1)  # whatever a contestant prints must not mix with the answers
     try:
-        _serve(answers)
+        _run_batches(answers)
     except Exception as error:
-        _tell(answers, {"failure": f"{type(error).__name__}: {error}"})
+        _write(answers, {"failure": f"{type(error).__name__}: {error}"})
         raise
 
 
-def _serve(answers: TextIO) -> None:
+def _run_batches(answers: TextIO) -> None:
     question, name, case = sys.argv[1:]
-    measure = load(question).contestant(name).make(int(case))
-    _tell(answers, {"ready": True})
+    measure = load_question(question).contestant(name).make(int(case))
+    _write(answers, {"ready": True})
     for line in sys.stdin:
-        _tell(answers, {"values": dict(measure(int(line)))})
+        _write(answers, {"values": dict(measure(int(line)))})
 
 
-def _tell(answers: TextIO, answer: object) -> None:
+def _write(answers: TextIO, answer: object) -> None:
     print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -1,4 +1,8 @@
-"""``python -m benchmarks.document``: put the results into docs/performance.md, between its marks."""
+"""``python -m benchmarks.document``: put the saved results into docs/performance.md.
+
+A section of the page is a comment ``<!-- QUESTION -->``, a caption and a table. Sections of questions that
+have no saved result stay as they are. The goals are replaced when all of them were measured.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +12,37 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import results
-from benchmarks.goals import verdicts
-from benchmarks.question import QUESTIONS, load
-from benchmarks.tables import table
+from benchmarks.goals import NOT_MEASURED, goal_table
+from benchmarks.question import load_question
+from benchmarks.tables import result_table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
-def filled(text: str, parts: Mapping[str, str]) -> str:
-    """The text with each part between ``<!-- NAME -->`` and ``<!-- end -->``. Or KeyError."""
-
-    def put(found: re.Match[str]) -> str:
-        return f"<!-- {found[1]} -->\n\n{parts[found[1]].strip()}\n\n<!-- end -->"
-
-    return re.sub(r"<!-- (\w+) -->.*?<!-- end -->", put, text, flags=re.DOTALL)
+_SECTION = re.compile(r"<!-- (\w+) -->\n(?:[^|\n].*\n\n)?(?:\|.*\n)*")
 
 
-def parts(directory: Path = results.DIRECTORY) -> dict[str, str]:
-    """The tables of all questions, and the goals."""
-    found = results.read(directory)
-    tables = {
-        name: table(load(name), found[name]) if name in found else "Not measured yet." for name in QUESTIONS
-    }
-    return {"goals": verdicts(found), **tables}
+def fill_page(page: str, sections: Mapping[str, str]) -> str:
+    """Replace the sections of the page that have new text."""
+
+    def replacement(section: re.Match[str]) -> str:
+        name = section[1]
+        return f"<!-- {name} -->\n{sections[name]}" if name in sections else section[0]
+
+    return _SECTION.sub(replacement, page)
+
+
+def sections(directory: Path = results.DIRECTORY) -> dict[str, str]:
+    """The tables of all questions that have a saved result, and of the goals."""
+    saved = results.load_results(directory)
+    tables = {name: result_table(load_question(name), result) for name, result in saved.items()}
+    goals = goal_table(saved)
+    return tables if NOT_MEASURED in goals else {"goals": goals, **tables}
 
 
 def main() -> int:
     """Rewrite the page."""
-    PAGE.write_text(filled(PAGE.read_text(), parts()))
+    PAGE.write_text(fill_page(PAGE.read_text(), sections()))
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Floors: the least Python code that does the same arithmetic, and nothing else.
+"""Floors of requests: the least Python code that does the same arithmetic, and nothing else.
 
-No exclusions, no error paths, no fork, no second process: nothing here is fit for use. A figure of a
-benchmark is a ratio to these, taken on the same machine in the same run.
+They have no excluded paths, no error handling, no support for fork or for several processes, so they are not
+fit for use. Benchmarks report ratios to these floors, measured on the same machine in the same run.
 """
 
 from __future__ import annotations
@@ -14,37 +14,38 @@ from time import perf_counter
 from typing import Any, cast
 
 BOUNDS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0, 10000.0)
-"""Milliseconds."""
+"""Bucket bounds in milliseconds."""
 
-WIDTH = len(BOUNDS) + 3
-"""Cells of a request's series: the counter, the buckets and the sum."""
+REQUEST_WIDTH = len(BOUNDS) + 3
+"""The cells of a request's row: the counter, the buckets and the sum."""
 
 Row = MutableSequence[float]
 App = Callable[..., Any]
 
 
-class Cells:
-    """The rows of all series, the gauge of the active requests, and the one lock over them."""
+class RequestCells:
+    """The rows of all series, the number of active requests, and one lock for all of them."""
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.active = doubles(1)
+        self.active = zero_cells(1)
         self.rows: dict[tuple[object, ...], Row] = {}
 
-    def meet(self, key: tuple[object, ...]) -> Row:
-        """The row of a series that was not met before."""
-        return self.rows.setdefault(key, doubles(WIDTH))
+    def add_row(self, key: tuple[object, ...]) -> Row:
+        """The row of a series that is new."""
+        return self.rows.setdefault(key, zero_cells(REQUEST_WIDTH))
 
 
-def asgi_floor(app: App, cells: Cells) -> App:
-    """One closure around ``send``, two clocks, a tuple key, one look-up, one bisect, five additions."""
-    lock, active, find, meet, bounds = cells.lock, cells.active, cells.rows.get, cells.meet, BOUNDS
+def asgi_floor(app: App, cells: RequestCells) -> App:
+    """One closure around ``send``, two clock readings, a tuple key, a look-up, a bisect, five additions."""
+    lock, active, bounds = cells.lock, cells.active, BOUNDS
+    find_row, add_row = cells.rows.get, cells.add_row
 
     async def floor(scope: Any, receive: Any, send: Any) -> None:
         started = perf_counter()
         status = 500
 
-        async def note(message: Any) -> None:
+        async def send_and_note(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -52,96 +53,98 @@ def asgi_floor(app: App, cells: Cells) -> App:
 
         with lock:
             active[0] += 1.0
-        await app(scope, receive, note)
+        await app(scope, receive, send_and_note)
         key = (scope["method"], scope["endpoint"], status)
-        row = find(key) or meet(key)
-        took = (perf_counter() - started) * 1000
-        bucket = bisect_left(bounds, took)
+        row = find_row(key) or add_row(key)
+        milliseconds = (perf_counter() - started) * 1000
+        bucket = bisect_left(bounds, milliseconds)
         with lock:
             active[0] -= 1.0
             row[0] += 1.0
             row[bucket + 1] += 1.0
-            row[-1] += took
+            row[-1] += milliseconds
 
     return floor
 
 
-def wsgi_floor_at_start(app: App, cells: Cells) -> App:
-    """The same around ``start_response``, where the request is taken to have ended."""
-    lock, active, find, meet, bounds = cells.lock, cells.active, cells.rows.get, cells.meet, BOUNDS
+def wsgi_floor_at_start(app: App, cells: RequestCells) -> App:
+    """The same for WSGI; the request ends when the app calls ``start_response``."""
+    lock, active, bounds = cells.lock, cells.active, BOUNDS
+    find_row, add_row = cells.rows.get, cells.add_row
 
     def floor(environ: Any, start_response: Any) -> Iterable[bytes]:
         started = perf_counter()
 
-        def note(status: str, headers: Any, error: Any = None) -> Any:
+        def start_and_note(status: str, headers: Any, error: Any = None) -> Any:
             key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
-            row = find(key) or meet(key)
-            took = (perf_counter() - started) * 1000
-            bucket = bisect_left(bounds, took)
+            row = find_row(key) or add_row(key)
+            milliseconds = (perf_counter() - started) * 1000
+            bucket = bisect_left(bounds, milliseconds)
             with lock:
                 active[0] -= 1.0
                 row[0] += 1.0
                 row[bucket + 1] += 1.0
-                row[-1] += took
+                row[-1] += milliseconds
             return start_response(status, headers, error)
 
         with lock:
             active[0] += 1.0
-        body: Iterable[bytes] = app(environ, note)
+        body: Iterable[bytes] = app(environ, start_and_note)
         return body
 
     return floor
 
 
-def wsgi_floor_at_close(app: App, cells: Cells) -> App:
-    """The same, with the end where it is: when the server closes the body."""
-    lock, active, find, meet, bounds = cells.lock, cells.active, cells.rows.get, cells.meet, BOUNDS
+def wsgi_floor_at_close(app: App, cells: RequestCells) -> App:
+    """The same for WSGI; the request ends when the server closes the body, which is the correct moment."""
+    lock, active, bounds = cells.lock, cells.active, BOUNDS
+    find_row, add_row = cells.rows.get, cells.add_row
 
     def floor(environ: Any, start_response: Any) -> Iterable[bytes]:
         started = perf_counter()
         key: tuple[object, ...] = ()
 
-        def note(status: str, headers: Any, error: Any = None) -> Any:
+        def start_and_note(status: str, headers: Any, error: Any = None) -> Any:
             nonlocal key
             key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
             return start_response(status, headers, error)
 
-        def closed() -> None:
-            row = find(key) or meet(key)
-            took = (perf_counter() - started) * 1000
-            bucket = bisect_left(bounds, took)
+        def on_close() -> None:
+            row = find_row(key) or add_row(key)
+            milliseconds = (perf_counter() - started) * 1000
+            bucket = bisect_left(bounds, milliseconds)
             with lock:
                 active[0] -= 1.0
                 row[0] += 1.0
                 row[bucket + 1] += 1.0
-                row[-1] += took
+                row[-1] += milliseconds
 
         with lock:
             active[0] += 1.0
-        return _Body(app(environ, note), closed)
+        return _Body(app(environ, start_and_note), on_close)
 
     return floor
 
 
 class _Body:
-    """A response's body that tells when it is closed."""
+    """The body of a response that calls a function when it is closed."""
 
-    __slots__ = ("_body", "_closed")
+    __slots__ = ("_body", "_on_close")
 
-    def __init__(self, body: Any, closed: Callable[[], None]) -> None:
+    def __init__(self, body: Any, on_close: Callable[[], None]) -> None:
         self._body = body
-        self._closed = closed
+        self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._body)
 
     def close(self) -> None:
-        """The server has handed over the last byte."""
+        """Called by the server after the last byte."""
         if hasattr(self._body, "close"):
             self._body.close()
-        self._closed()
+        self._on_close()
 
 
-def doubles(count: int) -> Row:
-    """So many cells of zero."""
+def zero_cells(count: int) -> Row:
+    """This number of cells, all zero."""
     return cast("Row", memoryview(array("d", bytes(8 * count))))

@@ -1,4 +1,4 @@
-"""Several processes of one contestant: workers that record and then wait, or that come and go."""
+"""Several processes of one contestant: workers that keep running, and workers that die."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Callable
 Work = Callable[[], object]
 
 _end_read, _end_write = os.pipe()
-"""Nothing is ever written: who reads waits until the process that forked it is gone."""
+"""Nothing is ever written. A worker that reads waits until the process that forked it is gone."""
 
 
-def stay(work: Work, workers: int) -> None:
+def keep_running(work: Work, workers: int) -> None:
     """Fork workers that do the work and then live as long as this process. Returns when all have done it."""
     for _ in range(workers):
         done_read, done_write = os.pipe()
         if os.fork() == 0:
-            _in_child(functools.partial(_work_and_wait, work, done_write))
+            _run_in_child(functools.partial(_work_and_wait, work, done_write))
         os.close(done_write)
         done = os.read(done_read, 1)
         os.close(done_read)
@@ -26,22 +26,22 @@ def stay(work: Work, workers: int) -> None:
             raise RuntimeError("a worker failed")
 
 
-def come_and_go(work: Work) -> None:
-    """Fork a worker that does the work and dies without any clean-up."""
+def run_and_die(work: Work) -> None:
+    """Fork a worker that does the work and dies without any cleanup. Returns when it is dead."""
     pid = os.fork()
     if pid == 0:
-        _in_child(work)
+        _run_in_child(work)
     if os.waitpid(pid, 0)[1]:
         raise RuntimeError("a worker failed")
 
 
-def asked(question: Callable[[], float]) -> float:
-    """What a new worker answers."""
-    answer_read, answer_write = os.pipe()
-    come_and_go(lambda: os.write(answer_write, str(question()).encode()))
-    os.close(answer_write)
-    with os.fdopen(answer_read) as answer:
-        return float(answer.read())
+def result_of(function: Callable[[], float]) -> float:
+    """What the function returns in a new worker."""
+    result_read, result_write = os.pipe()
+    run_and_die(lambda: os.write(result_write, str(function()).encode()))
+    os.close(result_write)
+    with os.fdopen(result_read) as result:
+        return float(result.read())
 
 
 def _work_and_wait(work: Work, done: int) -> None:
@@ -52,7 +52,7 @@ def _work_and_wait(work: Work, done: int) -> None:
     os.read(_end_read, 1)
 
 
-def _in_child(work: Work) -> None:
+def _run_in_child(work: Work) -> None:
     try:
         work()
     except BaseException:

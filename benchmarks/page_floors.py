@@ -1,6 +1,6 @@
-"""Floors of pages and pushes: rows that are there already become text or protobuf, and nothing else.
+"""Floors of pages and pushes: the least Python code that turns existing rows into text or protobuf.
 
-No catalog, no other metric types, no escaping, no error paths.
+They have no catalog, no other types of metrics, no escaping and no error handling.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 
 from benchmarks.floors import BOUNDS
 
-Cells = Sequence[float]
-"""Buckets, then the sum."""
+HistogramCells = Sequence[float]
+"""The buckets, then the sum."""
 
-WIDTH = len(BOUNDS) + 2
+HISTOGRAM_WIDTH = len(BOUNDS) + 2
 
 
 class PageFloor:
-    """A page of histograms: one ``%`` template a series, filled from its row."""
+    """Renders a page of histograms from one ``%`` template per series."""
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         self._head = f"# HELP {name} \n# TYPE {name} histogram\n"
         self._templates = [_template(name, each) for each in labels]
 
-    def render(self, rows: Sequence[Cells]) -> bytes:
-        """The page's text."""
+    def render(self, rows: Sequence[HistogramCells]) -> bytes:
+        """The text of the page."""
         lines = [self._head]
         for template, row in zip(self._templates, rows, strict=True):
             lines.append(template % _cumulated(row))
@@ -36,7 +36,7 @@ class PageFloor:
 
 
 class CachedPageFloor:
-    """The same, but the text of a row that has not changed is kept. Whether it has, its sum tells."""
+    """The same, but keeps the text of rows that have not changed. It compares only the sums."""
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         self._head = f"# HELP {name} \n# TYPE {name} histogram\n".encode()
@@ -45,12 +45,13 @@ class CachedPageFloor:
         self._texts = [b""] * len(labels)
 
     def render(self, cells: memoryview) -> bytes:
-        """The page's text, of rows one after the other."""
-        sums = cells[WIDTH - 1 :: WIDTH].tolist()
-        changed = [at for at, (new, old) in enumerate(zip(sums, self._sums, strict=True)) if new != old]
-        for at in changed:
-            text = self._templates[at] % _cumulated(cells[at * WIDTH : (at + 1) * WIDTH])
-            self._texts[at] = text.encode()
+        """The text of the page, from the rows one after the other in one buffer."""
+        sums = cells[HISTOGRAM_WIDTH - 1 :: HISTOGRAM_WIDTH].tolist()
+        pairs = zip(sums, self._sums, strict=True)
+        for index in [index for index, (new, old) in enumerate(pairs) if new != old]:
+            start = index * HISTOGRAM_WIDTH
+            text = self._templates[index] % _cumulated(cells[start : start + HISTOGRAM_WIDTH])
+            self._texts[index] = text.encode()
         self._sums = sums
         return b"".join((self._head, *self._texts))
 
@@ -60,15 +61,17 @@ def _template(name: str, labels: str) -> str:
     return f"{buckets}{name}_count{{{labels}}} %d\n{name}_sum{{{labels}}} %r\n"
 
 
-def _cumulated(row: Cells) -> tuple[float, ...]:
+def _cumulated(row: HistogramCells) -> tuple[float, ...]:
     counts: list[float] = [*accumulate(row[:-1])]
     return (*counts, counts[-1], row[-1])
 
 
 class WorkersFloor:
-    """A page over a file a worker: labels as JSON in one, doubles in the other, all in the same order.
+    """Renders a page over many workers.
 
-    The first page reads the labels of every file, as each may have others.
+    Each worker has a file of labels (JSON) and a file of cells, in the same order.
+
+    The first page reads the labels of every worker, since each may have other series.
     """
 
     def __init__(self, name: str, directory: Path) -> None:
@@ -77,27 +80,28 @@ class WorkersFloor:
         self._page: PageFloor | None = None
 
     def render(self) -> bytes:
-        """The page's text: the sum of all files' doubles."""
+        """The text of the page with the sums over all workers."""
         if self._page is None:
-            self._page = PageFloor(self._name, self._labels())
+            self._page = PageFloor(self._name, self._read_labels())
         total: list[float] = []
         for path in sorted(self._directory.glob("*.cells")):
             cells = memoryview(path.read_bytes()).cast("d")
             total = list(map(add, total, cells)) if total else [*cells]
-        return self._page.render([total[at : at + WIDTH] for at in range(0, len(total), WIDTH)])
+        rows = [total[at : at + HISTOGRAM_WIDTH] for at in range(0, len(total), HISTOGRAM_WIDTH)]
+        return self._page.render(rows)
 
-    def _labels(self) -> list[str]:
-        found: dict[str, None] = {}
+    def _read_labels(self) -> list[str]:
+        labels: dict[str, None] = {}
         for path in sorted(self._directory.glob("*.labels")):
             for line in path.read_bytes().splitlines():
-                found[",".join(f'{key}="{value}"' for key, value in json.loads(line).items())] = None
-        return list(found)
+                labels[",".join(f'{key}="{value}"' for key, value in json.loads(line).items())] = None
+        return list(labels)
 
 
 class PackingFloor:
-    """OTLP of histograms: ``struct.pack`` and joins, with all that never changes prepared as bytes.
+    """Encodes histograms as OTLP with ``struct.pack``. All bytes that never change are prepared.
 
-    See opentelemetry/proto/metrics/v1/metrics.proto, *HistogramDataPoint*.
+    The format is *HistogramDataPoint* of opentelemetry/proto/metrics/v1/metrics.proto.
     """
 
     def __init__(self, name: str, attributes: Sequence[dict[str, str]], start: int) -> None:
@@ -117,14 +121,14 @@ class PackingFloor:
         )
         return b"\x0a" + _varint(len(packed) + rest) + packed
 
-    def encode(self, rows: Sequence[Cells], now: int) -> bytes:
+    def encode(self, rows: Sequence[HistogramCells], now: int) -> bytes:
         """The ExportMetricsServiceRequest."""
         points = b"".join(self._points(rows, now))
         data = points + b"\x10\x02"  # cumulative
         metric = _field(1, self._name) + _field(9, data)
         return _field(1, _field(2, _field(2, metric)))
 
-    def _points(self, rows: Sequence[Cells], now: int) -> Iterator[bytes]:
+    def _points(self, rows: Sequence[HistogramCells], now: int) -> Iterator[bytes]:
         pack, tail, start, size = self._pack, self._tail, self._start, self._counts
         for head, row in zip(self._heads, rows, strict=True):
             counts = [*map(int, row[:-1])]

@@ -1,32 +1,47 @@
-"""What several contestants need of the libraries beside ours."""
+"""Helpers for contestants, mostly around the other libraries."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.collector import COLLECTOR_ADDRESS
 
 INTERVAL = 1000
-"""Milliseconds between two pushes, for everybody who pushes."""
+"""Milliseconds between two pushes, for every contestant that pushes."""
 
 OTEL = ("opentelemetry-sdk", "opentelemetry-exporter-prometheus", "opentelemetry-exporter-otlp")
 
 
-def multiprocess() -> str:
-    """Turn prometheus_client's multiprocess mode on; call it before anything imports that."""
+def turn_multiprocess_on() -> str:
+    """Turn prometheus_client's multiprocess mode on, before anything imports it. Returns its directory."""
     directory = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp()
     return directory
 
 
+def multiprocess_page() -> Callable[[], bytes]:
+    """Turn the multiprocess mode on. Returns a function that renders the page of all workers."""
+    directory = turn_multiprocess_on()
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    def render() -> bytes:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+    return render
+
+
 def both_exports() -> dict[str, Any]:
-    """Settings of ours: the page is on by default, and the push goes to the sink."""
+    """Our settings for both exports: the page is on by default, and the push goes to the Collector."""
     return {"endpoint": os.environ[COLLECTOR_ADDRESS], "export_interval": INTERVAL}
 
 
 def otel_provider(*, push: bool) -> Any:
-    """The SDK's MeterProvider with a Prometheus reader, and with one that pushes too."""
+    """The SDK's MeterProvider with a Prometheus reader and, with ``push``, an OTLP reader."""
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.sdk.metrics import MeterProvider
 
@@ -37,7 +52,7 @@ def otel_provider(*, push: bool) -> Any:
 
 
 def otlp_reader(interval: float = INTERVAL) -> Any:
-    """The SDK's reader that pushes to the sink."""
+    """The SDK's reader that pushes to the Collector."""
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
@@ -45,13 +60,13 @@ def otlp_reader(interval: float = INTERVAL) -> Any:
     return PeriodicExportingMetricReader(exporter, export_interval_millis=interval)
 
 
-def stable_conventions() -> None:
-    """OpenTelemetry's instrumentation is to record what its stable conventions say, as ours does."""
+def use_stable_conventions() -> None:
+    """Let OpenTelemetry's instrumentation record the stable conventions, as ours does."""
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
 
 
-class ByHand:
-    """prometheus_client as its documentation shows it, with the children kept: no ``labels()`` a request."""
+class HandWrittenMetrics:
+    """prometheus_client as its documentation shows it, but without calling ``labels()`` for each request."""
 
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
@@ -61,11 +76,11 @@ class ByHand:
         labels = ("method", "route", "status")
         self.requests = Counter("requests", "Requests.", labels)
         self.duration = Histogram("duration_milliseconds", "Duration.", labels, buckets=BOUNDS)
-        self.active = Gauge("active", "Under way.", multiprocess_mode="livesum")
+        self.active = Gauge("active", "Requests in progress.", multiprocess_mode="livesum")
         self.children: dict[tuple[str, ...], tuple[Any, Any]] = {}
 
     def record(self, key: tuple[str, ...], milliseconds: float) -> None:
-        """Count a request that has ended."""
+        """Record a finished request."""
         self.active.dec()
         children = self.children.get(key)
         if children is None:

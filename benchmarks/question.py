@@ -1,4 +1,4 @@
-"""What a question is: contestants, how much work each does, and what is compared with what."""
+"""The parts of a question: its contestants, how much work each does, and what is compared with what."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Literal
 Form = Literal["tiny", "quick", "full"]
 
 Values = Mapping[str, float]
-"""What one batch measured, by column, in the question's unit."""
+"""What one batch measured, by column, in the unit of the question."""
 
 Measure = Callable[[int], Values]
-"""Does a batch of so much work."""
+"""Runs a batch of this many repetitions."""
 
 QUESTIONS = (
     "asgi",
@@ -35,39 +35,45 @@ QUESTIONS = (
     "growth_workers",
     "growth_routes",
 )
-"""Each is a module of ``benchmarks.questions`` with its `Question`."""
+"""The modules of ``benchmarks.questions``; each defines a ``QUESTION``."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to do it. ``make`` gets the case, in a process of its own, and gives what does a batch.
+    """One way to do what the question asks.
 
-    ``packages`` are the distributions whose versions are worth telling. In the quick form a case larger than
-    ``most`` is left out.
+    ``make`` is called with the case in a process of its own, and returns the function that runs a batch.
+    ``packages`` are the distributions whose versions the result names. The quick form skips cases above
+    ``largest_case``.
     """
 
     name: str
     make: Callable[[int], Measure]
     packages: tuple[str, ...] = ()
-    most: float = math.inf
+    largest_case: float = math.inf
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done: ``processes`` of each contestant one after the other, ``rounds`` of batches each."""
+    """How much is measured.
+
+    Each contestant gets this many processes, one after the other. Each process runs ``rounds`` batches of
+    ``repetitions``.
+    """
 
     processes: int
     rounds: int
-    amount: int
+    repetitions: int
     cases: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked. ``unit`` is what the values are in, ``case`` what a case is a number of.
+    """One thing to measure.
 
-    What the contestant ``base`` costs is taken off before anything is divided by what ``floor`` costs.
-    ``shown`` are the statistics in the table. ``needs`` is a program without which nothing can be asked.
+    ``unit`` is the unit of the values, and ``case`` says what a case counts. The cost of the contestant
+    ``base`` is subtracted before anything is divided by the cost of ``floor``. ``statistics`` are the ones
+    that the table shows. ``required_program`` is a program without which the question is skipped.
     """
 
     name: str
@@ -78,18 +84,18 @@ class Question:
     case: str = ""
     base: str = ""
     floor: str = "floor"
-    shown: tuple[str, ...] = ("median", "minimum")
-    needs: str = ""
+    statistics: tuple[str, ...] = ("median", "minimum")
+    required_program: str = ""
 
     def contestant(self, name: str) -> Contestant:
-        """The one of this name. Raises LookupError."""
+        """The contestant with this name. Raises LookupError."""
         for contestant in self.contestants:
             if contestant.name == name:
                 return contestant
-        raise LookupError(f"no contestant {name!r} for {self.name}")
+        raise LookupError(f"question {self.name!r} has no contestant {name!r}")
 
 
-def load(name: str) -> Question:
-    """The question of this name. Raises ModuleNotFoundError."""
+def load_question(name: str) -> Question:
+    """The question with this name. Raises ModuleNotFoundError."""
     question: Question = importlib.import_module(f"benchmarks.questions.{name}").QUESTION
     return question

@@ -1,4 +1,4 @@
-"""Requests per second of a real server, as wrk counts them."""
+"""Requests per second of a real server, measured with wrk."""
 
 from __future__ import annotations
 
@@ -15,70 +15,73 @@ from urllib.request import urlopen
 
 import psutil
 
-from benchmarks.app_factories import APP
+from benchmarks.app_factories import APP_VARIABLE
 from benchmarks.apps import path
 from benchmarks.question import Contestant, Measure, Values
 
-PATIENCE = 30.0
-"""Seconds for a server to answer."""
+START_TIMEOUT = 30.0
+"""Seconds until a server must answer."""
 
-PER_SECOND = "a second"
-PER_PROCESSOR_SECOND = "a second of the server's processor"
-"""Where the machine has other things to do too, this is the steadier figure."""
+PER_SECOND = "per second"
+
+PER_CPU_SECOND = "per CPU second of the server"
+"""The steadier of the two where the machine does other work too."""
 
 Command = Callable[[int], Sequence[str]]
-"""A server's command line for a port."""
+"""The command line of a server for a port."""
 
 
-def contestant(name: str, app: str, command: Command, *packages: str) -> Contestant:
-    """Serves ``app`` (see `benchmarks.app_factories`) and is asked by wrk for so many seconds."""
+def server_contestant(name: str, app: str, command: Command, *packages: str) -> Contestant:
+    """Serves ``app`` (see `benchmarks.app_factories`). A repetition is a second of requests from wrk."""
 
     def make(case: int) -> Measure:
         port = _free_port()
-        server = subprocess.Popen([sys.executable, "-m", *command(port)], env={**os.environ, APP: app})
-        atexit.register(_end, server)
-        _keep_to(server, 0)
+        environment = {**os.environ, APP_VARIABLE: app}
+        server = subprocess.Popen([sys.executable, "-m", *command(port)], env=environment)
+        atexit.register(_stop, server)
+        _pin_to_processor(server, 0)
         url = f"http://127.0.0.1:{port}{path()}"
-        _await(url, server)
-        return lambda seconds: _load(url, server, seconds)
+        _wait_until_up(url, server)
+        return lambda seconds: _measure(url, server, seconds)
 
     return Contestant(name, make, packages)
 
 
-def _load(url: str, server: subprocess.Popen[bytes], seconds: int) -> Values:
-    before = _processor(server)
-    requests, rate = _ask(url, seconds)
-    return {PER_SECOND: rate, PER_PROCESSOR_SECOND: requests / (_processor(server) - before)}
+def _measure(url: str, server: subprocess.Popen[bytes], seconds: int) -> Values:
+    before = _server_cpu_seconds(server)
+    requests, rate = _run_wrk(url, seconds)
+    return {PER_SECOND: rate, PER_CPU_SECOND: requests / (_server_cpu_seconds(server) - before)}
 
 
-def _processor(server: subprocess.Popen[bytes]) -> float:
-    """Seconds of the processor that the server and its workers took."""
-    process = psutil.Process(server.pid)
-    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
+def _server_cpu_seconds(server: subprocess.Popen[bytes]) -> float:
+    """The CPU time of the server and its workers."""
+    main = psutil.Process(server.pid)
+    times = [process.cpu_times() for process in (main, *main.children(recursive=True))]
+    return float(sum(time.user + time.system for time in times))
 
 
-def _ask(url: str, seconds: int) -> tuple[int, float]:
-    """How many requests wrk made, and how many a second."""
+def _run_wrk(url: str, seconds: int) -> tuple[int, float]:
+    """The number of requests that wrk made, and the requests per second."""
     command = ["wrk", "-t1", "-c16", f"-d{seconds}s", url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
-        _keep_to(wrk, 1)
-        said, _ = wrk.communicate()
-    requests, rate = re.search(r"(\d+) requests in", said), re.search(r"Requests/sec:\s+([0-9.]+)", said)
-    if requests is None or rate is None or "Non-2xx" in said:
-        raise RuntimeError(f"wrk said: {said}")
+        _pin_to_processor(wrk, 1)
+        output, _ = wrk.communicate()
+    requests = re.search(r"(\d+) requests in", output)
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", output)
+    if requests is None or rate is None or "Non-2xx" in output:
+        raise RuntimeError(f"wrk printed: {output}")
     return int(requests[1]), float(rate[1])
 
 
-def _keep_to(process: subprocess.Popen[Any], place: int) -> None:
-    """Give a process that has just started a processor of its own: server and wrk would take turns on one."""
+def _pin_to_processor(process: subprocess.Popen[Any], number: int) -> None:
+    """Give a new process a processor of its own, so that server and wrk do not share one."""
     if hasattr(os, "sched_setaffinity"):
         processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(process.pid, {processors[place % len(processors)]})
+        os.sched_setaffinity(process.pid, {processors[number % len(processors)]})
 
 
-def _await(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
             with urlopen(url, timeout=5) as response:
@@ -90,7 +93,7 @@ def _await(url: str, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
     try:
         server.wait(10)
@@ -99,7 +102,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port

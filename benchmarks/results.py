@@ -1,4 +1,4 @@
-"""What was measured, as JSON for other programs and as a table for people."""
+"""The result of a question: statistics by contestant and case, with when and where they were measured."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DIRECTORY = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
-class Row:
-    """A contestant's statistics in one case, by column; ``failure`` says why there are none, or no more."""
+class Measurement:
+    """The statistics of one contestant in one case, by column; ``failure`` says why it dropped out."""
 
     case: int
     contestant: str
@@ -30,32 +30,32 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to a question, and when, where and with what it was found."""
+    """The answer to a question, with its form, time (UTC), machine and versions."""
 
     question: str
     form: str
-    taken: str
+    time: str
     machine: str
     versions: Mapping[str, str]
-    rows: Sequence[Row]
+    measurements: Sequence[Measurement]
 
-    def find(self, contestant: str, case: int) -> Row:
-        """The row of this contestant. Raises KeyError."""
-        for each in self.rows:
-            if (each.contestant, each.case) == (contestant, case):
-                return each
+    def find(self, contestant: str, case: int) -> Measurement:
+        """The measurement of this contestant. Raises KeyError."""
+        for measurement in self.measurements:
+            if (measurement.contestant, measurement.case) == (contestant, case):
+                return measurement
         raise KeyError(f"{self.question}: {contestant} {case}")
 
     def cases(self) -> list[int]:
         """The cases in ascending order."""
-        return sorted({each.case for each in self.rows})
+        return sorted({measurement.case for measurement in self.measurements})
 
 
-def row(case: int, contestant: str, batches: Sequence[Values], failure: str | None) -> Row:
-    """The statistics of a contestant's batches."""
+def summarize(case: int, contestant: str, batches: Sequence[Values], failure: str | None) -> Measurement:
+    """Reduce the batches of a contestant to statistics."""
     names = dict.fromkeys(name for values in batches for name in values)
     columns = {name: _statistics([values[name] for values in batches if name in values]) for name in names}
-    return Row(case, contestant, columns, failure)
+    return Measurement(case, contestant, columns, failure)
 
 
 def _statistics(values: list[float]) -> dict[str, float]:
@@ -69,20 +69,18 @@ def _statistics(values: list[float]) -> dict[str, float]:
     }
 
 
-def result(question: Question, form: Form, rows: Sequence[Row]) -> Result:
-    """The rows with their circumstances."""
-    taken = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def make_result(question: Question, form: Form, measurements: Sequence[Measurement]) -> Result:
+    """Add time, machine and versions to the measurements."""
+    time = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, {load}"
-    return Result(question.name, form, taken, machine, versions(question), rows)
+    return Result(question.name, form, time, machine, _versions(question), measurements)
 
 
-def versions(question: Question) -> dict[str, str]:
-    """Of the interpreter and of each contestant's distributions."""
+def _versions(question: Question) -> dict[str, str]:
     names = sorted({name for contestant in question.contestants for name in contestant.packages})
-    return {platform.python_implementation(): platform.python_version()} | {
-        name: _version(name) for name in names
-    }
+    interpreter = {platform.python_implementation(): platform.python_version()}
+    return interpreter | {name: _version(name) for name in names}
 
 
 def _version(name: str) -> str:
@@ -92,17 +90,18 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def write(found: Result, table: str, directory: Path = DIRECTORY) -> None:
-    """Keep a result as ``NAME.json`` and its table as ``NAME.md``."""
+def save_result(result: Result, table: str, directory: Path = DIRECTORY) -> None:
+    """Write a result as ``NAME.json``, and its table as ``NAME.md``."""
     directory.mkdir(exist_ok=True)
-    (directory / f"{found.question}.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
-    (directory / f"{found.question}.md").write_text(table)
+    (directory / f"{result.question}.json").write_text(json.dumps(asdict(result), indent=1) + "\n")
+    (directory / f"{result.question}.md").write_text(table)
 
 
-def read(directory: Path = DIRECTORY) -> dict[str, Result]:
-    """The results that are kept, by question."""
-    return {path.stem: _parsed(json.loads(path.read_text())) for path in sorted(directory.glob("*.json"))}
+def load_results(directory: Path = DIRECTORY) -> dict[str, Result]:
+    """The saved results by question."""
+    return {path.stem: _parse(json.loads(path.read_text())) for path in sorted(directory.glob("*.json"))}
 
 
-def _parsed(found: dict[str, Any]) -> Result:
-    return Result(**{**found, "rows": [Row(**each) for each in found["rows"]]})
+def _parse(document: dict[str, Any]) -> Result:
+    measurements = [Measurement(**fields) for fields in document["measurements"]]
+    return Result(**{**document, "measurements": measurements})

@@ -1,8 +1,8 @@
-"""Runs a question: each contestant in processes of its own, asked for batches in turn.
+"""Runs a question: starts a process for each contestant, and asks them for batches in turn.
 
-Several processes one after the other, since where a process' memory lies makes a difference; and a new order
-each round, so that whatever else the machine does meets all alike. Who fails is out, with the reason, and
-the others go on.
+Each contestant gets several processes, one after the other, because the place of a process's memory changes
+its speed. Each round asks the contestants in a new order, so that other load on the machine affects all of
+them alike. A contestant that fails drops out with its reason, and the others continue.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.collector import COLLECTOR_ADDRESS, collector
+from benchmarks.collector import COLLECTOR_ADDRESS, run_collector
 from benchmarks.question import Contestant, Effort, Form, Question, Values
-from benchmarks.results import Row, row
+from benchmarks.results import Measurement, summarize
 
-PATIENCE = 300.0
+ANSWER_TIMEOUT = 300.0
 """Seconds that a contestant has for one answer."""
+
+Batches = dict[str, list[Values]]
+"""The measured batches, by contestant."""
 
 
 class ContestantError(Exception):
-    """A contestant cannot go on."""
+    """A contestant cannot continue."""
 
 
-class Runner:
-    """A contestant's process, with all that it starts: a session of its own."""
+class ContestantProcess:
+    """The process of a contestant, in a session of its own."""
 
     def __init__(self, question: Question, contestant: Contestant, case: int) -> None:
         self.contestant = contestant
@@ -45,30 +48,30 @@ class Runner:
             start_new_session=True,
         )
 
-    def ready(self) -> None:
-        """Wait until it has made what it measures. Raises ContestantError."""
-        self._answer()
+    def wait_until_ready(self) -> None:
+        """Wait until the contestant is set up. Raises ContestantError."""
+        self._read_answer()
 
-    def batch(self, amount: int) -> Values:
-        """Have it do a batch. Raises ContestantError."""
+    def run_batch(self, repetitions: int) -> Values:
+        """Run one batch. Raises ContestantError."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(f"{amount}\n")
+            self._process.stdin.write(f"{repetitions}\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise ContestantError("it ended") from error
-        values: Values = self._answer()["values"]
+            raise ContestantError("the process ended") from error
+        values: Values = self._read_answer()["values"]
         return values
 
-    def _answer(self) -> dict[str, Any]:
+    def _read_answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        timer = threading.Timer(PATIENCE, self._kill)
+        timer = threading.Timer(ANSWER_TIMEOUT, self._kill)
         timer.start()
         try:
             line = self._process.stdout.readline()
         finally:
             timer.cancel()
-        answer: dict[str, Any] = json.loads(line or '{"failure": "it ended, or took too long"}')
+        answer: dict[str, Any] = json.loads(line or '{"failure": "the process ended or took too long"}')
         if "failure" in answer:
             raise ContestantError(answer["failure"])
         return answer
@@ -78,36 +81,32 @@ class Runner:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
-        """End the process by ending its input, and whatever of its session is then left."""
+        """Close the input, wait for the process to end, and kill what is left of its session."""
         with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=20)
         self._kill()
         self._process.communicate()
 
 
-Batches = dict[str, list[Values]]
-
-
-def run(question: Question, form: Form) -> list[Row]:
-    """The measurements of all cases."""
-    if question.needs and shutil.which(question.needs) is None:
-        reason = f"skipped: {question.needs} is not installed"
+def run(question: Question, form: Form) -> list[Measurement]:
+    """Measure all cases of a question."""
+    program = question.required_program
+    if program and shutil.which(program) is None:
+        reason = f"skipped: {program} is not installed"
         print(f"!!! {question.name} {reason}", file=sys.stderr)
-        return [row(0, each.name, [], reason) for each in question.contestants]
+        return [summarize(0, contestant.name, [], reason) for contestant in question.contestants]
     effort = question.efforts[form]
-    with surroundings():
-        return [found for case in effort.cases for found in run_case(question, effort, case, form)]
+    with environment():
+        return [row for case in effort.cases for row in run_case(question, effort, case, form)]
 
 
 @contextlib.contextmanager
-def surroundings() -> Iterator[None]:
-    """What all contestants find: a Collector, and a directory in memory for what they write."""
+def environment() -> Iterator[None]:
+    """Give all contestants a Collector, and a temporary directory in memory."""
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     before = dict(os.environ)
-    with (
-        collector() as address,
-        tempfile.TemporaryDirectory(dir=base, ignore_cleanup_errors=True) as directory,
-    ):
+    temporary = tempfile.TemporaryDirectory(dir=base, ignore_cleanup_errors=True)
+    with run_collector() as address, temporary as directory:
         os.environ.update({COLLECTOR_ADDRESS: address, "TMPDIR": directory})
         try:
             yield
@@ -116,48 +115,56 @@ def surroundings() -> Iterator[None]:
             os.environ.update(before)
 
 
-def run_case(question: Question, effort: Effort, case: int, form: Form) -> list[Row]:
-    """The measurements of one case."""
-    contestants = [each for each in question.contestants if form == "full" or case <= each.most]
-    if form == "tiny":
-        contestants = [each for each in contestants if _is_tiny(question, each.name)]
-    batches: Batches = {each.name: [] for each in contestants}
+def run_case(question: Question, effort: Effort, case: int, form: Form) -> list[Measurement]:
+    """Measure one case."""
+    contestants = [
+        contestant
+        for contestant in question.contestants
+        if (form == "full" or case <= contestant.largest_case)
+        and (form != "tiny" or _is_in_tiny_form(question, contestant.name))
+    ]
+    batches: Batches = {contestant.name: [] for contestant in contestants}
     failures: dict[str, str] = {}
     for _ in range(effort.processes):
-        with started(question, contestants, case) as runners:
-            interleave(runners, effort, batches, failures)
-        contestants = [each for each in contestants if each.name not in failures]
-    return [row(case, name, found, failures.get(name)) for name, found in batches.items()]
+        running = [contestant for contestant in contestants if contestant.name not in failures]
+        with start_processes(question, running, case) as processes:
+            run_rounds(processes, effort, batches, failures)
+    return [summarize(case, name, values, failures.get(name)) for name, values in batches.items()]
 
 
-def _is_tiny(question: Question, name: str) -> bool:
+def _is_in_tiny_form(question: Question, name: str) -> bool:
     return name in (question.base, question.floor) or name.startswith("ours")
 
 
 @contextlib.contextmanager
-def started(question: Question, contestants: list[Contestant], case: int) -> Iterator[list[Runner]]:
-    """A process for each contestant until the end of the block."""
+def start_processes(
+    question: Question, contestants: list[Contestant], case: int
+) -> Iterator[list[ContestantProcess]]:
+    """Run a process for each contestant until the end of the block."""
     with contextlib.ExitStack() as stack:
-        runners = []
+        processes = []
         for contestant in contestants:
-            runners.append(Runner(question, contestant, case))
-            stack.callback(runners[-1].stop)
-        yield runners
+            processes.append(ContestantProcess(question, contestant, case))
+            stack.callback(processes[-1].stop)
+        yield processes
 
 
-def interleave(runners: list[Runner], effort: Effort, batches: Batches, failures: dict[str, str]) -> None:
-    """Batches of each in turn, after one that warms up."""
-    alive = list(runners)
+def run_rounds(
+    processes: list[ContestantProcess], effort: Effort, batches: Batches, failures: dict[str, str]
+) -> None:
+    """Run a batch of each contestant per round; the first round warms up and is not kept."""
+    alive = list(processes)
     for number in range(effort.rounds + 1):
-        for runner in random.sample(alive, len(alive)):
+        for process in random.sample(alive, len(alive)):
+            name = process.contestant.name
             try:
                 if number == 0:
-                    runner.ready()
-                values = runner.batch(effort.amount)
-            except ContestantError as failure:
-                failures[runner.contestant.name] = str(failure)
-                alive.remove(runner)
-                print(f"!!! {runner.contestant.name} failed: {failure}", file=sys.stderr)
+                    process.wait_until_ready()
+                values = process.run_batch(effort.repetitions)
+            except ContestantError as error:
+                failures[name] = str(error)
+                alive.remove(process)
+                print(f"!!! {name} failed: {error}", file=sys.stderr)
             else:
                 if number:
-                    batches[runner.contestant.name].append(values)
+                    batches[name].append(values)

@@ -1,4 +1,4 @@
-"""Timing with the processor's clock: nothing timed here waits, and the clock on the wall measures others."""
+"""Timing with CPU time. Nothing that is timed here waits, and elapsed time would include other processes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ MICROSECONDS = 1e6
 MILLISECONDS = 1e3
 
 
-def processor_seconds(work: Callable[[], object]) -> float:
-    """Seconds of the processor that the work took, in all threads of the process."""
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """The CPU time of the work, in seconds, over all threads of the process."""
     started = process_time()
     work()
     return process_time() - started
 
 
-def mean_milliseconds(
-    work: Callable[[], object], times: int, before: Callable[[], object] = lambda: None
+def cpu_milliseconds(
+    work: Callable[[], object], times: int, prepare: Callable[[], object] = lambda: None
 ) -> float:
-    """Milliseconds that the work took on average; ``before`` each is not counted."""
+    """The mean CPU time of the work, in milliseconds; ``prepare`` runs before each repetition, untimed."""
     total = 0.0
     for _ in range(times):
-        before()
-        total += processor_seconds(work)
+        prepare()
+        total += cpu_seconds(work)
     return total / times * MILLISECONDS

@@ -1,4 +1,4 @@
-"""The WSGI contestants: each makes the app anew, with the metrics of one library."""
+"""The WSGI contestants: each function makes a new app with the metrics of one library."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def bare(routes: int = 0) -> Any:
 
 
 def floor(routes: int = 0) -> Any:
-    return floors.wsgi_floor_at_close(bare(routes), floors.Cells())
+    return floors.wsgi_floor_at_close(bare(routes), floors.RequestCells())
 
 
-def floor_beside(routes: int = 0) -> Any:
-    """The floor in a process that has imported what ours has.
+def floor_with_our_imports(routes: int = 0) -> Any:
+    """The floor in a process that has imported the same modules as ours.
 
-    Flask leaves each request to the garbage collector, which then looks through all that is there.
+    Flask leaves each request to the garbage collector, which then visits all objects of the process.
     """
     import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401
 
@@ -31,7 +31,7 @@ def floor_beside(routes: int = 0) -> Any:
 
 
 def floor_at_start(routes: int = 0) -> Any:
-    return floors.wsgi_floor_at_start(bare(routes), floors.Cells())
+    return floors.wsgi_floor_at_start(bare(routes), floors.RequestCells())
 
 
 def ours(routes: int = 0) -> Any:
@@ -42,19 +42,19 @@ def ours(routes: int = 0) -> Any:
     return app
 
 
-def by_hand(routes: int = 0) -> Any:
-    app, hand = bare(routes), peers.ByHand()
+def hand_written(routes: int = 0) -> Any:
+    app, metrics = bare(routes), peers.HandWrittenMetrics()
 
     def measured(environ: Any, start_response: Any) -> Iterable[bytes]:
         started = perf_counter()
 
-        def note(status: str, headers: Any, error: Any = None) -> Any:
+        def start_and_note(status: str, headers: Any, error: Any = None) -> Any:
             key = (environ["REQUEST_METHOD"], environ["werkzeug.request"].url_rule.rule, status)
-            hand.record(key, (perf_counter() - started) * 1000)
+            metrics.record(key, (perf_counter() - started) * 1000)
             return start_response(status, headers, error)
 
-        hand.active.inc()
-        body: Iterable[bytes] = app(environ, note)
+        metrics.active.inc()
+        body: Iterable[bytes] = app(environ, start_and_note)
         return body
 
     return measured
@@ -69,14 +69,14 @@ def flask_exporter(routes: int = 0) -> Any:
 
 
 def otel_wsgi(*, push: bool = False) -> Any:
-    peers.stable_conventions()
+    peers.use_stable_conventions()
     from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
 
     return OpenTelemetryMiddleware(bare(), meter_provider=peers.otel_provider(push=push))
 
 
 def otel_flask(routes: int = 0, *, push: bool = False) -> Any:
-    peers.stable_conventions()
+    peers.use_stable_conventions()
     from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
     app = bare(routes)

@@ -1,1 +1,1 @@
-"""One module a question; each has its ``QUESTION``."""
+"""The questions, one per module; each module defines a ``QUESTION``."""

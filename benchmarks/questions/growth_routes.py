@@ -1,33 +1,31 @@
-"""What grows with the number of routes: a request for the last one."""
+"""How the cost of a request grows with the number of routes."""
 
 from __future__ import annotations
 
 from benchmarks import asgi_apps as apps
-from benchmarks.asgi_apps import Make
+from benchmarks.asgi_apps import AppFactory
 from benchmarks.in_process import asgi_server
 from benchmarks.question import Contestant, Effort, Measure, Question
 
 
-def contestant(name: str, make: Make) -> Contestant:
-    """Serves requests for the last route."""
+def _contestant(name: str, factory: AppFactory) -> Contestant:
+    def make(routes: int) -> Measure:
+        return asgi_server(factory(routes), routes)
 
-    def served(routes: int) -> Measure:
-        return asgi_server(make(routes), routes)
-
-    return Contestant(name, served)
+    return Contestant(name, make)
 
 
 QUESTION = Question(
     "growth_routes",
-    "Tenfold routes: a request for the last one on Starlette, which asks one after the other",
-    "us a request",
+    "A request for the last of many routes on Starlette, which tries one route after the other",
+    "us per request",
     (
-        contestant("bare", apps.bare),
-        contestant("floor", apps.floor),
-        contestant("ours", apps.ours),
-        contestant("prometheus-fastapi-instrumentator", apps.instrumentator),
-        contestant("starlette-exporter", apps.starlette_exporter),
-        contestant("OTel ASGI, Prometheus and OTLP", apps.otel_and_push),
+        _contestant("bare", apps.bare),
+        _contestant("floor", apps.floor),
+        _contestant("ours", apps.ours),
+        _contestant("prometheus-fastapi-instrumentator", apps.instrumentator),
+        _contestant("starlette-exporter", apps.starlette_exporter),
+        _contestant("OTel ASGI, Prometheus and OTLP", apps.otel_and_push),
     ),
     {
         "tiny": Effort(1, 1, 50, (10,)),

@@ -1,4 +1,4 @@
-"""What grows with the number of series: a record, a page, a push."""
+"""How the cost of a recording, a page and a push grows with the number of series."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from benchmarks import peers, series
 from benchmarks.page_floors import PackingFloor, PageFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
-from benchmarks.timing import mean_milliseconds
+from benchmarks.timing import cpu_milliseconds
 
-RECORDS = 5000
+RECORDINGS = 5000
 
 
-def growing(count: int, touch: Touch, render: Callable[[], object], push: Callable[[], object]) -> Measure:
-    """Microseconds a series, so that what grows in step with the number stays the same."""
+def per_series(count: int, touch: Touch, render: Callable[[], object], push: Callable[[], object]) -> Measure:
+    """Microseconds per series, so that a cost in proportion to the number of series stays the same."""
     touch(1)
 
-    def measure(amount: int) -> Values:
-        times = max(1, RECORDS // count)
+    def measure(repetitions: int) -> Values:
+        times = max(1, RECORDINGS // count)
         return {
-            "record": mean_milliseconds(lambda: touch(1), times) * 1000 / count,
-            "page": mean_milliseconds(render, amount, lambda: touch(1)) * 1000 / count,
-            "push": mean_milliseconds(push, amount, lambda: touch(1)) * 1000 / count,
+            "record": cpu_milliseconds(lambda: touch(1), times) * 1000 / count,
+            "page": cpu_milliseconds(render, repetitions, lambda: touch(1)) * 1000 / count,
+            "push": cpu_milliseconds(push, repetitions, lambda: touch(1)) * 1000 / count,
         }
 
     return measure
@@ -31,14 +31,14 @@ def growing(count: int, touch: Touch, render: Callable[[], object], push: Callab
 
 def floor(count: int) -> Measure:
     _, rows, touch = series.floor_cells(count)
-    page = PageFloor(series.NAME, series.texts(count))
+    page = PageFloor(series.NAME, series.label_texts(count))
     packing = PackingFloor("took", series.label_sets(count), 1)
-    return growing(count, touch, lambda: page.render(rows), lambda: packing.encode(rows, 2))
+    return per_series(count, touch, lambda: page.render(rows), lambda: packing.encode(rows, 2))
 
 
 def ours(count: int) -> Measure:
     telemetry, touch = series.ours(count)
-    return growing(count, touch, telemetry.render, lambda: telemetry.force_flush(60))
+    return per_series(count, touch, telemetry.render, lambda: telemetry.force_flush(60))
 
 
 def otel(count: int) -> Measure:
@@ -47,17 +47,17 @@ def otel(count: int) -> Measure:
 
     provider, touch = series.otel(count, PrometheusMetricReader(), peers.otlp_reader(series.DAY))
     flush: Any = provider.force_flush
-    return growing(count, touch, generate_latest, lambda: flush(60_000))
+    return per_series(count, touch, generate_latest, lambda: flush(60_000))
 
 
 QUESTION = Question(
     "growth_series",
-    "Tenfold series: a record, a page and a push (by HTTP; the floor only packs), all of them changed",
-    "us a series",
+    "A recording, a page and a push over HTTP (the floor only encodes) with many series, all changed",
+    "us per series",
     (
         Contestant("floor", floor),
         Contestant("ours", ours, ("dualmetrics",)),
-        Contestant("OTel SDK, Prometheus and OTLP", otel, peers.OTEL, most=1000),
+        Contestant("OTel SDK, Prometheus and OTLP", otel, peers.OTEL, largest_case=1000),
     ),
     {
         "tiny": Effort(1, 1, 1, (20,)),

@@ -1,4 +1,4 @@
-"""What grows with the number of workers: the page, in the one that answers."""
+"""How the cost of a page grows with the number of workers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from benchmarks.question import Contestant, Effort, Measure, Question
 from benchmarks.questions import workers
 
-SETS = 100
+SERIES = 100
 
 
-def contestant(name: str, make: Callable[[int, int], Measure], most: float = 100) -> Contestant:
-    """One of the question ``workers``, with fewer series."""
-    return Contestant(name, lambda case: make(case, SETS), most=most)
+def _contestant(name: str, make: Callable[[int, int], Measure], largest_case: float = 100) -> Contestant:
+    """A contestant of the question ``workers``, with fewer series."""
+    return Contestant(name, lambda case: make(case, SERIES), largest_case=largest_case)
 
 
 QUESTION = Question(
     "growth_workers",
-    f"Tenfold workers: a page over workers with {SETS} label sets each",
+    f"A page over many workers with {SERIES} series each",
     "ms",
     (
-        contestant("floor", workers.floor),
-        contestant("ours", workers.ours),
-        contestant("prometheus_client, multiprocess", workers.prometheus_client, most=10),
+        _contestant("floor", workers.floor),
+        _contestant("ours", workers.ours),
+        _contestant("prometheus_client, multiprocess", workers.prometheus_client, largest_case=10),
     ),
     {
         "tiny": Effort(1, 1, 1, (2,)),

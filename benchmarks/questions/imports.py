@@ -1,4 +1,4 @@
-"""What importing an integration costs, against OpenTelemetry's instrumentation with its exporters."""
+"""The cost of importing an integration, compared with OpenTelemetry's instrumentation and exporters."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ EXPORTERS = (
 )
 
 
-def contestant(name: str, *modules: str, packages: tuple[str, ...] = ()) -> Contestant:
+def _contestant(name: str, *modules: str, packages: tuple[str, ...] = ()) -> Contestant:
     """Imports the modules in a new interpreter."""
     program = f"import {', '.join(modules)}" if modules else "pass"
     return Contestant(name, lambda case: _measure(program), packages)
 
 
 def _measure(program: str) -> Measure:
-    def measure(amount: int) -> Values:
-        processor, wall = 0.0, 0.0
-        for _ in range(amount):
-            took = _run(program)
-            processor, wall = processor + took[0], wall + took[1]
-        return {"processor": processor / amount * 1000, "clock": wall / amount * 1000}
+    def measure(repetitions: int) -> Values:
+        runs = [_run(program) for _ in range(repetitions)]
+        return {
+            "CPU": sum(cpu for cpu, _ in runs) / repetitions * 1000,
+            "elapsed": sum(elapsed for _, elapsed in runs) / repetitions * 1000,
+        }
 
     return measure
 
 
 def _run(program: str) -> tuple[float, float]:
+    """CPU time and elapsed time in seconds."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", program])
     _, status, usage = os.wait4(process.pid, 0)
@@ -47,20 +48,20 @@ def _run(program: str) -> tuple[float, float]:
 
 QUESTION = Question(
     "imports",
-    "Importing an integration, in a new interpreter whose own start is taken off",
+    "Importing an integration in a new interpreter (+: without the interpreter's own start)",
     "ms",
     (
-        contestant("bare interpreter"),
-        contestant("flask", "flask", packages=("flask",)),
-        contestant("starlette", "starlette.applications", packages=("starlette",)),
-        contestant("ours, Flask", "dualmetrics_flask", packages=("dualmetrics",)),
-        contestant("ours, Starlette", "dualmetrics_starlette"),
-        contestant("prometheus-flask-exporter", "prometheus_flask_exporter"),
-        contestant("prometheus-fastapi-instrumentator", "prometheus_fastapi_instrumentator"),
-        contestant(
+        _contestant("bare interpreter"),
+        _contestant("flask", "flask", packages=("flask",)),
+        _contestant("starlette", "starlette.applications", packages=("starlette",)),
+        _contestant("ours, Flask", "dualmetrics_flask", packages=("dualmetrics",)),
+        _contestant("ours, Starlette", "dualmetrics_starlette"),
+        _contestant("prometheus-flask-exporter", "prometheus_flask_exporter"),
+        _contestant("prometheus-fastapi-instrumentator", "prometheus_fastapi_instrumentator"),
+        _contestant(
             "OTel Flask and exporters", "opentelemetry.instrumentation.flask", *EXPORTERS, packages=OTEL
         ),
-        contestant("OTel ASGI and exporters", "opentelemetry.instrumentation.asgi", *EXPORTERS),
+        _contestant("OTel ASGI and exporters", "opentelemetry.instrumentation.asgi", *EXPORTERS),
     ),
     {"tiny": Effort(1, 1, 1), "quick": Effort(1, 4, 1), "full": Effort(1, 20, 1)},
     base="bare interpreter",

@@ -1,4 +1,4 @@
-"""What one call of a counter and of a histogram costs, with three attributes."""
+"""CPU time of a call of a counter and of a histogram, with three attributes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from threading import Lock
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.floors import BOUNDS, doubles
+from benchmarks.floors import BOUNDS, zero_cells
+from benchmarks.page_floors import HISTOGRAM_WIDTH
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
-from benchmarks.timing import MICROSECONDS, processor_seconds
+from benchmarks.timing import MICROSECONDS, cpu_seconds
 
 ROUTES = [f"/table{number}/{{id}}" for number in range(10)]
 
 Call = Callable[[str], object]
-"""One call, for a route."""
+"""One call of an instrument, for a route."""
 
 
-def calls(add: Call, record: Call) -> Measure:
-    """Microseconds a call, over ten sets of attributes in turn."""
+def per_call(add: Call, record: Call) -> Measure:
+    """Microseconds per call, over ten sets of attributes in turn."""
 
-    def measure(amount: int) -> Values:
-        routes = ROUTES * (amount // len(ROUTES) or 1)
+    def measure(repetitions: int) -> Values:
+        routes = ROUTES * (repetitions // len(ROUTES) or 1)
+        adding = cpu_seconds(lambda: [add(route) for route in routes])
+        recording = cpu_seconds(lambda: [record(route) for route in routes])
         return {
-            "counter.add": processor_seconds(lambda: [add(route) for route in routes])
-            / len(routes)
-            * MICROSECONDS,
-            "histogram.record": processor_seconds(lambda: [record(route) for route in routes])
-            / len(routes)
-            * MICROSECONDS,
+            "counter.add": adding / len(routes) * MICROSECONDS,
+            "histogram.record": recording / len(routes) * MICROSECONDS,
         }
 
     return measure
@@ -37,8 +36,8 @@ def calls(add: Call, record: Call) -> Measure:
 
 def floor(case: int) -> Measure:
     lock = Lock()
-    counters = {("GET", route, "200"): doubles(1) for route in ROUTES}
-    histograms = {("GET", route, "200"): doubles(len(BOUNDS) + 2) for route in ROUTES}
+    counters = {("GET", route, "200"): zero_cells(1) for route in ROUTES}
+    histograms = {("GET", route, "200"): zero_cells(HISTOGRAM_WIDTH) for route in ROUTES}
 
     def add(route: str) -> None:
         row = counters["GET", route, "200"]
@@ -52,14 +51,14 @@ def floor(case: int) -> Measure:
             row[bucket] += 1.0
             row[-1] += 12.5
 
-    return calls(add, record)
+    return per_call(add, record)
 
 
-def of_meter(meter: Any) -> Measure:
+def meter_calls(meter: Any) -> Measure:
     """Calls of OpenTelemetry's API."""
     counter = meter.create_counter("orders")
     histogram = meter.create_histogram("took", explicit_bucket_boundaries_advisory=list(BOUNDS))
-    return calls(
+    return per_call(
         lambda route: counter.add(1, {"method": "GET", "route": route, "status": "200"}),
         lambda route: histogram.record(12.5, {"method": "GET", "route": route, "status": "200"}),
     )
@@ -68,13 +67,13 @@ def of_meter(meter: Any) -> Measure:
 def ours(case: int) -> Measure:
     from dualmetrics import Telemetry
 
-    return of_meter(Telemetry(**peers.both_exports()).meter("benchmarks"))
+    return meter_calls(Telemetry(**peers.both_exports()).meter("benchmarks"))
 
 
 def ours_native(case: int) -> Measure:
     from dualmetrics import Telemetry
 
-    return of_meter(Telemetry(native_histograms=True, **peers.both_exports()).meter("benchmarks"))
+    return meter_calls(Telemetry(native_histograms=True, **peers.both_exports()).meter("benchmarks"))
 
 
 def prometheus_client(case: int) -> Measure:
@@ -82,29 +81,29 @@ def prometheus_client(case: int) -> Measure:
 
     labels = ("method", "route", "status")
     counter, histogram = Counter("orders", "", labels), Histogram("took", "", labels, buckets=BOUNDS)
-    return calls(
+    return per_call(
         lambda route: counter.labels("GET", route, "200").inc(),
         lambda route: histogram.labels("GET", route, "200").observe(12.5),
     )
 
 
 def prometheus_client_multiprocess(case: int) -> Measure:
-    peers.multiprocess()
+    peers.turn_multiprocess_on()
     return prometheus_client(case)
 
 
 def sdk(case: int) -> Measure:
-    return of_meter(peers.otel_provider(push=False).get_meter("benchmarks"))
+    return meter_calls(peers.otel_provider(push=False).get_meter("benchmarks"))
 
 
 def sdk_and_push(case: int) -> Measure:
-    return of_meter(peers.otel_provider(push=True).get_meter("benchmarks"))
+    return meter_calls(peers.otel_provider(push=True).get_meter("benchmarks"))
 
 
 QUESTION = Question(
     "instruments",
-    "A call of an instrument with three attributes, ten sets in turn",
-    "us a call",
+    "A call of an instrument with three attributes, ten sets of attributes in turn",
+    "us per call",
     (
         Contestant("floor", floor),
         Contestant("ours", ours, ("dualmetrics",)),

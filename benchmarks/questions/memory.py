@@ -1,4 +1,4 @@
-"""What memory and which files a series takes, in one worker that has shown its page once."""
+"""Memory and files per series, in one worker that has rendered its page once."""
 
 from __future__ import annotations
 
@@ -11,85 +11,90 @@ from pathlib import Path
 from benchmarks import peers, series
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 
+SERIES = 5000
 
-def grown(make: Callable[[], Callable[[], object]], directory: str = "") -> Measure:
-    """What ``make`` adds to the process, and then its page, divided by ``count`` series."""
+Render = Callable[[], object]
+
+
+def growth(record: Callable[[], Render], directory: str = "") -> Measure:
+    """What recording adds to the process, then rendering, divided by the number of series.
+
+    ``record`` records all series, and returns the function that renders the page.
+    """
 
     def measure(count: int) -> Values:
-        before = _resident()
-        render = make()
-        recorded = _resident()
+        before = _memory_bytes()
+        render = record()
+        recorded = _memory_bytes()
         page = render()
-        shown = _resident()
-        files = [path for path in Path(directory).rglob("*") if path.is_file()] if directory else []
+        rendered = _memory_bytes()
         del page
+        files = [path for path in Path(directory).rglob("*") if path.is_file()] if directory else []
         return {
-            "recorded, bytes a series": (recorded - before) / count,
-            "and the page shown": (shown - before) / count,
+            "recorded, bytes per series": (recorded - before) / count,
+            "recorded and rendered": (rendered - before) / count,
             "files": len(files),
-            "of these, bytes a series": sum(path.stat().st_blocks * 512 for path in files) / count,
+            "file bytes per series": sum(path.stat().st_blocks * 512 for path in files) / count,
         }
 
-    return functools.cache(measure)  # a process tells it once
+    return functools.cache(measure)  # a process can be measured only once
 
 
-def _resident() -> int:
-    """Bytes of memory that is this process' alone, or its share of it."""
+def _memory_bytes() -> int:
+    """The proportional set size (Pss): private memory, and this process's share of shared memory."""
     gc.collect()
     for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("no Pss in smaps_rollup")
+    raise RuntimeError("smaps_rollup has no Pss")
 
 
-def ours(case: int) -> Measure:
+def ours(count: int) -> Measure:
     directory = tempfile.mkdtemp()
-    series.ours(1, directory=tempfile.mkdtemp())[1](1)  # imports and threads are not a series'
+    series.ours(1, directory=tempfile.mkdtemp())[1](1)  # imports and threads are not part of a series
 
-    def make() -> Callable[[], object]:
-        telemetry, touch = series.ours(case, directory=directory)
+    def record() -> Render:
+        telemetry, touch = series.ours(count, directory=directory)
         touch(1)
-        render: Callable[[], object] = telemetry.render
+        render: Render = telemetry.render
         return render
 
-    return grown(make, directory)
+    return growth(record, directory)
 
 
-def _registry(directory: str, case: int) -> Measure:
+def _registry(directory: str, count: int) -> Measure:
     from prometheus_client import generate_latest
 
-    def make() -> Callable[[], object]:
-        series.prometheus_client(case)(1)
+    def record() -> Render:
+        series.prometheus_client(count)(1)
         return generate_latest
 
-    return grown(make, directory)
+    return growth(record, directory)
 
 
-def prometheus_client(case: int) -> Measure:
-    return _registry("", case)
+def prometheus_client(count: int) -> Measure:
+    return _registry("", count)
 
 
-def prometheus_client_multiprocess(case: int) -> Measure:
-    return _registry(peers.multiprocess(), case)
+def prometheus_client_multiprocess(count: int) -> Measure:
+    return _registry(peers.turn_multiprocess_on(), count)
 
 
-def otel(case: int) -> Measure:
+def otel(count: int) -> Measure:
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from prometheus_client import generate_latest
 
-    def make() -> Callable[[], object]:
-        _, touch = series.otel(case, PrometheusMetricReader(), peers.otlp_reader(series.DAY))
+    def record() -> Render:
+        _, touch = series.otel(count, PrometheusMetricReader(), peers.otlp_reader(series.DAY))
         touch(1)
         return generate_latest
 
-    return grown(make)
+    return growth(record)
 
-
-COUNT = 5000
 
 QUESTION = Question(
     "memory",
-    f"Memory (Pss) and files of one worker with {COUNT:,} histogram series of 14 bounds",
+    "Memory (Pss) and files of one worker with histogram series of 14 bounds",
     "bytes, files",
     (
         Contestant("ours", ours, ("dualmetrics",)),
@@ -99,10 +104,10 @@ QUESTION = Question(
     ),
     {
         "tiny": Effort(1, 1, 50, (50,)),
-        "quick": Effort(1, 1, COUNT, (COUNT,)),
-        "full": Effort(5, 1, COUNT, (COUNT,)),
+        "quick": Effort(1, 1, SERIES, (SERIES,)),
+        "full": Effort(5, 1, SERIES, (SERIES,)),
     },
     case="series",
     floor="ours",
-    shown=("median",),
+    statistics=("median",),
 )

@@ -1,34 +1,34 @@
-"""What a page of many series costs the processor, all of them changed or one in a hundred."""
+"""CPU time of a page of many series, of which all have changed or 1%."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from benchmarks import peers, series
 from benchmarks.page_floors import CachedPageFloor, PageFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
-from benchmarks.timing import mean_milliseconds
+from benchmarks.timing import cpu_milliseconds
 
 FEW = 0.01
+
 Render = Callable[[], object]
 
 
-def pages(touch: Touch, renders: Mapping[str, tuple[float, Render]]) -> Measure:
-    """Milliseconds a page, by column: the share of the series that has changed, and what renders."""
+def pages(touch: Touch, columns: Mapping[str, tuple[float, Render]]) -> Measure:
+    """Milliseconds per page. A column is the share of the series that changes, and the render function."""
     touch(1)
 
     def prepare(share: float, render: Render) -> None:
         if share < 1:
-            render()  # what changed on account of another column is old news
+            render()  # shows what changed for other columns
         touch(share)
 
-    def measure(amount: int) -> Values:
+    def measure(repetitions: int) -> Values:
         return {
-            name: mean_milliseconds(render, amount, functools.partial(prepare, share, render))
-            for name, (share, render) in renders.items()
+            name: cpu_milliseconds(render, repetitions, functools.partial(prepare, share, render))
+            for name, (share, render) in columns.items()
         }
 
     return measure
@@ -36,15 +36,22 @@ def pages(touch: Touch, renders: Mapping[str, tuple[float, Render]]) -> Measure:
 
 def floor(count: int) -> Measure:
     cells, rows, touch = series.floor_cells(count)
-    every = PageFloor(series.NAME, series.texts(count))
-    cached = CachedPageFloor(series.NAME, series.texts(count))
+    full = PageFloor(series.NAME, series.label_texts(count))
+    cached = CachedPageFloor(series.NAME, series.label_texts(count))
+
+    def render_all() -> bytes:
+        return full.render(rows)
+
+    def render_changed() -> bytes:
+        return cached.render(cells)
+
     return pages(
         touch,
         {
-            "text, all changed": (1, lambda: every.render(rows)),
-            "text, 1% changed": (FEW, lambda: cached.render(cells)),
-            "OpenMetrics, all changed": (1, lambda: every.render(rows)),
-            "OpenMetrics, 1% changed": (FEW, lambda: cached.render(cells)),
+            "text, all changed": (1, render_all),
+            "text, 1% changed": (FEW, render_changed),
+            "OpenMetrics, all changed": (1, render_all),
+            "OpenMetrics, 1% changed": (FEW, render_changed),
         },
     )
 
@@ -76,8 +83,8 @@ def _registry(touch: Touch) -> Measure:
     )
 
 
-def both_formats(touch: Touch, text: Callable[[], Any], openmetrics: Callable[[], Any]) -> Measure:
-    """Pages in two formats, each in turn for itself, so that neither sees what changed for the other."""
+def both_formats(touch: Touch, text: Render, openmetrics: Render) -> Measure:
+    """Pages in two formats, one format after the other."""
     return pages(
         touch,
         {
@@ -96,13 +103,13 @@ QUESTION = Question(
     (
         Contestant("floor", floor),
         Contestant("ours", ours, ("dualmetrics",)),
-        Contestant("prometheus_client", prometheus_client, ("prometheus-client",), most=1000),
-        Contestant("OTel SDK, Prometheus", otel, peers.OTEL, most=1000),
+        Contestant("prometheus_client", prometheus_client, ("prometheus-client",), largest_case=1000),
+        Contestant("OTel SDK, Prometheus", otel, peers.OTEL, largest_case=1000),
     ),
     {
         "tiny": Effort(1, 1, 1, (20,)),
         "quick": Effort(1, 5, 1, (100, 1000, 10_000)),
         "full": Effort(3, 7, 1, (100, 1000, 10_000)),
     },
-    case="label sets",
+    case="series",
 )

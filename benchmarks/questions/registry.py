@@ -1,92 +1,84 @@
-"""What a bridged registry of prometheus_client costs the processor, beside its own page."""
+"""CPU time of a bridged registry of prometheus_client, compared with the registry's own page."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
-from benchmarks.timing import mean_milliseconds
+from benchmarks.timing import cpu_milliseconds
 
 METRICS = 10
-SAMPLES = 17
-"""Lines of the page that a histogram of prometheus_client's own bounds takes."""
+
+LINES = {"counters": 1, "histograms": 17}
+"""Lines on the page per series; a histogram has prometheus_client's own bounds."""
 
 LABELS = ["route", "code"]
 
-Touch = Callable[[], None]
 
-
-def counters(count: int) -> tuple[Any, Touch]:
-    """A registry of so many counters, and what changes them all."""
-    from prometheus_client import CollectorRegistry, Counter
+def filled_registry(kind: str, lines: int) -> tuple[Any, Callable[[], None]]:
+    """A registry with this number of lines on its page, and a function that changes all its series."""
+    from prometheus_client import CollectorRegistry, Counter, Histogram
 
     registry = CollectorRegistry()
-    series = [
-        made.labels(f"/route/{number}", "200")
-        for made in (Counter(f"c{at}", "", LABELS, registry=registry) for at in range(METRICS))
-        for number in range(max(1, count // METRICS))
-    ]
-    return registry, lambda: _each(lambda one: one.inc(), series)
+    metric_class: type[Any] = Counter if kind == "counters" else Histogram
+    metrics = [metric_class(f"metric{number}", "", LABELS, registry=registry) for number in range(METRICS)]
+    routes = range(max(1, lines // METRICS // LINES[kind]))
+    children = [metric.labels(f"/route/{number}", "200") for metric in metrics for number in routes]
+
+    def change_all() -> None:
+        for child in children:
+            if kind == "counters":
+                child.inc()
+            else:
+                child.observe(0.3)
+
+    return registry, change_all
 
 
-def histograms(count: int) -> tuple[Any, Touch]:
-    """The same of histograms, with so many lines on the page."""
-    from prometheus_client import CollectorRegistry, Histogram
-
-    registry = CollectorRegistry()
-    series = [
-        made.labels(f"/route/{number}", "200")
-        for made in (Histogram(f"h{at}", "", LABELS, registry=registry) for at in range(METRICS))
-        for number in range(max(1, count // METRICS // SAMPLES))
-    ]
-    return registry, lambda: _each(lambda one: one.observe(0.3), series)
+def ours(lines: int) -> Measure:
+    measures = [_bridged(kind, *filled_registry(kind, lines)) for kind in LINES]
+    return lambda repetitions: {
+        name: value for measure in measures for name, value in measure(repetitions).items()
+    }
 
 
-def _each(change: Callable[[Any], object], series: list[Any]) -> None:
-    for one in series:
-        change(one)
-
-
-KINDS = {"counters": counters, "histograms": histograms}
-
-
-def ours(count: int) -> Measure:
-    measures = [_bridged(name, *fill(count)) for name, fill in KINDS.items()]
-    return lambda amount: {name: value for each in measures for name, value in each(amount).items()}
-
-
-def _bridged(name: str, registry: Any, touch: Touch) -> Measure:
+def _bridged(kind: str, registry: Any, change_all: Callable[[], None]) -> Measure:
     from dualmetrics import Telemetry
     from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 
     telemetry = Telemetry(registries=[registry], metrics_exporter="prometheus")
     telemetry.render()
-    packer = OtlpEncoder()
+    encoder = OtlpEncoder()
 
-    def to_bytes() -> list[bytes]:
-        return [*packer.messages(telemetry.snapshot())]
+    def encode() -> list[bytes]:
+        return [*encoder.messages(telemetry.snapshot())]
 
-    def measure(amount: int) -> Values:
-        page = mean_milliseconds(telemetry.render, amount, touch)
-        return {f"{name}, page": page, f"{name}, to bytes": mean_milliseconds(to_bytes, amount, touch)}
+    def measure(repetitions: int) -> Values:
+        return {
+            f"{kind}, page": cpu_milliseconds(telemetry.render, repetitions, change_all),
+            f"{kind}, to bytes": cpu_milliseconds(encode, repetitions, change_all),
+        }
 
     return measure
 
 
-def prometheus_client(count: int) -> Measure:
+def prometheus_client(lines: int) -> Measure:
     from prometheus_client import generate_latest
 
-    made = [(name, *fill(count)) for name, fill in KINDS.items()]
-    return lambda amount: {
-        f"{name}, page": mean_milliseconds(lambda: generate_latest(registry), amount, touch)  # noqa: B023  # called at once
-        for name, registry, touch in made
+    registries = {kind: filled_registry(kind, lines) for kind in LINES}
+    return lambda repetitions: {
+        f"{kind}, page": cpu_milliseconds(
+            functools.partial(generate_latest, registry), repetitions, change_all
+        )
+        for kind, (registry, change_all) in registries.items()
     }
 
 
 QUESTION = Question(
     "registry",
-    "A registry with so many lines on its page, bridged, all changed: page and push, reading included",
+    "A bridged registry with many lines on its page, all changed: page and push, with reading",
     "ms",
     (
         Contestant("ours", ours, ("dualmetrics",)),

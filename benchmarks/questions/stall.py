@@ -1,8 +1,9 @@
-"""How long a scrape and a push of many series stop an event loop that serves requests.
+"""How long a scrape or a push of many series stops an event loop that serves requests.
 
-The loop serves requests one after the other, in-process; the longest time between two of them, while one
-page is made or one push goes out, is a batch. The switch interval is how long a thread that computes
-keeps the interpreter from the others. The bare app, with neither, shows what the machine itself does.
+The loop serves requests one after the other, in-process. A batch measures the longest time between two of
+them while one page is rendered, or one push is made. The unit is the switch interval, after which a thread
+that computes gives the interpreter to another thread. The bare app, without scrape and push, shows the noise
+of the machine.
 """
 
 from __future__ import annotations
@@ -15,61 +16,67 @@ from typing import Any
 
 from benchmarks import asgi_apps, peers, series
 from benchmarks.apps import path, starlette_app
-from benchmarks.in_process import Cycle, http_scope
+from benchmarks.in_process import RequestCycle, http_scope
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
+from benchmarks.series import Touch
 
-Duty = Callable[[], Awaitable[object]]
-IDLE = 0.1  # seconds
+IDLE_SECONDS = 0.1
+
+Task = Callable[[], Awaitable[object]]
+"""A scrape or a push."""
 
 
-def stalls(
-    app: Any, duties: dict[str, Duty], touch: Callable[[float], object], *, quiet: bool = False
-) -> Measure:
-    """The longest stall during each duty, in switch intervals, after every series has changed.
+def stalls(app: Any, tasks: dict[str, Task], touch: Touch, *, with_few_changes: bool = False) -> Measure:
+    """The longest stall during each task, in switch intervals, after every series has changed.
 
-    With ``quiet`` also where few have, as it is between two scrapes of an app with many.
+    With ``with_few_changes`` also after 1% of the series have changed, as between two scrapes of a quiet app.
     """
     loop = asyncio.new_event_loop()
-    shares = {"": 1.0, ", 1% changed": 0.01} if quiet else {"": 1.0}
+    shares = {"": 1.0, ", 1% changed": 0.01} if with_few_changes else {"": 1.0}
+
+    async def stall(task: Task, share: float) -> float:
+        touch(share)
+        await asyncio.sleep(0.02)
+        return await longest_gap(app, task) / sys.getswitchinterval()
 
     async def measure() -> Values:
-        found = {}
-        for words, share in shares.items():
-            for name, duty in duties.items():
-                touch(share)
-                await asyncio.sleep(0.02)
-                found[name + words] = await longest(app, duty) / sys.getswitchinterval()
-        return found
+        return {
+            name + suffix: await stall(task, share)
+            for suffix, share in shares.items()
+            for name, task in tasks.items()
+        }
 
-    return lambda amount: loop.run_until_complete(measure())
+    return lambda repetitions: loop.run_until_complete(measure())
 
 
-async def longest(app: Any, duty: Duty) -> float:
-    """Seconds between two requests, at most, until the duty is done."""
+async def longest_gap(app: Any, task: Task) -> float:
+    """The longest time between two requests until the task is done, in seconds."""
     scope = http_scope(path())
-    task = asyncio.ensure_future(duty())
-    worst, before = 0.0, time.perf_counter()
-    while not task.done():
-        await Cycle(scope.copy()).run(app)
+    running = asyncio.ensure_future(task())
+    longest, before = 0.0, time.perf_counter()
+    while not running.done():
+        await RequestCycle(scope.copy()).run(app)
         await asyncio.sleep(0)
         now = time.perf_counter()
-        worst, before = max(worst, now - before), now
-    await task
-    return worst
+        longest, before = max(longest, now - before), now
+    await running
+    return longest
 
 
-def scrape(app: Any, asked: str = "/metrics") -> Duty:
-    """A scrape through the app, as a server would pass it on."""
-    return lambda: Cycle(http_scope(asked)).run(app)
+def scrape(app: Any, path: str = "/metrics") -> Task:
+    """A scrape through the app, as a server would make it."""
+    return lambda: RequestCycle(http_scope(path)).run(app)
 
 
-def in_thread(work: Callable[[], object]) -> Duty:
-    """Something that a thread does."""
+def in_thread(work: Callable[[], object]) -> Task:
+    """Work in a thread."""
     return lambda: asyncio.get_running_loop().run_in_executor(None, work)
 
 
 def bare(count: int) -> Measure:
-    idle: Duty = lambda: asyncio.sleep(IDLE)  # noqa: E731
+    def idle() -> Awaitable[object]:
+        return asyncio.sleep(IDLE_SECONDS)
+
     return stalls(asgi_apps.bare(), {"scrape": idle, "push": idle}, lambda share: None)
 
 
@@ -79,36 +86,34 @@ def ours(count: int) -> Measure:
     telemetry, touch = series.ours(count)
     app = starlette_app()
     DualMetrics(app, telemetry=telemetry)
-    duties = {"scrape": scrape(app), "push": in_thread(lambda: telemetry.force_flush(60))}
-    return stalls(app, duties, touch, quiet=True)
+    tasks = {"scrape": scrape(app), "push": in_thread(lambda: telemetry.force_flush(60))}
+    return stalls(app, tasks, touch, with_few_changes=True)
 
 
-def prometheus_client(count: int) -> Measure:
-    """Its own ASGI app, mounted as its documentation says."""
+def _app_with_registry_page() -> Any:
+    """prometheus_client's own ASGI app, mounted as its documentation says."""
     from prometheus_client import make_asgi_app
     from starlette.routing import Mount
 
-    touch = series.prometheus_client(count)
     app = starlette_app()
     app.router.routes.insert(0, Mount("/metrics", make_asgi_app()))
+    return app
+
+
+def prometheus_client(count: int) -> Measure:
+    touch = series.prometheus_client(count)
+    app = _app_with_registry_page()
     return stalls(app, {"scrape": scrape(app, "/metrics/")}, touch)
 
 
 def otel(count: int) -> Measure:
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-    from prometheus_client import make_asgi_app
-    from starlette.routing import Mount
 
     provider, touch = series.otel(count, PrometheusMetricReader(), peers.otlp_reader(series.DAY))
-    app = starlette_app()
-    app.router.routes.insert(0, Mount("/metrics", make_asgi_app()))
-    measured = OpenTelemetryMiddleware(app, meter_provider=provider)
-    duties: dict[str, Duty] = {
-        "scrape": scrape(app, "/metrics/"),
-        "push": in_thread(lambda: provider.force_flush(60_000)),
-    }
-    return stalls(measured, duties, touch)
+    app = _app_with_registry_page()
+    tasks = {"scrape": scrape(app, "/metrics/"), "push": in_thread(lambda: provider.force_flush(60_000))}
+    return stalls(OpenTelemetryMiddleware(app, meter_provider=provider), tasks, touch)
 
 
 QUESTION = Question(
@@ -118,15 +123,15 @@ QUESTION = Question(
     (
         Contestant("bare", bare),
         Contestant("ours", ours, ("dualmetrics",)),
-        Contestant("prometheus_client", prometheus_client, ("prometheus-client",), most=1000),
-        Contestant("OTel SDK, Prometheus and OTLP", otel, peers.OTEL, most=1000),
+        Contestant("prometheus_client", prometheus_client, ("prometheus-client",), largest_case=1000),
+        Contestant("OTel SDK, Prometheus and OTLP", otel, peers.OTEL, largest_case=1000),
     ),
     {
         "tiny": Effort(1, 1, 1, (20,)),
         "quick": Effort(1, 6, 1, (1000, 10_000)),
         "full": Effort(2, 50, 1, (1000, 10_000)),
     },
-    case="label sets",
+    case="series",
     floor="",
-    shown=("median", "p99", "maximum"),
+    statistics=("median", "p99", "maximum"),
 )

@@ -1,6 +1,6 @@
-"""What a page over many workers costs the one that answers, each with 1,000 label sets of its own recording.
+"""CPU time of a page over many workers, each with 1,000 series, in the worker that answers.
 
-Warm: the answering worker has shown a page before, and every series has changed since. Cold: it is new.
+Warm: the worker has rendered a page before, and every series has changed since. Cold: the worker is new.
 """
 
 from __future__ import annotations
@@ -14,72 +14,70 @@ from benchmarks import forked_workers, peers, series
 from benchmarks.page_floors import WorkersFloor
 from benchmarks.question import Contestant, Effort, Measure, Question, Values
 from benchmarks.series import Touch
-from benchmarks.timing import mean_milliseconds
+from benchmarks.timing import cpu_milliseconds
 
-SETS = 1000
+SERIES = 1000
+
+Render = Callable[[], object]
 
 
-def pages(touch: Touch, render: Callable[[], object], new: Callable[[], object]) -> Measure:
-    """Milliseconds a page; ``new`` is what a worker renders that was born just now."""
+def warm_and_cold(touch: Touch, render: Render, render_first: Render) -> Measure:
+    """Milliseconds per page; ``render_first`` is what a new worker renders."""
     render()
 
-    def measure(amount: int) -> Values:
-        warm = mean_milliseconds(render, amount, lambda: touch(1))
-        cold = (
-            sum(forked_workers.result_of(lambda: mean_milliseconds(new, 1)) for _ in range(amount)) / amount
-        )
-        return {"warm": warm, "cold": cold}
+    def cold_page() -> float:
+        return forked_workers.result_of(lambda: cpu_milliseconds(render_first, 1))
+
+    def measure(repetitions: int) -> Values:
+        warm = cpu_milliseconds(render, repetitions, lambda: touch(1))
+        return {"warm": warm, "cold": sum(cold_page() for _ in range(repetitions)) / repetitions}
 
     return measure
 
 
-def floor(workers: int, sets: int = SETS) -> Measure:
+def floor(workers: int, count: int = SERIES) -> Measure:
     directory = Path(tempfile.mkdtemp())
-
-    def keep(number: int) -> None:
-        cells, _, touch = series.floor_cells(sets)
-        touch(1)
-        labels = "\n".join(json.dumps(each) for each in series.label_sets(sets))
-        (directory / f"{number}.labels").write_text(labels)
-        (directory / f"{number}.cells").write_bytes(cells)
-
     for number in range(workers):
-        keep(number)
+        _write_floor_files(directory, number, count)
     warm = WorkersFloor(series.NAME, directory)
-    return pages(lambda share: None, warm.render, lambda: WorkersFloor(series.NAME, directory).render())
+    return warm_and_cold(
+        lambda share: None, warm.render, lambda: WorkersFloor(series.NAME, directory).render()
+    )
 
 
-def ours(workers: int, sets: int = SETS) -> Measure:
-    telemetry, touch = series.ours(sets, directory=tempfile.mkdtemp())
+def _write_floor_files(directory: Path, number: int, count: int) -> None:
+    cells, _, touch = series.floor_cells(count)
+    touch(1)
+    labels = "\n".join(map(json.dumps, series.label_sets(count)))
+    (directory / f"{number}.labels").write_text(labels)
+    (directory / f"{number}.cells").write_bytes(cells)
+
+
+def ours(workers: int, count: int = SERIES) -> Measure:
+    telemetry, touch = series.ours(count, directory=tempfile.mkdtemp())
     forked_workers.keep_running(lambda: touch(1), workers - 1)
     touch(1)
-    return pages(touch, telemetry.render, telemetry.render)
+    return warm_and_cold(touch, telemetry.render, telemetry.render)
 
 
-def prometheus_client(workers: int, sets: int = SETS) -> Measure:
-    directory = peers.multiprocess()
-    from prometheus_client import CollectorRegistry, generate_latest
-    from prometheus_client.multiprocess import MultiProcessCollector
-
-    def page() -> bytes:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-
-    touch = series.prometheus_client(sets)
+def prometheus_client(workers: int, count: int = SERIES) -> Measure:
+    render = peers.multiprocess_page()
+    touch = series.prometheus_client(count)
     forked_workers.keep_running(lambda: touch(1), workers - 1)
     touch(1)
-    return pages(touch, page, page)
+    return warm_and_cold(touch, render, render)
 
 
 QUESTION = Question(
     "workers",
-    "A page over many workers with 1,000 label sets each, in one of them",
+    "A page over many workers with 1,000 series each, in the worker that answers",
     "ms",
     (
         Contestant("floor", floor),
         Contestant("ours", ours, ("dualmetrics",)),
-        Contestant("prometheus_client, multiprocess", prometheus_client, ("prometheus-client",), most=8),
+        Contestant(
+            "prometheus_client, multiprocess", prometheus_client, ("prometheus-client",), largest_case=8
+        ),
     ),
     {
         "tiny": Effort(1, 1, 1, (2,)),
