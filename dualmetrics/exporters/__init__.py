@@ -1,1 +1,1 @@
-"""The two exports: a snapshot on a page, and a snapshot to a Collector."""
+"""The two exports of a snapshot: the Prometheus page, and the OTLP push."""

@@ -1,49 +1,57 @@
-"""The words for units in Prometheus names, as UCUM, in which OTLP has units."""
+"""Units: UCUM, which OTLP uses, and the words for them in Prometheus names."""
 
 from __future__ import annotations
 
-_UCUM = {
-    "days": "d",
-    "hours": "h",
-    "minutes": "min",
-    "seconds": "s",
-    "milliseconds": "ms",
-    "microseconds": "us",
-    "nanoseconds": "ns",
-    "bytes": "By",
-    "kibibytes": "KiBy",
-    "mebibytes": "MiBy",
-    "gibibytes": "GiBy",
-    "tebibytes": "TiBy",
-    "tibibytes": "TiBy",
-    "kilobytes": "KBy",
-    "megabytes": "MBy",
-    "gigabytes": "GBy",
-    "terabytes": "TBy",
-    "meters": "m",
-    "volts": "V",
-    "amperes": "A",
-    "joules": "J",
-    "watts": "W",
-    "grams": "g",
-    "celsius": "Cel",
-    "hertz": "Hz",
-    "ratio": "1",
-    "percent": "%",
+UNIT_WORDS = {
+    "d": "days",
+    "h": "hours",
+    "min": "minutes",
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+    "By": "bytes",
+    "KiBy": "kibibytes",
+    "MiBy": "mebibytes",
+    "GiBy": "gibibytes",
+    "TiBy": "tibibytes",
+    "KBy": "kilobytes",
+    "MBy": "megabytes",
+    "GBy": "gigabytes",
+    "TBy": "terabytes",
+    "m": "meters",
+    "V": "volts",
+    "A": "amperes",
+    "J": "joules",
+    "W": "watts",
+    "g": "grams",
+    "Cel": "celsius",
+    "Hz": "hertz",
+    "1": "",
+    "%": "percent",
 }
-_PER = {
-    "second": "s",
-    "minute": "m",
-    "hour": "h",
-    "day": "d",
-    "week": "w",
-    "month": "mo",
-    "year": "y",
+"""The words for UCUM units. Any other unit is its own word. (The spelling ``tibibytes`` is Prometheus'.)"""
+
+PER_UNIT_WORDS = {
+    "s": "second",
+    "m": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+    "mo": "month",
+    "y": "year",
 }
+"""The words for units after the slash, where ``m`` is a minute."""
+
+_UNITS = {word: unit for unit, word in UNIT_WORDS.items()} | {"": "", "tebibytes": "TiBy", "ratio": "1"}
+_PER_UNITS = {word: unit for unit, word in PER_UNIT_WORDS.items()}
 
 
-def ucum(words: str) -> str:
-    """``bytes_per_second`` is ``By/s``. A word that is not known stays as it is."""
-    main, per, below = words.partition("_per_")
-    unit = _UCUM.get(main, main)
-    return f"{unit}/{_PER.get(below, below)}" if per else unit
+def to_ucum(words: str) -> str:
+    """The UCUM unit for the words in a Prometheus name: ``bytes_per_second`` is ``By/s``.
+
+    An unknown word stays as it is.
+    """
+    main, per, divisor = words.partition("_per_")
+    unit = _UNITS.get(main, main)
+    return f"{unit}/{_PER_UNITS.get(divisor, divisor)}" if per else unit

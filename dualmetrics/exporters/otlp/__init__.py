@@ -1,1 +1,1 @@
-"""A snapshot as an OTLP push."""
+"""The OTLP push: sends snapshots to a Collector or to the console."""

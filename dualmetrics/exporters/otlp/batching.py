@@ -1,52 +1,79 @@
-"""Cutting a snapshot into messages that a Collector takes.
+"""Splits a snapshot into messages that a Collector accepts.
 
-A Collector's gRPC refuses messages of more than 4 MiB. The official exporters can cut by the number of
-points, however large; and the one for gRPC goes on after a message that failed, with the whole timeout again.
+A Collector refuses gRPC messages above 4 MiB. The official exporters can only split by the number of points,
+whatever their size. The one for gRPC also continues after a failed message, with the full timeout again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.metrics.export import MetricsData
+
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
+from dualmetrics.exporters.otlp.temporality import IsDelta
+from dualmetrics.exporters.otlp.transport import Messages
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
-LIMIT = 1 << 20
-"""Bytes a message by our estimate, which is on the high side."""
+if TYPE_CHECKING:
+    from dualmetrics.exporters.otlp.grpc_transport import SummaryClient
+
+MESSAGE_BYTES = 1 << 20
+"""The target size of a message. A Collector accepts more, but only one message is in memory at a time."""
 
 
-def batches(snapshot: Snapshot, limit: int = LIMIT) -> Iterator[Snapshot]:
-    """The snapshot in parts of ``limit`` bytes or less, of one point at least; none if it is empty."""
+def sdk_messages(is_delta: IsDelta, summary_client: SummaryClient | None = None) -> Messages:
+    """The messages for an exporter that encodes by itself (gRPC and console).
+
+    The official encoder has no summaries. Over gRPC, ``summary_client`` sends those of each batch.
+    """
+
+    def messages(snapshot: Snapshot) -> Iterator[MetricsData]:
+        for batch in batches(snapshot):
+            if summary_client is not None:
+                summary_client.send(batch)
+            yield to_metrics_data(batch, is_delta)
+
+    return messages
+
+
+def batches(snapshot: Snapshot, limit: int = MESSAGE_BYTES) -> Iterator[Snapshot]:
+    """The snapshot in parts of at most ``limit`` bytes each, but at least one point.
+
+    Sizes are estimates that err on the high side. An empty snapshot has no parts.
+    """
     part: list[tuple[Family, Point]] = []
     size = 0
     for family in snapshot.families:
         for point in family.points:
-            weight = _weight(point)
-            size += weight
+            point_size = _estimated_size(point)
+            size += point_size
             if size > limit and part:
-                yield _snapshot(snapshot, part)
-                part, size = [], weight
+                yield _to_snapshot(snapshot, part)
+                part, size = [], point_size
             part.append((family, point))
     if part:
-        yield _snapshot(snapshot, part)
+        yield _to_snapshot(snapshot, part)
 
 
-def _snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
+def _to_snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
     families = (
-        Family(points[0][0].descriptor, tuple(point for _, point in points))
-        for points in (list(group) for _, group in groupby(part, key=lambda pair: id(pair[0])))
+        Family(pairs[0][0].descriptor, tuple(point for _, point in pairs))
+        for pairs in (list(group) for _, group in groupby(part, key=lambda pair: id(pair[0])))
     )
     return Snapshot(whole.time_ns, whole.resource, tuple(families))
 
 
-def _weight(point: Point) -> int:
-    # Two timestamps and the frame; 8 bytes a count and 8 a bound; a count of exponential buckets is a varint;
-    # value, time and ids of an exemplar, and its attributes.
+def _estimated_size(point: Point) -> int:
+    # Two timestamps and the framing take 64 bytes; a bucket takes 8 bytes for its count and 8 for its bound.
+    # Exponential buckets have varint counts. An exemplar has a value, a time, two ids and attributes.
     buckets = 64 + 10 * len(point.exponential.counts) if point.exponential else 16 * len(point.cells)
-    exemplars = sum(64 + _text(each.attributes) for each in point.exemplars if each)
-    return 64 + buckets + exemplars + _text(point.attributes)
+    exemplars = sum(64 + _text_size(exemplar.attributes) for exemplar in point.exemplars if exemplar)
+    return 64 + buckets + exemplars + _text_size(point.attributes)
 
 
-def _text(attributes: Attributes) -> int:
+def _text_size(attributes: Attributes) -> int:
     return sum(24 + len(key.encode()) + len(str(value).encode(errors="replace")) for key, value in attributes)

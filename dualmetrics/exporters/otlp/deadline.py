@@ -1,4 +1,4 @@
-"""Giving up a push that does not end."""
+"""Limits how long a push may take."""
 
 from __future__ import annotations
 
@@ -11,50 +11,49 @@ from dualmetrics.model.snapshot import Snapshot
 
 
 class Exporter(Protocol):
-    """What of a `Target` is needed here. It never raises."""
+    """Something that pushes snapshots and never raises, such as `OtlpExporter`."""
 
     def export(self, snapshot: Snapshot) -> ExportResult: ...
 
 
 class DeadlineExporter:
-    """A target whose pushes are taken to have failed after ``seconds``.
+    """Reports a push that takes longer than ``seconds`` as failed.
 
-    The timeout of HTTP is one for each read: who answers a byte a second holds a push for ever. It goes on in
-    a thread of its own, and until it has ended there is no other.
+    The timeout of an HTTP client applies to each read, so a server that sends one byte a second can hold a
+    push forever. Each push runs in a thread of its own; the next one starts only after it has ended.
     """
 
     def __init__(self, target: Exporter, seconds: float, start_thread: Callable[..., bool]) -> None:
-        """``start_thread(name, function)`` gives False where no thread can be had."""
+        """``start_thread(name, function)`` returns False if no thread can be started."""
         self._target = target
         self._seconds = seconds
         self._start_thread = start_thread
         self._push: _Push | None = None
 
     def export(self, snapshot: Snapshot) -> ExportResult:
-        """Push one snapshot, and say what is known of it in time."""
-        if self._push is not None and self._push.outcome is None:
-            return ExportResult(False, 0, "the push before has not ended yet")
+        """Push a snapshot and wait for the result, but no longer than the deadline."""
+        if self._push is not None and self._push.result is None:
+            return ExportResult(False, 0, "the previous push has not ended yet")
         self._push = push = _Push(self._target, snapshot)
         if not self._start_thread("dualmetrics push", push.run):
-            push.run()  # as at the end of the interpreter, and then without a limit
+            push.run()  # no thread can be started while the interpreter shuts down; push without a deadline
         return push.wait(self._seconds)
 
 
 class _Push:
-    """One push under way."""
+    """A push that runs in another thread."""
 
     def __init__(self, target: Exporter, snapshot: Snapshot) -> None:
-        self.outcome: ExportResult | None = None
+        self.result: ExportResult | None = None
         self._target = target
         self._snapshot = snapshot
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Push."""
-        self.outcome = self._target.export(self._snapshot)
+        self.result = self._target.export(self._snapshot)
         self._ended.set()
 
     def wait(self, seconds: float) -> ExportResult:
-        """What became of it; a failure if that is not known in time."""
+        """The result; a failure if there is none in time."""
         self._ended.wait(seconds)
-        return self.outcome or ExportResult(False, 0, f"it had not ended after {seconds:g} seconds")
+        return self.result or ExportResult(False, 0, f"it had not ended after {seconds:g} seconds")

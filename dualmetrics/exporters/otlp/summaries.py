@@ -1,4 +1,4 @@
-"""Summaries in OTLP, which has them for Prometheus' sake; the SDK's data model does not."""
+"""Encodes summaries. OTLP has them for the sake of Prometheus, but the SDK's data model does not."""
 
 from __future__ import annotations
 
@@ -14,40 +14,48 @@ from dualmetrics.model.descriptor import Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
-def encoded(snapshot: Snapshot) -> ExportMetricsServiceRequest:
-    """The message with the summaries of a snapshot; an empty one if there are none."""
+def encode_summaries(snapshot: Snapshot) -> ExportMetricsServiceRequest:
+    """A message with the summaries of a snapshot; an empty message if it has none."""
     message = ExportMetricsServiceRequest()
     for family in snapshot.families:
         if family.descriptor.kind is Kind.SUMMARY and family.points:
-            message.MergeFrom(_message(replace(snapshot, families=(family,))))
+            message.MergeFrom(_encode_summary(replace(snapshot, families=(family,))))
     return message
 
 
-def _message(snapshot: Snapshot) -> ExportMetricsServiceRequest:
-    """Encoded as a gauge, which then is made a summary: so all else of it is as the official encoder does."""
+def _encode_summary(snapshot: Snapshot) -> ExportMetricsServiceRequest:
+    """Encode the only family as a gauge, then replace its points.
+
+    So the official encoder encodes everything else: resource, scope, attributes and times.
+    """
     (family,) = snapshot.families
     descriptor = replace(family.descriptor, kind=Kind.GAUGE)
     points = tuple(point._replace(cells=(0.0, 1.0)) for point in family.points)
     message = encode_metrics(to_metrics_data(replace(snapshot, families=(Family(descriptor, points),))))
     (metric,) = message.resource_metrics[0].scope_metrics[0].metrics
-    _rewrite(metric, family.descriptor.bounds, family.points)
+    _replace_points(metric, family.descriptor.bounds, family.points)
     return message
 
 
-def _rewrite(metric: Metric, quantiles: tuple[float, ...], points: Iterable[Point]) -> None:
-    numbers = [*metric.gauge.data_points]
+def _replace_points(metric: Metric, quantiles: tuple[float, ...], points: Iterable[Point]) -> None:
+    gauge_points = [*metric.gauge.data_points]
     metric.summary.SetInParent()
-    made = [_point(number, quantiles, point) for number, point in zip(numbers, points, strict=True)]
-    metric.summary.data_points.extend(made)
+    summaries = [
+        _summary_point(gauge_point, quantiles, point)
+        for gauge_point, point in zip(gauge_points, points, strict=True)
+    ]
+    metric.summary.data_points.extend(summaries)
 
 
-def _point(number: NumberDataPoint, quantiles: tuple[float, ...], point: Point) -> SummaryDataPoint:
+def _summary_point(
+    gauge_point: NumberDataPoint, quantiles: tuple[float, ...], point: Point
+) -> SummaryDataPoint:
     count, total, *values = point.cells[:-1]
     at_quantile = SummaryDataPoint.ValueAtQuantile
     return SummaryDataPoint(
-        attributes=number.attributes,
+        attributes=gauge_point.attributes,
         start_time_unix_nano=point.start_time_ns,
-        time_unix_nano=number.time_unix_nano,
+        time_unix_nano=gauge_point.time_unix_nano,
         count=int(count),
         sum=total,
         quantile_values=[

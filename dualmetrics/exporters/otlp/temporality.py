@@ -1,120 +1,121 @@
-"""Cumulative totals, or what came since the last push that the Collector acknowledged.
+"""Cumulative totals, or the changes since the last push that the Collector acknowledged.
 
-The official exporters only store the preference and leave it to the SDK's reader, which is not in use here.
+The official exporters only store the temporality preference. The SDK's reader would apply it, but it is not
+used here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import sub
 
-from dualmetrics.model.attributes import Attributes, attributes_key
-from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.attributes import attributes_key
+from dualmetrics.model.descriptor import Descriptor, Kind, compatibility_key, metric_key
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 IsDelta = Callable[[Descriptor], bool]
+"""Whether a metric is sent with delta temporality."""
 
-_ROUNDING = 1e-9  # a relative error that no sum of doubles reaches, and that no restart stays below
+_ROUNDING = 1e-9
+"""A relative error larger than that of any sum of doubles, and smaller than the drop at any restart."""
+
+_PointsByAttributes = dict[object, Point]
 
 
-def deltas(preference: str) -> IsDelta:
-    """Which metrics are sent as deltas, by OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE.
+def always_cumulative(descriptor: Descriptor) -> bool:
+    """The default temporality: no metric is sent as deltas."""
+    return False
 
-    ``cumulative``: none. ``delta``: counters and histograms. ``lowmemory``: these as well, but for observable
-    counters, whose last value would have to be kept. (OpenTelemetry spec, *OTLP metrics exporter*.)
+
+def delta_predicate(preference: str) -> IsDelta:
+    """Which metrics are sent as deltas for a value of OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE.
+
+    ``cumulative``: none. ``delta``: counters and histograms. ``lowmemory``: counters and histograms except
+    observable ones, whose last value would have to be stored. (OpenTelemetry spec, *OTLP metrics exporter*.)
     """
     if preference == "cumulative":
-        return lambda descriptor: False
-    summed = (Kind.COUNTER, Kind.HISTOGRAM)
+        return always_cumulative
+    delta_kinds = (Kind.COUNTER, Kind.HISTOGRAM)
     if preference == "delta":
-        return lambda descriptor: descriptor.kind in summed
-    return lambda descriptor: descriptor.kind in summed and not descriptor.observable
+        return lambda descriptor: descriptor.kind in delta_kinds
+    return lambda descriptor: descriptor.kind in delta_kinds and not descriptor.observable
 
 
 def subtract(snapshot: Snapshot, baseline: Snapshot | None, is_delta: IsDelta) -> Snapshot:
-    """What came since ``baseline``, of the metrics that go as deltas; the others as they are.
+    """The changes since ``baseline`` for metrics that are sent as deltas; other metrics stay unchanged.
 
-    A point begins where the baseline ended, or where its series began if that was later. Points that did not
-    change are left out. Cells that fell, or a series that began anew, count from zero.
+    The interval of a point starts at the baseline, or at the start of its series if that is later. Unchanged
+    points are omitted. A series that has restarted, or whose cells have fallen, counts from zero.
     """
-    known = {} if baseline is None else _points(baseline)
+    earlier = {} if baseline is None else _index(baseline)
     since = 0 if baseline is None else baseline.time_ns
-    return Snapshot(
-        snapshot.time_ns,
-        snapshot.resource,
-        tuple(
-            _changes(family, known, since) if is_delta(family.descriptor) else family
-            for family in snapshot.families
-        ),
-    )
-
-
-Key = tuple[object, ...]
-
-
-def _points(snapshot: Snapshot) -> dict[Key, Point]:
-    return {
-        _key(family.descriptor, point.attributes): point
+    families = (
+        _changes(family, earlier.get(_key(family.descriptor), {}), since)
+        if is_delta(family.descriptor)
+        else family
         for family in snapshot.families
-        for point in family.points
-    }
-
-
-def _key(descriptor: Descriptor, attributes: Attributes) -> Key:
-    scope = descriptor.scope
-    return (
-        (scope.name, scope.version, scope.schema_url, attributes_key(scope.attributes)),
-        (descriptor.name, descriptor.kind, descriptor.unit, descriptor.bounds),
-        attributes_key(attributes),
     )
+    return Snapshot(snapshot.time_ns, snapshot.resource, tuple(families))
 
 
-def _changes(family: Family, known: dict[Key, Point], since: int) -> Family:
-    descriptor = family.descriptor
-    changed = (
-        _since(descriptor.kind, point, known.get(_key(descriptor, point.attributes)), since)
-        for point in family.points
+def _index(baseline: Snapshot) -> dict[object, _PointsByAttributes]:
+    index: dict[object, _PointsByAttributes] = {}
+    for family in baseline.families:
+        points = index.setdefault(_key(family.descriptor), {})
+        points.update((attributes_key(point.attributes), point) for point in family.points)
+    return index
+
+
+def _key(descriptor: Descriptor) -> object:
+    return metric_key(descriptor), compatibility_key(descriptor)
+
+
+def _changes(family: Family, earlier: Mapping[object, Point], since: int) -> Family:
+    kind = family.descriptor.kind
+    changes = (
+        _change(kind, point, earlier.get(attributes_key(point.attributes)), since) for point in family.points
     )
-    return Family(descriptor, tuple(point for point in changed if _says_anything(point)))
+    return Family(family.descriptor, tuple(point for point in changes if _is_nonzero(point)))
 
 
-def _says_anything(point: Point) -> bool:
-    # A value that is being recorded may stand in one of the two and not yet in the other.
+def _is_nonzero(point: Point) -> bool:
+    # A value that is being recorded may be in one of the two kinds of buckets and not yet in the other.
     return any(point.cells) or (point.exponential is not None and point.exponential.total_count > 0)
 
 
-def _since(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
-    again = (
+def _change(kind: Kind, point: Point, before: Point | None, since: int) -> Point:
+    restarted = (
         before is None
         or before.start_time_ns != point.start_time_ns
-        or _fell(kind, before.cells, point.cells)
+        or _has_fallen(kind, before.cells, point.cells)
     )
-    exemplars = tuple(each for each in point.exemplars if each and each.time_ns > since)
+    exemplars = tuple(exemplar for exemplar in point.exemplars if exemplar and exemplar.time_ns > since)
     point = point._replace(start_time_ns=max(point.start_time_ns, since), exemplars=exemplars)
-    if before is None or again:
+    if before is None or restarted:
         return point
-    difference = map(sub, point.cells, before.cells)
-    cells = tuple(max(cell, 0.0) for cell in difference)
+    differences = map(sub, point.cells, before.cells)
+    cells = tuple(max(difference, 0.0) for difference in differences)
     return point._replace(cells=cells, exponential=_difference(point.exponential, before.exponential))
 
 
 def _difference(
     now: ExponentialHistogram | None, before: ExponentialHistogram | None
 ) -> ExponentialHistogram | None:
-    """What came since. All of it if that cannot be: nothing was recorded then, or it began anew."""
+    """The change since ``before``; all of ``now`` if there was no histogram yet, or if it has restarted."""
     if now is None or before is None:
         return now
     return now.minus(before) or now
 
 
-def _fell(kind: Kind, before: Sequence[float], cells: Sequence[float]) -> bool:
-    """Whether a total began anew.
+def _has_fallen(kind: Kind, before: Sequence[float], cells: Sequence[float]) -> bool:
+    """Whether a total has fallen, which means that it has restarted.
 
-    Adding the same doubles in another order, as after a worker's death, gives a sum that may be smaller by a
-    rounding error. That is no new beginning: to take it for one would send everything again.
+    Adding the same doubles in another order, as after the death of a worker, may give a sum that is smaller
+    by a rounding error. That is no restart: otherwise everything would be sent again. A histogram's sum may
+    fall, so only its counts are compared.
     """
-    width = len(cells) - 1 if kind is Kind.HISTOGRAM else len(cells)  # without a histogram's sum
+    width = len(cells) - 1 if kind is Kind.HISTOGRAM else len(cells)
     return any(
         new < old - _ROUNDING * abs(old) for new, old in zip(cells[:width], before[:width], strict=True)
     )

@@ -1,4 +1,4 @@
-"""The Prometheus page: a snapshot as text that Prometheus and its kin scrape."""
+"""The Prometheus page: a snapshot in one of the formats that Prometheus scrapes."""
 
 from dualmetrics.exporters.prometheus.exporter import Page, PrometheusExporter
 

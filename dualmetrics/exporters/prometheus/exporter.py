@@ -1,66 +1,66 @@
-"""The exporter: a snapshot in, a page out."""
+"""Renders snapshots as pages."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from dualmetrics.exporters.prometheus.content_negotiation import choose
+from dualmetrics.exporters.prometheus.content_negotiation import DEFAULT_CHOICE, Choice
 from dualmetrics.exporters.prometheus.families import FamilyBuilder, PageFamily, Report
-from dualmetrics.exporters.prometheus.format_list import Language, languages
-from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT
-from dualmetrics.exporters.prometheus.naming.labels import Labels
+from dualmetrics.exporters.prometheus.formats import dialects
+from dualmetrics.exporters.prometheus.naming.escaping import DEFAULT_SCHEME
+from dualmetrics.exporters.prometheus.naming.labels import LabelBuilder
 from dualmetrics.exporters.prometheus.naming.translation import (
     UNDERSCORES,
     Translation,
-    effective,
-    translation,
+    effective_scheme,
+    translation_for,
 )
-from dualmetrics.exporters.prometheus.series_writer import SeriesWriter
+from dualmetrics.exporters.prometheus.series_writer import Dialect, SeriesWriter
 from dualmetrics.model.snapshot import Snapshot
 
-_REMEMBERED = 4
-"""Forms whose texts are kept, the newest ones: who asks for every form must not fill the memory."""
+_MAX_STYLES = 4
+"""How many styles keep their text, the newest ones. Requests for every style must not fill the memory."""
 
-CHUNK = 32
-"""Pieces in a chunk: the text of a histogram's series takes some 2 KB."""
+PIECES_PER_CHUNK = 32
+"""The text of a histogram's series, which is one piece, takes about 2 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A rendered page. The body is ``pieces`` one after the other: many, and shared with other pages."""
+    """A rendered page. The body is the concatenation of ``pieces``, which are shared with other pages."""
 
     content_type: str
     pieces: list[bytes]
 
     @property
     def size(self) -> int:
-        """The body's length in bytes."""
+        """The length of the body in bytes."""
         return sum(map(len, self.pieces))
 
     def chunks(self) -> Iterator[bytes]:
-        """The body in parts that are worth sending, each made when its turn has come."""
-        for at in range(0, len(self.pieces), CHUNK):
-            yield b"".join(self.pieces[at : at + CHUNK])
+        """The body in chunks that are large enough to send, each joined only when it is needed."""
+        for start in range(0, len(self.pieces), PIECES_PER_CHUNK):
+            yield b"".join(self.pieces[start : start + PIECES_PER_CHUNK])
 
 
 @dataclass(frozen=True, slots=True)
 class PageStyle:
-    """Names and dialect of a page, and the writer that remembers the latest one."""
+    """The names and the dialect of pages, and the writer that remembers the text of the latest one."""
 
     names: Translation
-    labels: Labels
-    language: Language
+    labels: LabelBuilder
+    dialect: Dialect
     writer: SeriesWriter
 
 
 class PrometheusExporter:
-    """Renders snapshots. Keeps the text of series from page to page; may be used by several threads.
+    """Renders snapshots. Keeps the text of series from page to page. Several threads may use it at once.
 
-    ``namespace`` is put before every name and ``const_labels`` on every series, ``target_info`` apart.
-    For ``scope_labels`` and ``own_scope`` see `Labels`, for ``translation_strategy`` `translation`.
-    ``created`` adds ``_created`` samples to OpenMetrics. ``on_conflict`` is told, on every page, what cannot
-    stand on it and why.
+    ``namespace`` prefixes every name, and ``const_labels`` are added to every series except ``target_info``.
+    For ``scope_labels`` and ``own_scope`` see `LabelBuilder`, for ``translation_strategy`` `translation_for`.
+    ``created`` adds ``_created`` samples to OpenMetrics. ``on_conflict`` is called for each page with what
+    was left out and why. Raises ValueError for an unknown value of ``scope_labels``.
     """
 
     def __init__(
@@ -77,43 +77,40 @@ class PrometheusExporter:
         self._namespace = namespace
         self._label_rules = const_labels or {}, scope_labels, own_scope
         self._strategy = translation_strategy
-        self._languages = languages(created)
+        self._dialects = dialects(created)
         self._report = on_conflict
-        self._forms: dict[tuple[str, str], PageStyle] = {}
-        self._form("text", DEFAULT)  # bad labels are refused here
+        self._styles: dict[tuple[str, str], PageStyle] = {}
+        self._style("text", DEFAULT_SCHEME)  # refuses an unknown scope_labels
 
-    @staticmethod
-    def is_native(accept: str | None) -> bool:
-        """Whether the page that ``accept`` likes best can have native histograms."""
-        return choose(accept).format.dialect == "protobuf"
+    def render(
+        self, snapshot: Snapshot, choice: Choice = DEFAULT_CHOICE, names: Collection[str] = ()
+    ) -> Page:
+        """The page in the format that was negotiated.
 
-    def render(self, snapshot: Snapshot, accept: str | None = None, names: Collection[str] = ()) -> Page:
-        """The page in the format that the header value ``accept`` likes best.
-
-        ``names`` are those of families or samples; if there are any, the page has these families only.
+        ``names`` are names of families or samples. If there are any, the page has only these families.
         """
-        choice = choose(accept)
-        form = self._form(choice.format.dialect, effective(self._strategy, choice.scheme))
-        families = FamilyBuilder(form.names, self._namespace, form.language.claims, self._report).of(snapshot)
-        writer = form.writer
+        style = self._style(choice.format.dialect, effective_scheme(self._strategy, choice.scheme))
+        builder = FamilyBuilder(style.names, self._namespace, style.dialect.claims, self._report)
+        families, writer = builder.build(snapshot), style.writer
         if names:
-            families = [family for family in families if _wanted(family, form.language, names)]
-            writer = SeriesWriter(form.language, self._report)  # the other one is to remember the whole page
-        return Page(choice.content_type, writer.write(families, form.labels))
+            families = [family for family in families if _is_requested(family, style.dialect, names)]
+            writer = SeriesWriter(style.dialect, self._report)  # the style's own remembers the whole page
+        return Page(choice.content_type, writer.write(families, style.labels))
 
-    def _form(self, dialect: str, scheme: str) -> PageStyle:
-        found = self._forms.get((dialect, scheme))
-        if found is None:
-            found = self._made(self._languages[dialect], translation(self._strategy, scheme))
-            kept = [*self._forms.items()][1 - _REMEMBERED :]  # a new dict: other threads may be looking
-            self._forms = {**dict(kept), (dialect, scheme): found}
-        return found
+    def _style(self, dialect: str, scheme: str) -> PageStyle:
+        style = self._styles.get((dialect, scheme))
+        if style is None:
+            style = self._new_style(self._dialects[dialect], translation_for(self._strategy, scheme))
+            kept = [*self._styles.items()][
+                1 - _MAX_STYLES :
+            ]  # a new dict: other threads may read the old one
+            self._styles = {**dict(kept), (dialect, scheme): style}
+        return style
 
-    def _made(self, language: Language, names: Translation) -> PageStyle:
-        return PageStyle(
-            names, Labels(*self._label_rules, names), language, SeriesWriter(language, self._report)
-        )
+    def _new_style(self, dialect: Dialect, names: Translation) -> PageStyle:
+        labels = LabelBuilder(*self._label_rules, names)
+        return PageStyle(names, labels, dialect, SeriesWriter(dialect, self._report))
 
 
-def _wanted(family: PageFamily, language: Language, names: Collection[str]) -> bool:
-    return any(name in names for name in (family.name, family.base, *language.claims(family)))
+def _is_requested(family: PageFamily, dialect: Dialect, names: Collection[str]) -> bool:
+    return any(name in names for name in (family.name, family.base, *dialect.claims(family)))

@@ -1,11 +1,11 @@
-"""The families of the page: metrics under their Prometheus names, each name taken once."""
+"""Groups the metrics of a snapshot into the families of a page, each with a unique name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from dualmetrics.exporters.prometheus.naming.labels import TARGET
+from dualmetrics.exporters.prometheus.naming.labels import TARGET_INFO
 from dualmetrics.exporters.prometheus.naming.metric_names import legal_name, unit_name
 from dualmetrics.exporters.prometheus.naming.translation import Translation
 from dualmetrics.model.attributes import Attributes
@@ -13,6 +13,7 @@ from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 Report = Callable[[str], None]
+"""Is called with what was left out of a page, and why."""
 
 _TYPES = {
     Kind.COUNTER: "counter",
@@ -21,14 +22,15 @@ _TYPES = {
     Kind.HISTOGRAM: "histogram",
     Kind.SUMMARY: "summary",
 }
-_FORMS = {"gaugehistogram": "gauge"}
+_PAGE_TYPES = {"gaugehistogram": "gauge"}
+"""The types of a Prometheus registry that have another type on the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageFamily:
-    """Metrics that share one name and type, hence one HELP, TYPE and UNIT: those of the first.
+    """Metrics with the same name and type. HELP, TYPE and UNIT are those of the first one.
 
-    ``name`` is the whole name, ``_total`` or ``_info`` included. ``type`` is one of OpenMetrics'.
+    ``name`` is the full name, including ``_total`` or ``_info``. ``type`` is one of OpenMetrics' types.
     """
 
     name: str
@@ -39,22 +41,22 @@ class PageFamily:
 
     @property
     def base(self) -> str:
-        """The name without the suffix of its type, as OpenMetrics names a family."""
+        """The name without the suffix of the type, as OpenMetrics names a family."""
         suffix = {"counter": "_total", "info": "_info"}.get(self.type, "")
         return self.name.removesuffix(suffix)
 
     @property
     def declared_unit(self) -> str:
-        """The unit, where the name ends with it; parsers refuse any other."""
+        """The unit if the name ends with it, else empty: parsers refuse any other unit."""
         return self.unit if self.unit and self.base.endswith(f"_{self.unit}") else ""
 
 
 class FamilyBuilder:
-    """Collects the families of one page.
+    """Builds the families of one page.
 
-    Metrics of one name and type are merged. A metric whose name means something else on the page already is
-    left out and reported (OpenTelemetry's compatibility specification, *Metric Metadata*). ``claims`` tells
-    which names a family takes in the format.
+    Metrics with the same name and type become one family. A metric is left out and reported if its name
+    already means something else on the page (OpenTelemetry's compatibility specification, *Metric Metadata*).
+    ``claims`` returns the names that a family uses in the page's format.
     """
 
     def __init__(
@@ -68,68 +70,66 @@ class FamilyBuilder:
         self._namespace = namespace
         self._claims = claims
         self._report = report
-        self._found: dict[str, PageFamily] = {}
-        self._taken: dict[str, str] = {}
+        self._families: dict[str, PageFamily] = {}
+        self._owners: dict[str, str] = {}
 
-    def of(self, snapshot: Snapshot) -> Iterable[PageFamily]:
-        """The families in the order of their first metric, after ``target_info``."""
+    def build(self, snapshot: Snapshot) -> Iterable[PageFamily]:
+        """The families in the order of their first metrics, after ``target_info``."""
         if snapshot.resource:
-            self._admit(_target(self._names.fixed("target_info"), snapshot.resource))
+            self._add_family(_target_family(self._names.verbatim("target_info"), snapshot.resource))
         for family in snapshot.families:
-            points = self._presentable(family)
+            points = self._valid_points(family)
             if points:
-                self._add(Family(family.descriptor, points))
-        return self._found.values()
+                self._add_metric(Family(family.descriptor, points))
+        return self._families.values()
 
-    def _add(self, family: Family) -> None:
-        descriptor = family.descriptor
-        unit = unit_name(descriptor.unit, descriptor.kind)
-        name, type_ = named(descriptor, self._names, self._namespace)
-        made = PageFamily(name, type_, unit, descriptor.description, [family])
-        there = self._found.get(name)
-        if there is not None and there.type == made.type:
-            there.members.append(family)
+    def _add_metric(self, metric: Family) -> None:
+        descriptor = metric.descriptor
+        name, type_ = name_and_type(descriptor, self._names, self._namespace)
+        existing = self._families.get(name)
+        if existing is not None and existing.type == type_:
+            existing.members.append(metric)
         elif name:
-            self._admit(made)
+            unit = unit_name(descriptor.unit, descriptor.kind)
+            self._add_family(PageFamily(name, type_, unit, descriptor.description, [metric]))
         else:
-            self._leave_out(family, "its name has no letter or digit")
+            self._report_omission(metric, "its name has no letter or digit")
 
-    def _admit(self, family: PageFamily) -> None:
+    def _add_family(self, family: PageFamily) -> None:
         names = self._claims(family)
         for name in names:
-            if name in self._taken:
-                self._leave_out(family.members[0], f"{name} is taken by the {self._taken[name]}")
+            if name in self._owners:
+                self._report_omission(family.members[0], f"{name} is taken by the {self._owners[name]}")
                 return
-        self._found[family.name] = family
-        self._taken.update(dict.fromkeys(names, f"{family.type} {family.name}"))
+        self._families[family.name] = family
+        self._owners.update(dict.fromkeys(names, f"{family.type} {family.name}"))
 
-    def _presentable(self, family: Family) -> tuple[Point, ...]:
-        """Without gauges that were never set, and counters that are negative or NaN: neither can be."""
+    def _valid_points(self, family: Family) -> tuple[Point, ...]:
+        """The points without gauges that were never set, and without counters that are negative or NaN."""
         points = family.points
         if family.descriptor.kind is Kind.GAUGE:
             return tuple(point for point in points if point.cells[1])
         if family.descriptor.kind is Kind.COUNTER:
             points = tuple(point for point in points if point.cells[0] >= 0)
             if len(points) < len(family.points):
-                self._leave_out(family, "a counter cannot be negative or NaN", "a series of ")
+                self._report_omission(family, "a counter cannot be negative or NaN", "a series of ")
         return points
 
-    def _leave_out(self, family: Family, why: str, what: str = "") -> None:
+    def _report_omission(self, family: Family, reason: str, part: str = "") -> None:
         descriptor = family.descriptor
         scope = f" of scope {descriptor.scope.name}" if descriptor.scope.name else ""
-        self._report(f"{what}metric {descriptor.name}{scope} on the Prometheus page: {why}")
+        self._report(f"{part}metric {descriptor.name}{scope} on the Prometheus page: {reason}")
 
 
-def named(descriptor: Descriptor, names: Translation, namespace: str) -> tuple[str, str]:
+def name_and_type(descriptor: Descriptor, names: Translation, namespace: str) -> tuple[str, str]:
     """The name and the type of a metric on the page."""
-    if descriptor.prometheus_type:
-        return names.fixed(legal_name(descriptor.name)), _FORMS.get(
-            descriptor.prometheus_type, descriptor.prometheus_type
-        )
+    registry_type = descriptor.prometheus_type
+    if registry_type:
+        return names.verbatim(legal_name(descriptor.name)), _PAGE_TYPES.get(registry_type, registry_type)
     name = names.metric(descriptor.name, descriptor.unit, descriptor.kind, namespace)
     return name, _TYPES[descriptor.kind]
 
 
-def _target(name: str, resource: Attributes) -> PageFamily:
-    members = [Family(TARGET, (Point(resource, 0, (1.0,)),))]
-    return PageFamily(name, "info", "", TARGET.description, members)
+def _target_family(name: str, resource: Attributes) -> PageFamily:
+    members = [Family(TARGET_INFO, (Point(resource, 0, (1.0,)),))]
+    return PageFamily(name, "info", "", TARGET_INFO.description, members)

@@ -9,8 +9,9 @@ import pytest
 from dualmetrics.cli.otlp_points import ReceivedPoint
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.otlp.exporter import otlp_target
-from dualmetrics.exporters.otlp.temporality import deltas, subtract
+from dualmetrics.exporters.otlp.temporality import delta_predicate, subtract
 from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point, Snapshot
 from tests.unit.exporters.prometheus import client_model, reading
@@ -36,7 +37,7 @@ def observed(*, late: bool = False) -> Snapshot:
 
 def openmetrics(found: Snapshot) -> dict[reading.Sample, object]:
     """The exemplar of each sample as the parser reads it: labels, value, milliseconds."""
-    page = PrometheusExporter().render(found, reading.OPENMETRICS)
+    page = PrometheusExporter().render(found, negotiate(reading.OPENMETRICS))
     return {
         reading.named(sample.name, sample.labels): _read(sample.exemplar)
         for metric in reading.metrics(page)
@@ -63,7 +64,7 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 
 
 def test_protobuf_has_them_on_buckets_and_counters() -> None:
-    page = PrometheusExporter().render(observed(), PROTOBUF)
+    page = PrometheusExporter().render(observed(), negotiate(PROTOBUF))
     families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
     [counter] = families["http_requests_total"].metric
     [histogram] = families["http_request_duration_milliseconds"].metric
@@ -81,7 +82,7 @@ def _plain(exemplar: Any) -> object:
 
 
 def test_the_text_format_has_none() -> None:
-    page = reading.body(PrometheusExporter().render(observed(), "text/plain"))
+    page = reading.body(PrometheusExporter().render(observed(), negotiate("text/plain")))
     assert " # {" not in page
     assert "trace_id" not in page
 
@@ -95,7 +96,7 @@ def test_a_page_shows_another_exemplar_though_nothing_else_changed() -> None:
     exporter = PrometheusExporter()
     for value in ("1", "2"):
         family = Family(COUNTER, (point(5.0, exemplars=(ALONE._replace(value=float(value)),)),))
-        page = reading.body(exporter.render(snapshot(family), reading.OPENMETRICS))
+        page = reading.body(exporter.render(snapshot(family), negotiate(reading.OPENMETRICS)))
         assert f"http_requests_total 5 # {{}} {value} " in page
 
 
@@ -123,7 +124,7 @@ def test_one_without_a_span_is_sent_without_ids() -> None:
 
 def test_a_delta_carries_those_that_came_since() -> None:
     baseline = Snapshot(TIME - 3 * SECOND // 2, (), observed().families)
-    sent = subtract(observed(late=True), baseline, deltas("delta"))
+    sent = subtract(observed(late=True), baseline, delta_predicate("delta"))
     found = {family.descriptor.name: family.points[0].exemplars for family in sent.families}
     assert found == {
         "http.requests": (ALONE,),

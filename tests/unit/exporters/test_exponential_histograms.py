@@ -23,7 +23,7 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.otlp.batching import batches
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
-from dualmetrics.exporters.otlp.temporality import deltas, subtract
+from dualmetrics.exporters.otlp.temporality import delta_predicate, subtract
 from dualmetrics.model.exponential_buckets import MAX_SCALE
 from dualmetrics.model.exponential_histogram import ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -32,7 +32,7 @@ from tests.unit.exporters.snapshots import ATTRIBUTES, HISTOGRAM, START, TIME, s
 from tests.unit.model.test_exponential_histogram import histogram
 
 RECEIVERS = {"grpc": grpc_receiver, "http/protobuf": http_receiver}
-DELTA = deltas("delta")
+DELTA = delta_predicate("delta")
 AGGREGATION = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 
 

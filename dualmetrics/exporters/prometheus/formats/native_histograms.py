@@ -1,8 +1,9 @@
-"""Exponential histograms as Prometheus' native ones: spans of buckets, and how much each count differs.
+"""Converts exponential histograms to Prometheus' native histograms.
 
-Prometheus numbers a bucket by its upper boundary, OpenTelemetry by its lower one, so that its index is one
-more. The scale is called schema, and is 8 at most. Ours is never below -4, where all doubles fit; that of
-another library may be, and then it can be no native histogram.
+A native histogram has spans of adjacent buckets, and the difference of each count from the one before.
+Prometheus numbers a bucket by its upper boundary and OpenTelemetry by its lower one, so Prometheus' index is
+higher by one. Prometheus calls the scale schema and allows -4 to 8. Our own histograms are never below -4,
+where all doubles fit. A histogram of another library may be, and then it has no native histogram.
 """
 
 from __future__ import annotations
@@ -13,56 +14,62 @@ from typing import NamedTuple
 
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
-HIGHEST, LOWEST = 8, -4
-_GAP = 2  # empty buckets that cost less than a span of their own
+MAX_SCHEMA, MIN_SCHEMA = 8, -4
+_MAX_GAP = 2
+"""The number of empty buckets that take less space than another span."""
 
 
-class Span(NamedTuple):
-    """Buckets side by side. ``offset`` counts from the end of the span before, of the first one from 0."""
+class BucketSpan(NamedTuple):
+    """Adjacent buckets. ``offset`` is the gap to the previous span; the first span's is its first index."""
 
     offset: int
     length: int
 
 
-class Native(NamedTuple):
-    """The fields of a native histogram, all positive; ``zeros`` were exactly 0: the threshold is 0 too.
+class NativeHistogram(NamedTuple):
+    """A native histogram without negative values.
 
-    There is always a span, if need be of no bucket: without any it would be taken for one with classic
-    buckets alone. ``deltas`` are the first count, and of each bucket what it has more than the one before.
+    ``zeros`` counts the values that were exactly 0, because the zero threshold is 0. ``deltas`` has the first
+    count, then the difference of each count from the previous one. There is always a span, of no buckets if
+    need be: without one, it would be parsed as a histogram with classic buckets only.
     """
 
     schema: int
     zeros: int
     total: int
     sum: float
-    spans: tuple[Span, ...]
+    spans: tuple[BucketSpan, ...]
     deltas: tuple[int, ...]
 
 
-def native(found: ExponentialHistogram) -> Native:
-    """The native histogram of the same values."""
-    found = found.downscaled_to(HIGHEST)
-    spans: list[Span] = []
+def to_native(histogram: ExponentialHistogram) -> NativeHistogram:
+    """The native histogram of the same values. The scale must be at least `MIN_SCHEMA`."""
+    histogram = histogram.downscaled_to(MAX_SCHEMA)
+    spans: list[BucketSpan] = []
     counts: list[int] = []
     end = 0
-    for first, run in _runs(found):
-        spans.append(Span(first - end, len(run)))
+    for first, run in _runs(histogram):
+        spans.append(BucketSpan(first - end, len(run)))
         counts += run
         end = first + len(run)
-    shown = tuple(spans) or (Span(0, 0),)
-    return Native(
-        found.scale, int(found.zero_count), int(found.total_count), found.sum, shown, _differences(counts)
+    return NativeHistogram(
+        histogram.scale,
+        int(histogram.zero_count),
+        int(histogram.total_count),
+        histogram.sum,
+        tuple(spans) or (BucketSpan(0, 0),),
+        _differences(counts),
     )
 
 
-def _runs(found: ExponentialHistogram) -> Iterator[tuple[int, list[int]]]:
-    """The counts between longer gaps, each run with the index of its first bucket."""
+def _runs(histogram: ExponentialHistogram) -> Iterator[tuple[int, list[int]]]:
+    """The counts split at long gaps: the index of the first bucket of each run, and the run's counts."""
     first, run, empty = 0, list[int](), 0
-    for index, count in enumerate(map(int, found.counts), found.offset + 1):
+    for index, count in enumerate(map(int, histogram.counts), histogram.offset + 1):
         if not count:
             empty += 1
             continue
-        if empty > _GAP and run:
+        if empty > _MAX_GAP and run:
             yield first, run
             run = []
         first, run = (first, [*run, *[0] * empty, count]) if run else (index, [count])

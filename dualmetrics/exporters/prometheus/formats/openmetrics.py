@@ -1,7 +1,7 @@
 """OpenMetrics 1.0 text (prometheus/OpenMetrics, ``specification/OpenMetrics.md``).
 
-``_created`` is optional, and left out unless asked for: it costs Prometheus one series more for each counter
-and histogram. Version 0.0.1, which old scrapers ask for, is the draft of 1.0.0; these pages are both.
+``_created`` samples are optional and omitted by default: in Prometheus they cost one more series for each
+counter and histogram. Old scrapers ask for version 0.0.1, the draft of 1.0.0. A page is valid in both.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.formats import line_templates, summary_lines
-from dualmetrics.exporters.prometheus.formats.text import sample
-from dualmetrics.exporters.prometheus.naming import quoting
-from dualmetrics.exporters.prometheus.naming.exemplar_labels import exemplar_labels
-from dualmetrics.exporters.prometheus.naming.labels import label_text
-from dualmetrics.exporters.prometheus.naming.numbers import canonical, number
-from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.exporters.prometheus.formats import line_templates
+from dualmetrics.exporters.prometheus.formats.text import sample_line
+from dualmetrics.exporters.prometheus.naming.escaping import escape_text, quote_metric_name, sample_prefix
+from dualmetrics.exporters.prometheus.naming.labels import exemplar_labels, label_text
+from dualmetrics.exporters.prometheus.naming.values import canonical_bound, sample_value
+from dualmetrics.exporters.prometheus.series_writer import Fill
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.snapshot import Exemplar, Exemplars, Point
 
@@ -29,11 +28,11 @@ _SUFFIXES = {
     "summary": ("", "_sum", "_count", "_created"),
     "unknown": ("",),
 }
-"""Names that a family reserves, whether it has such samples or not."""
+"""The names that a family of each type reserves, whether it has such samples or not."""
 
 
 class OpenMetrics:
-    """The stricter format, which Prometheus prefers."""
+    """A stricter text format, which Prometheus prefers."""
 
     end = b"# EOF\n"
 
@@ -41,72 +40,72 @@ class OpenMetrics:
         self._created = created
 
     def claims(self, family: PageFamily) -> Sequence[str]:
-        """Each name that no other family may have."""
+        """The names that no other family on the page may use."""
         return tuple(f"{family.base}{suffix}" for suffix in _SUFFIXES[_type(family)])
 
     def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
         """TYPE, and UNIT and HELP if there are any."""
-        name = quoting.metric(family.base)
+        name = quote_metric_name(family.base)
         lines = f"# TYPE {name} {_type(family)}\n"
         if family.declared_unit:
             lines += f"# UNIT {name} {family.declared_unit}\n"
         if family.help:
-            lines += f"# HELP {name} {quoting.escaped(family.help)}\n"
+            lines += f"# HELP {name} {escape_text(family.help)}\n"
         return lines.encode()
 
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
-        """Writes the values, and if asked for, since when they are counted."""
-        values = self._values(family, descriptor, text)
+        """Prepare a series: its values, and if requested the time when it was created."""
+        values = self._fill_values(family, descriptor, text)
         if not self._created or "_created" not in _SUFFIXES[_type(family)]:
             return values
-        return partial(_with_created, values, f"{quoting.series(f'{family.base}_created', text)} ")
+        return partial(_with_created, values, f"{sample_prefix(f'{family.base}_created', text)} ")
 
-    def _values(self, family: PageFamily, descriptor: Descriptor, text: str) -> Fill:
-        """With negative bounds there must be no sum, and without a sum no count."""
+    def _fill_values(self, family: PageFamily, descriptor: Descriptor, text: str) -> Fill:
+        name, bounds = family.name, descriptor.bounds
         if family.type == "summary":
-            return partial(
-                summary_lines.filled, summary_lines.template(family.name, text, descriptor.bounds, canonical)
-            )
+            template = line_templates.summary_template(name, text, bounds, canonical_bound)
+            return partial(line_templates.fill_summary, template)
         if family.type != "histogram":
-            fill = _counter if _type(family) == "counter" else sample
-            return partial(fill, f"{quoting.series(family.name, text)} ")
-        buckets = line_templates.bucket_lines(family.name, text, descriptor.bounds, canonical)
-        negative = bool(descriptor.bounds) and descriptor.bounds[0] < 0
-        ending = line_templates.NO_SUM if negative else line_templates.sum_lines(family.name, text)
-        return partial(_histogram, buckets + ending)
+            fill = _counter_line if _type(family) == "counter" else sample_line
+            return partial(fill, f"{sample_prefix(name, text)} ")
+        buckets = line_templates.bucket_lines(name, text, bounds, canonical_bound)
+        # With negative bounds there must be no sum, and without a sum no count.
+        has_negative = bool(bounds) and bounds[0] < 0
+        ending = line_templates.NO_SUM if has_negative else line_templates.sum_lines(name, text)
+        return partial(_histogram_lines, buckets + ending)
 
 
-def _counter(template: str, point: Point) -> bytes:
-    text = sample(template, point)
-    return _annotated(text, point.exemplars) if point.exemplars else text
+def _counter_line(prefix: str, point: Point) -> bytes:
+    text = sample_line(prefix, point)
+    return _with_exemplars(text, point.exemplars) if point.exemplars else text
 
 
-def _histogram(template: str, point: Point) -> bytes:
-    """A sum that is negative or NaN must not be shown, nor then the count."""
-    text = line_templates.filled(template, point.cells).encode()
+def _histogram_lines(template: str, point: Point) -> bytes:
+    """The lines of a histogram. A negative or NaN sum is not allowed, and the count only with a sum."""
+    text = line_templates.fill_histogram(template, point.cells).encode()
     if not (point.cells[-1] >= 0 or template.endswith(line_templates.NO_SUM)):
         text = text.rsplit(b"\n", 3)[0] + b"\n"
-    return _annotated(text, point.exemplars) if point.exemplars else text
+    return _with_exemplars(text, point.exemplars) if point.exemplars else text
 
 
-def _with_created(values: Fill, template: str, point: Point) -> bytes:
-    return values(point) + f"{template}{number(point.start_time_ns / 1e9)}\n".encode()
+def _with_created(values: Fill, prefix: str, point: Point) -> bytes:
+    return values(point) + f"{prefix}{sample_value(point.start_time_ns / 1e9)}\n".encode()
 
 
-def _annotated(text: bytes, exemplars: Exemplars) -> bytes:
-    """Buckets come first, in the order of their exemplars; a counter has one line."""
+def _with_exemplars(text: bytes, exemplars: Exemplars) -> bytes:
+    """The lines with exemplars. The first lines are the buckets, in the order of their exemplars."""
     lines = text.split(b"\n")
-    for at, exemplar in enumerate(exemplars):
+    for i, exemplar in enumerate(exemplars):
         if exemplar:
-            lines[at] += _exemplar(exemplar).encode()
+            lines[i] += _exemplar_text(exemplar).encode()
     return b"\n".join(lines)
 
 
-def _exemplar(exemplar: Exemplar) -> str:
+def _exemplar_text(exemplar: Exemplar) -> str:
     labels = label_text(exemplar_labels(exemplar))
-    return f" # {{{labels}}} {number(exemplar.value)} {exemplar.time_ns / 1e9:.3f}"
+    return f" # {{{labels}}} {sample_value(exemplar.value)} {exemplar.time_ns / 1e9:.3f}"
 
 
 def _type(family: PageFamily) -> str:
-    """A counter must be called something and ``_total``; one that is called ``total`` has no name left."""
+    """The type. A counter called just ``total`` is unknown: without the suffix, no name would be left."""
     return "unknown" if family.type == "counter" and family.base == family.name else family.type

@@ -1,6 +1,7 @@
 """Prometheus' text format (prometheus.io, *Exposition formats*).
 
-Version 1.0.0 is for scrapers that know names in quotes; a page of either version has them where asked to.
+Version 1.0.0 is for scrapers that understand quoted names. Pages of both versions have them if the scraper's
+escaping scheme asks for them.
 """
 
 from __future__ import annotations
@@ -9,24 +10,24 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from dualmetrics.exporters.prometheus.families import PageFamily
-from dualmetrics.exporters.prometheus.formats import line_templates, summary_lines
-from dualmetrics.exporters.prometheus.naming import quoting
-from dualmetrics.exporters.prometheus.naming.numbers import number, positional
-from dualmetrics.exporters.prometheus.rows import Fill
+from dualmetrics.exporters.prometheus.formats import line_templates
+from dualmetrics.exporters.prometheus.naming.escaping import quote_metric_name, sample_prefix
+from dualmetrics.exporters.prometheus.naming.values import positional_decimal, sample_value
+from dualmetrics.exporters.prometheus.series_writer import Fill
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.snapshot import Point
 
 _TYPES = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}
-"""What this format calls types that it does not have."""
+"""The types that this format does not have, and what it calls them."""
 
 
 class Text:
-    """The format that everything understands."""
+    """The format that every scraper understands."""
 
     end = b""
 
     def claims(self, family: PageFamily) -> Sequence[str]:
-        """Each name that a sample or a TYPE line of the family has."""
+        """The names of the family's samples and of its TYPE line."""
         name = family.name
         if family.type == "histogram":
             return name, f"{name}_bucket", f"{name}_sum", f"{name}_count"
@@ -35,38 +36,40 @@ class Text:
         return (name,)
 
     def header(self, family: PageFamily, series: Sequence[bytes]) -> bytes:
-        """HELP, if there is any, and TYPE."""
-        kind = _TYPES.get(family.type, family.type)
-        name = quoting.metric(family.name)
-        help_line = f"# HELP {name} {_escaped(family.help)}\n" if family.help else ""
-        return f"{help_line}# TYPE {name} {kind}\n".encode()
+        """TYPE, and HELP if there is any."""
+        type_ = _TYPES.get(family.type, family.type)
+        name = quote_metric_name(family.name)
+        help_line = f"# HELP {name} {_escape_help(family.help)}\n" if family.help else ""
+        return f"{help_line}# TYPE {name} {type_}\n".encode()
 
     def fill(self, family: PageFamily, descriptor: Descriptor, labels: Mapping[str, str], text: str) -> Fill:
-        """Bounds are written as Prometheus' OTLP translator does, so that ``le`` is the same on both ways."""
+        """Prepare a series.
+
+        Bounds are written as Prometheus' OTLP translator does, so ``le`` is the same scraped or pushed.
+        """
+        name, bounds = family.name, descriptor.bounds
         if family.type == "summary":
-            return partial(
-                summary_lines.filled, summary_lines.template(family.name, text, descriptor.bounds, number)
-            )
+            template = line_templates.summary_template(name, text, bounds, sample_value)
+            return partial(line_templates.fill_summary, template)
         if family.type != "histogram":
-            return partial(sample, f"{quoting.series(family.name, text)} ")
-        buckets = line_templates.bucket_lines(family.name, text, descriptor.bounds, positional)
-        return partial(_histogram, buckets + line_templates.sum_lines(family.name, text))
+            return partial(sample_line, f"{sample_prefix(name, text)} ")
+        buckets = line_templates.bucket_lines(name, text, bounds, positional_decimal)
+        return partial(_histogram_lines, buckets + line_templates.sum_lines(name, text))
 
 
-def sample(template: str, point: Point) -> bytes:
-    """The line of a series that has one value."""
-    return f"{template}{number(point.cells[0])}\n".encode()
+def sample_line(prefix: str, point: Point) -> bytes:
+    """The line of a series with one value."""
+    return f"{prefix}{sample_value(point.cells[0])}\n".encode()
 
 
-def _histogram(template: str, point: Point) -> bytes:
-    """A sum of NaN is none."""
-    text = line_templates.filled(template, point.cells).encode()
+def _histogram_lines(template: str, point: Point) -> bytes:
+    text = line_templates.fill_histogram(template, point.cells).encode()
     if point.cells[-1] == point.cells[-1]:
         return text
-    *buckets, _, count, _ = text.split(b"\n")
+    *buckets, _, count, _ = text.split(b"\n")  # NaN stands for no sum
     return b"\n".join((*buckets, count, b""))
 
 
-def _escaped(text: str) -> str:
+def _escape_help(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()
     return text.replace("\\", r"\\").replace("\n", r"\n")

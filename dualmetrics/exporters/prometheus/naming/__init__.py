@@ -1,1 +1,1 @@
-"""Names, labels and values as Prometheus writes them."""
+"""Names, labels and values as they appear on the Prometheus page."""

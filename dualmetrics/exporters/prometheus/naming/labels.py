@@ -1,31 +1,35 @@
-"""Which labels a series has, and their text."""
+"""The labels of series and exemplars."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
-from dualmetrics.exporters.prometheus.naming import quoting
+from dualmetrics.exporters.prometheus.naming.escaping import escape_text, is_plain, quote_label_name
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, legal_name
 from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.naming.values import label_value
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
+from dualmetrics.model.snapshot import Exemplar
 
 SCOPE_LABELS = ("own", "all", "none")
 
-TARGET = Descriptor(Scope(""), "target.info", Kind.UP_DOWN_COUNTER, "", "Target metadata")
-"""The resource as a metric: its attributes are the labels, and nothing else may be (OpenTelemetry's
-``compatibility/prometheus_and_openmetrics.md``, *Resource Attributes*)."""
+TARGET_INFO = Descriptor(Scope(""), "target.info", Kind.UP_DOWN_COUNTER, "", "Target metadata")
+"""The resource as a metric. Its labels are the resource's attributes, and no others are allowed
+(OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``, *Resource Attributes*)."""
+
+MAX_EXEMPLAR_LENGTH = 128
+"""The limit for the total length of names and values (OpenMetrics 1.0, *Exemplars*)."""
 
 _SCOPE_IDENTITY = frozenset(("name", "version", "schema_url"))
 
 
-class Labels:
-    """Gives the labels of a series: those of its attributes, of its scope, and the constant ones.
+class LabelBuilder:
+    """Builds the labels of a series from its attributes, its scope, and the constant labels.
 
-    ``scope_labels`` says whose metrics carry ``otel_scope_*``: ``own`` those of all scopes but ``own_scope``,
-    ``all``, or ``none``. Raises ValueError for anything else.
+    ``scope_labels`` tells which metrics have ``otel_scope_*`` labels: ``own`` means those of all scopes but
+    ``own_scope``; ``all`` and ``none`` mean what they say. Raises ValueError for any other value.
     """
 
     def __init__(
@@ -38,49 +42,56 @@ class Labels:
         if scope_labels not in SCOPE_LABELS:
             raise ValueError(f"scope_labels={scope_labels!r}: allowed is one of {', '.join(SCOPE_LABELS)}")
         self._names = names
-        self._const = translated(tuple(const_labels.items()), names.label)
+        self._const_labels = labels_from_attributes(tuple(const_labels.items()), names.label)
         self._scope_labels = scope_labels
         self._own_scope = own_scope
 
     def __call__(self, descriptor: Descriptor, attributes: Attributes) -> dict[str, str]:
-        """The labels by name, sorted. An attribute wins over a constant label, the scope over both.
+        """The labels, sorted by name. An attribute overrides a constant label, and the scope overrides both.
 
-        Prometheus takes an empty label for none; so it is left out, or one series might appear twice.
+        For Prometheus, an empty label is the same as none. It is omitted: else a series might appear twice.
         """
-        name_of = self._names.label
-        labels = _kept(attributes) if descriptor.prometheus_type else translated(attributes, name_of)
-        if descriptor is not TARGET:
-            labels = {**self._const, **labels, **self._scope(descriptor.scope)}
+        is_registry = bool(descriptor.prometheus_type)
+        labels = (
+            _registry_labels(attributes)
+            if is_registry
+            else labels_from_attributes(attributes, self._names.label)
+        )
+        if descriptor is not TARGET_INFO:
+            labels = {**self._const_labels, **labels, **self._labels_of_scope(descriptor.scope)}
         if descriptor.kind is Kind.HISTOGRAM and "le" in labels:
-            # `le` is the bucket's. Prometheus has this prefix for labels that are taken.
-            labels[self._names.fixed("exported_le")] = labels.pop("le")
+            # Buckets use `le`. Prometheus renames labels that are taken with this prefix.
+            labels[self._names.verbatim("exported_le")] = labels.pop("le")
         return {name: labels[name] for name in sorted(labels) if labels[name]}
 
-    def _scope(self, scope: Scope) -> dict[str, str]:
+    def _labels_of_scope(self, scope: Scope) -> dict[str, str]:
         if self._scope_labels == "none":
             return {}
         if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS_SCOPE.name):
             return {}
-        others = (
+        attributes = tuple(
             (f"otel_scope_{key}", value) for key, value in scope.attributes if key not in _SCOPE_IDENTITY
         )
         return {
-            **translated(tuple(others), self._names.label),
-            self._names.fixed("otel_scope_name"): scope.name,
-            self._names.fixed("otel_scope_version"): scope.version,
-            self._names.fixed("otel_scope_schema_url"): scope.schema_url,
+            **labels_from_attributes(attributes, self._names.label),
+            self._names.verbatim("otel_scope_name"): scope.name,
+            self._names.verbatim("otel_scope_version"): scope.version,
+            self._names.verbatim("otel_scope_schema_url"): scope.schema_url,
         }
 
 
-def _kept(attributes: Attributes) -> dict[str, str]:
-    """Labels that were labels before."""
+def _registry_labels(attributes: Attributes) -> dict[str, str]:
+    """The labels of a metric from a Prometheus registry, which were labels before."""
     return {legal_name(key, colon=""): str(value) for key, value in attributes}
 
 
-def translated(
+def labels_from_attributes(
     attributes: Attributes | tuple[tuple[str, str], ...], name_of: Callable[[str], str] = label_name
 ) -> dict[str, str]:
-    """Labels from attributes. Where keys become one label, ``;`` joins the values in the keys' order."""
+    """The labels for attributes. If several keys have one label name, their values are joined with ``;``.
+
+    The values are joined in the order of the keys.
+    """
     labels: dict[str, str] = {}
     for key, value in sorted(attributes, key=itemgetter(0)):
         name, text = name_of(key), label_value(value)
@@ -89,5 +100,32 @@ def translated(
 
 
 def label_text(labels: Mapping[str, str]) -> str:
-    """The labels as they stand between the braces of a sample's line."""
-    return ",".join(f'{quoting.label(name)}="{quoting.escaped(value)}"' for name, value in labels.items())
+    """The labels as they appear between the braces of a sample's line."""
+    return ",".join(f'{quote_label_name(name)}="{escape_text(value)}"' for name, value in labels.items())
+
+
+def exemplar_labels(exemplar: Exemplar) -> dict[str, str]:
+    """The labels of an exemplar: the ids of its span, then the attributes that fit.
+
+    OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md`` omits the ones that do not fit.
+    """
+    labels: dict[str, str] = {}
+    if exemplar.trace_id:
+        labels["trace_id"] = f"{exemplar.trace_id:032x}"
+    if exemplar.span_id:
+        labels["span_id"] = f"{exemplar.span_id:016x}"
+    if not exemplar.attributes:
+        return labels
+    remaining = MAX_EXEMPLAR_LENGTH - sum(len(name) + len(value) for name, value in labels.items())
+    for name, value in labels_from_attributes(exemplar.attributes, _exemplar_label_name).items():
+        length = len(name) + len(value)
+        if name not in labels and length <= remaining:
+            labels[name] = value
+            remaining -= length
+    return labels
+
+
+def _exemplar_label_name(key: str) -> str:
+    """The name of a label. The exemplars of a Prometheus client library have labels already."""
+    is_label = is_plain(key) and ":" not in key and not key.startswith("__")
+    return key if is_label else label_name(key)

@@ -1,8 +1,8 @@
 """Names of metrics and labels, as Prometheus' own OTLP translator makes them.
 
-A metric that is pushed to Prometheus and the same metric scraped from the page are one series only if
-both ways translate alike. So the rules are those of the Go module ``prometheus/otlptranslator`` with
-Prometheus' default settings (``UnderscoreEscapingWithSuffixes``), which in turn apply OpenTelemetry's
+A metric that is pushed to Prometheus and the same metric scraped from the page are one series only if both
+are translated alike. So the rules are those of the Go module ``prometheus/otlptranslator`` with Prometheus'
+default settings (``UnderscoreEscapingWithSuffixes``), which in turn follow OpenTelemetry's
 ``compatibility/prometheus_and_openmetrics.md``.
 """
 
@@ -12,81 +12,41 @@ import functools
 import re
 
 from dualmetrics.model.descriptor import Kind
+from dualmetrics.model.units import PER_UNIT_WORDS, UNIT_WORDS
 
-UNITS = {
-    "d": "days",
-    "h": "hours",
-    "min": "minutes",
-    "s": "seconds",
-    "ms": "milliseconds",
-    "us": "microseconds",
-    "ns": "nanoseconds",
-    "By": "bytes",
-    "KiBy": "kibibytes",
-    "MiBy": "mebibytes",
-    "GiBy": "gibibytes",
-    "TiBy": "tibibytes",
-    "KBy": "kilobytes",
-    "MBy": "megabytes",
-    "GBy": "gigabytes",
-    "TBy": "terabytes",
-    "m": "meters",
-    "V": "volts",
-    "A": "amperes",
-    "J": "joules",
-    "W": "watts",
-    "g": "grams",
-    "Cel": "celsius",
-    "Hz": "hertz",
-    "1": "",
-    "%": "percent",
-}
-"""UCUM units and the words for them; any other unit is its own word. (Prometheus spells ``tibibytes`` so.)"""
-
-UNITS_PER = {
-    "s": "second",
-    "m": "minute",
-    "h": "hour",
-    "d": "day",
-    "w": "week",
-    "mo": "month",
-    "y": "year",
-}
-"""What may stand behind the slash of a unit. The ``m`` there is a minute."""
-
-_TOKEN = re.compile(r"[A-Za-z0-9:]+")
-_NO_TOKEN = re.compile(r"[^A-Za-z0-9:]+")
-_NO_LABEL = re.compile(r"[^A-Za-z0-9_]")
+_WORD = re.compile(r"[A-Za-z0-9:]+")
+_NOT_IN_WORD = re.compile(r"[^A-Za-z0-9:]+")
+_NOT_IN_LABEL = re.compile(r"[^A-Za-z0-9_]")
 
 
 @functools.lru_cache(4096)
 def metric_name(name: str, unit: str, kind: Kind, namespace: str = "") -> str:
-    """The name on the page; empty if nothing of ``name`` is left.
+    """The name on the page; empty if ``name`` has no letter or digit.
 
-    A unit's word is added unless it is one of the name's words already; ``_total`` ends a counter, ``_ratio``
-    a gauge of unit 1, and neither is repeated: ``total.hits`` becomes ``hits_total``.
+    The unit's words are appended unless the name has them already. A counter ends with ``_total`` and a gauge
+    of unit 1 with ``_ratio``. Neither is repeated: ``total.hits`` becomes ``hits_total``.
     """
-    words = _TOKEN.findall(name)
+    words = _WORD.findall(name)
     main, per = unit_words(unit)
     words += [word for word in (main, per) if word and word not in words]
     if kind is Kind.COUNTER:
-        words = _ending(words, "total")
+        words = _move_to_end(words, "total")
     if kind is Kind.GAUGE and unit == "1":
-        words = _ending(words, "ratio")
+        words = _move_to_end(words, "ratio")
     if not words:
         return ""
-    whole = "_".join([namespace, *words] if namespace else words)
-    return f"_{whole}" if whole[0].isdigit() else whole
+    full_name = "_".join([namespace, *words] if namespace else words)
+    return f"_{full_name}" if full_name[0].isdigit() else full_name
 
 
 def legal_name(name: str, colon: str = ":") -> str:
-    """A name of Prometheus' own as the classic formats have it; since its version 3 it may be any text."""
-    plain = re.sub(rf"[^A-Za-z0-9_{colon}]", "_", name)
-    return f"_{plain}" if plain[:1].isdigit() else plain
+    """A Prometheus name with only the characters of the classic formats; since version 3 it may have any."""
+    legal = re.sub(rf"[^A-Za-z0-9_{colon}]", "_", name)
+    return f"_{legal}" if legal[:1].isdigit() else legal
 
 
 def unit_name(unit: str, kind: Kind) -> str:
-    """The unit as ``# UNIT`` has it, such as ``bytes_per_second``; empty if there is none."""
+    """The unit for ``# UNIT``, such as ``bytes_per_second``; empty if there is none."""
     if unit == "1":
         return "ratio" if kind is Kind.GAUGE else ""
     return "_".join(filter(None, unit_words(unit))).strip("_")
@@ -94,34 +54,38 @@ def unit_name(unit: str, kind: Kind) -> str:
 
 @functools.lru_cache(4096)
 def label_name(key: str) -> str:
-    """An attribute's key as the name of a label.
+    """The name of the label for an attribute's key.
 
-    ``key`` is put before what does not begin with a letter. The translator leaves names with two leading
-    underscores alone; on a page these are reserved, and parsers refuse them.
+    A name that does not begin with a letter is prefixed with ``key``. The translator keeps names with two
+    leading underscores, but these are reserved on a page, and parsers refuse them.
     """
-    name = _NO_LABEL.sub("_", key) or "_"
+    name = _NOT_IN_LABEL.sub("_", key) or "_"
     if name[0].isdigit():
         return f"key_{name}"
     return f"key{name}" if name[0] == "_" else name
 
 
 def unit_words(unit: str) -> tuple[str, str]:
-    """``By/s`` is ``bytes`` and ``per_second``. Parts with a UCUM annotation in braces say nothing."""
-    main, _, below = (part.strip() for part in unit.partition("/"))
-    word = "" if _annotated(main) else _clean(UNITS.get(main, main))
-    per = "" if _annotated(below) else _clean(f"per_{UNITS_PER.get(below, below)}").removesuffix("_")
+    """The words for both parts of a unit: ``bytes`` and ``per_second`` for ``By/s``.
+
+    A part with a UCUM annotation in braces has no words.
+    """
+    main, _, divisor = (part.strip() for part in unit.partition("/"))
+    word = "" if _has_no_words(main) else _to_word(UNIT_WORDS.get(main, main))
+    per_word = f"per_{PER_UNIT_WORDS.get(divisor, divisor)}"
+    per = "" if _has_no_words(divisor) else _to_word(per_word).removesuffix("_")
     if per in ("", "per"):
         return word, ""
     return word.removesuffix("_"), per
 
 
-def _ending(words: list[str], last: str) -> list[str]:
+def _move_to_end(words: list[str], last: str) -> list[str]:
     return [word for word in words if word != last] + [last]
 
 
-def _annotated(part: str) -> bool:
+def _has_no_words(part: str) -> bool:
     return not part or "{" in part or "}" in part
 
 
-def _clean(word: str) -> str:
-    return _NO_TOKEN.sub("_", word).removeprefix("_")
+def _to_word(text: str) -> str:
+    return _NOT_IN_WORD.sub("_", text).removeprefix("_")

@@ -37,7 +37,7 @@ def test_one_that_does_not_end_fails_and_no_other_begins_until_it_has_ended() ->
     slow = Slow()
     bounded = DeadlineExporter(slow, 0.01, start_thread)
     assert bounded.export(EMPTY) == ExportResult(False, 0, "it had not ended after 0.01 seconds")
-    assert bounded.export(EMPTY) == ExportResult(False, 0, "the push before has not ended yet")
+    assert bounded.export(EMPTY) == ExportResult(False, 0, "the previous push has not ended yet")
     assert slow.pushes == 1
     slow.go.set()
     wait_until(lambda: bounded.export(EMPTY) == TAKEN, 20, "the next push to be tried")

@@ -19,9 +19,11 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from dualmetrics.exporters.otlp import summaries
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.exporters.otlp.exporter import OtlpExporter
-from dualmetrics.exporters.otlp.http_transport import BodySwap
-from dualmetrics.exporters.otlp.sdk_model import scope_of, to_metrics_data
-from dualmetrics.exporters.otlp.temporality import deltas
+from dualmetrics.exporters.otlp.http_transport import Responses
+from dualmetrics.exporters.otlp.packed_session import PackedSession
+from dualmetrics.exporters.otlp.sdk_model import to_metrics_data, to_sdk_scope
+from dualmetrics.exporters.otlp.temporality import delta_predicate
+from dualmetrics.exporters.otlp.transport import Transport
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Exemplar, Family, Point, Snapshot
 from tests.unit.exporters import generated
@@ -32,7 +34,9 @@ SUMMARY = Descriptor(APP, "sizes", Kind.SUMMARY, "By", bounds=(0.5, 0.9))
 
 def officially(snapshot: Snapshot, preference: str = "cumulative") -> ExportMetricsServiceRequest:
     """The same by the official encoder."""
-    message: ExportMetricsServiceRequest = encode_metrics(to_metrics_data(snapshot, deltas(preference)))
+    message: ExportMetricsServiceRequest = encode_metrics(
+        to_metrics_data(snapshot, delta_predicate(preference))
+    )
     return message
 
 
@@ -43,7 +47,7 @@ def parsed(messages: Iterable[bytes]) -> list[ExportMetricsServiceRequest]:
 def told_apart(snapshot: Snapshot) -> bool:
     """Whether the official encoder keeps the scopes: of those that are alike to it, it sends the last one."""
     scopes = {family.descriptor.scope for family in snapshot.families}
-    return len({scope_of(scope) for scope in scopes}) == len(scopes)
+    return len({to_sdk_scope(scope) for scope in scopes}) == len(scopes)
 
 
 def plain(message: ExportMetricsServiceRequest) -> bytes:
@@ -70,7 +74,7 @@ def points(messages: Iterable[ExportMetricsServiceRequest]) -> list[tuple[bytes,
 
 @pytest.mark.parametrize("preference", ["cumulative", "delta", "lowmemory"])
 def test_every_kind_is_packed_as_the_official_encoder_encodes_it(preference: str) -> None:
-    [message] = parsed(OtlpEncoder(deltas(preference)).messages(everything()))
+    [message] = parsed(OtlpEncoder(delta_predicate(preference)).messages(everything()))
     assert message == officially(everything(), preference)
 
 
@@ -113,7 +117,7 @@ def test_summaries_and_histograms_without_a_sum_are_packed_too() -> None:
     )
     [message] = parsed(OtlpEncoder().messages(found))
     expected = officially(found)
-    expected.MergeFrom(summaries.encoded(found))
+    expected.MergeFrom(summaries.encode_summaries(found))
     assert sorted(points([message])) == sorted(points([expected]))
 
 
@@ -157,37 +161,25 @@ def test_points_with_exemplars_do_not_keep_the_others_from_being_packed() -> Non
 
 
 class Silent(MetricExporter):
-    """Sends nothing where it has nothing to encode, as an exporter may."""
-
-    def __init__(self, bodies: BodySwap) -> None:
-        super().__init__()
-        self.bodies = bodies
-        self.sent: list[bytes] = []
+    """Accepts an empty message without sending it."""
 
     def export(self, metrics_data: MetricsData, *args: Any, **kwargs: Any) -> MetricExportResult:
-        if metrics_data.resource_metrics:
-            self.sent.append(self.bodies.body(encode_metrics(metrics_data).SerializeToString(), ""))
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 0) -> bool:
         return True
 
     def shutdown(self, timeout_millis: float = 0, **kwargs: Any) -> None:
-        """Nothing is kept."""
+        """There is nothing to release."""
 
 
-def test_an_exporter_that_sends_nothing_of_nothing_encodes_itself_from_then_on(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bodies = BodySwap(deltas("cumulative"))
-    exporter = Silent(bodies)
-    target = OtlpExporter(exporter, bodies.messages)
-    for _ in range(2):
-        assert target.export(everything()) == (True, 0, "")
-    assert [ExportMetricsServiceRequest.FromString(each) for each in exporter.sent] == [
-        officially(everything())
-    ] * 2
-    assert len(caplog.messages) == 1
+def test_a_message_that_the_official_exporter_does_not_send_is_a_failure() -> None:
+    responses = Responses()
+    session = PackedSession(OtlpEncoder(), responses)
+    target = OtlpExporter(Transport(Silent(), session.messages, responses))
+    result = target.export(everything())
+    assert not result.success
+    assert "no request for an empty message" in result.message
 
 
 def test_scopes_that_are_alike_to_the_official_encoder_are_both_sent() -> None:

@@ -13,7 +13,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as
 
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
 from dualmetrics.exporters.otlp.sdk_model import count_points, to_metrics_data
-from dualmetrics.exporters.otlp.temporality import deltas
+from dualmetrics.exporters.otlp.temporality import delta_predicate
 from dualmetrics.model.attributes import Attributes, AttributeValue
 from tests.unit.exporters.otlp.receiver import Received, grpc_receiver, http_receiver
 from tests.unit.exporters.snapshots import (
@@ -115,7 +115,7 @@ def test_a_gauge_that_was_never_set_is_left_out(received: Received, target: Otlp
 
 
 def test_delta_temporality_is_said_of_the_metrics_that_have_it(received: Received, protocol: str) -> None:
-    target = target_of(received, protocol, is_delta=deltas("delta"))
+    target = target_of(received, protocol, is_delta=delta_predicate("delta"))
     target.export(everything())
     target.shutdown()
     delta, cumulative = (

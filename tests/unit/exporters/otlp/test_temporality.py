@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.exporters.otlp.temporality import deltas, subtract
+from dualmetrics.exporters.otlp.temporality import delta_predicate, subtract
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -28,7 +28,7 @@ from tests.unit.exporters.snapshots import (
 
 OBSERVED_UP_DOWN = Descriptor(OBSERVED.scope, "queue.length", Kind.UP_DOWN_COUNTER, observable=True)
 ALL = (COUNTER, OBSERVED, HISTOGRAM, UP_DOWN, OBSERVED_UP_DOWN, GAUGE)
-DELTA = deltas("delta")
+DELTA = delta_predicate("delta")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ DELTA = deltas("delta")
     ],
 )
 def test_the_preference_says_which_kinds_are_deltas(preference: str, expected: list[Descriptor]) -> None:
-    assert [descriptor for descriptor in ALL if deltas(preference)(descriptor)] == expected
+    assert [descriptor for descriptor in ALL if delta_predicate(preference)(descriptor)] == expected
 
 
 def only(found: Snapshot) -> Point:
@@ -87,7 +87,7 @@ def test_gauges_and_up_down_counters_stay_as_they_are() -> None:
 
 
 def test_cumulative_changes_nothing() -> None:
-    assert subtract(everything(), everything(), deltas("cumulative")) == everything()
+    assert subtract(everything(), everything(), delta_predicate("cumulative")) == everything()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.exporters.prometheus.content_negotiation import choose, wishes
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate, parse_accept
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1 = "text/plain; version=1.0.0; charset=utf-8"
@@ -80,7 +80,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
     ],
 )
 def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expected: str) -> None:
-    assert choose(accept).content_type == expected
+    assert negotiate(accept).content_type == expected
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expect
     ],
 )
 def test_the_length_of_a_header_buys_no_work(header: str) -> None:
-    assert sum(1 + len(wish.parameters) for wish in wishes(header)) <= 8192
+    assert sum(1 + len(wish.parameters) for wish in parse_accept(header)) <= 8192

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.telemetry import Telemetry
@@ -18,7 +19,7 @@ CREATED = f"{START / 1e9:.0f}"
 
 
 def page(whole: Snapshot, accept: str = reading.OPENMETRICS, created: bool = True) -> str:
-    return reading.body(PrometheusExporter(created=created).render(whole, accept))
+    return reading.body(PrometheusExporter(created=created).render(whole, negotiate(accept)))
 
 
 def created_lines(text: str) -> list[str]:
@@ -31,7 +32,10 @@ def test_counters_and_histograms_have_created_samples_where_asked_for() -> None:
     assert counter == f'http_requests_created{{a="%s"}} {CREATED}'
     assert histogram.startswith("http_request_duration_milliseconds_created{")
     assert histogram.endswith(f" {CREATED}")
-    assert len(reading.metrics(PrometheusExporter(created=True).render(whole, reading.OPENMETRICS))) == 4
+    assert (
+        len(reading.metrics(PrometheusExporter(created=True).render(whole, negotiate(reading.OPENMETRICS))))
+        == 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,14 +50,14 @@ def test_a_series_that_began_anew_says_so() -> None:
     attributes = (("a", "b"),)
     for start in (START, START + 10**9):
         whole = snapshot(family(COUNTER, 1.0, attributes=attributes, start=start))
-        [line] = created_lines(reading.body(exporter.render(whole, reading.OPENMETRICS)))
+        [line] = created_lines(reading.body(exporter.render(whole, negotiate(reading.OPENMETRICS))))
         assert line.endswith(f" {start / 1e9:.0f}")
 
 
 def test_series_that_become_one_began_with_the_first() -> None:
     points = [family(COUNTER, 1.0, attributes=(("a", value),), start=at) for value, at in ((1, 5), ("1", 3))]
     whole = snapshot(*points)
-    body = PrometheusExporter().render(whole, PROTOBUF).chunks()
+    body = PrometheusExporter().render(whole, negotiate(PROTOBUF)).chunks()
     [counter] = (one for one in client_model.families(b"".join(body)) if one.name == "http_requests_total")
     [metric] = counter.metric
     assert (metric.counter.value, metric.counter.created_timestamp.ToNanoseconds()) == (2, 3)
@@ -79,7 +83,10 @@ def test_a_sum_that_must_not_be_shown_leaves_the_created_sample() -> None:
 )
 def test_the_versions_of_a_format_are_the_same_text(one: str, other: str) -> None:
     exporter = PrometheusExporter()
-    first, second = exporter.render(everything(), one), exporter.render(everything(), other)
+    first, second = (
+        exporter.render(everything(), negotiate(one)),
+        exporter.render(everything(), negotiate(other)),
+    )
     assert first.pieces == second.pieces
     assert first.content_type != second.content_type
 

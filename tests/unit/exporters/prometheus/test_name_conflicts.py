@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -25,7 +26,7 @@ def render(
 ) -> tuple[str, dict[Sample, str], list[str]]:
     reports: list[str] = []
     exporter = PrometheusExporter(scope_labels=scope_labels, on_conflict=reports.append)
-    page = exporter.render(Snapshot(1, (("service.name", "shop"),), families), accept)
+    page = exporter.render(Snapshot(1, (("service.name", "shop"),), families), negotiate(accept))
     found = {key: value for key, value in samples(page).items() if key[0] != "target_info"}
     return body(page), found, reports
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.exporter import CHUNK
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
+from dualmetrics.exporters.prometheus.exporter import PIECES_PER_CHUNK
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -37,7 +38,9 @@ def snapshot(*families: Family, resource: Attributes = ()) -> Snapshot:
 def page(
     *families: Family, accept: str = "text/plain", names: Iterable[str] = (), resource: Attributes = ()
 ) -> str:
-    return body(PrometheusExporter().render(snapshot(*families, resource=resource), accept, tuple(names)))
+    return body(
+        PrometheusExporter().render(snapshot(*families, resource=resource), negotiate(accept), tuple(names))
+    )
 
 
 ALL = (
@@ -133,7 +136,7 @@ def test_unknown_scope_labels_are_refused() -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_namespace_and_constant_labels_are_on_everything_but_the_target(accept: str) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "prod", "http.method": "none"})
-    found = samples(exporter.render(snapshot(*ALL[:1], ALL[2], resource=RESOURCE), accept))
+    found = samples(exporter.render(snapshot(*ALL[:1], ALL[2], resource=RESOURCE), negotiate(accept)))
     assert {name: dict(labels) for name, labels in found} == {
         "target_info": {"service_instance_id": "i-1", "service_name": "shop"},
         "ns_http_requests_total": {"env": "prod", "http_method": "GET", "http_status_code": "200"},
@@ -155,14 +158,14 @@ def test_namespace_and_constant_labels_are_on_everything_but_the_target(accept: 
 def test_the_filter_takes_names_of_families_and_of_samples(
     accept: str, names: list[str], expected: set[str]
 ) -> None:
-    found = samples(PrometheusExporter().render(snapshot(*ALL, resource=RESOURCE), accept, names))
+    found = samples(PrometheusExporter().render(snapshot(*ALL, resource=RESOURCE), negotiate(accept), names))
     assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in found} == expected
 
 
 def test_a_filtered_page_does_not_make_the_exporter_forget_the_rest() -> None:
     exporter, whole = PrometheusExporter(), snapshot(*ALL)
     before = exporter.render(whole)
-    exporter.render(whole, None, ["http_requests_total"])
+    exporter.render(whole, negotiate(None), ["http_requests_total"])
     assert exporter.render(whole) == before
 
 
@@ -170,7 +173,7 @@ def test_a_page_comes_in_chunks_of_bounded_size() -> None:
     points = (((("n", number),), [number]) for number in range(10_000))
     page = PrometheusExporter().render(snapshot(family(REQUESTS, *points)))
     chunks = [*page.chunks()]
-    assert all(chunk.count(b"\n") <= CHUNK + 1 for chunk in chunks)
+    assert all(chunk.count(b"\n") <= PIECES_PER_CHUNK + 1 for chunk in chunks)
     assert b"".join(chunks).count(b"\n") == 10_002
     assert page.size == sum(map(len, chunks))
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.naming.labels import Labels, label_text
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
+from dualmetrics.exporters.prometheus.naming.labels import LabelBuilder, label_text
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
@@ -21,7 +22,7 @@ from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
 
-LABELS = Labels({}, "own", "dualmetrics")
+LABELS = LabelBuilder({}, "own", "dualmetrics")
 
 every_format = pytest.mark.parametrize("accept", reading.FORMATS)
 
@@ -29,7 +30,9 @@ every_format = pytest.mark.parametrize("accept", reading.FORMATS)
 @every_format
 @given(snapshot=generated.snapshots)
 def test_every_snapshot_makes_a_page_that_its_parser_accepts(accept: str, snapshot: Snapshot) -> None:
-    page = PrometheusExporter(namespace="ns", const_labels={"le": "1", "env": "é"}).render(snapshot, accept)
+    page = PrometheusExporter(namespace="ns", const_labels={"le": "1", "env": "é"}).render(
+        snapshot, negotiate(accept)
+    )
     assert len(reading.samples(page)) >= bool(snapshot.resource)
 
 
@@ -37,7 +40,7 @@ def test_every_snapshot_makes_a_page_that_its_parser_accepts(accept: str, snapsh
 @given(snapshot=generated.snapshots)
 def test_the_parser_gives_back_the_names_labels_and_values(accept: str, snapshot: Snapshot) -> None:
     reports: list[str] = []
-    page = PrometheusExporter(on_conflict=reports.append).render(snapshot, accept)
+    page = PrometheusExporter(on_conflict=reports.append).render(snapshot, negotiate(accept))
     found = reading.samples(page)
     expected = _expected(snapshot, "openmetrics" in accept)
     if reports:
@@ -53,8 +56,8 @@ def test_a_page_made_from_remembered_text_is_the_same(snapshot: Snapshot, draw: 
     exporter = PrometheusExporter()
     for _ in range(3):
         for accept in reading.FORMATS:
-            fresh = PrometheusExporter().render(snapshot, accept)
-            assert exporter.render(snapshot, accept) == fresh
+            fresh = PrometheusExporter().render(snapshot, negotiate(accept))
+            assert exporter.render(snapshot, negotiate(accept)) == fresh
         snapshot = draw.draw(generated.successors(snapshot))
 
 
@@ -69,7 +72,7 @@ def test_label_values_survive_escaping(attributes: Attributes) -> None:
 def test_descriptions_survive_escaping(description: str) -> None:
     descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", description)
     snapshot = Snapshot(1, (), (Family(descriptor, (Point((), 1, (1.0,)),)),))
-    [metric] = reading.metrics(PrometheusExporter().render(snapshot, reading.OPENMETRICS))
+    [metric] = reading.metrics(PrometheusExporter().render(snapshot, negotiate(reading.OPENMETRICS)))
     # Some versions of this parser take several blanks before the text for one.
     assert metric.documentation.lstrip(" ") == description.lstrip(" ")
 

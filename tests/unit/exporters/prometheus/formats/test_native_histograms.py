@@ -10,13 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.exporters.prometheus.formats.native_histograms import HIGHEST, Native, Span, native
+from dualmetrics.exporters.prometheus.formats.native_histograms import (
+    MAX_SCHEMA,
+    BucketSpan,
+    NativeHistogram,
+    to_native,
+)
 from dualmetrics.model.exponential_buckets import bucket_boundaries
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from tests.unit.model.test_exponential_histogram import histogram, several
 
 
-def buckets(found: Native) -> dict[int, int]:
+def buckets(found: NativeHistogram) -> dict[int, int]:
     """The counts by Prometheus' index, as its reader walks spans and deltas."""
     counts = iter([*accumulate(found.deltas)])
     walked: dict[int, int] = {}
@@ -38,7 +43,7 @@ def index(value: float, schema: int) -> int:
 
 @given(several)
 def test_every_value_is_in_the_bucket_that_prometheus_puts_it_in(values: list[float]) -> None:
-    found = native(histogram(values))
+    found = to_native(histogram(values))
     expected: dict[int, int] = {}
     for value in filter(None, values):
         at = index(value, found.schema)
@@ -49,28 +54,30 @@ def test_every_value_is_in_the_bucket_that_prometheus_puts_it_in(values: list[fl
 
 @given(several)
 def test_the_schema_is_one_that_prometheus_takes(values: list[float]) -> None:
-    assert -4 <= native(histogram(values)).schema <= HIGHEST
+    assert -4 <= to_native(histogram(values)).schema <= MAX_SCHEMA
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_spans_begin_and_end_with_counts_and_stand_apart(counts: list[int]) -> None:
-    found = native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
+    found = to_native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
     assert sum(span.length for span in found.spans) == len(found.deltas)
     assert all(span.offset > 2 for span in found.spans[1:])
     assert found.spans[0].offset == 6
 
 
 def test_a_histogram_without_values_is_still_a_native_one() -> None:
-    assert native(ExponentialHistogram()) == Native(HIGHEST, 0, 0, 0.0, (Span(0, 0),), ())
+    assert to_native(ExponentialHistogram()) == NativeHistogram(
+        MAX_SCHEMA, 0, 0, 0.0, (BucketSpan(0, 0),), ()
+    )
 
 
 def test_by_hand() -> None:
-    found = native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
-    assert found == Native(0, 3, 10, 99.0, (Span(2, 2), Span(3, 1)), (2, -1, 3))
+    found = to_native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
+    assert found == NativeHistogram(0, 3, 10, 99.0, (BucketSpan(2, 2), BucketSpan(3, 1)), (2, -1, 3))
 
 
 @pytest.mark.parametrize("scale", [9, 20])
 def test_what_is_finer_than_prometheus_knows_is_made_coarser(scale: int) -> None:
-    found = native(ExponentialHistogram(scale, 0, (1.0,) * 100))
-    assert found.schema == HIGHEST
+    found = to_native(ExponentialHistogram(scale, 0, (1.0,) * 100))
+    assert found.schema == MAX_SCHEMA
     assert sum(buckets(found).values()) == 100

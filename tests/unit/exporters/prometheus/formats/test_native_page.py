@@ -9,7 +9,8 @@ from hypothesis import given
 
 from dualmetrics import Telemetry
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.formats.native_histograms import native
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
+from dualmetrics.exporters.prometheus.formats.native_histograms import to_native
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Family, Point
@@ -30,7 +31,7 @@ def of(body: bytes, name: str) -> Any:
 
 
 def shown(*points: Point) -> Any:
-    page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), PROTOBUF)
+    page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), negotiate(PROTOBUF))
     return of(b"".join(page.chunks()), "http_request_duration_milliseconds")
 
 
@@ -40,7 +41,7 @@ def point(cells: tuple[float, ...], exponential: ExponentialHistogram, attribute
 
 @given(several)
 def test_the_fields_are_those_of_the_native_histogram(values: list[float]) -> None:
-    expected = native(histogram(values)._replace(sum=2.5))
+    expected = to_native(histogram(values)._replace(sum=2.5))
     found = shown(point((0.0, 0.0, 0.0, 2.5), histogram(values)._replace(sum=2.5)))
     assert (found.schema, found.zero_threshold, found.zero_count) == (expected.schema, 0.0, expected.zeros)
     assert (found.sample_count, found.sample_sum) == (len(values), 2.5)
@@ -68,7 +69,7 @@ def test_series_of_equal_labels_are_added() -> None:
         point((0.0, 0.0, 1.0, 64.0), histogram([64.0])._replace(sum=64.0), (("status", "200"),)),
     )
     assert (found.sample_count, found.sample_sum) == (2, 66.0)
-    assert found.schema == native(histogram([2.0, 64.0])).schema
+    assert found.schema == to_native(histogram([2.0, 64.0])).schema
 
 
 def test_without_exponential_buckets_it_is_a_classic_one() -> None:

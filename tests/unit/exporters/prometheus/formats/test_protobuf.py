@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
@@ -55,7 +56,7 @@ def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[readin
 @given(snapshot=generated.snapshots)
 def test_the_protobuf_page_says_what_the_text_says(snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "é"})
-    found, text = samples(exporter.render(snapshot, PROTOBUF)), {}
+    found, text = samples(exporter.render(snapshot, negotiate(PROTOBUF))), {}
     for key, value in reading.samples(exporter.render(snapshot)).items():
         # The text's parser takes a counter's `total` for a name without its suffix.
         plain = key[0].replace("ns_total_total", "ns_total"), key[1]
@@ -98,27 +99,27 @@ def test_a_page_of_many_series_is_one_message_a_family() -> None:
     descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", "")
     points = tuple(Point((("n", number),), 1, (float(number),)) for number in range(1000))
     exporter, whole = PrometheusExporter(), Snapshot(1, (), (Family(descriptor, points),))
-    [family] = read(exporter.render(whole, PROTOBUF))
+    [family] = read(exporter.render(whole, negotiate(PROTOBUF)))
     assert [metric.counter.value for metric in family.metric] == list(range(1000))
-    assert exporter.render(whole, PROTOBUF) == exporter.render(whole, PROTOBUF)
+    assert exporter.render(whole, negotiate(PROTOBUF)) == exporter.render(whole, negotiate(PROTOBUF))
 
 
 def page() -> Page:
-    return PrometheusExporter().render(everything(), PROTOBUF)
+    return PrometheusExporter().render(everything(), negotiate(PROTOBUF))
 
 
 @given(number=st.integers(0, 2**64 - 1))
 def test_whole_numbers_survive(number: int) -> None:
-    histogram = protobuf_wire.whole(1, number)
-    body = protobuf_wire.message(4, protobuf_wire.message(7, histogram))
+    histogram = protobuf_wire.uint_field(1, number)
+    body = protobuf_wire.message_field(4, protobuf_wire.message_field(7, histogram))
     [family] = client_model.families(protobuf_wire.varint(len(body)) + body)
     assert family.metric[0].histogram.sample_count == number
 
 
 @given(schema=st.integers(-(2**31), 2**31 - 1), delta=st.integers(-(2**63), 2**63 - 1))
 def test_numbers_with_a_sign_survive(schema: int, delta: int) -> None:
-    histogram = protobuf_wire.zigzag(5, schema) + protobuf_wire.zigzag(13, delta)
-    body = protobuf_wire.message(4, protobuf_wire.message(7, histogram))
+    histogram = protobuf_wire.sint_field(5, schema) + protobuf_wire.sint_field(13, delta)
+    body = protobuf_wire.message_field(4, protobuf_wire.message_field(7, histogram))
     [family] = client_model.families(protobuf_wire.varint(len(body)) + body)
     assert (family.metric[0].histogram.schema, list(family.metric[0].histogram.positive_delta)) == (
         schema,

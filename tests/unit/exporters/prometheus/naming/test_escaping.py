@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
-from dualmetrics.exporters.prometheus.naming.escaping import SCHEMES, escaped_label
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
+from dualmetrics.exporters.prometheus.naming.escaping import ESCAPING_SCHEMES, escape_label_name
 from dualmetrics.exporters.prometheus.naming.translation import (
     KEPT,
     UNDERSCORES,
-    kept_label_name,
-    kept_metric_name,
+    utf8_label_name,
+    utf8_metric_name,
 )
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
@@ -49,13 +50,13 @@ SIZE = Descriptor(OWN, "shop.size", Kind.HISTOGRAM, "By", "", (10.0,))
     ],
 )
 def test_each_scheme_escapes_as_prometheus_says(name: str, scheme: str, expected: str) -> None:
-    assert SCHEMES[scheme](name) == expected
+    assert ESCAPING_SCHEMES[scheme](name) == expected
 
 
 @given(name=st.text(min_size=1), scheme=st.sampled_from(["underscores", "dots", "values"]))
 def test_escaped_names_are_plain(name: str, scheme: str) -> None:
-    assert re.fullmatch("[A-Za-z_:][A-Za-z0-9_:]*", SCHEMES[scheme](name))
-    assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", escaped_label(name, SCHEMES[scheme]))
+    assert re.fullmatch("[A-Za-z_:][A-Za-z0-9_:]*", ESCAPING_SCHEMES[scheme](name))
+    assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", escape_label_name(name, ESCAPING_SCHEMES[scheme]))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_escaped_names_are_plain(name: str, scheme: str) -> None:
 def test_kept_names_get_the_suffixes_of_unit_and_kind(
     name: str, unit: str, kind: Kind, expected: str
 ) -> None:
-    assert kept_metric_name(name, unit, kind) == expected
-    assert kept_metric_name(name, unit, kind, "ns") == f"ns_{expected}".replace("ns_total_total", "ns_total")
+    assert utf8_metric_name(name, unit, kind) == expected
+    assert utf8_metric_name(name, unit, kind, "ns") == f"ns_{expected}".replace("ns_total_total", "ns_total")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_kept_names_get_the_suffixes_of_unit_and_kind(
     [("a.b", "a.b"), ("_a", "_a"), ("__name__", "key__name__"), ("", "key_"), ("_", "key_"), ("9", "9")],
 )
 def test_kept_labels_never_take_prometheus_own_names(key: str, expected: str) -> None:
-    assert kept_label_name(key) == expected
+    assert utf8_label_name(key) == expected
 
 
 def page(accept: str, strategy: str = KEPT) -> list[str]:
@@ -92,7 +93,7 @@ def page(accept: str, strategy: str = KEPT) -> list[str]:
         Family(SIZE, (Point((), 1, (1.0, 1.0, 30.0)),)),
     )
     exporter = PrometheusExporter(translation_strategy=strategy)
-    return reading.body(exporter.render(Snapshot(1, (), families), accept)).splitlines()
+    return reading.body(exporter.render(Snapshot(1, (), families), negotiate(accept))).splitlines()
 
 
 def test_the_text_of_kept_names_line_by_line() -> None:
@@ -141,11 +142,11 @@ def test_labels_that_become_one_are_joined() -> None:
 
 
 @reads_utf8
-@pytest.mark.parametrize("scheme", list(SCHEMES))
+@pytest.mark.parametrize("scheme", list(ESCAPING_SCHEMES))
 @pytest.mark.parametrize("format_", reading.FORMATS)
 @given(snapshot=generated.snapshots)
 def test_parsers_take_every_page_of_kept_names(format_: str, scheme: str, snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(translation_strategy=KEPT, created=True)
-    page = exporter.render(snapshot, f"{format_};escaping={scheme}")
+    page = exporter.render(snapshot, negotiate(f"{format_};escaping={scheme}"))
     assert page.content_type.endswith(f"; escaping={scheme}")
     assert len(reading.samples(page)) >= bool(snapshot.resource)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.exporters.prometheus.naming.labels import translated
+from dualmetrics.exporters.prometheus.naming.labels import labels_from_attributes
 from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_name
-from dualmetrics.exporters.prometheus.naming.numbers import canonical, number, positional
-from dualmetrics.exporters.prometheus.naming.values import label_value
+from dualmetrics.exporters.prometheus.naming.values import (
+    canonical_bound,
+    label_value,
+    positional_decimal,
+    sample_value,
+)
 from dualmetrics.model.attributes import AttributeValue
 from dualmetrics.model.descriptor import Kind
 
@@ -129,7 +133,10 @@ def test_the_string_nan_in_a_list_is_a_string_too() -> None:
 
 
 def test_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys() -> None:
-    assert translated((("a_b", "2"), ("a.b", 1), ("a-b", True), ("c", "3"))) == {"a_b": "true;1;2", "c": "3"}
+    assert labels_from_attributes((("a_b", "2"), ("a.b", 1), ("a-b", True), ("c", "3"))) == {
+        "a_b": "true;1;2",
+        "c": "3",
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,7 +153,7 @@ def test_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys(
     ],
 )
 def test_a_whole_number_has_no_point(value: float, expected: str) -> None:
-    assert number(value) == expected
+    assert sample_value(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,5 +172,5 @@ def test_a_whole_number_has_no_point(value: float, expected: str) -> None:
     ],
 )
 def test_a_bound_is_written_as_each_format_has_it(bound: float, in_text: str, in_openmetrics: str) -> None:
-    assert positional(bound) == in_text
-    assert canonical(bound) == in_openmetrics
+    assert positional_decimal(bound) == in_text
+    assert canonical_bound(bound) == in_openmetrics
