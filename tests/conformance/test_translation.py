@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.attributes import Attributes, AttributeValue
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -93,7 +94,7 @@ def _alike(name: str, unit: str, kind: Kind) -> bool:
 
 
 def import_page(there: backends.VictoriaMetrics, snapshot: Snapshot, scope_labels: str) -> None:
-    page = PrometheusExporter(scope_labels=scope_labels).render(snapshot, "text/plain")
+    page = PrometheusExporter(scope_labels=scope_labels).render(snapshot, negotiate("text/plain"))
     url = f"{there.url}/api/v1/import/prometheus?extra_label=way=page"
     with urlopen(Request(url, b"".join(page.pieces)), timeout=10) as response:
         assert response.status == 204

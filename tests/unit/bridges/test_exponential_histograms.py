@@ -19,7 +19,7 @@ from dualmetrics.background import delta_baseline
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.exporters.prometheus.formats.native_histograms import native
+from dualmetrics.exporters.prometheus.formats.native_histograms import to_native
 from dualmetrics.model.exponential_histogram import MAX_BUCKETS, ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Point, Snapshot
 from tests.unit.bridges.bridged import scopes, shown, telemetry
@@ -207,7 +207,7 @@ def pushed(receiver: Receiver) -> Any:
 
 
 def assert_native(found: Any, expected: ExponentialHistogram) -> None:
-    wanted = native(expected)
+    wanted = to_native(expected)
     assert (found.sample_count, found.zero_count, found.schema) == (wanted.total, wanted.zeros, wanted.schema)
     assert [(span.offset, span.length) for span in found.positive_span] == [*wanted.spans]
     assert [*found.positive_delta] == [*wanted.deltas]

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.exporters.prometheus.naming.translation import KEPT, UNDERSCORES
 from dualmetrics.model.snapshot import Snapshot
 from tests.unit.bridges import renamed
@@ -27,7 +28,7 @@ def text(snapshot: Snapshot, accept: str, strategy: str) -> str:
     """The page, sorted: OTLP does not keep the order of metrics."""
     families = tuple(sorted(snapshot.families, key=lambda family: family.descriptor.name))
     exporter = PrometheusExporter(translation_strategy=strategy, created=True)
-    return reading.body(exporter.render(Snapshot(0, snapshot.resource, families), accept))
+    return reading.body(exporter.render(Snapshot(0, snapshot.resource, families), negotiate(accept)))
 
 
 def reread(registry: object, accept: str) -> Snapshot:
