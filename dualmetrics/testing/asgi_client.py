@@ -1,4 +1,4 @@
-"""A server's side of ASGI, by hand: it sends what it is told to and keeps what it gets."""
+"""The server's side of ASGI, by hand."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from dualmetrics.asgi.types import ASGIApp, Message, Scope
+from dualmetrics.asgi import ASGIApp, Message, Scope
 
 NOTHING_SENT = 0
 
+BODY_END: Message = {"type": "http.request", "body": b"", "more_body": False}
+DISCONNECT: Message = {"type": "http.disconnect"}
+
 
 def http_scope(method: str, path: str, **others: Any) -> Scope:
-    """The scope of a plain request."""
+    """The scope of a plain request. ``others`` replaces or adds keys."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -32,7 +35,10 @@ def http_scope(method: str, path: str, **others: Any) -> Scope:
 
 
 class Connection:
-    """One connection. What the app sends is in ``sent``; after the given messages ``receive`` waits."""
+    """One connection of a server. The app receives ``incoming``, and then waits for ever.
+
+    ``sent`` holds the messages of the app; ``waits`` is set when the app waits for more than there is.
+    """
 
     def __init__(self, scope: Scope, incoming: Iterable[Message] = ()) -> None:
         self.scope = scope
@@ -46,10 +52,10 @@ class Connection:
             return self._incoming.pop(0)
         self.waits.set()
         await asyncio.Event().wait()
-        raise AssertionError("nothing ever sets it")
+        raise AssertionError("nothing sets this event")
 
     async def send(self, message: Message) -> None:
-        """A message of the app."""
+        """Keep a message of the app."""
         self.sent.append(message)
 
     async def run(self, app: ASGIApp) -> None:
@@ -58,27 +64,27 @@ class Connection:
 
     @property
     def status(self) -> int:
-        """The status that the client sees, 0 if none."""
+        """The status that the client received; 0 if none was sent."""
         statuses = (message["status"] for message in self.sent if message["type"] == "http.response.start")
         return next(statuses, NOTHING_SENT)
 
     @property
     def body(self) -> bytes:
-        """The body that the client has."""
+        """The body that the client received."""
         return b"".join(message.get("body", b"") for message in self.sent)
 
 
-BODY_END: Message = {"type": "http.request", "body": b"", "more_body": False}
-DISCONNECT: Message = {"type": "http.disconnect"}
-
-
 def fetch(app: ASGIApp, method: str, path: str, **scope: Any) -> Connection:
-    """One whole request in an event loop of its own."""
-    return asyncio.run(afetch(app, method, path, **scope))
+    """Send one request to an ASGI app, in an event loop of its own. Raises what the app raises.
+
+    Returns the connection, whose ``status`` and ``body`` are those of the response. ``scope`` replaces or
+    adds keys of the scope.
+    """
+    return asyncio.run(fetch_async(app, method, path, **scope))
 
 
-async def afetch(app: ASGIApp, method: str, path: str, **scope: Any) -> Connection:
-    """One whole request in this event loop. Raises what the app raises."""
+async def fetch_async(app: ASGIApp, method: str, path: str, **scope: Any) -> Connection:
+    """The same as `fetch`, in the running event loop."""
     connection = Connection(http_scope(method, path, **scope), [BODY_END])
     await connection.run(app)
     return connection

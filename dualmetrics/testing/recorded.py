@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
+from dualmetrics import Telemetry
 from dualmetrics.model.attributes import Attributes, AttributeValue
 from dualmetrics.model.snapshot import Point
-from dualmetrics.telemetry import Telemetry
 
 CONVENTIONS = ("classic", "semconv", "both")
 
 T = TypeVar("T")
 
 
-class Request(NamedTuple):
-    """The labels by which a request was counted; no route under ``semconv`` is ``unmatched`` here."""
+class RequestLabels(NamedTuple):
+    """The labels by which a request was counted.
+
+    Where no route matched, ``route`` is ``unmatched``, also under ``semconv``, which leaves the label out.
+    """
 
     method: AttributeValue
     route: AttributeValue
@@ -23,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Recorded:
-    """Reads the snapshot. Raises AssertionError where two metrics of the same requests disagree."""
+    """Reads the snapshot of a Telemetry. Raises AssertionError if two metrics of one request disagree."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
@@ -31,82 +34,98 @@ class Recorded:
         self.classic = convention in ("classic", "both")
         self.semconv = convention in ("semconv", "both")
 
-    def counts(self) -> dict[Request, float]:
-        """How often each kind of request was counted."""
-        found = []
+    def counts(self) -> dict[RequestLabels, float]:
+        """The number of requests by their labels."""
+        sums = []
         if self.classic:
-            found.append(self._sum("http.requests", _classic, lambda cells: cells[0]))
-            found.append(self._sum("http.request.duration", _classic, lambda cells: sum(cells[:-1])))
+            sums.append(self._sum("http.requests", _classic_labels, _value))
+            sums.append(self._sum("http.request.duration", _classic_labels, _count))
         if self.semconv:
-            found.append(self._sum("http.server.request.duration", _semconv, lambda cells: sum(cells[:-1])))
-        return _agreed(found)
+            sums.append(self._sum("http.server.request.duration", _semconv_labels, _count))
+        return _agreed(sums)
 
-    def seconds(self) -> dict[Request, float]:
-        """How long each kind of request took, all of them together."""
-        found = []
+    def seconds(self) -> dict[RequestLabels, float]:
+        """The total duration of requests by their labels, in seconds."""
+        sums = []
         if self.classic:
-            found.append(
-                self._sum("http.request.duration", _classic, lambda cells: round(cells[-1] / 1000, 6))
-            )
+            sums.append(self._sum("http.request.duration", _classic_labels, _seconds_of_milliseconds))
         if self.semconv:
-            found.append(
-                self._sum("http.server.request.duration", _semconv, lambda cells: round(cells[-1], 6))
-            )
-        return _agreed(found)
+            sums.append(self._sum("http.server.request.duration", _semconv_labels, _seconds))
+        return _agreed(sums)
 
     def active(self) -> dict[AttributeValue, float]:
-        """How many are active, by method, those of none left out; a websocket is ``WEBSOCKET`` here."""
-        found = []
+        """The number of active requests by method, without zeros. That of a websocket is ``WEBSOCKET``."""
+        sums = []
         if self.classic:
-            found.append(self._active("http.connections.active", lambda found: found["http.method"]))
+            sums.append(self._active("http.connections.active", _classic_method))
         if self.semconv:
-            found.append(self._active("http.server.active_requests", _semconv_active))
-        return _agreed(found)
+            sums.append(self._active("http.server.active_requests", _semconv_method))
+        return _agreed(sums)
 
-    def errors(self) -> set[AttributeValue]:
-        """The values of ``error.type``."""
-        found = (dict(point.attributes) for point in self.points("http.server.request.duration"))
-        return {attributes["error.type"] for attributes in found if "error.type" in attributes}
+    def error_types(self) -> set[AttributeValue]:
+        """The values of ``error.type``, which only ``semconv`` records."""
+        series = (dict(point.attributes) for point in self.points("http.server.request.duration"))
+        return {attributes["error.type"] for attributes in series if "error.type" in attributes}
 
     def points(self, name: str) -> list[Point]:
-        """The series of a metric."""
+        """The series of the metric with this name."""
         families = self.telemetry.snapshot().families
         return [point for family in families if family.descriptor.name == name for point in family.points]
 
     def _sum(
-        self, name: str, labels: Callable[[Attributes], Request], value: Callable[[list[float]], float]
-    ) -> dict[Request, float]:
-        total: dict[Request, float] = {}
+        self, name: str, labels: Callable[[Attributes], RequestLabels], value: Callable[[list[float]], float]
+    ) -> dict[RequestLabels, float]:
+        total: dict[RequestLabels, float] = {}
         for point in self.points(name):
             key = labels(point.attributes)
             total[key] = total.get(key, 0) + value(list(point.cells))
         return total
 
     def _active(
-        self, name: str, label: Callable[[Mapping[str, AttributeValue]], AttributeValue]
+        self, name: str, method: Callable[[Mapping[str, AttributeValue]], AttributeValue]
     ) -> dict[AttributeValue, float]:
-        values = ((label(dict(point.attributes)), point.cells[0]) for point in self.points(name))
-        return {method: value for method, value in values if value}
+        values = ((method(dict(point.attributes)), point.cells[0]) for point in self.points(name))
+        return {key: value for key, value in values if value}
 
 
-def _classic(attributes: Attributes) -> Request:
-    found = dict(attributes)
-    assert found.keys() == {"http.method", "http.route", "http.status_code"}
-    return Request(found["http.method"], found["http.route"], found["http.status_code"])
+def _value(cells: list[float]) -> float:
+    return cells[0]
 
 
-def _semconv(attributes: Attributes) -> Request:
-    found = dict(attributes)
-    assert {"http.request.method", "http.response.status_code", "url.scheme"} <= found.keys()
-    assert found.get("http.route") != "unmatched"
-    return Request(
-        found["http.request.method"], found.get("http.route", "unmatched"), found["http.response.status_code"]
-    )
+def _count(cells: list[float]) -> float:
+    """The count of a histogram: the sum of its buckets."""
+    return sum(cells[:-1])
 
 
-def _semconv_active(attributes: Mapping[str, AttributeValue]) -> AttributeValue:
-    websocket = attributes["url.scheme"] in ("ws", "wss")
-    return "WEBSOCKET" if websocket else attributes["http.request.method"]
+def _seconds(cells: list[float]) -> float:
+    return round(cells[-1], 6)
+
+
+def _seconds_of_milliseconds(cells: list[float]) -> float:
+    return round(cells[-1] / 1000, 6)
+
+
+def _classic_labels(attributes: Attributes) -> RequestLabels:
+    labels = dict(attributes)
+    assert labels.keys() == {"http.method", "http.route", "http.status_code"}
+    return RequestLabels(labels["http.method"], labels["http.route"], labels["http.status_code"])
+
+
+def _semconv_labels(attributes: Attributes) -> RequestLabels:
+    labels = dict(attributes)
+    assert {"http.request.method", "http.response.status_code", "url.scheme"} <= labels.keys()
+    assert labels.get("http.route") != "unmatched"
+    route = labels.get("http.route", "unmatched")
+    return RequestLabels(labels["http.request.method"], route, labels["http.response.status_code"])
+
+
+def _classic_method(attributes: Mapping[str, AttributeValue]) -> AttributeValue:
+    return attributes["http.method"]
+
+
+def _semconv_method(attributes: Mapping[str, AttributeValue]) -> AttributeValue:
+    is_websocket = attributes["url.scheme"] in ("ws", "wss")
+    return "WEBSOCKET" if is_websocket else attributes["http.request.method"]
 
 
 def _agreed(readings: Iterable[T]) -> T:

@@ -1,84 +1,129 @@
-"""What an integration must show for the contract: one small site, built with its framework's own means.
+"""The site that an integration builds for the contract, with the means of its framework.
 
-=====================  ==========================================================================
-``/users/{id}``        GET: 200, for ``missing`` the handler's own 404
-``/api/v1/items/{id}``  GET: the same, behind a prefix (a blueprint, a router, a mount)
-``/boom``              GET: raises `HandlerError` before the response has started
-``/stream``            GET: three parts, `SECONDS` after one another
-``/broken``            GET: raises `HandlerError` after the first part
-``/later``             GET: answers, then works for another `SECONDS` in the background
-``/status/{code}``     GET: answers with this status
-``/folder/``           GET: 200, and a redirect from ``/folder``, where the framework has them
-``/health``            GET: excluded by the settings
-=====================  ==========================================================================
+=======================  ============================================================================
+``/users/{id}``          GET calls `Actions.note_active` and returns 200, or 404 if the id is ``missing``
+``/api/v1/items/{id}``   GET does the same. The prefix comes from a blueprint, router or mount
+``/status/{code}``       GET returns this status
+``/boom``                GET raises `HandlerError`
+``/stream``              GET streams `Actions.parts`
+``/broken``              GET streams `Actions.broken_parts`, which raises `HandlerError`
+``/later``               GET returns 200. When the response has been sent, `Actions.work` is called
+``/folder/``             GET returns 200. ``/folder`` redirects there if the framework has such redirects
+``/health``              GET returns 200. The settings exclude it from recording
+=======================  ============================================================================
+
+Everything else is a 404 by the framework, and every other method on these paths a 405.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
-from dualmetrics.model.attributes import AttributeValue
-from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.recorded import Recorded
 
 SECONDS = 0.125
-"""How long the clock stands for a step; a number of which sums are exact."""
+"""How far `Actions.work` moves the clock. Sums of it are exact in binary."""
+
+EXCLUDE = "/health,/internal/*"
+"""The paths that the contract's Telemetry does not record."""
 
 
 class HandlerError(Exception):
-    """What handlers raise."""
+    """The exception that handlers of the site raise."""
 
 
-BOOM = "dualmetrics.testing.site.HandlerError"
+HANDLER_ERROR_TYPE = "dualmetrics.testing.site.HandlerError"
+"""The ``error.type`` of `HandlerError`."""
 
 
-class World:
-    """What handlers reach: a clock that they move, and what they have seen of the metrics while running."""
+class Actions:
+    """What the handlers of the site call: work that takes time, and a look at the metrics during a request.
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        self.telemetry = telemetry
-        self.recorded = Recorded(telemetry)
+    Time is simulated. While a contract runs, the middleware reads `clock`, which only `work` moves.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
         self.now = 1000.0
-        self.active_inside: list[dict[AttributeValue, float]] = []
+        self.active_during_request: list[dict[Any, float]] = []
+        """What `note_active` saw: the number of active requests by method, at each call."""
+        self.response_sent = asyncio.Event()
+        """Set when the client has the whole response. `AsgiContract` makes a new event for each request."""
+        self._recorded = recorded
 
     def clock(self) -> float:
-        """Stands for ``time.perf_counter``."""
+        """The simulated time in seconds. Replaces ``time.perf_counter``."""
         return self.now
 
     def work(self) -> None:
-        """Time passes."""
+        """Let `SECONDS` pass."""
         self.now += SECONDS
 
-    def look(self) -> None:
-        """Note what is active while the handler runs."""
-        self.active_inside.append(self.recorded.active())
+    async def work_after_response(self) -> None:
+        """Wait until the response has been sent, then `work`.
+
+        For a background task of an ASGI framework that may start before the response has been sent.
+        """
+        await self.response_sent.wait()
+        self.work()
+
+    def note_active(self) -> None:
+        """Note how many requests are active now."""
+        self.active_during_request.append(self._recorded.active())
 
     def parts(self) -> Iterator[bytes]:
-        """The body of ``/stream``: each part takes its time, the first one too."""
+        """The body of ``/stream``: three parts, each of which takes `SECONDS`."""
         for part in (b"a", b"b", b"c"):
             self.work()
             yield part
 
     def broken_parts(self) -> Iterator[bytes]:
-        """The body of ``/broken``."""
+        """The body of ``/broken``: one part, then `HandlerError`."""
         yield b"a"
         raise HandlerError
 
+    async def async_parts(self) -> AsyncIterator[bytes]:
+        """The same as `parts`, for ASGI frameworks."""
+        for part in self.parts():
+            yield part
+
+    async def async_broken_parts(self) -> AsyncIterator[bytes]:
+        """The same as `broken_parts`, for ASGI frameworks."""
+        for part in self.broken_parts():
+            yield part
+
+    def late_body(self) -> Iterable[bytes]:
+        """A body for ``/later`` in WSGI frameworks, which calls `work` when the server closes it."""
+        return _LateBody(self)
+
+
+class _LateBody:
+    def __init__(self, actions: Actions) -> None:
+        self._actions = actions
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"done"
+
+    def close(self) -> None:
+        self._actions.work()
+
+
+class Response(NamedTuple):
+    """What the client of a site received."""
+
+    status: int
+    body: bytes
+
 
 class Site(Protocol):
-    """A site on an integration, and its client."""
+    """The app under test and a client for it."""
 
-    world: World
-    users: str
-    items: str
-    status: str
-    redirect: int | None
+    app: Any
 
-    def request(self, method: str, path: str) -> int:
-        """The status that the client sees; 500 where the app's exception is all that the server gets."""
-        ...
+    def request(self, method: str, path: str) -> Response:
+        """Send one request and read the whole response.
 
-    def body(self, method: str, path: str) -> bytes:
-        """The body that the client sees."""
+        The status is 500 if the app raises `HandlerError` before a response: a server would send it.
+        """
         ...

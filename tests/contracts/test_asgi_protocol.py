@@ -1,4 +1,4 @@
-"""The rows of the table that only ASGI has: clients that leave, last parts, websockets, installed twice."""
+"""What the ASGI middleware records whatever the framework: cancellation, ends of a response, websockets."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ from typing import Any
 
 import pytest
 
-from dualmetrics.asgi import MetricsMiddleware
-from dualmetrics.asgi.types import Message, Receive, Scope, Send
-from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.asgi_client import BODY_END, DISCONNECT, Connection, fetch, http_scope
-from dualmetrics.testing.recorded import Recorded, Request
-from dualmetrics.testing.site import BOOM, HandlerError
-from tests.contracts.asgi_sites import AsgiSite
+from dualmetrics import Telemetry
+from dualmetrics.asgi import Message, MetricsMiddleware, Receive, Scope, Send, set_error
+from dualmetrics.testing.asgi_client import BODY_END, DISCONNECT, Connection, http_scope
+from dualmetrics.testing.recorded import Recorded, RequestLabels
+from dualmetrics.testing.site import HANDLER_ERROR_TYPE, HandlerError
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 PART: Message = {"type": "http.response.body", "body": b"part", "more_body": True}
 END: Message = {"type": "http.response.body", "body": b"end"}
-
-
-@pytest.fixture
-def recorded(telemetry: Telemetry) -> Recorded:
-    return Recorded(telemetry)
 
 
 def serve(telemetry: Telemetry, handler: Handler, *incoming: Message, **scope: Any) -> Connection:
@@ -36,12 +29,12 @@ def serve(telemetry: Telemetry, handler: Handler, *incoming: Message, **scope: A
 
 
 def only(recorded: Recorded, status: int | str) -> bool:
-    """Whether one request was counted, with this status, and none is active."""
-    return recorded.counts() == {Request("GET", "unmatched", status): 1} and recorded.active() == {}
+    """Whether exactly one request was counted, with this status, and none is active."""
+    return recorded.counts() == {RequestLabels("GET", "unmatched", status): 1} and recorded.active() == {}
 
 
 async def cancel(connection: Connection, telemetry: Telemetry, *messages: Message) -> None:
-    """Serve with an app that sends ``messages`` and hangs; cancel it there."""
+    """Serve an app that sends ``messages`` and then hangs, and cancel it while it hangs."""
     hanging = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,18 +51,18 @@ async def cancel(connection: Connection, telemetry: Telemetry, *messages: Messag
         await task
 
 
-def test_cancelled_before_the_start_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_request_cancelled_before_the_response_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
     asyncio.run(cancel(Connection(http_scope("GET", "/")), telemetry))
     assert only(recorded, 499)
-    assert recorded.errors() == set()
+    assert recorded.error_types() == set()
 
 
-def test_cancelled_after_the_start_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_request_cancelled_after_the_start_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
     asyncio.run(cancel(Connection(http_scope("GET", "/")), telemetry, START, PART))
     assert only(recorded, 200)
 
 
-def test_cancelled_after_the_end_is_counted_once(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_request_cancelled_after_the_end_is_counted_once(telemetry: Telemetry, recorded: Recorded) -> None:
     connection = Connection(http_scope("GET", "/"))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +75,7 @@ def test_cancelled_after_the_end_is_counted_once(telemetry: Telemetry, recorded:
     assert only(recorded, 200)
 
 
-def test_no_response_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_missing_response_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -91,7 +84,7 @@ def test_no_response_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded:
     assert only(recorded, 499)
 
 
-def test_an_exception_because_of_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_exception_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] == "http.disconnect":
             raise HandlerError
@@ -99,10 +92,10 @@ def test_an_exception_because_of_a_disconnect_is_a_499(telemetry: Telemetry, rec
     with pytest.raises(HandlerError):
         serve(telemetry, app, DISCONNECT)
     assert only(recorded, 499)
-    assert recorded.errors() == set()
+    assert recorded.error_types() == set()
 
 
-def test_no_response_without_a_disconnect_is_a_500(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_missing_response_without_a_disconnect_is_a_500(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
 
@@ -110,7 +103,7 @@ def test_no_response_without_a_disconnect_is_a_500(telemetry: Telemetry, recorde
     assert only(recorded, 500)
 
 
-def test_a_response_without_its_end_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_unfinished_response_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
         await send(PART)
@@ -119,7 +112,7 @@ def test_a_response_without_its_end_keeps_the_status(telemetry: Telemetry, recor
     assert only(recorded, 200)
 
 
-def test_a_start_that_the_server_refuses_has_not_happened(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_start_that_the_server_rejects_is_a_500(telemetry: Telemetry, recorded: Recorded) -> None:
     async def refuse(message: Message) -> None:
         raise HandlerError
 
@@ -131,10 +124,10 @@ def test_a_start_that_the_server_refuses_has_not_happened(telemetry: Telemetry, 
     with pytest.raises(HandlerError):
         asyncio.run(middleware(connection.scope, connection.receive, refuse))
     assert only(recorded, 500)
-    assert recorded.errors() == ({BOOM} if recorded.semconv else set())
+    assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
-def test_a_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded: Recorded) -> None:
     class Pause:
         def __await__(self) -> Any:
             yield
@@ -149,6 +142,19 @@ def test_a_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded
     assert only(recorded, 499)
 
 
+def test_exception_that_became_a_response_is_recorded_by_its_type(
+    telemetry: Telemetry, recorded: Recorded
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        set_error(dict(scope), HandlerError())
+        await send({**START, "status": 500})
+        await send(END)
+
+    serve(telemetry, app)
+    assert only(recorded, 500)
+    assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
+
+
 @pytest.mark.parametrize(
     "messages",
     [
@@ -159,7 +165,7 @@ def test_a_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded
         [{"type": "http.response.body"}],
     ],
 )
-def test_each_kind_of_last_part_ends_the_response(
+def test_each_kind_of_last_message_ends_the_response(
     telemetry: Telemetry, recorded: Recorded, messages: list[Message]
 ) -> None:
     active_after_the_end = []
@@ -190,29 +196,6 @@ def test_announced_trailers_end_the_response(telemetry: Telemetry, recorded: Rec
     assert only(recorded, 200)
 
 
-def test_installed_twice_is_counted_once(telemetry: Telemetry, asgi_site: AsgiSite) -> None:
-    app = MetricsMiddleware(MetricsMiddleware(asgi_site.app, telemetry=telemetry), telemetry=telemetry)
-    assert fetch(app, "GET", "/users/1").status == 200
-    assert asgi_site.world.recorded.counts() == {Request("GET", asgi_site.users, 200): 1}
-    assert asgi_site.world.active_inside == [{"GET": 1}]
-    assert asgi_site.world.recorded.active() == {}
-
-
-def test_two_telemetries_both_count(telemetry: Telemetry, asgi_site: AsgiSite) -> None:
-    other = Telemetry(metrics_exporter="prometheus")
-    app = MetricsMiddleware(asgi_site.app, telemetry=other)
-    fetch(app, "GET", "/users/1")
-    counted = {Request("GET", asgi_site.users, 200): 1}
-    assert (asgi_site.world.recorded.counts(), Recorded(other).counts()) == (counted, counted)
-    other.shutdown()
-
-
-def test_paths_are_excluded_below_the_root_path_of_a_proxy(asgi_site: AsgiSite) -> None:
-    for path in ("/proxy/health", "/proxy/internal/x", "/proxy/metrics"):
-        fetch(asgi_site.app, "GET", path, root_path="/proxy")
-    assert asgi_site.world.recorded.counts() == {}
-
-
 CONNECT: Message = {"type": "websocket.connect"}
 LEFT: Message = {"type": "websocket.disconnect", "code": 1001}
 
@@ -222,7 +205,7 @@ def serve_websocket(telemetry: Telemetry, handler: Handler, *incoming: Message, 
     asyncio.run(Connection(scope, [CONNECT, *incoming]).run(MetricsMiddleware(handler, telemetry=telemetry)))
 
 
-def test_a_websocket_is_active_until_the_client_leaves(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_websocket_is_active_until_the_client_disconnects(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
@@ -234,7 +217,7 @@ def test_a_websocket_is_active_until_the_client_leaves(telemetry: Telemetry, rec
     assert (recorded.active(), recorded.counts()) == ({}, {})
 
 
-def test_a_websocket_is_active_until_the_app_closes_it(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_websocket_is_active_until_the_app_closes_it(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
@@ -245,7 +228,7 @@ def test_a_websocket_is_active_until_the_app_closes_it(telemetry: Telemetry, rec
     assert (recorded.active(), recorded.counts()) == ({}, {})
 
 
-def test_a_websocket_whose_app_fails_is_no_longer_active(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_websocket_is_not_active_after_its_app_has_failed(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert recorded.active() == {"WEBSOCKET": 1}
         raise HandlerError
@@ -255,7 +238,7 @@ def test_a_websocket_whose_app_fails_is_no_longer_active(telemetry: Telemetry, r
     assert (recorded.active(), recorded.counts()) == ({}, {})
 
 
-def test_a_websocket_on_an_excluded_path_is_not_recorded(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_websocket_on_an_excluded_path_is_not_recorded(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert recorded.active() == {}
 
@@ -273,7 +256,7 @@ def test_a_websocket_on_an_excluded_path_is_not_recorded(telemetry: Telemetry, r
         ({"type": "http.response.zerocopysend", "file": 3}, False),
     ],
 )
-def test_who_has_a_whole_answer_is_counted_already_unless_it_takes_long_to_hand_over(
+def test_request_is_counted_before_its_last_part_is_sent_unless_sending_takes_time(
     telemetry: Telemetry, recorded: Recorded, last: Message, counted_before: bool
 ) -> None:
     seen: list[bool] = []

@@ -12,7 +12,7 @@ from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.asgi_client import fetch
-from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics_starlette import DualMetrics
 from tests.integrations.test_starlette import names
 
@@ -98,7 +98,7 @@ def test_the_apps_own_pages_and_what_fails_to_validate(telemetry: Telemetry, rec
         "/openapi.json",
         "/users/{id}",
     ]
-    assert recorded.counts() == {Request("GET", "/users/{id}", 422): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/users/{id}", 422): 1}
 
 
 def test_the_page_is_not_in_the_openapi_schema(telemetry: Telemetry) -> None:

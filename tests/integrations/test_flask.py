@@ -13,8 +13,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.recorded import Recorded, Request
-from dualmetrics.testing.site import BOOM, HandlerError
+from dualmetrics.testing.recorded import Recorded, RequestLabels
+from dualmetrics.testing.site import HANDLER_ERROR_TYPE, HandlerError
 from dualmetrics_flask import DualMetrics, set_route
 
 
@@ -45,7 +45,7 @@ def test_an_app_factory_with_one_extension_for_all_apps(telemetry: Telemetry, re
         assert made.extensions["dualmetrics"] is extension
         assert made.test_client().get(f"/{name}").status_code == 200
         assert b"http_requests" in made.test_client().get("/metrics").data
-    assert recorded.counts() == {Request("GET", "/one", 200): 1, Request("GET", "/two", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/one", 200): 1, RequestLabels("GET", "/two", 200): 1}
 
 
 def test_one_blueprint_under_two_prefixes(app: Flask, telemetry: Telemetry, recorded: Recorded) -> None:
@@ -83,7 +83,7 @@ def test_a_propagated_exception_keeps_its_route(
             app.test_client().get("/boom/1")
     else:
         assert app.test_client().get("/boom/1").status_code == 500
-    assert recorded.counts() == {Request("GET", "/boom/<id>", 500): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/boom/<id>", 500): 1}
     assert recorded.active() == {}
 
 
@@ -106,8 +106,8 @@ def test_an_error_handlers_answer_is_no_exception(tmp_path: object) -> None:
     DualMetrics(app, telemetry=telemetry)
     assert app.test_client().get("/boom").status_code == 409
     assert app.test_client().get("/worse").status_code == 500
-    assert Recorded(telemetry).errors() == {"ZeroDivisionError"}
-    assert BOOM not in Recorded(telemetry).errors()
+    assert Recorded(telemetry).error_types() == {"ZeroDivisionError"}
+    assert HANDLER_ERROR_TYPE not in Recorded(telemetry).error_types()
     telemetry.shutdown()
 
 
@@ -119,7 +119,7 @@ def test_added_after_the_first_request_the_page_is_answered_all_the_same(
     DualMetrics(app, telemetry=telemetry)
     client.get("/users/2")
     assert b"http_requests" in client.get("/metrics").data
-    assert recorded.counts() == {Request("GET", "/users/<int:id>", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/users/<int:id>", 200): 1}
 
 
 def test_a_route_on_the_metrics_path_is_named(app: Flask, telemetry: Telemetry) -> None:
@@ -136,7 +136,7 @@ def test_a_catch_all_does_not_hide_the_page(app: Flask, telemetry: Telemetry, re
     client = app.test_client()
     assert client.get("/anything/else").data == b"caught"
     assert b"http_requests" in client.get("/metrics").data
-    assert recorded.counts() == {Request("GET", "/<path:rest>", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/<path:rest>", 200): 1}
 
 
 def test_without_a_route_the_path_is_the_apps(app: Flask, telemetry: Telemetry) -> None:
@@ -148,7 +148,7 @@ def test_installed_twice_is_counted_once(app: Flask, telemetry: Telemetry, recor
     DualMetrics(app, telemetry=telemetry)
     DualMetrics(app, telemetry=telemetry)
     app.test_client().get("/users/1")
-    assert recorded.counts() == {Request("GET", "/users/<int:id>", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/users/<int:id>", 200): 1}
 
 
 def test_two_telemetries_have_two_pages(app: Flask, telemetry: Telemetry) -> None:
@@ -194,8 +194,8 @@ def test_static_files_and_sent_files(app: Flask, telemetry: Telemetry, recorded:
     assert client.get("/download").data == b"file"
     assert client.get("/static/none.css").status_code == 404
     assert recorded.counts() == {
-        Request("GET", "/download", 200): 1,
-        Request("GET", "/static/<path:filename>", 404): 1,
+        RequestLabels("GET", "/download", 200): 1,
+        RequestLabels("GET", "/static/<path:filename>", 404): 1,
     }
     assert recorded.active() == {}
 
@@ -204,7 +204,7 @@ def test_a_proxys_prefix_is_left_out(app: Flask, telemetry: Telemetry, recorded:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]  # Flask's own way
     DualMetrics(app, telemetry=telemetry)
     app.test_client().get("/users/1", headers={"X-Forwarded-Prefix": "/whatever"})
-    assert recorded.counts() == {Request("GET", "/users/<int:id>", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/users/<int:id>", 200): 1}
 
 
 def test_the_app_may_name_its_route_itself(app: Flask, telemetry: Telemetry, recorded: Recorded) -> None:
@@ -217,7 +217,7 @@ def test_the_app_may_name_its_route_itself(app: Flask, telemetry: Telemetry, rec
 
     DualMetrics(app, telemetry=telemetry)
     app.test_client().get("/pages/a.html")
-    assert recorded.counts() == {Request("GET", "/pages/{article}", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/pages/{article}", 200): 1}
 
 
 def test_the_import_needs_neither_grpc_nor_requests_nor_prometheus_client_nor_the_sdk() -> None:

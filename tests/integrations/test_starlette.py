@@ -24,7 +24,7 @@ from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.asgi_client import Connection, fetch, http_scope
-from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics_starlette import DualMetrics, routes, set_route
 
 
@@ -184,7 +184,7 @@ def test_a_path_that_only_ends_like_the_page_is_the_apps(telemetry: Telemetry, r
     app = added(telemetry, Route("/{x}/metrics", fine))
     assert fetch(app, "GET", "/a/metrics").body == b"fine"
     assert fetch(app, "GET", "/proxy/metrics", root_path="/proxy").body != b"fine"
-    assert recorded.counts() == {Request("GET", "/{x}/metrics", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/{x}/metrics", 200): 1}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_installed_twice_is_counted_once(telemetry: Telemetry, recorded: Recorde
     app = added(telemetry, Route("/x", fine))
     DualMetrics(app, telemetry=telemetry)
     fetch(app, "GET", "/x")
-    assert recorded.counts() == {Request("GET", "/x", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/x", 200): 1}
     assert len([route for route in app.routes if getattr(route, "path", "") == "/metrics"]) == 1
 
 
@@ -210,7 +210,7 @@ def test_added_after_the_app_has_started(telemetry: Telemetry, recorded: Recorde
     fetch(app, "GET", "/x")
     DualMetrics(app, telemetry=telemetry)
     fetch(app, "GET", "/x")
-    assert recorded.counts() == {Request("GET", "/x", 200): 1}
+    assert recorded.counts() == {RequestLabels("GET", "/x", 200): 1}
     assert b"http_requests" in fetch(app, "GET", "/metrics").body
 
 

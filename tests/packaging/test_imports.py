@@ -8,7 +8,7 @@ import sys
 import pytest
 
 PUSHING = ("grpc", "requests", "opentelemetry.exporter")
-HEAVY = (*PUSHING, "prometheus_client", "opentelemetry.sdk", "google.protobuf")
+HEAVY = (*PUSHING, "prometheus_client", "opentelemetry.sdk", "google.protobuf", "pytest")
 MODULES = (
     "dualmetrics",
     "dualmetrics.asgi",

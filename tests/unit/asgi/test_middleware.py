@@ -23,8 +23,8 @@ from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.asgi_client import Connection, afetch, fetch, http_scope
-from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.asgi_client import Connection, fetch_async, fetch, http_scope
+from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics.testing.site import HandlerError
 
 STARTUP: Message = {"type": "lifespan.startup"}
@@ -108,7 +108,7 @@ def test_requests_after_a_shutdown_are_counted(telemetry: Telemetry) -> None:
     fetch(app, "GET", "/")
     telemetry.shutdown()
     fetch(app, "GET", "/")
-    assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 2}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 2}
 
 
 def test_two_middlewares_live_one_lifespan(telemetry: Telemetry) -> None:
@@ -160,9 +160,9 @@ def test_a_scrape_does_not_hold_up_the_event_loop(
     app = MetricsMiddleware(hello, telemetry=telemetry)
 
     async def scrape_and_serve() -> tuple[int, bytes]:
-        scrape = asyncio.create_task(afetch(app, "GET", "/metrics"))
+        scrape = asyncio.create_task(fetch_async(app, "GET", "/metrics"))
         await asyncio.sleep(0)
-        served = await afetch(app, "GET", "/")
+        served = await fetch_async(app, "GET", "/")
         released.set()
         return (await scrape).status, served.body
 
@@ -181,8 +181,8 @@ def test_everything_works_under_trio(telemetry: Telemetry) -> None:
     app = MetricsMiddleware(hello, telemetry=telemetry)
 
     async def serve() -> tuple[bytes, bytes]:
-        first = await afetch(app, "GET", "/")
-        return first.body, (await afetch(app, "GET", "/metrics")).body
+        first = await fetch_async(app, "GET", "/")
+        return first.body, (await fetch_async(app, "GET", "/metrics")).body
 
     body, page = trio.run(serve)
     assert body == b"hello"
@@ -220,7 +220,7 @@ def test_without_prometheus_the_metrics_path_is_the_apps() -> None:
     telemetry = Telemetry(metrics_exporter="otlp")
     app = MetricsMiddleware(hello, telemetry=telemetry)
     assert fetch(app, "GET", "/metrics").body == b"hello"
-    assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 1}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 1}
     telemetry.shutdown()
 
 
@@ -243,7 +243,7 @@ def test_what_names_routes_may_fail(telemetry: Telemetry, caplog: pytest.LogCapt
     app = MetricsMiddleware(hello, telemetry=telemetry, route=naming_fails)
     for _ in range(2):
         assert fetch(app, "GET", "/").body == b"hello"
-    assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 2}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 2}
     assert (telemetry.errors.error_count, len(caplog.records)) == (2, 1)
 
 
@@ -258,7 +258,7 @@ def test_the_given_name_is_asked_with_the_path_below_the_root(telemetry: Telemet
     for path, root in (("/a/b", ""), ("/root/a", "/root"), ("/rooted", "/root"), ("/root", "/root")):
         fetch(app, "GET", path, root_path=root)
     assert asked == ["/a/b", "/a", "/rooted", ""]
-    assert Recorded(telemetry).counts() == {Request("GET", "/named", 200): 4}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "/named", 200): 4}
 
 
 def test_a_route_is_named_through_a_copy_of_the_scope(telemetry: Telemetry) -> None:
@@ -268,7 +268,7 @@ def test_a_route_is_named_through_a_copy_of_the_scope(telemetry: Telemetry) -> N
         await hello(copy, receive, send)
 
     fetch(MetricsMiddleware(app, telemetry=telemetry), "GET", "/users/1")
-    assert Recorded(telemetry).counts() == {Request("GET", "/users/{id}", 200): 1}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "/users/{id}", 200): 1}
 
 
 def test_naming_a_route_without_the_middleware_does_nothing() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.http.semantic_conventions import (
     METHODS,
     Classic,
@@ -27,7 +27,7 @@ from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.recorded import CONVENTIONS, Recorded, Request
+from dualmetrics.testing.recorded import CONVENTIONS, Recorded, RequestLabels
 
 
 @pytest.fixture(params=CONVENTIONS)
@@ -63,7 +63,7 @@ def test_no_increment_is_lost_between_threads(telemetry: Telemetry) -> None:
             worker.join()
     finally:
         sys.setswitchinterval(before)
-    recorded, labels = Recorded(telemetry), Request("GET", "/", 200)
+    recorded, labels = Recorded(telemetry), RequestLabels("GET", "/", 200)
     assert recorded.counts() == {labels: each * threads}
     assert recorded.seconds() == {labels: 0.25 * each * threads}
     assert recorded.active() == {}
@@ -88,7 +88,7 @@ def test_methods_are_case_sensitive(method: str) -> None:
 
 @given(route=st.none() | st.text(), status=st.integers(), error=st.none() | st.text(min_size=1))
 def test_attributes_are_in_canonical_form(route: str | None, status: int, error: str | None) -> None:
-    for convention in conventions("both", Settings.load().buckets):
+    for convention in conventions("both", load_settings().buckets.default):
         found = convention.attributes(
             RequestAttributes("GET", "http", "1.1"), ResponseAttributes(route, status, error)
         )
@@ -143,7 +143,7 @@ def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(teleme
     telemetry.reset()
     requests.end("/", 200, None, 0.0)
     assert Recorded(telemetry).active() == {}
-    assert Recorded(telemetry).counts() == {Request("GET", "/", 200): 1}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "/", 200): 1}
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
@@ -161,7 +161,7 @@ def test_a_request_under_way_at_a_fork_ends_in_the_parent_alone(telemetry: Telem
     assert Recorded(telemetry).active() == {"GET": 1}
     requests.end("/", 200, None, 0.0)
     assert Recorded(telemetry).active() == {}
-    assert Recorded(telemetry).counts() == {Request("GET", "/", 200): 2}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "/", 200): 2}
 
 
 class FailingStore:

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.recorded import Recorded, Request
+from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics.testing.site import HandlerError
 from dualmetrics.wsgi import MetricsMiddleware, metrics_app
 
@@ -94,7 +94,7 @@ def test_what_names_routes_may_fail(telemetry: Telemetry, caplog: pytest.LogCapt
 
     app = MetricsMiddleware(hello, telemetry=telemetry, route=name)
     assert (body(app, "/"), body(app, "/")) == (b"hello", b"hello")
-    assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 2}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 2}
     assert (telemetry.errors.error_count, len(caplog.records)) == (2, 1)
 
 
@@ -109,7 +109,7 @@ def test_a_whole_body_is_counted_before_a_client_closes_it(telemetry: Telemetry)
     assert next(parts) == b"ab"
     assert Recorded(telemetry).counts() == {}
     assert next(parts) == b"cd"
-    assert Recorded(telemetry).counts() == {Request("GET", "unmatched", 200): 1}
+    assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 1}
     assert Recorded(telemetry).active() == {}
 
 

@@ -1,0 +1,1 @@
+"""What every integration must record, as classes of test cases to subclass."""
