@@ -1,1 +1,1 @@
-"""Foreign sources of metrics, which join ours. Only what is asked for is imported."""
+"""Imports metrics from other libraries. Each module imports a library only if it is used."""

@@ -1,4 +1,4 @@
-"""Totals of what is told as what came since the last time."""
+"""Adds up deltas to totals."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from dualmetrics.model.snapshot import Exemplars, Family, Point
 
 
 class DeltaAccumulator:
-    """Adds up families of sums and histograms, series by series."""
+    """The totals of sums and histograms of which a library gives only what came since the last read."""
 
     def __init__(self) -> None:
-        self._found: dict[Descriptor, dict[object, Point]] = {}
+        self._totals: dict[Descriptor, dict[object, Point]] = {}
 
     def add(self, family: Family) -> None:
-        """There came this."""
-        totals = self._found.setdefault(family.descriptor, {})
+        """Add the deltas of one metric to its totals."""
+        totals = self._totals.setdefault(family.descriptor, {})
         for point in family.points:
             key = attributes_key(point.attributes)
-            have = totals.get(key)
-            totals[key] = point if have is None else _together(have, point)
+            total = totals.get(key)
+            totals[key] = point if total is None else _add(total, point)
 
     def families(self) -> Iterator[Family]:
-        """All that has come; a series that has not changed is the same object as before."""
-        for descriptor, totals in self._found.items():
+        """All totals. The point of a series that has not changed is the same object as before."""
+        for descriptor, totals in self._totals.items():
             yield Family(descriptor, tuple(totals.values()))
 
 
-def _together(have: Point, more: Point) -> Point:
-    exponential = have.exponential and more.exponential and have.exponential.plus(more.exponential)
-    return have._replace(
-        cells=tuple(map(add, have.cells, more.cells)),
-        exemplars=_latest(have.exemplars, more.exemplars),
-        exponential=exponential,
+def _add(total: Point, delta: Point) -> Point:
+    return total._replace(
+        cells=tuple(map(add, total.cells, delta.cells)),
+        exemplars=_latest(total.exemplars, delta.exemplars),
+        exponential=total.exponential and delta.exponential and total.exponential.plus(delta.exponential),
     )
 
 
-def _latest(have: Exemplars, more: Exemplars) -> Exemplars:
-    if not (have and more):
-        return have or more
-    return tuple(new or old for old, new in zip(have, more, strict=True))
+def _latest(old: Exemplars, new: Exemplars) -> Exemplars:
+    """The latest exemplar of each bucket."""
+    if not (old and new):
+        return old or new
+    return tuple(later or earlier for earlier, later in zip(old, new, strict=True))

@@ -1,24 +1,25 @@
-"""What joins the process' default recording, made before it or after."""
+"""Sources for the default Telemetry, which may not exist yet when they are created."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-_sources: list[Any] = []
-_takers: list[Callable[[Any], None]] = []
+from dualmetrics.bridges.protocols import MetricSource
+
+_sources: list[MetricSource] = []
+_subscribers: list[Callable[[MetricSource], None]] = []
 
 
-def register_source(source: Any) -> None:
-    """Give ``source`` to the default recording, now or as soon as there is one."""
+def register_source(source: MetricSource) -> None:
+    """Give ``source`` to the default Telemetry, now or as soon as there is one."""
     _sources.append(source)
-    for take in _takers:
-        take(source)
+    for subscriber in _subscribers:
+        subscriber(source)
 
 
-def subscribe(taker: Callable[[Any], None]) -> list[Any]:
-    """Be given all sources, of now and of later; those of now are returned too."""
-    _takers.append(taker)
+def subscribe(subscriber: Callable[[MetricSource], None]) -> list[MetricSource]:
+    """Call ``subscriber`` with each source, those of now and those of later. Returns those of now."""
+    _subscribers.append(subscriber)
     for source in _sources:
-        taker(source)
+        subscriber(source)
     return list(_sources)

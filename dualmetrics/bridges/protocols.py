@@ -1,4 +1,4 @@
-"""What a library that measures looks like to us."""
+"""What another metrics library has to offer to be imported."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ GAUGE_MERGE_DEFAULTS = {
     "process_max_fds": "min",
     "process_start_time_seconds": "min",
 }
-"""How gauges of processes merge over workers, unless a setting says otherwise."""
+"""How the gauges of prometheus_client's ProcessCollector are merged over workers by default."""
 
 
 class MetricCollector(Protocol):
-    """Something that is read as a whole.
-
-    ``quick``: to read it costs nothing but time, and no more than its size asks. ``counts``: it keeps sums
-    in memory, which a forked child inherits, and reading it runs nobody else's code. ``each``: what it shows
-    is of the process, and worth seeing of each worker. ``once_per_group``: what it shows holds for all.
-    ``ends``: a sum that it shows no more is gone, and begins at zero if it ever comes again.
-    """
+    """A part of another library's metrics that is read as a whole."""
 
     name: str
+    """For the log."""
     cheap: bool
+    """A read has no side effects and takes little time. So it is read up to four times a second."""
     keeps_sums: bool
+    """It has sums in memory, which a forked child inherits. So it is also read before a fork and at exit."""
     per_worker: bool
+    """It describes the process: each worker's values are also shown separately, with the label ``worker``."""
     once_per_group: bool
+    """Its values are the same in each worker: they are overwritten, not added up."""
     forgets_removed: bool
+    """A sum that it no longer shows is gone: if it is shown again, it starts at zero."""
 
     def read(self) -> Iterable[Family]:
-        """What it shows now. May raise anything, and may hang."""
+        """The metrics as they are now. May raise anything, and may hang."""
         ...
 
 
 class MetricSource(Protocol):
-    """A library that measures."""
+    """A library that keeps metrics."""
 
     name: str
 
     def collectors(self) -> Iterable[MetricCollector]:
-        """The collectors that it has now; the same object for the same one. Does not raise."""
+        """The collectors that it has now, each time as the same objects. Does not raise."""
         ...
 
     def resource(self) -> Mapping[str, str]:
-        """What it says of the process as a whole."""
+        """Its resource attributes."""
         ...

@@ -1,4 +1,4 @@
-"""The metrics of ``prometheus_client``: each registry's collectors, one by one."""
+"""Registries of ``prometheus_client``, whose collectors are read one by one."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from dualmetrics.bridges.registry_metrics import families
+from dualmetrics.bridges.registry_metrics import to_families
 from dualmetrics.model.snapshot import Family
 
 _Report = Callable[[str, str], None]
-"""Told of something that is left out: what it is, and why."""
+"""Called with what is left out, and why."""
+
+_new_file_collector: Callable[[CollectorRegistry], Any] = MultiProcessCollector
+"""The constructor, which prometheus_client has not typed."""
 
 
 class RegistryCollector:
-    """A collector as it is read (see `dualmetrics.bridges.protocols.Collector`)."""
+    """One collector of a registry (see `MetricCollector` for the attributes)."""
 
     def __init__(self, collector: Any, report: _Report, once_per_group: bool = False) -> None:
         self.collector = collector
@@ -39,92 +42,101 @@ class RegistryCollector:
         self.per_worker = isinstance(collector, (ProcessCollector, GCCollector))
         self.once_per_group = once_per_group
         self.forgets_removed = self.keeps_sums
-        self.target: Mapping[str, str] = {}
+        self.target_info: Mapping[str, str] = {}
         self._report = report
 
     def read(self) -> Iterator[Family]:
-        """Its metrics; those that mean nothing are left out, and told of."""
+        """Its metrics. Those that are invalid are left out and reported."""
         for metric in self.collector.collect():
             try:
                 if metric.name == "target" and metric.type == "info":
-                    self.target = dict(metric.samples[0].labels)
+                    self.target_info = dict(metric.samples[0].labels)
                 else:
-                    yield from families(metric, self.once_per_group)
+                    yield from to_families(metric, self.once_per_group)
             except Exception as error:
-                self.forgets_removed = False  # what is missing may be there still
+                self.forgets_removed = False  # a series that is missing now may still exist
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")
 
 
 class RegistrySource:
-    """Some registries, or the default one. ``skips`` says which collectors another source tells of."""
+    """Some registries as one source. ``"default"`` stands for the default registry.
+
+    ``skips`` returns whether a collector is left out, because another source shows the same.
+    """
 
     name = "prometheus_client"
 
     def __init__(
         self, registries: Iterable[object], report: _Report, skips: Callable[[object], bool]
     ) -> None:
-        self._registries: list[Any] = [REGISTRY if each == "default" else each for each in registries]
+        self._registries: list[Any] = [
+            REGISTRY if registry == "default" else registry for registry in registries
+        ]
         self._report = report
         self._skips = skips
-        self._known: dict[int, RegistryCollector] = {}
-        self._files = _multiprocess(report)
+        self._collectors: dict[int, RegistryCollector] = {}
+        self._file_collectors = _file_collectors(report)
 
     def collectors(self) -> Iterable[RegistryCollector]:
-        """Each collector once, the same object for the same one."""
-        found = {id(each): each for registry in self._registries for each in _collectors(registry)}
-        known = self._known
-        self._known = {
-            key: known.get(key)
-            or RegistryCollector(each, self._report, isinstance(each, MultiProcessCollector))
-            for key, each in found.items()
-            if not self._skips(each) and not self._in_files(each)
+        """All collectors, each of them once, and each time as the same objects."""
+        registered = {
+            id(collector): collector
+            for registry in self._registries
+            for collector in _registered_collectors(registry)
         }
-        return [*self._known.values(), *self._files]
+        previous = self._collectors
+        self._collectors = {
+            key: previous.get(key) or self._wrap(collector)
+            for key, collector in registered.items()
+            if not self._skips(collector) and not self._is_in_files(collector)
+        }
+        return [*self._collectors.values(), *self._file_collectors]
 
     def resource(self) -> Mapping[str, str]:
-        """The ``target_info`` of the registries."""
+        """The labels of the registries' ``target_info``."""
         infos: list[Mapping[str, str]] = [
             getattr(registry, "get_target_info", dict)() or {} for registry in self._registries
         ]
-        infos += [read.target for read in self._known.values()]
+        infos += [collector.target_info for collector in self._collectors.values()]
         return {str(key): str(value) for info in infos for key, value in info.items()}
 
-    def _in_files(self, collector: object) -> bool:
-        """Whether the files of prometheus_client's own multi-process mode tell of it."""
-        if not self._files:
+    def _wrap(self, collector: object) -> RegistryCollector:
+        return RegistryCollector(collector, self._report, isinstance(collector, MultiProcessCollector))
+
+    def _is_in_files(self, collector: object) -> bool:
+        """Whether the files of prometheus_client's own multi-process mode have the same metrics."""
+        if not self._file_collectors:
             return False
-        mapped = isinstance(collector, MetricWrapperBase) and not isinstance(collector, (Info, Enum))
-        return mapped or isinstance(collector, MultiProcessCollector)
+        is_metric = isinstance(collector, MetricWrapperBase) and not isinstance(collector, (Info, Enum))
+        return is_metric or isinstance(collector, MultiProcessCollector)
 
 
 def is_opentelemetry(collector: object) -> bool:
-    """Whether it is what OpenTelemetry's PrometheusMetricReader has registered."""
+    """Whether OpenTelemetry's PrometheusMetricReader registered this collector."""
     return type(collector).__module__.startswith("opentelemetry.exporter.prometheus")
 
 
-def _collectors(registry: Any) -> list[Any]:
-    """The collectors by themselves, so that one that fails costs its own metrics alone.
+def _registered_collectors(registry: Any) -> list[Any]:
+    """The collectors of a registry, so that one that fails costs only its own metrics.
 
-    No public name gives them. Where this one is gone, the registry is read as one collector.
+    No public API lists them. A registry without this private attribute is read as one collector.
     """
     return list(getattr(registry, "_collector_to_names", (registry,)))
 
 
-def _multiprocess(report: _Report) -> list[RegistryCollector]:
+def _file_collectors(report: _Report) -> list[RegistryCollector]:
+    """The collector of the files that prometheus_client writes in its multi-process mode, if that is on."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return []
     try:
-        return [RegistryCollector(_files(CollectorRegistry()), report, once_per_group=True)]
+        return [RegistryCollector(_new_file_collector(CollectorRegistry()), report, once_per_group=True)]
     except ValueError as error:
         report("PROMETHEUS_MULTIPROC_DIR", str(error))
         return []
 
 
-_files: Callable[[CollectorRegistry], Any] = MultiProcessCollector
-
-
 def _name(collector: Any) -> str:
-    """A name for the log: the first metric's that it describes, or its type's."""
+    """A name for the log: that of the first metric that the collector describes, or that of its class."""
     if isinstance(collector, MetricWrapperBase):
         described: list[Metric] = list(collector.describe())
         return described[0].name if described else type(collector).__name__

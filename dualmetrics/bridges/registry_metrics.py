@@ -1,28 +1,24 @@
-"""A Prometheus client's metric as ours, by OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``.
+"""A metric of prometheus_client as families.
 
-*Prometheus Metric points to OTLP*: names stay, ``_total`` included; a counter is a monotonic sum; info and
-stateset are sums that are not; buckets are counted apart; ``_created`` is the start.
+By OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``, *Prometheus Metric points to OTLP*:
+names stay as they are, including ``_total``; a counter is a monotonic sum; infos and state sets are sums
+that are not monotonic; each bucket of a histogram counts by itself; ``_created`` is the start time.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from prometheus_client import Metric
-from prometheus_client.samples import Sample
 
-from dualmetrics.bridges.registry_exemplars import exemplar
+from dualmetrics.bridges.registry_series import UnmappableMetricError, read_series
 from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
-from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point
-from dualmetrics.model.units import ucum
+from dualmetrics.model.snapshot import Family, Point
+from dualmetrics.model.units import to_ucum
 
-_SCOPE = "otel_scope_"
+_SCOPE_PREFIX = "otel_scope_"
 _KINDS = {
     "counter": Kind.COUNTER,
     "gauge": Kind.GAUGE,
@@ -33,174 +29,74 @@ _KINDS = {
     "summary": Kind.SUMMARY,
     "unknown": Kind.GAUGE,
 }
-_ONCE = ("info", "stateset")
-"""Forms of which every worker has its own copy: shown as they are, not added up."""
+_NOT_ADDED = ("info", "stateset")
+"""Types whose values are not added up: each worker has its own copy of the same thing."""
 
 
-_COUNTS = 2.0**63
-"""Counts are less than this, in OTLP and in Prometheus' protobuf."""
+def to_families(metric: Metric, once_per_group: bool = False) -> list[Family]:
+    """Convert a metric to families: one for each scope, name and set of bounds that its series have.
 
-_NANOSECONDS = 2.0**64
-"""Times since the epoch are less than this in OTLP."""
-
-
-class _Series(NamedTuple):
-    """The samples of one series: by the end of their names, or by the label that tells its parts apart."""
-
-    attributes: Attributes
-    values: dict[str, float]
-    parts: dict[float, float]
-    exemplars: dict[float, Exemplar | None]
-    """Of those parts that have one."""
-
-    @property
-    def start(self) -> int:
-        return _nanoseconds(self.values.get("_created", 0.0))
-
-
-class UnmappableMetricError(Exception):
-    """A metric that means nothing."""
-
-
-def families(metric: Metric, once_per_group: bool = False) -> list[Family]:
-    """The metric in our terms. Raises GarbageError, or whatever its values raise that are none."""
-    form = "unknown" if metric.type == "untyped" else metric.type
-    if form not in _KINDS:
+    ``once_per_group``: the values are already those of all workers. Raises UnmappableMetricError, or
+    whatever a value raises that is no number.
+    """
+    prometheus_type = "unknown" if metric.type == "untyped" else metric.type
+    if prometheus_type not in _KINDS:
         raise UnmappableMetricError(f"the type {metric.type!r}")
     found: dict[tuple[Scope, str, tuple[float, ...]], list[Point]] = {}
-    for name, bounds, labels, start, cells, exemplars in _READERS.get(form, _plain)(metric):
-        scope, attributes = _scoped(labels)
-        found.setdefault((scope, name, bounds), []).append(Point(attributes, start, cells, exemplars))
-    describe = _describer(metric, form, once_per_group)
-    made = [Family(describe(*key), tuple(points)) for key, points in found.items()]
-    return _by_owner(made) if form == "stateset" else made
+    for name, bounds, point in read_series(metric):
+        scope, attributes = _split_scope(point.attributes)
+        if attributes is not point.attributes:
+            point = point._replace(attributes=attributes)
+        found.setdefault((scope, name, bounds), []).append(point)
+    families = [
+        Family(_descriptor(metric, prometheus_type, once_per_group, *key), tuple(points))
+        for key, points in found.items()
+    ]
+    return _split_state_sets(families) if prometheus_type == "stateset" else families
 
 
-def _describer(
-    metric: Metric, form: str, once_per_group: bool
-) -> Callable[[Scope, str, tuple[float, ...]], Descriptor]:
-    help_text = clean_text(str(metric.documentation or ""))
-    return lambda scope, name, bounds: Descriptor(
+def _descriptor(
+    metric: Metric,
+    prometheus_type: str,
+    once_per_group: bool,
+    scope: Scope,
+    name: str,
+    bounds: tuple[float, ...],
+) -> Descriptor:
+    kind = _KINDS[prometheus_type]
+    return Descriptor(
         scope,
         clean_text(name),
-        _KINDS[form],
-        clean_text(ucum(metric.unit)),
-        help_text,
+        kind,
+        clean_text(to_ucum(metric.unit)),
+        clean_text(str(metric.documentation or "")),
         bounds,
-        observable=once_per_group or _KINDS[form] is Kind.HISTOGRAM,
-        once_per_group=once_per_group or form in _ONCE,
-        prometheus_type=form,
+        observable=once_per_group or kind is Kind.HISTOGRAM,
+        once_per_group=once_per_group or prometheus_type in _NOT_ADDED,
+        prometheus_type=prometheus_type,
     )
 
 
-_Read = Iterator[tuple[str, tuple[float, ...], Attributes, int, Sequence[float], Exemplars]]
-"""The name, bounds, labels, start, cells and exemplars of each series."""
+def _split_scope(labels: Attributes) -> tuple[Scope, Attributes]:
+    """The scope, which OpenTelemetry's Prometheus exporters write as labels, and the other labels."""
+    if f"{_SCOPE_PREFIX}name" not in dict(labels):
+        return PROMETHEUS_SCOPE, labels
+    scope = {key.removeprefix(_SCOPE_PREFIX): str(value) for key, value in labels if _is_of_scope(key)}
+    scope.pop("", None)
+    name, version, schema_url = (scope.pop(key, "") for key in ("name", "version", "schema_url"))
+    others = tuple((key, value) for key, value in labels if not _is_of_scope(key))
+    return Scope(name, version, schema_url, tuple(sorted(scope.items()))), others
 
 
-def _plain(metric: Metric) -> _Read:
-    """One sample is one series."""
-    beginning = f"{metric.name}_created"
-    created = {_labels(s): float(s.value) for s in metric.samples if s.name == beginning}
-    wanted = {"counter": f"{metric.name}_total", "info": f"{metric.name}_info"}.get(metric.type)
-    names = {sample.name for sample in metric.samples}
-    gauge = _KINDS.get(metric.type, Kind.GAUGE) is Kind.GAUGE
-    for sample in metric.samples:
-        if wanted in names and sample.name != wanted:
-            continue
-        attributes, value = _labels(sample), float(sample.value)
-        if metric.type == "counter" and not value >= 0:
-            raise UnmappableMetricError(f"a counter of {value}")
-        start = _nanoseconds(created.get(attributes, 0.0))
-        exemplars = (exemplar(sample.exemplar),) if sample.exemplar else ()
-        yield sample.name, (), attributes, start, (value, 1.0) if gauge else (value,), exemplars
+def _is_of_scope(label: str) -> bool:
+    return label.startswith(_SCOPE_PREFIX)
 
 
-def _histogram(metric: Metric) -> _Read:
-    for series in _grouped(metric, "le"):
-        counts = [count for _, count in sorted(series.parts.items())]
-        count = series.values.get("_count", series.parts.get(math.inf))
-        if count is None:
-            continue  # by the specification
-        if math.inf not in series.parts:
-            counts.append(count)
-        cells = [counts[0], *(high - low for low, high in pairwise(counts))]
-        if not all(cell >= 0 for cell in cells) or counts[-1] >= _COUNTS:
-            raise UnmappableMetricError("buckets that do not grow, or count too much")
-        bounds = tuple(sorted(bound for bound in series.parts if bound != math.inf))
-        cells.append(series.values.get("_sum", math.nan))
-        known = series.exemplars
-        exemplars = tuple(map(known.get, (*bounds, math.inf))) if known else ()
-        yield metric.name, bounds, series.attributes, series.start, tuple(cells), exemplars
-
-
-def _summary(metric: Metric) -> _Read:
-    for series in _grouped(metric, "quantile"):
-        quantiles = sorted(series.parts)
-        if "_count" in series.values:
-            if not 0 <= series.values["_count"] < _COUNTS:
-                raise UnmappableMetricError(f"a count of {series.values['_count']}")
-            values = (series.parts[quantile] for quantile in quantiles)
-            cells = (series.values["_count"], series.values.get("_sum", math.nan), *values, 1.0)
-            yield metric.name, tuple(quantiles), series.attributes, series.start, cells, ()
-
-
-_READERS: Mapping[str, Callable[[Metric], _Read]] = {"histogram": _histogram, "summary": _summary}
-
-
-def _grouped(metric: Metric, part: str) -> Iterable[_Series]:
-    """The samples by series; ``part`` is the label that tells the parts of one apart."""
-    found: dict[Attributes, _Series] = {}
-    for sample in metric.samples:
-        attributes = _labels(sample, part)
-        series = found.get(attributes)
-        if series is None:
-            series = found[attributes] = _Series(attributes, {}, {}, {})
-        if part in sample.labels:
-            at = float(sample.labels[part])
-            series.parts[at] = float(sample.value)
-            if sample.exemplar:
-                series.exemplars[at] = exemplar(sample.exemplar)
-        else:
-            series.values[sample.name.removeprefix(metric.name)] = float(sample.value)
-    return found.values()
-
-
-def _nanoseconds(seconds: float) -> int:
-    """A time since the epoch; 0 if it is none."""
-    return int(seconds * 1e9) if 0 < seconds * 1e9 < _NANOSECONDS else 0
-
-
-def _labels(sample: Sample, without: str = "") -> Attributes:
-    labels = sample.labels
-    if without in labels:
-        labels = {name: value for name, value in labels.items() if name != without}
-    return _sorted(tuple(labels.items()))
-
-
-@functools.lru_cache(1 << 16)  # a series has the same labels at each reading
-def _sorted(pairs: tuple[tuple[str, str], ...]) -> Attributes:
-    for name, value in pairs:
-        if type(name) is not str or type(value) is not str:
-            raise UnmappableMetricError(f"the label {name!r}={value!r}")
-    return tuple(sorted((clean_text(name), clean_text(value)) for name, value in pairs))
-
-
-def _scoped(attributes: Attributes) -> tuple[Scope, Attributes]:
-    """The scope that labels tell of, as OpenTelemetry's exporters write them, and the other labels."""
-    if f"{_SCOPE}name" not in dict(attributes):
-        return PROMETHEUS_SCOPE, attributes
-    told = {key.removeprefix(_SCOPE): str(value) for key, value in attributes if key.startswith(_SCOPE)}
-    told.pop("", None)
-    name, version, schema_url = (told.pop(key, "") for key in ("name", "version", "schema_url"))
-    others = tuple(pair for pair in attributes if not pair[0].startswith(_SCOPE))
-    return Scope(name, version, schema_url, tuple(sorted(told.items()))), others
-
-
-def _by_owner(made: Iterable[Family]) -> list[Family]:
-    """The states of each series by themselves: they are set together."""
-    found: dict[object, list[Point]] = {}
-    for family in made:
+def _split_state_sets(families: Iterable[Family]) -> list[Family]:
+    """One family for each enum, since all states of one are set together."""
+    enums: dict[tuple[Descriptor, Attributes], list[Point]] = {}
+    for family in families:
         for point in family.points:
-            rest = tuple(pair for pair in point.attributes if pair[0] != family.descriptor.name)
-            found.setdefault((family.descriptor, rest), []).append(point)
-    return [Family(key[0], tuple(points)) for key, points in found.items()]  # type: ignore[index]
+            others = tuple(pair for pair in point.attributes if pair[0] != family.descriptor.name)
+            enums.setdefault((family.descriptor, others), []).append(point)
+    return [Family(descriptor, tuple(points)) for (descriptor, _), points in enums.items()]

@@ -1,76 +1,51 @@
-"""Joining what others measure: collectors are read by each worker, and shared like our own rows.
+"""Imports the metrics that other libraries keep, each worker those of its own process.
 
-Those that a read costs nothing are read every `TICK`, so that a worker that is killed loses no more than came
-since. All are read with the observable instruments: every few seconds, and at once in the process that
-answers or pushes.
+Collectors that are cheap to read are read every quarter of a second, so that a worker that is killed loses
+no more than that. All are read together with the observable instruments: every few seconds, and at once in
+the process that answers a scrape or pushes.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.bridges.collector_reader import CollectorReader
-from dualmetrics.bridges.protocols import MetricCollector, MetricSource
+from dualmetrics.bridges.collector_readers import CollectorReaders
+from dualmetrics.bridges.protocols import MetricSource
+from dualmetrics.bridges.read_loop import ReadLoop
 from dualmetrics.bridges.series_importer import SeriesImporter
+from dualmetrics.bridges.sum_importer import SumImporter
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.instruments.callback_runner import CallbackRunner
-from dualmetrics.model.snapshot import Family
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.runtime.threads import start_thread
-
-TICK = 0.25
-"""Seconds between two reads."""
-
-_SPARE = 20  # times what a read took, before the next one: a twentieth of a processor,
-_LATEST = 0.9  # but no more seconds than this, so that a killed worker loses no more than came in one,
-_LEAST_SPARE = 10  # unless it were more than a tenth of a processor
-_STILL = 0.5  # seconds that a fork waits for reads under way, whose locks the child would find taken
-
-
-Arbitrate = Callable[[tuple[Family, ...]], tuple[Family, ...]]
 
 
 class BridgeScheduler:
-    """All foreign collectors of a `Telemetry`."""
+    """All sources of one `Telemetry`, and when they are read."""
 
     def __init__(
         self,
         store: GroupStore,
         observers: CallbackRunner,
-        arbitrate: Arbitrate,
         errors: ErrorReporter,
         *,
         exemplars: bool = True,
     ) -> None:
-        """``arbitrate`` gives the families without those that must not be shown.
-
-        ``exemplars``: whether those that come along are taken.
-        """
-        self.arbitrate = arbitrate
+        """``observers`` reads all collectors in each round. ``exemplars``: whether to import exemplars."""
         self._errors = errors
-        self._rows = SeriesImporter(store, self._twice, exemplars=exemplars)
-        self._sources: list[MetricSource] = []
-        self._readings: dict[int, CollectorReader] = {}
-        self._quick = CallbackRunner(errors)
-        self._quick.add_dynamic(lambda: (each for each in self._current() if each.collector.cheap))
-        self._shared = CallbackRunner(errors)
-        self._shared.add_dynamic(lambda: (each for each in self._current() if each.once_per_group))
-        observers.add_dynamic(self._current)
-        self.importing_sums = False
-        self._stop: queue.SimpleQueue[None] | None = None
-        self._held: list[CollectorReader] = []
-        self._ticking, self._lock = threading.Lock(), threading.RLock()
+        self._importer = SeriesImporter(store, self._report_duplicate, exemplars=exemplars)
+        self._readers = CollectorReaders(self._importer, errors)
+        self._loop = ReadLoop(self._readers, errors)
+        self._sums = SumImporter(self._readers)
+        self._group_rounds = CallbackRunner(errors)
+        observers.add_dynamic(self._readers.current)
 
     def attach(self, source: MetricSource) -> None:
         """Read ``source`` from now on."""
-        self._sources.append(source)
+        self._readers.sources.append(source)
 
     def read_registries(self, registries: Collection[object]) -> None:
-        """Read those of prometheus_client. Raises SettingsError if it is not installed."""
+        """Attach registries of prometheus_client. Raises SettingsError if it is not installed."""
         if not registries:
             return
         try:
@@ -80,127 +55,58 @@ class BridgeScheduler:
                 'DUALMETRICS_REGISTRIES needs the extra `prometheus`: pip install "dualmetrics[prometheus]"'
             ) from error
 
-        def told_by_the_sdk(collector: object) -> bool:
+        def is_read_from_sdk(collector: object) -> bool:
             return self.reads("sdk") and is_opentelemetry(collector)
 
-        self.attach(RegistrySource(registries, self.left_out, told_by_the_sdk))
+        self.attach(RegistrySource(registries, self._report_left_out, is_read_from_sdk))
 
     def reads(self, name: str) -> bool:
-        """Whether a source of this name is attached."""
-        return any(source.name == name for source in self._sources)
-
-    def left_out(self, what: str, why: str) -> None:
-        """Say once what cannot be shown, and count it."""
-        self._errors.count()
-        self._errors.log_once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
-
-    def _twice(self, name: str) -> None:
-        message = "dualmetrics: a series of %s is shown twice: counts add up, of values the latest stays"
-        self._errors.log_once(f"twice {name}", message, name)
+        """Whether a source with this name is attached."""
+        return any(source.name == name for source in self._readers.sources)
 
     def resource(self) -> dict[str, str]:
-        """What the sources say of the process as a whole."""
-        return {key: value for source in self._sources for key, value in source.resource().items()}
+        """The resource attributes that the sources have."""
+        return {key: value for source in self._readers.sources for key, value in source.resource().items()}
+
+    @property
+    def importing_sums(self) -> bool:
+        """Whether the sums are being imported, before a fork or at exit."""
+        return self._sums.active
 
     @property
     def running(self) -> bool:
-        """Whether it goes on: what is read is shared, and whatever there is to read is read."""
-        return not self._rows.closed and (self._stop is not None or not self._sources)
+        """Whether metrics are imported, and the background thread runs if it is needed."""
+        return not self._importer.closed and (self._loop.running or not self._readers.sources)
 
     def start(self) -> None:
-        """Start reading in the background, if there is anything to read."""
-        with self._lock:
-            self._rows.open()
-            if self._sources and self._stop is None:
-                stop: queue.SimpleQueue[None] = queue.SimpleQueue()
-                if start_thread("dualmetrics-bridge", self._run, stop):
-                    self._stop = stop
+        """Import from now on, and start the background thread if there is a source."""
+        self._importer.open()
+        if self._readers.sources:
+            self._loop.start()
 
     def pause(self) -> None:
-        """End the reading in the background; one that is under way would begin a new life of the process."""
-        with self._lock:
-            stop, self._stop = self._stop, None
-        if stop is not None:
-            stop.put(None)
-            if self._ticking.acquire(timeout=_STILL):
-                self._ticking.release()
+        """Stop the background thread. Collectors are still read with the observable instruments."""
+        self._loop.pause()
 
     def end(self) -> None:
-        """Share nothing any more, until it is started again."""
-        self._rows.close()
+        """Import nothing more until the next `start`."""
+        self._importer.close()
 
     def refresh(self) -> None:
-        """Read what holds for the group, in whichever worker this is."""
-        self._shared.run(True)
+        """Read the collectors whose values hold for the whole group, whether this worker leads or not."""
+        self._group_rounds.run_only(reader for reader in self._readers.current() if reader.once_per_group)
 
     def import_sums(self) -> None:
-        """Share the sums of now, which needs no thread; for who may never have shared anything."""
-        self.importing_sums = True
-        try:
-            for reading in self._held or [each for each in self._current() if each.turn.acquire(False)]:
-                if reading.collector.keeps_sums:
-                    reading.import_sums()
-                if reading not in self._held:
-                    reading.turn.release()
-        finally:
-            self.importing_sums = False
+        """Import the sums of now in this thread, whether or not the background thread was ever started."""
+        self._sums.import_sums()
 
-    def before_fork(self) -> None:
-        """Share what was counted, which then is ours and not the child's, and keep all still meanwhile."""
-        deadline = time.monotonic() + _STILL
-        for reading in self._current():
-            if reading.turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                self._held.append(reading)
-        self.import_sums()
+    def _report_left_out(self, what: str, why: str) -> None:
+        self._errors.count()
+        self._errors.log_once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
 
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        for reading in self._held:
-            reading.turn.release()
-        self._held = []
-
-    def after_fork_in_child(self) -> None:
-        """The threads and locks are the parent's."""
-        self._stop, self._held = None, []
-        self._ticking, self._lock = threading.Lock(), threading.RLock()
-        for reading in self._readings.values():
-            reading.turn = threading.Lock()
-        self._quick.after_fork_in_child()
-        self._shared.after_fork_in_child()
-        self._rows.after_fork_in_child()
-
-    def _current(self) -> Iterator[CollectorReader]:
-        """One reading for each collector, the same one for as long as that is there."""
-        with self._lock:  # two threads that made one each would have two memories of the same sums
-            known = self._readings
-            collectors = [each for source in self._sources for each in source.collectors()]
-            current = {id(each): known.get(id(each)) or self._reading(each) for each in collectors}
-            self._readings = current
-        for number in known.keys() - current.keys():
-            known[number].end()
-        return iter(list(current.values()))
-
-    def _reading(self, collector: MetricCollector) -> CollectorReader:
-        return CollectorReader(collector, self._rows, self._errors)
-
-    def _run(self, stop: queue.SimpleQueue[None]) -> None:
-        pause = TICK
-        while not _stopped(stop, pause):
-            with self._ticking:
-                if stop.empty():
-                    self._quick.run(False, _STILL)
-            costs = (reading.cost for reading in self._readings.values() if reading.collector.cheap)
-            pause = pause_after(sum(costs))
-
-
-def pause_after(cost: float) -> float:
-    """Seconds until the next read after one that took a processor so many."""
-    return max(TICK, min(_SPARE * cost, _LATEST), _LEAST_SPARE * cost)
-
-
-def _stopped(stop: queue.SimpleQueue[None], seconds: float) -> bool:
-    try:
-        stop.get(timeout=seconds)
-    except queue.Empty:
-        return False
-    return True
+    def _report_duplicate(self, name: str) -> None:
+        message = (
+            "dualmetrics: two collectors show the same series of %s: counts are added up, "
+            "and of other values the latest is shown"
+        )
+        self._errors.log_once(f"twice {name}", message, name)

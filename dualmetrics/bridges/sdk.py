@@ -1,7 +1,7 @@
-"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after its Views.
+"""The metrics of an OpenTelemetry SDK provider, read by a `MetricReader` after the provider's Views.
 
-What histograms have measured is asked for as deltas, and added up here. Where the SDK adds up exponential
-buckets itself, a read that finds nothing but new zeros makes them coarse for good, and we read often.
+Histograms are read as deltas and added up here. If the SDK added up exponential buckets itself, a read that
+finds only new zeros would lower their scale for good, and we read often.
 """
 
 from __future__ import annotations
@@ -16,24 +16,29 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from dualmetrics.bridges.delta_accumulator import DeltaAccumulator
 from dualmetrics.bridges.pending import register_source
-from dualmetrics.bridges.sdk_points import Measured, exemplars, measured
+from dualmetrics.bridges.sdk_points import PointValue, to_exemplars, to_value
 from dualmetrics.instruments.attributes import normalize_attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.runtime.errors import ErrorReporter
 
 
-class Bridged(Protocol):
-    """A `dualmetrics.Telemetry`."""
+class Bridge(Protocol):
+    """The part of `dualmetrics.Telemetry` that a reader needs."""
 
-    def bridge(self, source: Any) -> None: ...
+    def bridge(self, source: Any) -> None:
+        """Read ``source`` from now on."""
+        ...
 
 
 class MetricReader(InMemoryMetricReader):
-    """Joins a provider's metrics to ``telemetry``, by default to what `dualmetrics.configure` makes.
+    """Adds the metrics of a provider to ``telemetry``, by default to that of `dualmetrics.configure`.
 
-    ``MeterProvider(metric_readers=[MetricReader()])``, or ``provider.add_metric_reader(MetricReader())``.
-    Make it before `configure` is called, which then leaves the global meter provider to the SDK.
+    Use ``MeterProvider(metric_readers=[MetricReader()])`` or ``provider.add_metric_reader(MetricReader())``.
+    Create it before `configure` is called, which then leaves the global meter provider to the SDK.
+
+    To the rest of the library it is a source with one collector, itself (see `MetricSource`,
+    `MetricCollector`).
     """
 
     name = "sdk"
@@ -43,78 +48,81 @@ class MetricReader(InMemoryMetricReader):
     once_per_group = False
     forgets_removed = False
 
-    def __init__(self, telemetry: Bridged | None = None) -> None:
+    def __init__(self, telemetry: Bridge | None = None) -> None:
         super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._totals = DeltaAccumulator()
         self._errors = ErrorReporter()
-        self._ended: list[Family] = []
-        self._over = threading.Event()
+        self._last_read: list[Family] = []
+        self._is_shut_down = threading.Event()
         if telemetry is None:
             register_source(self)
         else:
             telemetry.bridge(self)
 
     def collectors(self) -> Iterable[MetricReader]:
-        """See `dualmetrics.bridges.protocols.Source`."""
+        """Itself."""
         return (self,)
 
     def resource(self) -> Mapping[str, str]:
-        """Nothing: dualmetrics has a resource of its own."""
+        """Nothing: `Telemetry` has its own resource."""
         return {}
 
     def read(self) -> list[Family]:
-        """See `protocols.Collector`. After the provider's shutdown, what it showed last."""
-        with self._turn:
-            if self._over.is_set():
-                return self._ended
+        """The metrics as they are now. After the provider's shutdown, as they were then."""
+        with self._lock:
+            if self._is_shut_down.is_set():
+                return self._last_read
             data = self.get_metrics_data()
-            read = [
+            cumulative = [
                 family
                 for resource in (data.resource_metrics if data else ())
                 for scoped in resource.scope_metrics
                 for metric in scoped.metrics
-                for family in self._families(_scope(scoped.scope), metric)
+                for family in self._read_metric(_scope(scoped.scope), metric)
             ]
-            return [*read, *self._totals.families()]
+            return [*cumulative, *self._totals.families()]
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        """Do nothing: what would be collected here would be lost."""
+        """Do nothing: what the SDK collected here would be lost."""
         return True
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
-        """Read a last time: a provider that is shut down shows nothing."""
-        with self._turn:
-            if not self._over.is_set():
-                self._ended = self.read()
-                self._over.set()
+        """Read a last time, since a provider that is shut down shows nothing."""
+        with self._lock:
+            if not self._is_shut_down.is_set():
+                self._last_read = self.read()
+                self._is_shut_down.set()
         super().shutdown(timeout_millis, **kwargs)
 
-    def _families(self, scope: Scope, metric: Metric) -> Iterator[Family]:
-        """Those of the metric, unless they are deltas."""
-        found: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
-        for each in metric.data.data_points:
-            read = measured(metric, each)
-            if read is None:
-                message = "dualmetrics: %s of the SDK is left out: exponential buckets of negative values"
+    def _read_metric(self, scope: Scope, metric: Metric) -> Iterator[Family]:
+        """The cumulative families of ``metric``. Deltas are added to the totals instead."""
+        points: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
+        for data_point in metric.data.data_points:
+            value = to_value(metric, data_point)
+            if value is None:
+                message = (
+                    "dualmetrics: %s of the SDK is left out: it has exponential buckets of negative values"
+                )
                 self._errors.log_once(metric.name, message, metric.name)
                 return
-            key = read.kind, read.bounds, read.exponential is not None
-            found.setdefault(key, []).append(self._point(each, read))
-        for key, points in found.items():
-            family = Family(_descriptor(scope, metric, *key), tuple(points))
-            if getattr(metric.data, "aggregation_temporality", None) is AggregationTemporality.DELTA:
+            key = value.kind, value.bounds, value.exponential is not None
+            points.setdefault(key, []).append(self._to_point(data_point, value))
+        is_delta = getattr(metric.data, "aggregation_temporality", None) is AggregationTemporality.DELTA
+        for key, same_shape in points.items():
+            family = Family(_descriptor(scope, metric, *key), tuple(same_shape))
+            if is_delta:
                 self._totals.add(family)
             else:
                 yield family
 
-    def _point(self, point: Any, read: Measured) -> Point:
+    def _to_point(self, data_point: Any, value: PointValue) -> Point:
         return Point(
-            normalize_attributes(point.attributes, self._errors),
-            point.start_time_unix_nano or 0,
-            read.cells,
-            exemplars(point.exemplars or (), read, self._errors),
-            read.exponential,
+            normalize_attributes(data_point.attributes, self._errors),
+            data_point.start_time_unix_nano or 0,
+            value.cells,
+            to_exemplars(data_point.exemplars or (), value, self._errors),
+            value.exponential,
         )
 
 

@@ -1,4 +1,4 @@
-"""Data points of an OpenTelemetry SDK in our terms."""
+"""Data points of an OpenTelemetry SDK as ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from opentelemetry.sdk.metrics import Exemplar as Found
+from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import (
     ExponentialHistogram as SdkExponentialHistogram,
 )
@@ -27,8 +27,8 @@ from dualmetrics.model.snapshot import Exemplar, Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
 
 
-class Measured(NamedTuple):
-    """What a point has measured. One in exponential buckets has no bounds: all its values are in one cell."""
+class PointValue(NamedTuple):
+    """The value of a data point. An exponential histogram has no bounds: all its values are in one cell."""
 
     kind: Kind
     bounds: tuple[float, ...]
@@ -36,40 +36,44 @@ class Measured(NamedTuple):
     exponential: ExponentialHistogram | None = None
 
 
-def measured(metric: Metric, point: Any) -> Measured | None:
-    """What a point of the metric has measured; None if it cannot be told."""
+def to_value(metric: Metric, point: Any) -> PointValue | None:
+    """The value of one data point of ``metric``; None if it cannot be represented."""
     if isinstance(metric.data, Sum) and isinstance(point, NumberDataPoint):
         kind = Kind.COUNTER if metric.data.is_monotonic else Kind.UP_DOWN_COUNTER
-        return Measured(kind, (), (float(point.value),))
+        return PointValue(kind, (), (float(point.value),))
     if isinstance(metric.data, Gauge):
-        return Measured(Kind.GAUGE, (), (float(point.value), 1.0))
+        return PointValue(Kind.GAUGE, (), (float(point.value), 1.0))
     if isinstance(metric.data, Histogram) and isinstance(point, HistogramDataPoint):
         bounds = tuple(float(bound) for bound in point.explicit_bounds)
-        return Measured(Kind.HISTOGRAM, bounds, (*map(float, point.bucket_counts), float(point.sum)))
+        return PointValue(Kind.HISTOGRAM, bounds, (*map(float, point.bucket_counts), float(point.sum)))
     if isinstance(metric.data, SdkExponentialHistogram) and isinstance(point, ExponentialHistogramDataPoint):
-        return _exponential(point)
+        return _exponential_value(point)
     return None
 
 
-def _exponential(point: ExponentialHistogramDataPoint) -> Measured | None:
+def _exponential_value(point: ExponentialHistogramDataPoint) -> PointValue | None:
     if any(point.negative.bucket_counts):
         return None
     counts = tuple(map(float, point.positive.bucket_counts))
-    found = trimmed(point.scale, point.positive.offset, counts)
-    if not found.counts:
-        found = ExponentialHistogram()  # the scale says nothing
-    found = found._replace(zero_count=float(point.zero_count), sum=float(point.sum))
-    return Measured(Kind.HISTOGRAM, (), (found.total_count, found.sum), found)
+    histogram = trimmed(point.scale, point.positive.offset, counts)
+    if not histogram.counts:
+        histogram = ExponentialHistogram()  # without counts the scale has no meaning
+    histogram = histogram._replace(zero_count=float(point.zero_count), sum=float(point.sum))
+    return PointValue(Kind.HISTOGRAM, (), (histogram.total_count, histogram.sum), histogram)
 
 
-def exemplars(found: Sequence[Found], read: Measured, errors: ErrorReporter) -> Exemplars:
-    """The latest of each bucket; a counter is one bucket, and other kinds have none."""
-    if not found or read.kind not in (Kind.COUNTER, Kind.HISTOGRAM):
+def to_exemplars(exemplars: Sequence[SdkExemplar], value: PointValue, errors: ErrorReporter) -> Exemplars:
+    """The latest exemplar of each bucket. A counter has one bucket; other kinds have no exemplars."""
+    if not exemplars or value.kind not in (Kind.COUNTER, Kind.HISTOGRAM):
         return ()
-    buckets: list[Exemplar | None] = [None] * (len(read.bounds) + 1)
-    for each in sorted(found, key=lambda exemplar: exemplar.time_unix_nano):
-        attributes = normalize_attributes(each.filtered_attributes, errors)
-        ids = each.trace_id or 0, each.span_id or 0
-        at = bisect_left(read.bounds, each.value)
-        buckets[at] = Exemplar(float(each.value), each.time_unix_nano, *ids, attributes)
-    return tuple(buckets)
+    latest: list[Exemplar | None] = [None] * (len(value.bounds) + 1)
+    for exemplar in sorted(exemplars, key=lambda exemplar: exemplar.time_unix_nano):
+        bucket = bisect_left(value.bounds, exemplar.value)
+        latest[bucket] = _to_exemplar(exemplar, errors)
+    return tuple(latest)
+
+
+def _to_exemplar(exemplar: SdkExemplar, errors: ErrorReporter) -> Exemplar:
+    attributes = normalize_attributes(exemplar.filtered_attributes, errors)
+    ids = exemplar.trace_id or 0, exemplar.span_id or 0
+    return Exemplar(float(exemplar.value), exemplar.time_unix_nano, *ids, attributes)

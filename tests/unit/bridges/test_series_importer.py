@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from dualmetrics import Telemetry
 from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.bridges.bound_series import BoundSeries
 from dualmetrics.bridges.registry import RegistryCollector
 from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind
@@ -30,6 +31,10 @@ PHASE = Descriptor(
 
 def share(rows: SeriesImporter, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
     rows.import_families("source", [Family(descriptor, (Point((), start, cells),))])
+
+
+def remembered(rows: SeriesImporter) -> list[BoundSeries[Any]]:
+    return [*rows.counters.table.all(), *rows.gauges.table.all()]
 
 
 def total(store: GroupStore, descriptor: Descriptor) -> list[float]:
@@ -186,7 +191,7 @@ def test_what_two_collectors_show_adds_up_and_is_said_once(
         "8.0",
         "2.0",
     )
-    assert caplog.text.count("a series of jobs_total is shown twice") == 1
+    assert caplog.text.count("the same series of jobs_total") == 1
 
 
 def test_of_values_that_two_collectors_show_the_latest_stays_until_the_other_goes(tmp_path: Path) -> None:
@@ -221,7 +226,7 @@ def test_nothing_is_remembered_of_labels_that_were_removed(tmp_path: Path, kind:
         rows.import_families(read, read.read(), forgets_removed=read.forgets_removed)
         if not number % 2:
             churning.remove(str(number))
-    assert [bound.key for bound in rows.bindings.all()] == [(("a", "kept"),)]
+    assert [series.key for series in remembered(rows)] == [(("a", "kept"),)]
 
 
 def raising() -> Metric:
@@ -256,9 +261,10 @@ def test_values_of_a_source_that_ended_are_forgotten_and_sums_go_on(tmp_path: Pa
             life, [Family(descriptor, (Point((), 1, (life,)),)) for descriptor in (JOBS, LEVEL)]
         )
         assert (total(store, JOBS), total(store, LEVEL)[:1]) == ([life], [life])
-        rows.end(life)
+        rows.remove_source(life)
         assert (total(store, JOBS), total(store, LEVEL)) == ([life], [])
-    assert [bound.timed for bound in rows.bindings.all()] == [False]
+    assert len([*rows.counters.table.all()]) == 1
+    assert [*rows.gauges.table.all()] == []
 
 
 def test_labels_that_come_again_begin_at_zero_and_add_up(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualmetrics.bridges.scheduler import TICK, pause_after
+from dualmetrics.bridges.read_loop import TICK, pause_after
 
 
 @pytest.mark.parametrize(
