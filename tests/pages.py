@@ -1,24 +1,32 @@
-"""A metrics page with fixed content for tests, and requests for it."""
+"""Scrape endpoints with a fixed page, and requests to them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dualmetrics.exporters.prometheus import Page
+from dualmetrics.exporters.prometheus.content_negotiation import Choice
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.scrape.endpoint import ScrapeEndpoint, ScrapeRequest, ScrapeResponse
+from dualmetrics.scrape.access_control import AccessControl
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
+from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
+Render = Callable[[Choice, Collection[str]], Page]
+
+
+def endpoint(render: Render, errors: ErrorReporter | None = None, **options: Any) -> ScrapeEndpoint:
+    """An endpoint that shows what ``render`` makes, and that anyone may read."""
+    return ScrapeEndpoint(render, AccessControl(), errors or ErrorReporter(), **options)
+
 
 def page(content: bytes = b"a 1\n", **protections: Any) -> ScrapeEndpoint:
-    """Return an endpoint that always shows ``content``."""
-
-    def render(accept: str | None, names: Collection[str]) -> Page:
-        return Page(TEXT, [content])
-
-    return ScrapeEndpoint(render, **{"errors": ErrorReporter(), **protections})
+    """An endpoint that always shows ``content``, with the arguments of `AccessControl`."""
+    return ScrapeEndpoint(
+        lambda choice, names: Page(TEXT, [content]), AccessControl(**protections), ErrorReporter()
+    )
 
 
 def get(
@@ -29,12 +37,12 @@ def get(
     query: str = "",
     client: str | None = "192.0.2.1",
 ) -> ScrapeResponse:
-    """Request the page."""
+    """The answer of ``page`` to a request."""
     return page.respond(ScrapeRequest(method, headers or {}, query, client))
 
 
 def header(response: ScrapeResponse, name: str) -> str | None:
-    """Return the value of a header; fail if the response has it more than once."""
+    """The value of the one header of this name; None if there is none."""
     values = [value for key, value in response.headers if key.lower() == name.lower()]
     assert len(values) <= 1
     return values[0] if values else None

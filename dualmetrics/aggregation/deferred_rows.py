@@ -1,7 +1,7 @@
-"""What a signal handler or finalizer records that has interrupted its own thread inside the store.
+"""Rows for a signal handler or finalizer that interrupts its own thread inside the store.
 
-The store's tables are just being changed then, and its lock is held by that very thread. So the interruption
-gets cells of its own, and what it counts is added to the series as soon as the store is whole again.
+At that moment the tables of the store are being changed, and this very thread holds the lock. So the handler
+gets cells of its own. What it records is added to its series as soon as the store is consistent again.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from dualmetrics.storage.regions import Row, private_row
 
 
 class DeferredRows:
-    """Cells for interruptions, until they are settled."""
+    """Cells that wait to be added to their series."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
+        self._deferred: list[tuple[Descriptor, Attributes, Row, Row | None]] = []
 
     def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
-        """Cells for a series."""
+        """New cells for a series."""
         cells = private_row(stored_width(descriptor))
-        self._kept.append((descriptor, attributes, cells, None))
+        self._deferred.append((descriptor, attributes, cells, None))
         return cells
 
     def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow:
-        """Likewise for a histogram, if it is recorded in exponential buckets too."""
-        cells, banks = private_row(stored_width(descriptor)), private_row(EXPONENTIAL_WIDTH)
-        self._kept.append((descriptor, attributes, cells, banks))
-        return HistogramRow(cells, ExponentialCells(banks))
+        """New cells for a histogram that is recorded in exponential buckets too."""
+        cells, exponential = private_row(stored_width(descriptor)), private_row(EXPONENTIAL_WIDTH)
+        self._deferred.append((descriptor, attributes, cells, exponential))
+        return HistogramRow(cells, ExponentialCells(exponential))
 
     def apply(
         self,
         own_row: Callable[[Descriptor, Attributes, None], Row],
-        own_distribution: Callable[[Descriptor, Attributes, None], HistogramRow],
-        void: Callable[[], None],
+        own_histogram_row: Callable[[Descriptor, Attributes, None], HistogramRow],
+        invalidate: Callable[[], None],
     ) -> None:
-        """Add to the own rows what was counted here; ``void`` is called before, as these rows end."""
-        while self._kept:
-            void()
-            descriptor, attributes, cells, banks = self._kept.pop()
-            if banks is None:
+        """Add the deferred cells to the rows of their series, after calling ``invalidate``."""
+        while self._deferred:
+            invalidate()
+            descriptor, attributes, cells, exponential = self._deferred.pop()
+            if exponential is None:
                 row = own_row(descriptor, attributes, None)
             else:
-                row, own_banks = own_distribution(descriptor, attributes, None)
-                own_banks.merge(read_histogram(banks.tolist()))
+                row, own_exponential = own_histogram_row(descriptor, attributes, None)
+                own_exponential.merge(read_histogram(exponential.tolist()))
             for index, value in enumerate(cells.tolist()):
                 row[index] = value if descriptor.kind is Kind.GAUGE else row[index] + value

@@ -1,4 +1,4 @@
-"""Adding up the rows of many workers, by the `Rules`, and showing them as families."""
+"""Adds up the rows of many workers, and gives them as families."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from dualmetrics.storage.regions import Cells
 
 
 class RowSource(NamedTuple):
-    """The rows of one file, or of this process."""
+    """The rows of one file, or of this process. ``alive`` says whether their worker lives."""
 
     alive: bool
     rows: Iterable[tuple[Series, Cells]]
     exponentials: Iterable[tuple[Series, Callable[[], ExponentialHistogram]]] = ()
-    """What reads, if need be, the exponential histograms of those series that are recorded so."""
+    """The series with exponential buckets, each with a function that reads them if they are needed."""
 
 
 def merge_sources(sources: Iterable[RowSource]) -> dict[Series, Cells]:
-    """The sum of all sources, series by series."""
+    """The sum of all sources, by series."""
     totals: dict[Series, Cells] = {}
     for source in sources:
-        rows = source.rows if source.alive else _outliving(source.rows)
+        rows = source.rows if source.alive else _after_death(source.rows)
         if not totals:
             totals = dict(rows)
             continue
         for series, cells in rows:
-            have = totals.get(series)
-            totals[series] = cells if have is None else series.combine(have, cells)
+            total = totals.get(series)
+            totals[series] = cells if total is None else series.combine(total, cells)
     return totals
 
 
@@ -42,49 +42,49 @@ def to_families(
     exponential: Callable[[Series], ExponentialHistogram],
     recorded: bool = True,
 ) -> list[Family]:
-    """The series by metric, in the order of their first appearance; absent gauges left out.
+    """The series by metric, in the order of their first appearance, without gauges that are not set.
 
-    ``exponential`` tells what a series has in exponential buckets. Histograms that have no others show it,
-    and if ``recorded`` all that are recorded here: a metric's points are of one type.
+    ``exponential`` gives the exponential histogram of a series. Points get it if their metric has no other
+    buckets, and if ``recorded`` also those of all histograms that are recorded by our own instruments.
     """
-    # By identity: descriptors are interned, and hashing one takes a while.
-    found: dict[int, tuple[Descriptor, list[Point], bool]] = {}
+    # By identity: descriptors are interned, and slow to hash.
+    families: dict[int, tuple[Descriptor, list[Point], bool]] = {}
     for series, cells in totals.items():
         point = series.point if series.point.cells is cells else series.to_point(cells)
         if point is None:
             continue
         descriptor = series.descriptor
-        known = found.get(id(descriptor))
-        if known is None:
-            both = descriptor.exponential or (recorded and descriptor.is_recorded_histogram)
-            known = found[id(descriptor)] = descriptor, [], both
-        known[1].append(series.with_exponential(point, exponential) if known[2] else point)
-    return [Family(descriptor, tuple(points)) for descriptor, points, _ in found.values()]
+        family = families.get(id(descriptor))
+        if family is None:
+            has_exponential = descriptor.exponential or (recorded and descriptor.is_recorded_histogram)
+            family = families[id(descriptor)] = descriptor, [], has_exponential
+        family[1].append(series.with_exponential(point, exponential) if family[2] else point)
+    return [Family(descriptor, tuple(points)) for descriptor, points, _ in families.values()]
 
 
-def _outliving(rows: Iterable[tuple[Series, Cells]]) -> Iterable[tuple[Series, Cells]]:
+def _after_death(rows: Iterable[tuple[Series, Cells]]) -> Iterable[tuple[Series, Cells]]:
     for series, cells in rows:
-        left = series.after_death(cells)
-        if left is not None:
-            yield series, left
+        remaining = series.after_death(cells)
+        if remaining is not None:
+            yield series, remaining
 
 
 class ExponentialTotals:
-    """The histograms of all sources added up, those of the dead as well: each when it is asked for."""
+    """The exponential histograms of all sources, added up when one is asked for."""
 
     def __init__(self, sources: Iterable[RowSource]) -> None:
         self._sources = sources
 
     @functools.cached_property
     def _parts(self) -> dict[Series, list[Callable[[], ExponentialHistogram]]]:
-        """Sought when the first is asked for: mostly none is."""
-        found: dict[Series, list[Callable[[], ExponentialHistogram]]] = {}
+        """By series; made when the first one is asked for, because usually none is."""
+        parts: dict[Series, list[Callable[[], ExponentialHistogram]]] = {}
         for source in self._sources:
-            for series, part in source.exponentials:
-                found.setdefault(series, []).append(part)
-        return found
+            for series, read in source.exponentials:
+                parts.setdefault(series, []).append(read)
+        return parts
 
     def of(self, series: Series) -> ExponentialHistogram:
-        """What a series has counted; an empty histogram if it is not recorded so."""
-        parts = (part() for part in self._parts.get(series, ()))
+        """The histogram of a series; an empty one if it has no exponential buckets."""
+        parts = (read() for read in self._parts.get(series, ()))
         return reduce(ExponentialHistogram.plus, parts, ExponentialHistogram())

@@ -1,8 +1,8 @@
-"""The rules by which the rows of many workers become one.
+"""How the rows of many workers become one.
 
-Counters and histograms add, a dead worker's too. Up-down counters add while their worker lives; after that
-the share is zero, unless the counter is to be retained. Gauges merge as the settings say, of living
-workers only. What is observed once per group is taken from whoever observed it last.
+Counters and histograms are added, those of dead workers too. Up-down counters are added while their worker
+lives; afterwards its share is zero, unless the counter is to be retained. Gauges of living workers are merged
+as the settings say. Of what is observed once per group, the last observation counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Combine = Callable[[Cells, Cells], Cells]
 
 
 class AggregationPolicy(NamedTuple):
-    """What a metric and the settings mean for each of its series. ``width`` is that of a point."""
+    """How the rows of one metric are merged. ``width`` is the number of cells of a point."""
 
     descriptor: Descriptor
     combine: Combine
@@ -32,20 +32,23 @@ class AggregationPolicy(NamedTuple):
 
 @dataclass(frozen=True)
 class AggregationPolicies:
-    """How the settings want gauges and up-down counters merged (DUALMETRICS_GAUGE_MERGE, _RETAIN)."""
+    """The settings for merging gauges and up-down counters.
+
+    They are DUALMETRICS_GAUGE_MERGE (``gauges`` and ``gauge_by_name``) and DUALMETRICS_RETAIN.
+    """
 
     gauges: str = "last"
     gauge_by_name: Mapping[str, str] = field(default_factory=dict)
     retain: frozenset[str] = frozenset()
 
     def gauge_merge(self, descriptor: Descriptor) -> str | None:
-        """The way a gauge merges; None for other kinds, and where one value holds for all."""
+        """How a gauge is merged; None for other kinds, and for what is observed once per group."""
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
         return self.gauge_by_name.get(descriptor.name, self.gauges)
 
     def policy_for(self, descriptor: Descriptor) -> AggregationPolicy:
-        """What these rules make of a metric."""
+        """The policy for a metric."""
         return AggregationPolicy(
             descriptor,
             self.combine(descriptor),
@@ -56,6 +59,7 @@ class AggregationPolicies:
         )
 
     def combine(self, descriptor: Descriptor) -> Combine:
+        """The function that merges two rows."""
         if descriptor.once_per_group:
             return _last
         if descriptor.kind is Kind.GAUGE:
@@ -65,9 +69,9 @@ class AggregationPolicies:
         return _add
 
     def after_death(self, descriptor: Descriptor) -> Callable[[Cells], Cells | None]:
-        """What of a row remains when its worker is dead."""
+        """The function that gives what remains of a row when its worker is dead; None if nothing does."""
         if descriptor.once_per_group:
-            return _whole  # until somebody else observes it; never archived, see `Archive`
+            return _whole  # until another worker observes it; the archive does not keep it
         if descriptor.kind is Kind.GAUGE:
             return _nothing
         if descriptor.kind is Kind.UP_DOWN_COUNTER and descriptor.name not in self.retain:
@@ -80,7 +84,7 @@ def _whole(cells: Cells) -> Cells:
 
 
 def _zero(cells: Cells) -> Cells:
-    # The series stays, at zero: one that vanished would leave dashboards and alerts without a value.
+    # The series stays, at zero: if it vanished, dashboards and alerts would have no value.
     return (0.0,) * len(cells)
 
 
@@ -93,7 +97,7 @@ def _add(one: Cells, other: Cells) -> Cells:
 
 
 def _summaries(one: Cells, other: Cells) -> Cells:
-    """Count and sum add; quantiles cannot be, so the latest are shown."""
+    """Add count and sum. Quantiles cannot be added, so the latest ones are shown."""
     return (one[0] + other[0], one[1] + other[1], *_last(one, other)[2:])
 
 
@@ -102,7 +106,7 @@ def _last(one: Cells, other: Cells) -> Cells:
 
 
 def _set_both(choose: Callable[[float, float], float]) -> Combine:
-    """Merge two gauges' values; one that was never set (time 0) has no say."""
+    """Merge the values of two gauges, ignoring one that was never set (time 0)."""
 
     def combine(one: Cells, other: Cells) -> Cells:
         if not (one[1] and other[1]):
@@ -113,7 +117,7 @@ def _set_both(choose: Callable[[float, float], float]) -> Combine:
 
 
 def _numeric(choose: Callable[[float, float], float]) -> Callable[[float, float], float]:
-    """Prefer a number to NaN, whichever comes first; min() and max() would depend on the order."""
+    """Prefer a number to NaN. With min() and max() alone, the result would depend on the order."""
     return lambda a, b: b if math.isnan(a) else a if math.isnan(b) else choose(a, b)
 
 
@@ -122,6 +126,6 @@ _GAUGES: dict[str, Combine] = {
     "sum": _set_both(add),
     "min": _set_both(_numeric(min)),
     "max": _set_both(_numeric(max)),
-    # Never two of one worker; but a private and a shared row may meet after a disk was full.
+    # A worker has one such gauge, or two after its disk was full: one shared and one private row.
     "each": _last,
 }

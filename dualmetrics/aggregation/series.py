@@ -1,4 +1,4 @@
-"""The series of a group, interned."""
+"""The series of a group: one object for each, whichever files it is read from."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _NEVER_SHOWN = Point((), 0, ())
 
 
 class Series:
-    """One series of the group. Interned: equal means identical, so that merging hashes a pointer."""
+    """One series of the group, with the point that it was last shown as.
+
+    There is one object for each series (see `SeriesCatalog`), so that merging hashes a pointer.
+    """
 
     __slots__ = (
-        "_gauge",
+        "_is_gauge",
         "_width",
         "after_death",
         "attributes",
@@ -32,34 +35,34 @@ class Series:
         "start_time_ns",
     )
 
-    def __init__(self, treatment: AggregationPolicy, attributes: Attributes, start: int) -> None:
-        self.descriptor, self.combine, self.after_death, self._width, self._gauge, _ = treatment
+    def __init__(self, policy: AggregationPolicy, attributes: Attributes, start: int) -> None:
+        self.descriptor, self.combine, self.after_death, self._width, self._is_gauge, _ = policy
         self.attributes = attributes
         self.start_time_ns = start
         self.exemplars: Exemplars = ()
         self.point = Point(attributes, start, ())
-        """As it was last shown: the same object for as long as nothing changes."""
+        """The last point: the same object for as long as nothing changes."""
         self.point_with_exponential = _NEVER_SHOWN
-        """Likewise with its exponential histogram, where it has one."""
+        """The last point with its exponential histogram, if it has one."""
 
     def set_start(self, start: int) -> None:
-        """It began earlier than was known."""
+        """Correct the start: the series began earlier than was known."""
         self.start_time_ns = start
         self.point = Point(self.attributes, start, ())
 
     def to_point(self, cells: Cells) -> Point | None:
-        """The point with these cells; None if it was never set, or is withdrawn."""
-        timed = len(cells) > self._width
-        if (timed or self._gauge) and not cells[-1]:
+        """The point with these cells; None if the value was never set or has been withdrawn."""
+        has_time = len(cells) > self._width  # what is observed once per group has a time of observation
+        if (has_time or self._is_gauge) and not cells[-1]:
             return None
-        if timed:
-            cells = cells[: self._width]  # once per group: without the time of observation
+        if has_time:
+            cells = cells[: self._width]
         if self.point.cells != cells:
             self.point = Point(self.attributes, self.start_time_ns, cells, self.exemplars)
         return self.point
 
     def with_exponential(self, point: Point, exponential: Callable[[Series], ExponentialHistogram]) -> Point:
-        """That point with its exponential histogram, which is read only if it may have changed."""
+        """``point`` with its exponential histogram, which is read only if it may have changed."""
         both = self.point_with_exponential
         unchanged = both._replace(exponential=None) == point
         if both.cells is point.cells and unchanged and _is_complete(both):
@@ -68,70 +71,70 @@ class Series:
         return both
 
     def set_exemplars(self, exemplars: Exemplars) -> None:
-        """These are its exemplars from now on."""
+        """Replace the exemplars."""
         if self.exemplars != exemplars:
             self.exemplars = exemplars
             self.point = self.point._replace(exemplars=exemplars)
 
 
 def _is_complete(point: Point) -> bool:
-    """Whether no value was just being recorded, in one kind of buckets and not yet in the other."""
+    """Whether both kinds of buckets have the same count: a value may be in the middle of being recorded."""
     return point.exponential is not None and point.exponential.total_count == sum(point.cells[:-1])
 
 
 class SeriesCatalog:
-    """Gives one `Series` object for each series, whichever files it is met in."""
+    """Gives one `Series` object for each series, whichever files it is read from."""
 
-    def __init__(self, rules: AggregationPolicies) -> None:
-        self._rules = rules
+    def __init__(self, policies: AggregationPolicies) -> None:
+        self._policies = policies
         self._descriptors: dict[tuple[object, ...], Descriptor] = {}
-        self._treatments: dict[int, AggregationPolicy] = {}
+        self._policy_by_descriptor: dict[int, AggregationPolicy] = {}
         self._series: dict[tuple[object, ...], Series] = {}
-        self._written: dict[int, dict[bytes, Series]] = {}
+        self._series_by_text: dict[int, dict[bytes, Series]] = {}
 
     def descriptor(self, descriptor: Descriptor) -> Descriptor:
-        """The first descriptor met that differs in nothing but the description."""
+        """The descriptor that stands for all that differ in nothing but the description: the first one."""
         return self._descriptors.setdefault(
             (metric_key(descriptor), compatibility_key(descriptor)), descriptor
         )
 
     def series(self, descriptor: Descriptor, attributes: Attributes, start: int, slot: int | None) -> Series:
-        """The series; ``descriptor`` is one that `descriptor` gave.
+        """The series of a ``descriptor`` that `descriptor` returned.
 
         Gauges that are kept per worker get the attribute ``worker``.
         """
-        treatment = self._treatment(descriptor)
-        if slot is not None and treatment.per_worker:
+        policy = self._policy(descriptor)
+        if slot is not None and policy.per_worker:
             attributes = _with_worker(attributes, slot)
         key = (id(descriptor), attributes_key(attributes))
         known = self._series.get(key)
         if known is None:
-            made = Series(treatment, attributes, start)
+            made = Series(policy, attributes, start)
             known = self._series.setdefault(key, made)  # another thread may have been faster
         elif start < known.start_time_ns:
-            known.set_start(start)  # admitted privately by one worker when the log could not be written
+            known.set_start(start)  # a worker admitted it by itself when the log could not be written
         return known
 
-    def written(self, descriptor: Descriptor) -> dict[bytes, Series]:
-        """The series of a descriptor that were met, by the texts of their records."""
-        return self._written.setdefault(id(descriptor), {})
+    def series_by_text(self, descriptor: Descriptor) -> dict[bytes, Series]:
+        """The known series of a descriptor by the text of their records."""
+        return self._series_by_text.setdefault(id(descriptor), {})
 
     def parse(self, descriptor: Descriptor, text: bytes, slot: int | None) -> Series:
-        """The series of a record. Siblings write the same text for the same series: it is parsed once.
+        """The series of a record. Siblings write the same text for the same series, so it is parsed once.
 
-        Raises ValueError, TypeError, LookupError or FormatError for a text that makes no sense.
+        Raises ValueError, TypeError, LookupError or FormatError if the text is damaged.
         """
         _, start, attributes = json.loads(text)
         series = self.series(descriptor, file_format.decode_attributes(attributes), start, slot)
-        if not self._treatment(descriptor).per_worker:
-            self.written(descriptor)[text] = series
+        if not self._policy(descriptor).per_worker:
+            self.series_by_text(descriptor)[text] = series
         return series
 
-    def _treatment(self, descriptor: Descriptor) -> AggregationPolicy:
-        known = self._treatments.get(id(descriptor))
-        if known is None:
-            known = self._treatments[id(descriptor)] = self._rules.policy_for(descriptor)
-        return known
+    def _policy(self, descriptor: Descriptor) -> AggregationPolicy:
+        policy = self._policy_by_descriptor.get(id(descriptor))
+        if policy is None:
+            policy = self._policy_by_descriptor[id(descriptor)] = self._policies.policy_for(descriptor)
+        return policy
 
 
 def _with_worker(attributes: Attributes, slot: int) -> Attributes:

@@ -1,41 +1,35 @@
-"""This process' share of the group: its own rows, in its own file or in private memory."""
+"""The series that this process records, in its worker file or in private memory."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 
 from dualmetrics.aggregation.merging import RowSource
+from dualmetrics.aggregation.own_rows import OwnRows, OwnSeries, PrivateRows, SharedRows
 from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.model.attributes import Attributes, attributes_key
-from dualmetrics.model.descriptor import Descriptor, stored_width
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.runtime.free_threading import is_free_threaded
-from dualmetrics.storage import exemplar_slots, file_format
+from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.exemplar_slots import SlotBytes
-from dualmetrics.storage.exponential_cells import (
-    EXPONENTIAL_WIDTH,
-    ExponentialCells,
-    HistogramRow,
-    read_own_histogram,
-)
-from dualmetrics.storage.exponential_reader import ExponentialReader
-from dualmetrics.storage.regions import MappedRegion, PrivateRegion, Region, Row, private_row
-from dualmetrics.storage.row_reader import RowReader
+from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, ExponentialCells, HistogramRow
+from dualmetrics.storage.regions import Row, private_row
 from dualmetrics.workers.cardinality import CardinalityLimiter, ProcessLimiter
 from dualmetrics.workers.membership import Membership
 
 OVERFLOW_ATTRIBUTES: Attributes = (("otel.metric.overflow", True),)
-"""The one series of a metric for what is past the cardinality limit (OpenTelemetry metrics SDK spec)."""
+"""The attributes of the one series that takes what is past the cardinality limit (metrics SDK spec)."""
+
+_SeriesKey = tuple[Descriptor, tuple[object, ...]]
+_Report = Callable[[Descriptor], None]
 
 
 class WorkerStore:
-    """Rows from a first one on, when the process becomes a worker of the group, to its end.
+    """The rows of one worker, from its first row until it leaves the group. The caller holds a lock.
 
-    Nothing here raises for lack of space: from the moment that the disk is full, new rows are private, which
-    is said once. The caller holds a lock.
+    A full disk raises nothing here: from then on new rows are private, which is logged once.
     """
 
     def __init__(
@@ -44,179 +38,139 @@ class WorkerStore:
         self._catalog = catalog
         self._limit = limit
         self._errors = errors
-        self._cells: dict[tuple[object, ...], Row] = {}
-        self._slots: dict[tuple[object, ...], tuple[Series, SlotBytes, int]] = {}
-        self._shared: RowReader[Series] = RowReader()
-        self._private: list[tuple[Series, Row]] = []
-        self._banks: dict[tuple[object, ...], ExponentialCells] = {}
-        self._exponentials: ExponentialReader[Series] = ExponentialReader()
-        self._private_banks: list[tuple[Series, Row, Row]] = []
-        self._numbers: dict[Descriptor, int] = {}
-        self._file: MappedRegion | None = None
-        self._region: Region = PrivateRegion()
-        self._admission: CardinalityLimiter = membership.limiter if membership else ProcessLimiter(limit)
-        self._born, self.slot = 0, 0
-        self._began = membership.identity.start_time_ns if membership else time.time_ns()
-        self.identity: bytes | None = None
+        self._series: dict[_SeriesKey, OwnSeries] = {}
+        self._slots: list[tuple[Series, SlotBytes, int]] = []
+        self._descriptors: dict[Descriptor, None] = {}
+        self._private = PrivateRows()
+        self._shared: SharedRows | None = None
+        self._rows: OwnRows = self._private
+        """Where new rows go."""
+        self._limiter: CardinalityLimiter = membership.limiter if membership else ProcessLimiter(limit)
+        self._group_start_ns = membership.identity.start_time_ns if membership else time.time_ns()
+        self._created_at_ns = 0
+        self.slot = 0
+        self.file_id: bytes | None = None
 
     def join_group(self, membership: Membership) -> None:
-        """Become a worker of the group. Counting a failure of this records, in this very share."""
+        """Create the worker file. Counting a failure of this records, in this very store."""
         try:
             file = membership.create_worker_file()
         except OSError as error:
-            self._space_ran_out(error)
+            self._out_of_space(error)
         else:
-            self._file = self._region = file.region
-            self._born, self.slot = file.created_at_ns, file.slot
-            self.identity = file.file_id
+            self._created_at_ns, self.slot, self.file_id = file.created_at_ns, file.slot, file.file_id
+            self._rows = self._shared = SharedRows(file.region, file.created_at_ns)
 
     def row(
-        self,
-        descriptor: Descriptor,
-        attributes: Attributes,
-        on_overflow: Callable[[Descriptor], None],
-        began: int | None = None,
-        exponential: bool = False,
+        self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
     ) -> Row:
-        """The cells of a series, or of the overflow series if the metric has reached its limit.
+        """The row of a series, or of the overflow series if the metric has reached its limit.
 
-        ``exponential``: a new one gets `banks` too.
+        ``start`` (ns since the epoch) is when a series began that is new to the group; by default now.
         """
-        key = descriptor, attributes_key(attributes)
-        known = self._cells.get(key)
-        if known is not None:
-            return known
-        start = self._start_of(descriptor, attributes, began)
-        if start is None:
-            on_overflow(descriptor)
-            return self.row(descriptor, OVERFLOW_ATTRIBUTES, on_overflow, exponential=exponential)
-        cells = self._cells[key] = self._allocate(descriptor, attributes, start)
-        series = self._catalog.series(descriptor, attributes, start, self.slot)
-        self._keep(series, cells)
-        if exponential:
-            self._banks[key] = self._allocate_banks(series, cells)
-        return cells
+        return self._find(descriptor, attributes, on_overflow, start, exponential=False).row
 
     def histogram_row(
-        self,
-        descriptor: Descriptor,
-        attributes: Attributes,
-        on_overflow: Callable[[Descriptor], None],
-        began: int | None = None,
+        self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
     ) -> HistogramRow:
-        """The cells of a histogram's series, and its exponential buckets.
+        """The row and the exponential cells of a histogram's series.
 
-        A series that had a row without them, as what is bridged has, gets such as nobody reads.
+        A series whose row was made without such cells, as a bridge does it, gets some that nobody reads.
         """
-        row = self.row(descriptor, attributes, on_overflow, began, exponential=True)
-        known = attributes if (descriptor, attributes_key(attributes)) in self._cells else OVERFLOW_ATTRIBUTES
-        banks = self._banks.get((descriptor, attributes_key(known)))
-        return HistogramRow(row, banks or ExponentialCells(private_row(EXPONENTIAL_WIDTH)))
+        own = self._find(descriptor, attributes, on_overflow, start, exponential=True)
+        return HistogramRow(own.row, own.exponential or ExponentialCells(private_row(EXPONENTIAL_WIDTH)))
+
+    def slots(self, descriptor: Descriptor, attributes: Attributes, size: int) -> SlotBytes:
+        """The exemplar slots of a series that has a row here, or of the overflow series in its place."""
+        own = self._series.get((descriptor, attributes_key(attributes)))
+        if own is None and self._admit(descriptor, attributes, None) is None:
+            own = self._series.get((descriptor, attributes_key(OVERFLOW_ATTRIBUTES)))
+        if own is None:
+            return exemplar_slots.private_slots(descriptor, size)
+        if own.slots is None:
+            own.slots = {}
+        if size not in own.slots:
+            own.slots[size] = self._add_slots(own, size)
+            self._slots.append((own.series, own.slots[size], size))
+        return own.slots[size]
 
     def sources(self) -> list[RowSource]:
         """The rows as they are now."""
-        data = self._contents()
-        shared = RowSource(True, self._shared.read_cached(data), self._exponentials.read(data))
-        rows = ((series, tuple(cells)) for series, cells in self._private)
-        exponentials = (
-            (series, functools.partial(read_own_histogram, banks, row))
-            for series, row, banks in self._private_banks
-        )
-        return [shared, RowSource(True, rows, exponentials)]
-
-    def _contents(self) -> bytes:
-        data = self._file.contents() if self._file else b""
-        while self._file and is_free_threaded() and self._exponentials.is_torn(data):
-            data = self._file.contents()  # where no other thread can write meanwhile, no copy is torn
-        return data
-
-    def slots(
-        self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
-    ) -> SlotBytes:
-        """The slots of a series that has a row; of the overflow series, if that is where it is counted."""
-        key = descriptor, attributes_key(attributes), size
-        known = self._slots.get(key)
-        if known is not None:
-            return known[1]
-        start = self._start_of(descriptor, attributes, None)
-        if start is None:
-            return self.slots(descriptor, OVERFLOW_ATTRIBUTES, size)
-        series = self._catalog.series(descriptor, attributes, start, self.slot)
-        made = self._allocate_slots(descriptor, [self._number(descriptor), start, attributes], size)
-        self._slots[key] = series, made, size
-        return made
+        private = self._private.source()
+        return [self._shared.source(), private] if self._shared else [private]
 
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
-        """What the slots hold now."""
+        """What the exemplar slots hold now."""
         return [
-            (series, exemplar_slots.decode_slots(found, size))
-            for series, found, size in list(self._slots.values())
+            (series, exemplar_slots.decode_slots(slots, size)) for series, slots, size in list(self._slots)
         ]
 
     def declared(self) -> dict[Descriptor, int]:
-        """The metrics that this process has rows of, and since when it exists."""
-        return dict.fromkeys(list(self._numbers), self._born)
+        """The descriptors of all rows here, with the time (ns) at which this worker declared them."""
+        return dict.fromkeys(list(self._descriptors), self._created_at_ns)
 
-    def _start_of(self, descriptor: Descriptor, attributes: Attributes, began: int | None) -> int | None:
-        if (
-            attributes == OVERFLOW_ATTRIBUTES
-        ):  # outside the limit, and with a start on which all workers agree
-            return self._began
+    def _find(
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: _Report,
+        start: int | None,
+        *,
+        exponential: bool,
+    ) -> OwnSeries:
+        own = self._series.get((descriptor, attributes_key(attributes)))
+        if own is not None:
+            return own
+        admitted = self._admit(descriptor, attributes, start)
+        if admitted is None:
+            on_overflow(descriptor)
+            attributes, admitted = OVERFLOW_ATTRIBUTES, self._group_start_ns
+            own = self._series.get((descriptor, attributes_key(attributes)))
+        return own or self._add(descriptor, attributes, admitted, exponential)
+
+    def _add(
+        self, descriptor: Descriptor, attributes: Attributes, start: int, exponential: bool
+    ) -> OwnSeries:
+        series = self._catalog.series(descriptor, attributes, start, self.slot)
+        row = self._or_private(lambda rows: rows.add_row(series, attributes, start))
+        own = OwnSeries(series, attributes, start, row)
+        if exponential:
+            own.exponential = ExponentialCells(self._or_private(lambda rows: rows.add_exponential(own)))
+        self._descriptors[descriptor] = None
+        self._series[descriptor, attributes_key(attributes)] = own
+        return own
+
+    def _admit(self, descriptor: Descriptor, attributes: Attributes, start: int | None) -> int | None:
+        """When the series began, in ns since the epoch; None if it is past the cardinality limit."""
+        if attributes == OVERFLOW_ATTRIBUTES:  # outside the limit, with a start on which all workers agree
+            return self._group_start_ns
         try:
-            return self._admission.admit(descriptor, attributes, began)
+            return self._limiter.admit(descriptor, attributes, start)
         except OSError as error:
-            self._admission = ProcessLimiter(self._limit)
-            self._space_ran_out(error)
-            return self._admission.admit(descriptor, attributes, began)
+            self._limiter = ProcessLimiter(self._limit)
+            self._out_of_space(error)
+            return self._limiter.admit(descriptor, attributes, start)
 
-    def _allocate(self, descriptor: Descriptor, attributes: Attributes, start: int) -> Row:
-        body = [self._number(descriptor), start, attributes]
-        return self._append(file_format.SERIES, body, stored_width(descriptor))
-
-    def _keep(self, series: Series, cells: Row) -> None:
-        if self._file is not None and self._region is self._file:
-            self._shared.add(series, self._file.end, len(cells))
-        else:
-            self._private.append((series, cells))
-
-    def _allocate_banks(self, series: Series, row: Row) -> ExponentialCells:
-        row_end = self._file.end if self._file else 0
-        cells = self._append(file_format.EXPONENTIAL_CELLS, None, EXPONENTIAL_WIDTH)
-        if self._file is not None and self._region is self._file:
-            self._exponentials.add_cells(series, row_end, self._file.end)
-        else:
-            self._private_banks.append((series, row, cells))
-        return ExponentialCells(cells)
-
-    def _allocate_slots(self, descriptor: Descriptor, body: object, size: int) -> SlotBytes:
-        """Private ones where space runs out: a series may not become private for an exemplar's sake."""
+    def _or_private(self, add: Callable[[OwnRows], Row]) -> Row:
+        """What ``add`` makes; in private memory if there is no space for it in the worker file."""
         try:
-            return self._region.append(
-                exemplar_slots.RECORD_KINDS[size], body, exemplar_slots.slots_width(descriptor, size)
-            ).cast("B")
+            return add(self._rows)
+        except OSError as error:
+            self._rows = self._private
+            self._out_of_space(error)
+            return add(self._private)
+
+    def _add_slots(self, own: OwnSeries, size: int) -> SlotBytes:
+        """Private slots if there is no space: new rows must not become private for an exemplar's sake."""
+        try:
+            return self._rows.add_slots(own, size)
         except OSError:
-            return exemplar_slots.private_slots(descriptor, size)
+            return self._private.add_slots(own, size)
 
-    def _number(self, descriptor: Descriptor) -> int:
-        """The descriptor's number in the file, where it is declared before its first series."""
-        number = self._numbers.get(descriptor)
-        if number is None:
-            number = self._numbers[descriptor] = len(self._numbers)
-            body = [self._born, *file_format.descriptor_body(number, descriptor)]
-            self._append(file_format.DESCRIPTOR, body, 0)
-        return number
-
-    def _append(self, kind: int, body: object, cells: int) -> Row:
-        try:
-            return self._region.append(kind, body, cells)
-        except OSError as error:
-            self._region = PrivateRegion()
-            self._space_ran_out(error)
-            return self._region.append(kind, body, cells)
-
-    def _space_ran_out(self, error: OSError) -> None:
+    def _out_of_space(self, error: OSError) -> None:
         message = (
-            "dualmetrics: the group's directory takes no more (%s); new series of this worker stay private"
+            "dualmetrics: no space left in the group's directory (%s); "
+            "the other workers do not see new series of this worker"
         )
         self._errors.count()
         self._errors.log_once("space", message, error)

@@ -1,7 +1,7 @@
-"""The last acknowledged snapshot, from which delta temporality counts, kept for whoever is elected next.
+"""The baseline of delta temporality: the last acknowledged snapshot, kept for the next leader.
 
-It is written after the Collector has taken a push. Who dies in between leaves the one before: that interval
-is sent twice then, but never lost.
+It is written after the Collector has accepted a push. A leader that dies in between leaves the baseline of
+the push before: then that interval is sent twice, but never lost.
 """
 
 from __future__ import annotations
@@ -10,53 +10,87 @@ import uuid
 from collections.abc import Iterator
 
 from dualmetrics.aggregation.file_index import FileIndex
+from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.merging import ExponentialTotals, RowSource, to_families
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.series import SeriesCatalog
+from dualmetrics.aggregation.totals_file import SeriesTotal, encode_totals
 from dualmetrics.model.descriptor import Kind, stored_width
-from dualmetrics.model.snapshot import Family, Snapshot
+from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.file_names import DELTA_BASELINE
 
-NAME = "delta"
+
+class DeltaBaseline:
+    """The baseline in memory, and in the group's directory for the next leader."""
+
+    def __init__(self, store: GroupStore, errors: ErrorReporter) -> None:
+        self._store = store
+        self._errors = errors
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin without a baseline, as a forked child does."""
+        self._snapshot: Snapshot | None = None
+        self._is_current = False
+
+    def expire(self) -> None:
+        """Read the directory before the next push: another leader may push meanwhile.
+
+        A process that counts alone has no directory, and keeps what it has.
+        """
+        self._is_current = False
+
+    def load(self) -> Snapshot | None:
+        """The last acknowledged snapshot of the group; None if there is none. Raises OSError."""
+        if not self._is_current:
+            membership = self._store.membership()
+            if membership is not None:
+                self._snapshot = load_baseline(membership.directory)
+            self._is_current = True
+        return self._snapshot
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot that was acknowledged."""
+        self._snapshot = snapshot
+        membership = self._store.membership()
+        if membership is not None:
+            try:
+                save_baseline(membership.directory, membership.identity.group_id, snapshot)
+            except OSError as error:
+                self._errors.error("saving the baseline of delta temporality", error)
 
 
-def save_baseline(directory: Directory, group: bytes, snapshot: Snapshot) -> None:
-    """Keep what is summed in ``snapshot``. Raises OSError, having changed nothing."""
-    body = b"".join(_records(snapshot))
-    header = Header(group, uuid.uuid4().bytes, snapshot.time_ns, HEADER.size + len(body))
-    directory.replace(NAME, file_format.encode_header(header) + body)
+def save_baseline(directory: Directory, group_id: bytes, snapshot: Snapshot) -> None:
+    """Keep the sums of ``snapshot``. Raises OSError, and has then changed nothing."""
+    body = b"".join(encode_totals(_sums(snapshot), lambda descriptor: snapshot.time_ns))
+    header = Header(group_id, uuid.uuid4().bytes, snapshot.time_ns, HEADER.size + len(body))
+    directory.replace(DELTA_BASELINE, file_format.encode_header(header) + body)
 
 
 def load_baseline(directory: Directory) -> Snapshot | None:
-    """The baseline of the group; None if there is none, or a damaged one. Raises OSError."""
+    """The baseline of the group; None if there is none, or it is damaged. Raises OSError."""
     try:
-        data = directory.read(NAME)
+        data = directory.read(DELTA_BASELINE)
         header = file_format.decode_header(data)
         index = FileIndex(SeriesCatalog(AggregationPolicies()), slot=None)
         index.extend(data, header.committed)
     except (FileNotFoundError, FormatError):
         return None
     source = RowSource(False, index.rows(data), index.exponentials(data))
-    return Snapshot(
-        header.created_at_ns, (), tuple(to_families(dict(source.rows), ExponentialTotals([source]).of))
-    )
+    families = to_families(dict(source.rows), ExponentialTotals([source]).of)
+    return Snapshot(header.created_at_ns, (), tuple(families))
 
 
-def _records(snapshot: Snapshot) -> Iterator[bytes]:
-    for number, family in enumerate(_summed(snapshot)):
+def _sums(snapshot: Snapshot) -> Iterator[SeriesTotal]:
+    for family in snapshot.families:
         descriptor = family.descriptor
-        body = [snapshot.time_ns, *file_format.descriptor_body(number, descriptor)]
-        yield file_format.encode_record(file_format.DESCRIPTOR, body, 0)
+        if descriptor.kind is Kind.GAUGE:
+            continue
         time_cell = [0.0] * (stored_width(descriptor) - descriptor.width)
         for point in family.points:
-            yield file_format.encode_series(
-                number, point.start_time_ns, point.attributes, [*point.cells, *time_cell]
-            )
-            if point.exponential is not None:
-                yield file_format.encode_exponential(point.exponential)
-
-
-def _summed(snapshot: Snapshot) -> Iterator[Family]:
-    return (family for family in snapshot.families if family.descriptor.kind is not Kind.GAUGE)
+            cells = [*point.cells, *time_cell]
+            yield SeriesTotal(descriptor, point.attributes, point.start_time_ns, cells, point.exponential)

@@ -1,4 +1,4 @@
-"""Pushing snapshots to where the settings say, and telling of changes, not of each push."""
+"""Pushes snapshots to the OTLP endpoint or the console, as the settings say."""
 
 from __future__ import annotations
 
@@ -6,39 +6,43 @@ import importlib
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.background import delta_baseline
+from dualmetrics.background.delta_baseline import DeltaBaseline
+from dualmetrics.background.push_log import PushLog
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
-from dualmetrics.runtime import file_locks
-from dualmetrics.runtime.errors import ErrorReporter, logger
+from dualmetrics.runtime import file_locks, forking
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.redaction import redact_url
 from dualmetrics.runtime.threads import start_thread
+from dualmetrics.workers.file_names import PUSH_OFF_LOGGED
 
 if TYPE_CHECKING:
     from dualmetrics.exporters.otlp.deadline import Exporter
 
-_OFF = (
-    "dualmetrics: no OTLP endpoint, so nothing is pushed. Set "
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 to push, or "
-    "OTEL_METRICS_EXPORTER=prometheus to say that the page is all you want"
+_PUSH_IS_OFF = (
+    "dualmetrics: nothing is pushed, because there is no OTLP endpoint. To push, set "
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318. If the page is all you want, set "
+    "OTEL_METRICS_EXPORTER=prometheus"
 )
 
-
-PATIENCE = 3
-"""Timeouts until a push that does not end is given up: a big one has several messages, each with its own."""
+_DEADLINE_TIMEOUTS = 3
+"""A push is given up after so many timeouts: a big one has several messages, each with its own timeout."""
 
 
 class PushResult(NamedTuple):
-    """Whether a push was taken, and how many points of it."""
+    """Whether a push was accepted, and how many of its points."""
 
     success: bool
     points: int
 
 
 class MetricPusher:
-    """The pushing of one process: an OTLP endpoint, the console, both or none."""
+    """Pushes the snapshots of one process to an OTLP endpoint, the console, both or neither.
+
+    ``wanted`` says whether there is anything to push to.
+    """
 
     def __init__(self, settings: Settings, store: GroupStore, errors: ErrorReporter) -> None:
         self._settings = settings
@@ -47,85 +51,86 @@ class MetricPusher:
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
-        self._targets: list[Exporter] | None = None
-        self._begin()
+        self._baseline = DeltaBaseline(store, errors) if settings.temporality != "cumulative" else None
+        self._exporters: list[Exporter] | None = None
+        self._reset()
+        forking.register(self)
 
     def after_fork_in_child(self) -> None:
-        """The parent's connections are not ours to use, nor to close: the last reference would do so."""
-        self._inherited = self._targets
-        self._begin()
+        """Build new exporters. Those of the parent are kept alive: the last reference would close them."""
+        self._inherited = self._exporters
+        self._reset()
 
-    def _begin(self) -> None:
-        self._targets = None
-        self._failures = 0
-        self._baseline: Snapshot | None = None
-        self._loaded = False
+    def _reset(self) -> None:
+        self._exporters = None
+        self._log = PushLog(redact_url(self._settings.endpoint or "console:"), self._errors)
+        if self._baseline is not None:
+            self._baseline.forget()
 
     def load(self) -> None:
-        """Import what a push needs, while the app is built: when it ends, gRPC can no longer be imported.
+        """Import what a push needs while the app is built: gRPC cannot be imported when it exits.
 
-        No connection is made, so that forks are safe.
+        No connection is made, so the process may fork afterwards.
         """
         if self._otlp:
+            protocol = "grpc" if self._settings.protocol == "grpc" else "http"
             importlib.import_module("dualmetrics.exporters.otlp.exporter")
-            way = "grpc" if self._settings.protocol == "grpc" else "http"
-            importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.metric_exporter")
-            if way == "http":
-                importlib.import_module("dualmetrics.exporters.otlp.http_transport")
+            importlib.import_module(f"opentelemetry.exporter.otlp.proto.{protocol}.metric_exporter")
+            importlib.import_module(f"dualmetrics.exporters.otlp.{protocol}_transport")
 
     def announce(self) -> None:
-        """Say that push is off, if nobody of the group has."""
+        """Log that push is off, once in the group."""
         if "otlp" not in self._settings.metrics_exporter or self._otlp or self._settings.sdk_disabled:
             return
         membership = self._store.membership()
         try:
             if membership is not None:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                with file_locks.closing(membership.directory.open("told-that-push-is-off", flags)):
+                with file_locks.closing(membership.directory.open(PUSH_OFF_LOGGED, flags)):
                     pass
         except FileExistsError:
             return
-        self._errors.log_once("push is off", _OFF)
+        self._errors.log_once("push is off", _PUSH_IS_OFF)
 
     def resign(self) -> None:
-        """Another worker pushes from now on: the baseline in memory is no longer the last one."""
-        self._loaded = False
+        """Another worker pushes from now on, so the baseline in memory may become an old one."""
+        if self._baseline is not None:
+            self._baseline.expire()
 
     def push(self, snapshot: Snapshot) -> PushResult:
         """Push a snapshot.
 
-        A failure loses nothing: the next push carries the totals, or all that came since.
+        A failure loses nothing: the next push carries the totals, or everything since the last baseline.
         """
         from dualmetrics.exporters.otlp.sdk_model import count_points
-        from dualmetrics.exporters.otlp.temporality import deltas, subtract
+        from dualmetrics.exporters.otlp.temporality import delta_predicate, subtract
 
-        sent = subtract(snapshot, self._last_acknowledged(), deltas(self._settings.temporality))
-        outcomes = [target.export(sent) for target in self._reached()]
-        rejected = sum(outcome.rejected for outcome in outcomes)
-        success = all(outcome.success for outcome in outcomes)
-        self._log_state_change(
-            success, rejected, "; ".join(outcome.message for outcome in outcomes if outcome.message)
-        )
-        if success:
-            self._acknowledge(snapshot)
+        baseline = self._baseline.load() if self._baseline is not None else None
+        sent = subtract(snapshot, baseline, delta_predicate(self._settings.temporality))
+        results = [exporter.export(sent) for exporter in self._built_exporters()]
+        success = all(result.success for result in results)
+        rejected = sum(result.rejected for result in results)
+        self._log.update(success, rejected, "; ".join(result.message for result in results if result.message))
+        if success and self._baseline is not None:
+            self._baseline.save(snapshot)
         return PushResult(success, max(0, count_points(sent) - rejected) if success else 0)
 
-    def _reached(self) -> list[Exporter]:
-        """The targets, built at the first push, in the process and thread that push."""
-        if self._targets is None:
-            self._targets = list(self._build())
-        return self._targets
+    def _built_exporters(self) -> list[Exporter]:
+        """The exporters, built at the first push, in the process and thread that pushes."""
+        if self._exporters is None:
+            self._exporters = list(self._build_exporters())
+        return self._exporters
 
-    def _build(self) -> Iterator[Exporter]:
+    def _build_exporters(self) -> Iterator[Exporter]:
         from dualmetrics.exporters.otlp.deadline import DeadlineExporter
         from dualmetrics.exporters.otlp.exporter import console_target, otlp_target
-        from dualmetrics.exporters.otlp.temporality import deltas
+        from dualmetrics.exporters.otlp.temporality import delta_predicate
 
-        settings, is_delta = self._settings, deltas(self._settings.temporality)
+        settings, is_delta = self._settings, delta_predicate(self._settings.temporality)
         if self._console:
             yield console_target(is_delta)
         if self._otlp and settings.endpoint is not None:
-            target = otlp_target(
+            exporter = otlp_target(
                 settings.endpoint,
                 settings.endpoint_is_signal,
                 settings.protocol,
@@ -135,49 +140,4 @@ class MetricPusher:
                 compression=settings.compression,
                 insecure=settings.insecure,
             )
-            yield DeadlineExporter(target, settings.timeout * PATIENCE, start_thread)
-
-    def _last_acknowledged(self) -> Snapshot | None:
-        """What deltas count from; the first push of a newly elected worker asks the group's directory."""
-        if self._settings.temporality != "cumulative" and not self._loaded:
-            membership = self._store.membership()
-            if membership is not None:
-                self._baseline = delta_baseline.load_baseline(membership.directory)
-            self._loaded = True
-        return self._baseline
-
-    def _acknowledge(self, snapshot: Snapshot) -> None:
-        if self._settings.temporality == "cumulative":
-            return
-        self._baseline = snapshot
-        membership = self._store.membership()
-        if membership is not None:
-            try:
-                delta_baseline.save_baseline(membership.directory, membership.identity.group_id, snapshot)
-            except OSError as error:
-                self._errors.error("keeping the baseline of delta temporality", error)
-
-    def _log_state_change(self, success: bool, rejected: int, message: str) -> None:
-        """Log changes of state: the first failure, the recovery, the first rejection."""
-        if not success:
-            self._failures += 1
-            text = (
-                "dualmetrics: pushing to %s failed (%s); it is tried again at each interval, nothing is lost"
-            )
-            self._errors.log_once("push", text, self._place, message or "no reason given")
-            return
-        if self._failures:
-            logger.info(
-                "dualmetrics: the push to %s works again, after %d failures", self._place, self._failures
-            )
-            self._failures = 0
-            self._errors.reset("push")
-        if rejected:
-            text = "dualmetrics: %s rejected %d points (%s)"
-            self._errors.log_once("rejected", text, self._place, rejected, message or "no reason given")
-
-    @property
-    def _place(self) -> str:
-        """The endpoint, without the password or the key that a URL may carry."""
-        url = urlsplit(self._settings.endpoint or "console:")
-        return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+            yield DeadlineExporter(exporter, settings.timeout * _DEADLINE_TIMEOUTS, start_thread)

@@ -55,11 +55,12 @@ class WorkerTasks:
     def tick(self) -> bool:
         """Stand for election, observe and fold. Return whether this worker is the leader."""
         self.detect_tracer()
-        if self.election.try_acquire():
+        is_leader = self.election.try_acquire()
+        if is_leader:
             self.port.open()
             self.pusher.announce()
         self.self_metrics.show_errors()
-        is_leader = self.snapshots.observe()
+        self.snapshots.observe()
         self.store.fold()
         return is_leader
 

@@ -1,21 +1,34 @@
-"""The end of a process that multiprocessing started."""
+"""Calls functions when this process ends."""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
-from collections.abc import Callable
 from multiprocessing.util import Finalize
 
+from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
+
+_callbacks = WeakCallbacks()
 _finalizer: Finalize | None = None
 
 
-def register_multiprocessing_exit(function: Callable[[], None]) -> None:
-    """Call ``function`` when this process ends, if multiprocessing started it: forked, it runs no ``atexit``.
+def register(callback: Callback) -> None:
+    """Call ``callback`` when the interpreter exits. A bound method does not keep its object alive."""
+    _callbacks.add(callback)
 
-    Such a child forgets the finalizers of its parent, so each process has to ask when it begins its work.
+
+def cover_multiprocessing() -> None:
+    """Call the registered functions also at the end of a process that `multiprocessing` started.
+
+    A process that it forked runs no ``atexit`` functions. ``Finalize`` is what `multiprocessing` itself uses
+    for this; it has a public name, but no documentation. A forked child forgets the finalizers of its parent
+    after it has started, so every process has to ask anew when it begins to work.
     """
     global _finalizer
     if multiprocessing.parent_process() is None:
         return
     if _finalizer is None or not _finalizer.still_active():
-        _finalizer = Finalize(None, function, exitpriority=0)
+        _finalizer = Finalize(None, _callbacks, exitpriority=0)
+
+
+atexit.register(_callbacks)

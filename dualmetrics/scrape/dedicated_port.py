@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
@@ -22,6 +23,7 @@ class DedicatedPort:
         self._page = page
         self._errors = errors
         self._server: PageServer | None = None
+        forking.register(self)
 
     def open(self) -> None:
         """Listen, if that is wanted and not so already. A port that is taken is said once."""

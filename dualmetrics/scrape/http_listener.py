@@ -5,7 +5,8 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from dualmetrics.scrape.endpoint import ScrapeEndpoint, ScrapeRequest
+from dualmetrics.scrape.endpoint import ScrapeEndpoint
+from dualmetrics.scrape.messages import ScrapeRequest
 
 
 class PageServer(ThreadingHTTPServer):

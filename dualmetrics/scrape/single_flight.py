@@ -7,24 +7,31 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from dualmetrics.runtime import forking
+
+_T = TypeVar("_T")
 
 
-class SingleFlight(Generic[T]):
+class SingleFlight(Generic[_T]):
     """Runs a function for many callers at once, one call at a time.
 
-    A caller shares a call only if that one begins after the caller arrived: it joins the one that waits for
-    its turn, never the one under way. Otherwise a page could show less than one that was answered before it
+    A caller shares only a call that begins after it arrived: it joins the call that waits for its turn, never
+    the one in progress. Otherwise a page could show less than a page that was answered before it
     was asked for.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, Future[T]] = {}
+        self.after_fork_in_child()
+        forking.register(self)
+
+    def after_fork_in_child(self) -> None:
+        """Forget the calls in progress: they are the parent's."""
+        self._waiting: dict[Hashable, Future[_T]] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
-    def call(self, key: Hashable, function: Callable[[], T]) -> T:
-        """What ``function()`` gives for this ``key``; raises what it raises, for all who share the call."""
+    def call(self, key: Hashable, function: Callable[[], _T]) -> _T:
+        """Return the result of ``function()`` for this ``key``, or raise its error, for all who share it."""
         with self._lock:
             future = self._waiting.get(key)
             first = future is None
@@ -34,7 +41,7 @@ class SingleFlight(Generic[T]):
             self._run(key, function, future)
         return future.result()
 
-    def _run(self, key: Hashable, function: Callable[[], T], future: Future[T]) -> None:
+    def _run(self, key: Hashable, function: Callable[[], _T], future: Future[_T]) -> None:
         with self._turn:
             with self._lock:
                 del self._waiting[key]

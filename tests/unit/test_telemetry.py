@@ -170,7 +170,7 @@ def test_its_own_health_is_on_both_ways(receiver: Receiver) -> None:
 
 
 def test_a_scrape_is_counted_and_shown_by_the_next_one() -> None:
-    from dualmetrics.scrape.endpoint import ScrapeRequest
+    from dualmetrics.scrape.messages import ScrapeRequest
 
     telemetry = Telemetry(metrics_exporter="prometheus")
     request = ScrapeRequest("GET", {}, "", "127.0.0.1")

@@ -140,7 +140,6 @@ def test_a_forked_child_begins_anew(tmp_path: Path) -> None:
     record(store, 1.0)
 
     def work() -> None:
-        store.after_fork_in_child()
         record(store, 2.0)
 
     run_in_child(work)
@@ -196,7 +195,6 @@ def test_a_reader_never_sees_a_count_fall(tmp_path: Path) -> None:
     reader, series, each = one(tmp_path), 200, 60
 
     def write() -> None:
-        reader.after_fork_in_child()
         source = random.Random(1)
         for at in range(series * each):
             record(reader, source.random() * 4 ** (at // series), attributes=(("n", at % series),))

@@ -71,7 +71,6 @@ def test_a_real_sigkill_gives_up_the_lock(tmp_path: Path) -> None:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        survivor.after_fork_in_child()
         survivor.row(UP_DOWN, ())[0] += 7
         os.write(write, b"x")
         signal.pause()
@@ -89,7 +88,6 @@ def test_what_was_counted_before_a_fork_is_counted_once(tmp_path: Path) -> None:
     store.row(COUNTER, ())[0] += 1
 
     def work() -> None:
-        store.after_fork_in_child()
         store.row(COUNTER, ())[0] += 10
 
     for _ in range(3):

@@ -95,7 +95,7 @@ def test_a_gauge_that_was_never_set_is_absent(make: Make) -> None:
 
 def test_use_is_told_so_that_the_thread_can_start(make: Make) -> None:
     store, used = make(), []
-    store.on_use = lambda: used.append(1)
+    store.on_use.add(lambda: used.append(1))
     store.row(COUNTER, ())
     assert used == [1]
 
@@ -106,7 +106,6 @@ def test_a_forked_child_begins_at_zero_and_is_told_that_its_rows_are_void(make: 
     store.row(COUNTER, ())[0] += 5
 
     def work() -> None:
-        store.after_fork_in_child()
         assert told == [1]
         assert list(store.row(COUNTER, ())) == [0.0]
 

@@ -11,7 +11,7 @@ from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
 from dualmetrics.background.push import MetricPusher
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.file_names import DELTA_BASELINE
@@ -24,7 +24,7 @@ def snapshot(store: GroupStore, at: int) -> Snapshot:
 
 
 def delivery(store: GroupStore, endpoint: str) -> MetricPusher:
-    settings = Settings.load({}, endpoint=endpoint, temporality="delta", timeout=0.5)
+    settings = load_settings({}, endpoint=endpoint, temporality="delta", timeout=0.5)
     return MetricPusher(settings, store, ErrorReporter())
 
 

@@ -9,11 +9,14 @@ from collections.abc import Collection
 import pytest
 
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
+from dualmetrics.exporters.prometheus.content_negotiation import Choice
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.scrape.access_control import AccessControl
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
-from tests.pages import TEXT, body, get, header, page
+from dualmetrics.scrape.renderer import PageRenderer
+from tests.pages import TEXT, body, endpoint, get, header, page
 
 LONG = b"".join(b'requests_total{n="%d"} %d\n' % (n, n) for n in range(5000))
 
@@ -77,7 +80,7 @@ def test_a_short_page_is_not_zipped() -> None:
 
 def test_many_chunks_are_one_gzip_stream() -> None:
     chunks = [random.Random(seed).randbytes(64 * 1024) for seed in range(5)]
-    answering = ScrapeEndpoint(lambda accept, names: Page(TEXT, chunks), errors=ErrorReporter())
+    answering = endpoint(lambda choice, names: Page(TEXT, chunks))
     response = get(answering, {"accept-encoding": "gzip"})
     assert gzip.decompress(body(response)) == b"".join(chunks)
 
@@ -85,12 +88,8 @@ def test_many_chunks_are_one_gzip_stream() -> None:
 def test_the_format_is_negotiated_and_the_filter_applied() -> None:
     points = (Point((), 1, (3.0,)),)
     families = tuple(Family(Descriptor(Scope("dualmetrics"), name, Kind.COUNTER), points) for name in "ab")
-    exporter = PrometheusExporter()
-
-    def render(accept: str | None, names: Collection[str]) -> Page:
-        return exporter.render(Snapshot(1, (), families), accept, names)
-
-    answering = ScrapeEndpoint(render, errors=ErrorReporter())
+    renderer = PageRenderer(PrometheusExporter(), lambda exponential: Snapshot(1, (), families), False)
+    answering = endpoint(renderer.render)
     accept = {"accept": "application/openmetrics-text;version=1.0.0"}
     response = get(answering, accept, query="x=1&name%5B%5D=b_total&name[]=c&name[]=")
     assert header(response, "content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -108,11 +107,11 @@ def test_a_filter_without_measure_is_refused(query: str) -> None:
 
 
 def test_a_failure_answers_500_with_the_reason_in_one_line_and_is_counted() -> None:
-    def render(accept: str | None, names: Collection[str]) -> Page:
+    def render(choice: Choice, names: Collection[str]) -> Page:
         raise OSError("disk\r\n\r\nis gone" + "!" * 10_000)
 
     errors, scrapes = ErrorReporter(), list[str]()
-    answering = ScrapeEndpoint(render, errors=errors, on_scrape=lambda result, _: scrapes.append(result))
+    answering = endpoint(render, errors, on_scrape=lambda result, _: scrapes.append(result))
     response = get(answering)
     assert response.status == 500
     assert header(response, "content-type") == "text/plain; charset=utf-8"
@@ -123,19 +122,24 @@ def test_a_failure_answers_500_with_the_reason_in_one_line_and_is_counted() -> N
     assert scrapes == ["failure"]
 
 
-def test_every_scrape_is_told_with_its_result_and_duration() -> None:
-    told: list[tuple[str, float]] = []
-    answering = page(token="t", on_scrape=lambda result, seconds: told.append((result, seconds)))
+def test_every_scrape_is_reported_with_its_result_and_duration() -> None:
+    scrapes: list[tuple[str, float]] = []
+    answering = ScrapeEndpoint(
+        lambda choice, names: Page(TEXT, []),
+        AccessControl(token="t"),
+        ErrorReporter(),
+        on_scrape=lambda result, seconds: scrapes.append((result, seconds)),
+    )
     get(answering)
     get(answering, {"authorization": "Bearer t"})
-    assert [result for result, _ in told] == ["denied", "success"]
-    assert all(0 <= seconds < 60 for _, seconds in told)
+    assert [result for result, _ in scrapes] == ["denied", "success"]
+    assert all(0 <= seconds < 60 for _, seconds in scrapes)
 
 
-def test_a_page_is_answered_even_if_it_cannot_be_counted() -> None:
+def test_a_scrape_is_answered_even_if_it_cannot_be_counted() -> None:
     def on_scrape(result: str, seconds: float) -> None:
         raise RuntimeError("no counter")
 
     errors = ErrorReporter()
-    assert get(page(on_scrape=on_scrape, errors=errors)).status == 200
+    assert get(endpoint(lambda choice, names: Page(TEXT, []), errors, on_scrape=on_scrape)).status == 200
     assert errors.error_count == 1

@@ -11,15 +11,14 @@ from threading import Event, Lock
 import pytest
 
 from dualmetrics.exporters.prometheus import Page
-from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.scrape.endpoint import ScrapeEndpoint
+from dualmetrics.exporters.prometheus.content_negotiation import Choice
 from dualmetrics.scrape.single_flight import SingleFlight
-from tests.pages import body, get
+from tests.pages import body, endpoint, get
 from tests.waiting import wait_until
 
 
 class Key:
-    """Says how often it was looked up: who has looked it up has joined a call before that call can begin."""
+    """Counts how often it was looked up: a caller that has looked it up has joined a call."""
 
     def __init__(self) -> None:
         self.looked_up = 0
@@ -50,17 +49,17 @@ class Work:
 
 
 class Callers:
-    """Threads that call a `Sharing` under one key."""
+    """Threads that call a `SingleFlight` under one key."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.work = Work()
         self._pool = pool
-        self._sharing: SingleFlight[int] = SingleFlight()
+        self._flight: SingleFlight[int] = SingleFlight()
 
     def arrive(self, count: int) -> list[Future[int]]:
         """Start ``count`` callers, and return when all of them have joined some call."""
         keys = [Key() for _ in range(count)]
-        futures = [self._pool.submit(self._sharing.call, key, self.work) for key in keys]
+        futures = [self._pool.submit(self._flight.call, key, self.work) for key in keys]
         wait_until(lambda: all(key.looked_up for key in keys), 10, "callers to arrive")
         return futures
 
@@ -101,18 +100,18 @@ def test_a_call_that_failed_is_not_remembered(callers: Callers) -> None:
     assert results == [0, 1, "failed", 3]
 
 
-def test_other_keys_are_other_calls() -> None:
-    sharing: SingleFlight[str] = SingleFlight()
-    assert [sharing.call(key, key.upper) for key in ("a", "b", "a")] == ["A", "B", "A"]
+def test_calls_with_other_keys_are_not_shared() -> None:
+    flight: SingleFlight[str] = SingleFlight()
+    assert [flight.call(key, key.upper) for key in ("a", "b", "a")] == ["A", "B", "A"]
 
 
-def test_no_page_shows_less_than_was_counted_before_it_was_asked_for() -> None:
+def test_a_page_shows_everything_that_was_counted_before_it_was_asked_for() -> None:
     latest, lock = 0, Lock()
 
-    def render(accept: str | None, names: Collection[str]) -> Page:
+    def render(choice: Choice, names: Collection[str]) -> Page:
         return Page("text/plain", [str(latest).encode()])
 
-    answering = ScrapeEndpoint(render, errors=ErrorReporter())
+    answering = endpoint(render)
 
     def scrape() -> None:
         nonlocal latest
@@ -132,18 +131,15 @@ def test_no_page_shows_less_than_was_counted_before_it_was_asked_for() -> None:
         sys.setswitchinterval(interval)
 
 
-def test_formats_and_filters_do_not_share() -> None:
-    seen: list[tuple[str | None, Collection[str]]] = []
+def test_scrapes_of_other_formats_and_filters_do_not_share_a_page() -> None:
+    def render(choice: Choice, names: Collection[str]) -> Page:
+        return Page("text/plain", [repr((choice.format.dialect, sorted(names))).encode()])
 
-    def render(accept: str | None, names: Collection[str]) -> Page:
-        seen.append((accept, names))
-        return Page("text/plain", [repr((accept, sorted(names))).encode()])
-
-    answering = ScrapeEndpoint(render, errors=ErrorReporter())
+    answering = endpoint(render)
     openmetrics = {"accept": "application/openmetrics-text"}
     asked = [({}, ""), (openmetrics, ""), ({}, "name[]=a"), (openmetrics, "name[]=a&name[]=b")]
     with ThreadPoolExecutor(16) as pool:
         futures = [(one, pool.submit(get, answering, one[0], query=one[1])) for one in asked * 20]
         for (headers, query), future in futures:
             names = [part.partition("=")[2] for part in query.split("&") if part]
-            assert body(future.result(10)).decode() == repr((headers.get("accept"), names))
+            assert body(future.result(10)).decode() == repr(("openmetrics" if headers else "text", names))
