@@ -30,7 +30,7 @@ class CollectorReaders:
 
     def current(self) -> list[CollectorReader]:
         """The readers of the collectors that the sources have now. Ends those of collectors that are gone."""
-        with self._lock:  # with two readers for one collector its sums would be imported twice
+        with self._lock:  # two readers of one collector would import its sums twice
             previous = self._readers
             collectors = [collector for source in self.sources for collector in source.collectors()]
             current = self._readers = {

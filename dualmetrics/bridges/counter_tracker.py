@@ -35,7 +35,7 @@ class CounterTracker:
         """Remember this reading. Return by how much each summed cell has grown, and whether it restarted.
 
         ``cells`` are without the time (see `CellLayout.values`). Another ``start_time_ns`` than before
-        means a restart: pass 0 for a source whose start times say nothing.
+        means a restart: pass 0 if start times shall not be compared.
         """
         previous, self.cells = self.cells, cells
         started, self._start_time_ns = self._start_time_ns, start_time_ns
@@ -48,9 +48,9 @@ class CounterTracker:
         return tuple(map(operator.sub, summed, previous)), False
 
     def advance_exponential(self, latest: ExponentialHistogram) -> ExponentialHistogram:
-        """Remember the exponential buckets of the reading that `advance` was told of; return their increase.
+        """Remember the exponential buckets of a reading. Return by how much they have grown.
 
-        If the scale has become lower, the increase has the lower scale.
+        Call `advance` with the same reading first. If the scale has become lower, so is that of the increase.
         """
         previous, self._exponential = self._exponential, latest
         return latest.minus(previous) or latest

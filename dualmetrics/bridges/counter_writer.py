@@ -67,7 +67,7 @@ class CounterWriter:
         now: float,
     ) -> None:
         bound = series.row or self._bind(series, descriptor, point, layout)
-        # The start times of an SDK say nothing: those of deltas change with each read.
+        # Only a registry may replace a series by a new one of the same name, with another start time.
         start = point.start_time_ns if descriptor.prometheus_type else 0
         increase, restarted = series.tracker.advance(cells, layout, start)
         row = bound.cells
@@ -91,7 +91,7 @@ class CounterWriter:
         point: Point,
         layout: CellLayout,
     ) -> BoundRow:
-        """Get the row of a series."""
+        """Open the row of a series, and find out whether it holds the last reading of that series."""
         bound = series.row = self._open_row(descriptor, point)
         first = self._first_users.setdefault(id(bound.cells), bound)
         if first is not bound:
@@ -124,7 +124,9 @@ class CounterWriter:
 
 
 def _write_quantiles(bound: BoundRow, cells: tuple[float, ...], now: float) -> None:
-    """Quantiles cannot be added up: the latest ones are shown, so they carry the time of the read."""
-    for index in range(2, len(cells)):
-        bound.cells[index] = cells[index]
+    """Overwrite the quantiles, which cannot be added up. The time decides which worker's are shown."""
+    quantiles = cells[LAYOUTS[Kind.SUMMARY].summed.stop :]
+    for index, value in enumerate(quantiles, len(cells) - len(quantiles)):
+        bound.cells[index] = value
+    if quantiles:
         bound.cells[-1] = now

@@ -26,19 +26,19 @@ class BridgeScheduler:
     def __init__(
         self,
         store: GroupStore,
-        observers: CallbackRunner,
+        callbacks: CallbackRunner,
         errors: ErrorReporter,
         *,
         exemplars: bool = True,
     ) -> None:
-        """``observers`` reads all collectors in each round. ``exemplars``: whether to import exemplars."""
+        """``callbacks`` reads all collectors in each round. ``exemplars``: whether to import exemplars."""
         self._errors = errors
         self._importer = SeriesImporter(store, self._report_duplicate, exemplars=exemplars)
         self._readers = CollectorReaders(self._importer, errors)
         self._loop = ReadLoop(self._readers, errors)
         self._sums = SumImporter(self._readers)
         self._group_rounds = CallbackRunner(errors)
-        observers.add_dynamic(self._readers.current)
+        callbacks.add_dynamic(self._readers.current)
 
     def attach(self, source: MetricSource) -> None:
         """Read ``source`` from now on."""
@@ -109,4 +109,4 @@ class BridgeScheduler:
             "dualmetrics: two collectors show the same series of %s: counts are added up, "
             "and of other values the latest is shown"
         )
-        self._errors.log_once(f"twice {name}", message, name)
+        self._errors.log_once(f"duplicate {name}", message, name)
