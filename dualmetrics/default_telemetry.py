@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry import metrics
 
 from dualmetrics.bridges import pending
+from dualmetrics.config.loading import load_settings
 from dualmetrics.config.settings import Settings, SettingsError
 from dualmetrics.runtime.errors import logger
 from dualmetrics.telemetry import Telemetry
@@ -30,7 +31,7 @@ def configure(**settings: Any) -> Telemetry:
             if not any(source.name == "sdk" for source in sources):  # else the SDK's is to be the global one
                 _make_global(_default)
         elif settings:
-            _refuse_change(_default.settings, Settings.load(**settings))
+            _refuse_change(_default.settings, load_settings(**settings))
         return _default
 
 

@@ -1,1 +1,1 @@
-"""Settings from arguments and the environment."""
+"""The settings, from arguments and environment variables."""

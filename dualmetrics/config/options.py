@@ -1,4 +1,4 @@
-"""Options: from where a setting is taken, the argument first, then its variables, and how it is refused."""
+"""Options: how one setting is read, from an argument or from environment variables, and how it is refused."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ _KEY = "option"
 
 
 class SettingsError(ValueError):
-    """A setting has a value that is not allowed; the text names it, its value unless secret, and what is."""
+    """A setting has a value that is not allowed.
+
+    The message names the variable or argument, its value (unless it is secret), and what is allowed.
+    """
 
 
 class Option(NamedTuple):
-    """How to read one setting. The first of its variables that is set, and not empty, counts."""
+    """How to read one setting. The first of its variables that is set and not empty is used."""
 
     parse: Parser[Any]
     variables: tuple[str, ...]
     show: Callable[[object], str] = repr
     lenient: bool = False
+
+
+def otlp_variables(name: str) -> tuple[str, str]:
+    """Return the variables of an OTLP option: the one for metrics, which wins, and that for all signals."""
+    return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
 def setting(
@@ -33,10 +41,10 @@ def setting(
     show: Callable[[object], str] = repr,
     lenient: bool = False,
 ) -> Any:
-    """A dataclass field that is read from an argument of its name, or from these variables.
+    """Return a dataclass field that is read from an argument of its name, or from these variables.
 
-    ``lenient``: an unknown word is false, with a warning, as OpenTelemetry demands it of its booleans
-    (specification, "Environment Variables", "Boolean value").
+    ``show`` is the ``repr`` of its values. With ``lenient``, an unknown word in a variable means false and is
+    logged, as OpenTelemetry requires for its booleans (specification, "Environment Variables").
     """
     metadata = {_KEY: Option(parse, variables, show, lenient)}
     if factory:
@@ -45,7 +53,7 @@ def setting(
 
 
 def options_of(settings: type) -> dict[str, Option]:
-    """The options among the fields of a dataclass."""
+    """Return the options among the fields of a dataclass, by name."""
     return {
         field.name: field.metadata[_KEY] for field in dataclasses.fields(settings) if _KEY in field.metadata
     }
@@ -54,38 +62,43 @@ def options_of(settings: type) -> dict[str, Option]:
 def resolve(
     options: Mapping[str, Option], environ: Mapping[str, str], arguments: Mapping[str, object]
 ) -> dict[str, Any]:
-    """The values of those settings that are given. Raises SettingsError for the first bad one."""
-    found = {}
+    """Return the values of the settings that are given. Raises SettingsError for the first bad one."""
+    values = {}
     for name, option in options.items():
-        if arguments.get(name) is not None:
-            found[name] = _parsed(option, _argument(name, option), arguments[name])
-        else:
-            for variable in _given(option, environ):
-                found[name] = _parsed(option, variable, environ[variable].strip())
-    return found
+        source = source_of(name, option, environ, arguments)
+        if source is not None:
+            argument = arguments.get(name)
+            values[name] = _parse(option, source, environ[source].strip() if argument is None else argument)
+    return values
 
 
-def check_foreign_variables(options: Iterable[Option], environ: Mapping[str, str]) -> None:
-    """Refuse bad values of variables that others read. Raises SettingsError."""
+def source_of(
+    name: str, option: Option, environ: Mapping[str, str], arguments: Mapping[str, object]
+) -> str | None:
+    """Return the argument or variable that gives the setting its value, as messages name it, or None."""
+    if arguments.get(name) is not None:
+        return f"argument {name} ({option.variables[-1]})" if option.variables else f"argument {name}"
+    return next((variable for variable in option.variables if environ.get(variable, "").strip()), None)
+
+
+def check_variables(options: Iterable[Option], environ: Mapping[str, str]) -> None:
+    """Check all variables of these options, also those that another one overrides. Raises SettingsError."""
     for option in options:
         for variable in option.variables:
             resolve({variable: option._replace(variables=(variable,))}, environ, {})
 
 
-def _given(option: Option, environ: Mapping[str, str]) -> list[str]:
-    return [variable for variable in option.variables if environ.get(variable, "").strip()][:1]
+def refusal(source: str | None, shown: str, allowed: str) -> str:
+    """Return the message about a bad value. ``source`` is from `source_of`, ``allowed`` follows "must be"."""
+    return f"{source}={shown}: must be {allowed}"
 
 
-def _argument(name: str, option: Option) -> str:
-    return f"argument {name} ({option.variables[-1]})" if option.variables else f"argument {name}"
-
-
-def _parsed(option: Option, source: str, value: object) -> Any:
+def _parse(option: Option, source: str, value: object) -> Any:
     try:
         return option.parse(value)
     except ValueError as error:
-        message = f"{source}={option.show(value)}: must be {error}"
+        message = refusal(source, option.show(value), str(error))
     if option.lenient and isinstance(value, str):
-        logger.warning("dualmetrics: %s; taken as false", message)
+        logger.warning("dualmetrics: %s; it is taken as false", message)
         return False
     raise SettingsError(message)

@@ -1,7 +1,7 @@
-"""Reading settings: from a variable's text, or from a natural Python value.
+"""Parsers for the values of settings: the text of a variable, or a natural Python value.
 
-Each parser raises ValueError with the words that end the sentence "must be ...". None repeats the value in
-that text, so that no secret gets into a message this way. `values` has those of single settings.
+Every parser raises ValueError with words that complete the sentence "must be ...". These words never contain
+the value, so no secret gets into a message. `validators` has the parsers of single settings.
 """
 
 from __future__ import annotations
@@ -13,26 +13,25 @@ from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import unquote
 
-T = TypeVar("T")
-Parser = Callable[[object], T]
+_T = TypeVar("_T")
+Parser = Callable[[object], _T]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_INSTRUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]{0,254}")  # OpenTelemetry's instrument name syntax
 
 
 def single_line(value: object) -> str:
-    """Text of one line, not empty."""
+    """Parse a line of text that is not empty."""
     if not isinstance(value, str) or not value or _CONTROL.search(value):
-        raise ValueError("text without control characters")
+        raise ValueError("text that is not empty and has no control characters")
     return value
 
 
 def regex(pattern: str, words: str) -> Parser[str]:
-    """Text that matches ``pattern`` as a whole; ``words`` say the pattern for people."""
-    whole_text = re.compile(pattern)
+    """Parse text that matches ``pattern`` completely. ``words`` describe the pattern for people."""
+    compiled = re.compile(pattern)
 
     def parse(value: object) -> str:
-        if not isinstance(value, str) or not whole_text.fullmatch(value):
+        if not isinstance(value, str) or not compiled.fullmatch(value):
             raise ValueError(words)
         return value
 
@@ -40,7 +39,7 @@ def regex(pattern: str, words: str) -> Parser[str]:
 
 
 def choice(*allowed: str) -> Parser[str]:
-    """One of these words, in any case."""
+    """Parse one of these words, in upper or lower case."""
 
     def parse(value: object) -> str:
         if not isinstance(value, str) or value.lower() not in allowed:
@@ -51,14 +50,14 @@ def choice(*allowed: str) -> Parser[str]:
 
 
 def boolean(value: object) -> bool:
-    """``true`` or ``false``, in any case: OpenTelemetry's booleans, which know no other words."""
+    """Parse ``true`` or ``false``, in upper or lower case. OpenTelemetry allows no other words."""
     if isinstance(value, bool):
         return value
     return choice("true", "false")(value) == "true"
 
 
 def finite_number(words: str, *, least: float = -math.inf, above: float = -math.inf) -> Parser[float]:
-    """A finite number that is at least ``least``, and more than ``above``."""
+    """Parse a finite number that is at least ``least`` and greater than ``above``."""
 
     def parse(value: object) -> float:
         try:
@@ -73,98 +72,63 @@ def finite_number(words: str, *, least: float = -math.inf, above: float = -math.
 
 
 def integer(words: str, *, least: int, most: int) -> Parser[int]:
-    """A whole number of ``least`` to ``most``."""
+    """Parse a whole number from ``least`` to ``most``."""
 
     def parse(value: object) -> int:
-        given = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
-        if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+        parsed = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
+        if isinstance(parsed, bool) or not isinstance(parsed, int) or not least <= parsed <= most:
             raise ValueError(words)
-        return given
+        return parsed
 
     return parse
 
 
-def list_of(parse_one: Parser[T]) -> Parser[tuple[T, ...]]:
-    """A comma list, or any iterable but a mapping, of what ``parse_one`` takes."""
+def list_of(parse_one: Parser[_T]) -> Parser[tuple[_T, ...]]:
+    """Parse items separated by commas, or any iterable except a mapping, with ``parse_one``."""
 
-    def parse(value: object) -> tuple[T, ...]:
+    def parse(value: object) -> tuple[_T, ...]:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
-            raise ValueError("a list, its items separated by commas")
+            raise ValueError("a list, or text with commas between the items")
         return tuple(map(parse_one, value))
 
     return parse
 
 
 def subset(*allowed: str) -> Parser[frozenset[str]]:
-    """A list of some of these words; the word ``none``, alone, is the empty one, as no item at all is."""
-    words = f"a list of {', '.join(allowed)}, or none alone"
+    """Parse a list of some of these words. An empty list, and the word ``none`` alone, mean none of them."""
+    words = f"a list with any of {', '.join(allowed)}, or only the word none"
 
     def parse(value: object) -> frozenset[str]:
         try:
-            found = frozenset(list_of(choice(*allowed, "none"))(value))
+            chosen = frozenset(list_of(choice(*allowed, "none"))(value))
         except ValueError:
             raise ValueError(words) from None
-        if "none" in found and len(found) > 1:
+        if "none" in chosen and len(chosen) > 1:
             raise ValueError(words)
-        return found - {"none"}
+        return chosen - {"none"}
 
     return parse
 
 
-def key_value_pairs(parse_key: Parser[str], parse_value: Parser[str] = single_line) -> Parser[Mapping[str, str]]:
-    """``key=value,key=value``, values percent-encoded (as in OTEL_RESOURCE_ATTRIBUTES), or a mapping."""
+def key_value_pairs(
+    parse_key: Parser[str], parse_value: Parser[str] = single_line
+) -> Parser[Mapping[str, str]]:
+    """Parse a mapping, or ``key=value,key=value`` with percent-encoded values (OTEL_RESOURCE_ATTRIBUTES)."""
 
     def parse(value: object) -> Mapping[str, str]:
-        given = value.items() if isinstance(value, Mapping) else map(_pair, list_of(single_line)(value))
-        found = [(parse_key(key), parse_value(one)) for key, one in given]
-        if len(dict(found)) < len(found):
-            raise ValueError("key=value,key=value with each key once")
-        return MappingProxyType(dict(found))
+        given = value.items() if isinstance(value, Mapping) else map(_split, list_of(single_line)(value))
+        pairs = [(parse_key(key), parse_value(one)) for key, one in given]
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("key=value,key=value in which each key occurs only once")
+        return MappingProxyType(dict(pairs))
 
     return parse
 
 
-def _pair(item: str) -> tuple[str, str]:
-    key, mark, value = item.partition("=")
-    if not mark:
+def _split(item: str) -> tuple[str, str]:
+    key, separator, value = item.partition("=")
+    if not separator:
         raise ValueError("key=value,key=value")
     return key.strip(), unquote(value.strip())
-
-
-def instrument_name(value: object) -> str:
-    """An instrument's name, in lower case as the meter keeps it."""
-    if not isinstance(value, str) or not _INSTRUMENT.fullmatch(value.strip()):
-        raise ValueError(
-            "by instrument names as OpenTelemetry has them: a letter, then letters, digits, _ . - /"
-        )
-    return value.strip().lower()
-
-
-def per_instrument(parse_value: Parser[T]) -> Parser[tuple[T | None, Mapping[str, T]]]:
-    """``value;instrument=value;...``: one for all, and those of single instruments.
-
-    A mapping does as well, with the key ``""`` for all, and so does a value alone.
-    """
-
-    def parse(value: object) -> tuple[T | None, Mapping[str, T]]:
-        given = _by_instrument(value) if isinstance(value, str) else value
-        found = list(given.items()) if isinstance(given, Mapping) else [("", given)]
-        parsed = {instrument_name(name) if name else "": parse_value(one) for name, one in found}
-        if len(parsed) < len(found):
-            raise ValueError("given once an instrument")
-        return parsed.pop("", None), MappingProxyType(parsed)
-
-    return parse
-
-
-def _by_instrument(value: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for part in filter(None, map(str.strip, value.split(";"))):
-        name, mark, rest = part.rpartition("=")
-        key = instrument_name(name) if mark else ""
-        if key in found:
-            raise ValueError("value;instrument=value;... with each instrument once")
-        found[key] = rest.strip()
-    return found

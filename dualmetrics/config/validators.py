@@ -1,14 +1,14 @@
-"""What the values of single settings look like (see `parsing` for how a parser says no)."""
+"""Parsers of single settings. `parsers` explains how a parser refuses a value."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from dualmetrics.config.parsers import choice, list_of, per_instrument, finite_number, key_value_pairs, regex, single_line
+from dualmetrics.config.parsers import choice, finite_number, key_value_pairs, list_of, regex, single_line
+from dualmetrics.config.per_instrument import PerInstrument, per_instrument
 
 Network = IPv4Network | IPv6Network
 
@@ -25,131 +25,145 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 """The networks that the word ``private`` stands for."""
 
+DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""The bucket bounds of the HTTP duration, in seconds."""
+
 namespace = regex(
-    r"[A-Za-z_]([A-Za-z0-9_]*[A-Za-z0-9])?", "letters, digits and _, neither a digit first nor a _ last"
+    r"[A-Za-z_]([A-Za-z0-9_]*[A-Za-z0-9])?",
+    "letters, digits and _, not beginning with a digit and not ending with _",
 )
 path = regex(
     r"(/[A-Za-z0-9._~!$&'()+,;=:@-]+)+",
-    "a path like /metrics: begins with /, does not end with it, no query, spaces or escapes",
+    "a path like /metrics, which begins with /, does not end with / and has no query, spaces or escapes",
 )
-token = regex(r"[\x21-\x7e]+", "printable ASCII without spaces")
+token = regex(r"[\x21-\x7e]+", "printable ASCII characters without spaces")
 credentials = regex(r"[^\x00-\x1f\x7f:]+:[^\x00-\x1f\x7f]+", "user:password")
-excluded = regex(r"/[^\s?#*]*\*?", "a list of paths that begin with /, exact or with a * at the end")
+excluded = regex(r"/[^\s?#*]*\*?", "a list of paths that begin with / and may end with *")
 
 _label = regex(
     r"(?!__)(?!(le|quantile)$)[A-Za-z_][A-Za-z0-9_]*",
-    "name=value,name=value; names have letters, digits and _, no leading __, and are not le or quantile",
+    "name=value,name=value with names of letters, digits and _ that do not begin with a digit or __ and are "
+    "not le or quantile",
 )
 labels = key_value_pairs(_label)
 resource_attributes = key_value_pairs(single_line)
 
-_HEADERS = "name=value,name=value by the rules of HTTP headers, values percent-encoded"
+_HEADERS = "name=value,name=value with valid names of HTTP headers and percent-encoded values"
+_header_name = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)
 headers = key_value_pairs(
-    lambda name: regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(name).lower(),  # gRPC takes lower case only
+    lambda name: regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(
+        name
+    ).lower(),  # gRPC accepts only lower case
     regex(r"[\x20-\x7e]*", _HEADERS),
 )
 
-_METHODS = "a list of HTTP methods, case-sensitive, at least one"
+_METHODS = "a list of at least one HTTP method (case-sensitive)"
 _method = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
 
-gauge_merge = per_instrument(choice("last", "sum", "min", "max", "each"))
+gauge_merge = per_instrument(choice("last", "sum", "min", "max", "each"), default="last")
 
 
 def bounds(value: object) -> tuple[float, ...]:
-    """Bucket boundaries: at least one, finite, ascending; infinity is understood."""
-    words = "bucket bounds: finite numbers in ascending order, at least one"
-    found = list_of(finite_number(words))(value)
-    if not found or any(low >= high for low, high in pairwise(found)):
+    """Parse bucket bounds: at least one, finite and ascending. The bucket up to infinity is implied."""
+    words = "bucket bounds: at least one finite number, in ascending order"
+    parsed = list_of(finite_number(words))(value)
+    if not parsed or any(low >= high for low, high in pairwise(parsed)):
         raise ValueError(words)
-    return found
+    return parsed
 
 
-def buckets(value: object) -> tuple[tuple[float, ...] | None, Mapping[str, tuple[float, ...]]]:
-    """Bounds of the HTTP duration (seconds, so above 0), and of instruments by name (their own unit)."""
-    seconds, by_name = per_instrument(bounds)(value)
-    if seconds and seconds[0] <= 0:
-        raise ValueError("bucket bounds of a duration in seconds: all above 0")
-    return seconds, by_name
+_bounds_per_instrument = per_instrument(bounds, DEFAULT_BUCKETS)
+
+
+def buckets(value: object) -> PerInstrument[tuple[float, ...]]:
+    """Parse the bounds of the HTTP duration (seconds, so above 0), and of instruments (in their own unit)."""
+    parsed = _bounds_per_instrument(value)
+    if parsed.default[0] <= 0:
+        raise ValueError("bucket bounds above 0, because they are seconds")
+    return parsed
 
 
 def known_methods(value: object) -> frozenset[str]:
-    """The methods that are named, instead of those that are by default; at least one."""
-    found = frozenset(list_of(_method)(value))
-    if not found:
+    """Parse the HTTP methods that replace the default ones. At least one is required."""
+    methods = frozenset(list_of(_method)(value))
+    if not methods:
         raise ValueError(_METHODS)
-    return found
+    return methods
 
 
 def stability_opt_in(value: object) -> str | None:
-    """The convention that OTEL_SEMCONV_STABILITY_OPT_IN asks for; its other words are not about HTTP."""
+    """Parse OTEL_SEMCONV_STABILITY_OPT_IN, which may also have words that are not about HTTP.
+
+    Returns the convention that it asks for, or None.
+    """
     words = list_of(single_line)(value)
     return "both" if "http/dup" in words else "semconv" if "http" in words else None
 
 
 def networks(value: object) -> tuple[Network, ...]:
-    """A list of networks in CIDR notation, single addresses, and ``private``."""
-    return tuple(network for found in list_of(_network)(value) for network in found)
+    """Parse a list of networks in CIDR notation, single addresses, and the word ``private``."""
+    return tuple(network for item in list_of(_networks_of)(value) for network in item)
 
 
-def _network(value: object) -> tuple[Network, ...]:
+def _networks_of(value: object) -> tuple[Network, ...]:
     if value == "private":
         return PRIVATE
     try:
         return (ip_network(str(value)),)
     except ValueError:
         raise ValueError(
-            "a list of networks like 10.0.0.0/8 (no host bits set), addresses, and the word private"
+            "a list of networks like 10.0.0.0/8 (without host bits), addresses, and the word private"
         ) from None
 
 
 def registry(value: object) -> object:
-    """A registry of prometheus_client, or the word for its default one."""
+    """Parse a registry of prometheus_client. The word ``default`` stands for its default registry."""
     if value != "default" and not callable(getattr(value, "collect", None)):
-        raise ValueError("a list of prometheus_client's registries, or the word default")
+        raise ValueError("a list of registries of prometheus_client, or the word default")
     return value
 
 
 def directory(value: object) -> str:
-    """An absolute path: workers may have different working directories."""
-    found = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
-    if not isinstance(found, str) or not os.path.isabs(found) or "\0" in found:
+    """Parse the absolute path of a directory. Workers may have different working directories."""
+    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not isinstance(text, str) or not os.path.isabs(text) or "\0" in text:
         raise ValueError("an absolute path")
-    if os.path.exists(found) and not os.path.isdir(found):
+    if os.path.exists(text) and not os.path.isdir(text):
         raise ValueError("the path of a directory")
-    return found
+    return text
 
 
 def readable(value: object) -> str:
-    """A file that can be read."""
+    """Parse the path of a file that can be read."""
     if not isinstance(value, str) or not os.path.isfile(value) or not os.access(value, os.R_OK):
         raise ValueError("the path of a readable file")
     return value
 
 
 def base_url(value: object) -> str:
-    """An OTLP endpoint to whose path HTTP adds ``/v1/metrics``."""
-    return _url(
-        value, r"[^\s?#]+", "an http:// or https:// URL with a host, a port of 1 to 65535 if any, no query"
-    )
+    """Parse an OTLP endpoint. HTTP adds ``/v1/metrics`` to its path."""
+    words = "an http:// or https:// URL with a host, a port from 1 to 65535 if any, and no query"
+    return _url(value, r"[^\s?#]+", words)
 
 
 def signal_url(value: object) -> str:
-    """An OTLP endpoint that is used as it is."""
-    return _url(value, r"[^\s#]+", "an http:// or https:// URL with a host, and a port of 1 to 65535 if any")
+    """Parse an OTLP endpoint that is used without changes."""
+    words = "an http:// or https:// URL with a host and a port from 1 to 65535 if any"
+    return _url(value, r"[^\s#]+", words)
 
 
 def _url(value: object, pattern: str, words: str) -> str:
-    given = regex(pattern, words)(value)
+    text = regex(pattern, words)(value)
     try:
-        url = urlsplit(given)
-        sound = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:  # a port that is none, a broken IPv6 address
-        sound = False
-    if not sound:
+        url = urlsplit(text)
+        is_valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a port that is not a number, or a bad IPv6 address
+        is_valid = False
+    if not is_valid:
         raise ValueError(words)
-    return given
+    return text
 
 
 def protocol_of(endpoint: str | None) -> str:
-    """The protocol to be expected at an endpoint, by its port (OTLP: 4317 is gRPC's, 4318 HTTP's)."""
+    """Return the protocol of an endpoint by its port. OTLP uses 4317 for gRPC and 4318 for HTTP."""
     return "grpc" if endpoint and urlsplit(endpoint).port == 4317 else "http/protobuf"

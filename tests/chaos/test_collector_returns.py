@@ -14,7 +14,7 @@ from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.push import MetricPusher
 from dualmetrics.cli.otlp_points import ReceivedPoint, read_points
 from dualmetrics.cli.otlp_receiver import Receiver
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from tests.chaos.pushing_app import Shop, shop
@@ -170,5 +170,5 @@ def snapshot(store: GroupStore, at: int) -> Snapshot:
 
 
 def delivery(store: GroupStore, endpoint: str, temporality: str) -> MetricPusher:
-    settings = Settings.load({}, endpoint=endpoint, temporality=temporality, timeout=0.5)
+    settings = load_settings({}, endpoint=endpoint, temporality=temporality, timeout=0.5)
     return MetricPusher(settings, store, ErrorReporter())

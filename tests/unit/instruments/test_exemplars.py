@@ -13,7 +13,7 @@ from opentelemetry import context, trace
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor
@@ -344,7 +344,7 @@ def test_what_fails_is_counted_and_reaches_nobody(
 
 
 def test_a_filter_that_is_off_never_becomes_active() -> None:
-    settings = Settings.load(
+    settings = load_settings(
         {"OTEL_METRICS_EXEMPLAR_FILTER": "always_off", "OTEL_PYTHON_TRACER_PROVIDER": "x"}
     )
     store = worker(None)

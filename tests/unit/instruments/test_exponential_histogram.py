@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.meter import MeterProvider
@@ -27,7 +27,7 @@ class Recorded:
     def __init__(self, directory: Path | None = None, exponential: bool = True) -> None:
         self.store: GroupStore = worker(directory, exponential=exponential)
         self.errors = ErrorReporter()
-        exemplars = ExemplarFilter(self.store, self.errors, Settings.load({}))
+        exemplars = ExemplarFilter(self.store, self.errors, load_settings({}))
         provider = MeterProvider(self.store, CallbackRunner(self.errors), self.errors, exemplars, {})
         self.histogram = provider.get_meter("tests").create_histogram("took")
 
@@ -71,7 +71,6 @@ def test_a_forked_child_records_in_its_own_row(tmp_path: Path) -> None:
     recorded.histogram.record(1.0)
 
     def child() -> None:
-        recorded.store.after_fork_in_child()
         recorded.histogram.record(2.0)
         recorded.histogram.record(100.0)
 

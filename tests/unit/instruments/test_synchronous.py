@@ -13,7 +13,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.config.settings import Settings
+from dualmetrics.config.loading import load_settings
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.meter import MeterProvider
@@ -32,7 +32,7 @@ class Recording:
         self.store: GroupStore = worker(None)
         self.errors = ErrorReporter()
         self.observers = CallbackRunner(self.errors)
-        exemplars = ExemplarFilter(self.store, self.errors, Settings.load({}))
+        exemplars = ExemplarFilter(self.store, self.errors, load_settings({}))
         self.provider = MeterProvider(
             self.store, self.observers, self.errors, exemplars, buckets or {}, once_per_group
         )
