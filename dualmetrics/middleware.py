@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.default_telemetry import configure
-from dualmetrics.http.semantic_conventions import METHODS, error_type
+from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.request_attributes import METHODS, error_type
 from dualmetrics.scrape.messages import ScrapeResponse
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "PAGE_DISABLED",
+    "BaseMiddleware",
     "ScrapeResponse",
     "SettingsError",
     "error_type",
@@ -29,6 +31,41 @@ PAGE_DISABLED = ScrapeResponse(
     [b"OTEL_METRICS_EXPORTER does not name prometheus\n"],
 )
 """The answer to a scrape while `serves_page` is false."""
+
+
+_App = TypeVar("_App")
+_Request = TypeVar("_Request")
+
+
+class BaseMiddleware(Generic[_App, _Request]):
+    """What the ASGI middleware and the WSGI middleware have in common.
+
+    ``app`` is the wrapped app, and ``page`` the metrics page as an app, or None. ``request_types`` are the
+    class that records a request and the one that does so as part of a span. The second one replaces the first
+    when a tracer is detected. What each request needs is an attribute of the middleware, to save a lookup.
+    """
+
+    def __init__(
+        self,
+        app: _App,
+        telemetry: Telemetry,
+        paths: PathFilter,
+        page: _App | None,
+        request_types: tuple[type[_Request], type[_Request]],
+    ) -> None:
+        self.app = app
+        self._telemetry = telemetry
+        self._metrics = telemetry.server_metrics
+        self._by_method = telemetry.server_metrics.by_method
+        self._enabled = telemetry.enabled
+        self._paths = paths
+        self._excluded = paths.excluded
+        self._page = page
+        self._request_type, self._traced_request_type = request_types
+        telemetry.server_metrics.exemplars.on_active(self._record_in_spans)
+
+    def _record_in_spans(self) -> None:
+        self._request_type = self._traced_request_type
 
 
 def telemetry_for(telemetry: Telemetry | None, settings: dict[str, Any]) -> Telemetry:

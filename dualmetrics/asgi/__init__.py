@@ -7,9 +7,9 @@ the argument ``route``, a `RouteNamer`) and an exception that the framework has 
 the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows all of them at work.
 """
 
+from dualmetrics.asgi.marker import set_error, set_route
 from dualmetrics.asgi.middleware import MetricsMiddleware
 from dualmetrics.asgi.page import answer_scrape, metrics_app
-from dualmetrics.asgi.request import set_error, set_route
 from dualmetrics.asgi.route_names import wrapped_apps
 from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Message, Receive, RouteNamer, Scope, Send
 

@@ -1,7 +1,8 @@
-"""The ASGI lifespan around an app: export begins with it and is finished before it ends.
+"""Runs the lifespan of an ASGI app, and starts and shuts down the export with it.
 
-Servers such as uvicorn run no ``atexit`` after SIGTERM, so this is where the last counts leave. An app that
-knows nothing of lifespans (it raises or returns before it has answered) is answered for.
+Servers such as uvicorn run no ``atexit`` functions after SIGTERM, so the last values are exported here. An
+app may not support lifespans: it raises or returns before it answers. Then the protocol is completed in its
+place.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dualmetrics.runtime.errors import ErrorReporter
 
 
 class Startable(Protocol):
-    """What of a `Telemetry` is needed here. Both methods may block."""
+    """The part of a `Telemetry` that this module uses. Both methods may block."""
 
     errors: ErrorReporter
 
@@ -32,45 +33,47 @@ class Lifespan:
         self._telemetry = telemetry
         self._receive = receive
         self._send = send
-        self._heard = False
-        self._answered = False
+        self._startup_received = False
+        self._app_answered = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Let ``app`` live it, or live it for an app that does not."""
+        """Run the lifespan of ``app``, or complete it in place of an app that does not support lifespans."""
         try:
             await app(scope, self.receive, self.send)
         except Exception as error:
-            if self._answered:
+            if self._app_answered:
                 raise
-            message = "dualmetrics: the app knows no lifespan (%r); it is answered for"
+            message = (
+                "dualmetrics: the app does not support lifespans (%r); the server is answered in its place"
+            )
             self._telemetry.errors.log_once("lifespan", message, error, level=logging.INFO)
-        if not self._answered:
-            await self._live()
+        if not self._app_answered:
+            await self._complete()
 
     async def receive(self) -> Message:
-        """What the server says."""
+        """Receive a message for the app."""
         message = await self._receive()
-        self._heard = True
+        self._startup_received = True
         return message
 
     async def send(self, message: Message) -> None:
-        """What the app answers."""
-        self._answered = True
+        """Send a message of the app. The export has started or ended before the server gets the message."""
+        self._app_answered = True
         kind = message["type"]
         if kind == "lifespan.startup.complete":
-            await self._guarded("starting the export", self._telemetry.start)
+            await self._run_guarded("starting the export", self._telemetry.start)
         elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            await self._guarded("the last export", self._telemetry.shutdown)
+            await self._run_guarded("the last export", self._telemetry.shutdown)
         await self._send(message)
 
-    async def _live(self) -> None:
-        if not self._heard:
+    async def _complete(self) -> None:
+        if not self._startup_received:
             await self._receive()
         await self.send({"type": "lifespan.startup.complete"})
         await self._receive()
         await self.send({"type": "lifespan.shutdown.complete"})
 
-    async def _guarded(self, where: str, step: Callable[[], object]) -> None:
+    async def _run_guarded(self, where: str, step: Callable[[], object]) -> None:
         try:
             await run_in_thread(step)
         except Exception as error:

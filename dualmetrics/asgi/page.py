@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 
 def metrics_app(telemetry: Telemetry) -> MetricsApp:
-    """The page as an ASGI app, for an admin router or an internal port."""
+    """Return the page as an ASGI app, for example for an admin router or an internal port."""
     return MetricsApp(telemetry)
 
 
 @dataclass(frozen=True)
 class MetricsApp:
-    """Answers every request with the page, or with 404 while ``prometheus`` is not among the exporters."""
+    """Answers every request with the page, or with 404 if ``prometheus`` is not among the exporters."""
 
     telemetry: Telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Rendering runs off the event loop."""
+        """Serve one connection."""
         if scope["type"] == "lifespan":
-            return await Lifespan(self.telemetry, receive, send).run(no_lifespan, scope)
+            return await Lifespan(self.telemetry, receive, send).run(_app_without_lifespan, scope)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        await send_page(await answer_scrape(self.telemetry, scope), send)
+        await _send_response(await answer_scrape(self.telemetry, scope), send)
 
 
 async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
-    """Answer a request for the page from the scope of its connection: status, headers and chunks of the body.
+    """Answer a scrape from the scope of its connection: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 while ``prometheus`` is not among the exporters. Rendering runs off the event loop; nothing is raised.
+    404 if ``prometheus`` is not among the exporters. Rendering runs outside of the event loop. Nothing is
+    raised.
     """
     if not serves_page(telemetry):
         return PAGE_DISABLED
-    return await run_in_thread(telemetry.page.respond, page_request(scope))
+    return await run_in_thread(telemetry.page.respond, _scrape_request(scope))
 
 
-async def no_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """An app that leaves the lifespan to be answered for."""
+async def _app_without_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Return at once, so that `Lifespan` completes the protocol."""
 
 
-def page_request(scope: Scope) -> ScrapeRequest:
-    """What the page needs to know of an HTTP connection's scope."""
+def _scrape_request(scope: Scope) -> ScrapeRequest:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -61,8 +61,8 @@ def page_request(scope: Scope) -> ScrapeRequest:
     return ScrapeRequest(scope["method"], headers, query, str(client[0]) if client else None)
 
 
-async def send_page(response: ScrapeResponse, send: Send) -> None:
-    """Send chunk by chunk, so that a slow client holds up nothing but its own connection."""
+async def _send_response(response: ScrapeResponse, send: Send) -> None:
+    """Send chunk by chunk, so that a slow client holds up only its own connection."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     for chunk in response.chunks:

@@ -1,75 +1,49 @@
-"""One HTTP request and its response on their way through the ASGI middleware."""
+"""Records one HTTP request and its response, as its messages pass through the ASGI middleware."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Any
 
+from dualmetrics.asgi.marker import MARKER_KEY, RequestMarker
 from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.semantic_conventions import CLIENT_GONE, ResponseAttributes, error_type
-from dualmetrics.http.server_metrics import RequestRecorder
-from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
+from dualmetrics.http.request_attributes import CLIENT_GONE, ResponseAttributes, error_type
+from dualmetrics.http.request_recorder import RequestRecorder
+from dualmetrics.http.traced_request import TracedRequest
 
-MARKER_KEY = "dualmetrics"
-"""The scope's key of a `Mark`, which stays the same one where middleware hands a copy of the scope on."""
-
-BODY = {
+BODY_MESSAGES = {
     "http.response.body": "more_body",
     "http.response.zerocopysend": "more_body",
     "http.response.pathsend": "",
 }
-"""Messages that end a response, unless what they carry under this key is true."""
+"""The messages that may end a response, each with the key that says whether more of them follow."""
 
-FILES = frozenset(("http.response.zerocopysend", "http.response.pathsend"))
-"""Those of them whose body lies in a file: handing it over takes as long as it takes."""
+TRAILER_MESSAGES = {"http.response.trailers": "more_trailers"}
+"""The same for a response that has announced trailers in its start."""
 
-TRAILERS = {"http.response.trailers": "more_trailers"}
-"""The same for a response whose start announced trailers."""
+FILE_MESSAGES = frozenset(("http.response.zerocopysend", "http.response.pathsend"))
+"""The messages that send a file. The server needs some time for it, which belongs to the request."""
 
-BUFFERED = 65536
-"""Bytes that a server takes without waiting for the client."""
-
-
-class RequestMarker:
-    """Says that a connection is counted, by which Telemetry, and by which others further out."""
-
-    __slots__ = ("error", "outer", "route", "telemetry")
-
-    def __init__(self, telemetry: object, scope: Scope) -> None:
-        self.telemetry = telemetry
-        self.outer: RequestMarker | None = scope.get(MARKER_KEY)
-        self.route: str | None = None
-        """The template that `set_route` was called with."""
-        self.error: str | None = None
-        """The type of the exception that `set_error` was called with."""
-        scope[MARKER_KEY] = self
-
-
-def markers(scope: Scope) -> Iterator[RequestMarker]:
-    """Those of a connection, from the inside out."""
-    mark: RequestMarker | None = scope.get(MARKER_KEY)
-    while mark is not None:
-        yield mark
-        mark = mark.outer
+SERVER_BUFFER_BYTES = 65536
+"""A body of at most this size is accepted by the server without waiting for the client."""
 
 
 class AsgiRequest(RequestMarker):
-    """Notes what passes between server and app; records it once, at the last byte or at the app's end.
+    """Watches the messages of a request, and records it once: at its last message, or when the app ends.
 
-    Each request makes one, so its methods are few, and coroutines only where something is to be awaited.
+    One is made for each request. So it has few methods, and a method is a coroutine only if it must await.
     """
 
     __slots__ = (
-        "_began",
-        "_endings",
-        "_gone",
-        "_name",
+        "_client_gone",
+        "_final_messages",
+        "_namer",
         "_path",
         "_receive",
-        "_requests",
+        "_recorder",
         "_scope",
         "_send",
+        "_started",
         "_status",
         "in_progress",
     )
@@ -77,149 +51,108 @@ class AsgiRequest(RequestMarker):
     def __init__(
         self,
         telemetry: object,
-        requests: RequestRecorder,
-        name: CachingRouteNamer,
+        recorder: RequestRecorder,
+        namer: CachingRouteNamer,
         scope: Scope,
         path: str,
         receive: Receive,
         send: Send,
     ) -> None:
-        self.telemetry = telemetry  # what a Mark does, without a call
+        self.telemetry = telemetry  # the same as in RequestMarker.__init__, without the cost of a call
         self.outer = scope.get(MARKER_KEY)
         self.route = None
         self.error = None
         scope[MARKER_KEY] = self
-        self._requests = requests
-        self._name = name
+        self._recorder = recorder
+        self._namer = namer
         self._scope = scope
         self._path = path
         self._receive = receive
         self._send = send
         self._status = 0
-        self._gone = False
+        self._client_gone = False
         self.in_progress = True
-        self._endings = BODY
-        requests.start()
-        self._began = perf_counter()
+        self._final_messages = BODY_MESSAGES
+        recorder.start()
+        self._started = perf_counter()
 
     async def receive(self) -> Message:
-        """What the app hears."""
+        """Receive a message for the app."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self._gone = True
+            self._client_gone = True
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
-        """What the app says.
+        """Send a message of the app.
 
-        A last part that the server takes at once is counted before: who has the whole answer is counted,
-        though the worker be killed in that moment.
+        If the server accepts the last message at once, the request is recorded before it is sent, so that an
+        answered request survives a kill of the worker.
         """
         kind = message["type"]
         if kind == "http.response.start":
-            return self._start(message)
-        more = self._endings.get(kind)
+            return self._send_start(message)
+        more = self._final_messages.get(kind)
         if more is None or not self.in_progress or message.get(more):
             return self._send(message)
-        if not self._status or kind in FILES or len(message.get("body", b"")) > BUFFERED:
-            return self._finish(message)
+        if not self._status or kind in FILE_MESSAGES or len(message.get("body", b"")) > SERVER_BUFFER_BYTES:
+            return self._send_end(message)
         self._record(self._status, self.error)
         return self._send(message)
 
-    async def _start(self, message: Message) -> None:
-        """The response has begun when the server has taken its start."""
-        await self._send(message)
-        self._status = message["status"]
-        if message.get("trailers"):
-            self._endings = TRAILERS
-
-    async def _finish(self, message: Message) -> None:
-        await self._send(message)
-        if self.in_progress:
-            self._record(self._status, self.error)
-
     def returned(self) -> None:
-        """The app has returned without an end of the response, perhaps without a response."""
-        self._record(self._status or (CLIENT_GONE if self._gone else 500), self.error)
+        """Record a request whose app has returned before the end of the response."""
+        self._record(self._status or (CLIENT_GONE if self._client_gone else 500), self.error)
 
     def failed(self, error: BaseException) -> None:
-        """The app has raised, or was cancelled because nobody waits for its response any more."""
+        """Record a request whose app has raised, or was cancelled because its client disconnected."""
         if not self.in_progress:
             return
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)) and not (
-            self._gone and not self._status
+            self._client_gone and not self._status
         ):
             self._record(self._status or 500, error_type(error))
         else:
             self._record(self._status or CLIENT_GONE, None)
 
+    async def _send_start(self, message: Message) -> None:
+        await self._send(message)
+        self._status = message["status"]  # set afterwards: if the server fails, the response has not begun
+        if message.get("trailers"):
+            self._final_messages = TRAILER_MESSAGES
+
+    async def _send_end(self, message: Message) -> None:
+        await self._send(message)
+        if self.in_progress:
+            self._record(self._status, self.error)
+
     def _record(self, status: int, error: str | None) -> None:
         self.in_progress = False
-        seconds = perf_counter() - self._began
-        requests, scope = self._requests, self._scope
-        key = self._name.generation, id(scope.get("endpoint")), id(scope.get("route")), status
-        record = requests.shortcuts.get(key)
+        seconds = perf_counter() - self._started
+        recorder, scope = self._recorder, self._scope
+        key = self._namer.generation, id(scope.get("endpoint")), id(scope.get("route")), status
+        record = recorder.shortcuts.get(key)
         if record is not None and error is None and self.route is None:
             record(seconds)
         else:
             route = self._find_route(scope)
-            requests.end(route, status, error, seconds)
-            if error is None and self.route is None and self._name.certain(scope):
-                requests.remember_shortcut(key, ResponseAttributes(route, status, None))
+            recorder.end(route, status, error, seconds)
+            if error is None and self.route is None and self._namer.certain(scope):
+                recorder.remember_shortcut(key, ResponseAttributes(route, status, None))
 
     def _find_route(self, scope: Scope) -> str | None:
         try:
-            return self.route or self._name(scope, self._path)
+            return self.route or self._namer(scope, self._path)
         except Exception as failure:
-            self._requests.errors.error("naming a route", failure)
+            self._recorder.errors.error("naming a route", failure)
             return None
 
 
-class TracedAsgiRequest(AsgiRequest):
-    """An exchange that is recorded in the span of its request.
+class TracedAsgiRequest(TracedRequest, AsgiRequest):
+    """An `AsgiRequest` that is recorded as part of a span.
 
-    That is the one that is active where the request arrives, if the middleware that traces is further out;
-    else the one that is active when it is recorded, which is the server's, or that of sending the response.
+    If no span was active when the request arrived, it is the one that is active when the request is recorded:
+    that of the server, or that of sending the response.
     """
 
     __slots__ = ("_span",)
-
-    def __init__(self, *arguments: Any) -> None:
-        self._span = local_span()
-        super().__init__(*arguments)
-
-    def _record(self, status: int, error: str | None) -> None:
-        token = REQUEST_SPAN.set(self._span)
-        try:
-            super()._record(status, error)
-        finally:
-            REQUEST_SPAN.reset(token)
-
-
-def set_route(scope: Scope, template: str) -> None:
-    """Name the route that took this request, ``/users/{id}``: never the path itself, which is anything.
-
-    For apps whose framework does not say it; it comes before what the framework says.
-    """
-    for mark in markers(scope):
-        mark.route = template
-
-
-def set_error(scope: Scope, exception: BaseException) -> None:
-    """Record the type of an exception that the framework has turned into a response.
-
-    Call it from the framework's hook for unhandled exceptions, with the scope of the request. The request is
-    then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
-    middleware needs no call.
-    """
-    for mark in markers(scope):
-        mark.error = error_type(exception)
-
-
-def path_without_root(scope: Scope) -> str:
-    """The path without the root path of a proxy or mount, which newer servers leave in it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path

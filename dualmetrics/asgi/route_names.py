@@ -1,7 +1,8 @@
-"""Which route of its framework took a request, for middleware that knows no framework.
+"""Finds out how the framework of an app names its routes, so that the middleware need not know any framework.
 
-Packages announce under the entry point group ``dualmetrics_routes``, by the name of the framework's top-level
-package, a callable that takes an app and gives a `Name` for it, or None if the object is no app of theirs.
+A package for a framework has an entry point in the group ``dualmetrics_routes``. Its name is the framework's
+top-level package. Its value is a function that takes an app and returns a `RouteNamer` for it, or None if the
+object is not an app of this framework.
 """
 
 from __future__ import annotations
@@ -13,28 +14,29 @@ from typing import cast
 
 from dualmetrics.asgi.types import CachingRouteNamer, RouteNamer, Scope
 
-GROUP = "dualmetrics_routes"
+ENTRY_POINT_GROUP = "dualmetrics_routes"
 
-DEPTH = 64
-"""Layers of middleware that are looked through for the app inside."""
+MAX_LAYERS = 64
+"""How many layers of middleware are searched for the app inside."""
 
 
 def find_route_namer(scope: Scope, app: object) -> RouteNamer:
-    """A `Name` for the requests that arrive in this scope on their way to ``app``.
+    """Return the `RouteNamer` for the requests to ``app``.
 
-    The scope tells whose middleware is asked. Else the app is looked for behind the attribute ``app`` that
-    middleware has by custom, else in each request's scope at its end.
+    If an app of a framework has called the middleware, ``scope["app"]`` is that app. Otherwise it is searched
+    inside ``app``: middleware keeps the app that it wraps in the attribute ``app`` by convention. If it is
+    not there either, it is looked up in the scope of each request when the request has ended.
     """
     for candidate in (scope.get("app"), *wrapped_apps(app)):
-        name = route_namer_for(candidate)
-        if name is not None:
-            return name
+        namer = route_namer_for(candidate)
+        if namer is not None:
+            return namer
     return DeferredNamer()
 
 
 def wrapped_apps(app: object) -> Iterator[object]:
-    """``app`` and what it wraps."""
-    for _ in range(DEPTH):
+    """Iterate over ``app`` and the apps that it wraps."""
+    for _ in range(MAX_LAYERS):
         if app is None:
             return
         yield app
@@ -42,53 +44,60 @@ def wrapped_apps(app: object) -> Iterator[object]:
 
 
 def route_namer_for(app: object) -> RouteNamer | None:
-    """The `Name` for an app of an announced framework. Raises what loading the announced package raises."""
+    """Return the `RouteNamer` for an app of a known framework, else None.
+
+    Raises what loading the package for the framework raises.
+    """
     for kind in type(app).__mro__:
-        announced = _announced().get(kind.__module__.partition(".")[0])
-        if announced is not None:
-            make: Callable[[object], RouteNamer | None] = announced.load()
-            return make(app)
+        entry_point = _entry_points().get(kind.__module__.partition(".")[0])
+        if entry_point is not None:
+            make_namer: Callable[[object], RouteNamer | None] = entry_point.load()
+            return make_namer(app)
     return None
 
 
-class UncachedNamer:
-    """A `Name` that is asked at each request."""
+def as_caching_namer(namer: RouteNamer) -> CachingRouteNamer:
+    """Return ``namer`` itself if it is a `CachingRouteNamer`, else an `UncachedNamer` around it."""
+    return cast("CachingRouteNamer", namer) if hasattr(namer, "certain") else UncachedNamer(namer)
 
-    def __init__(self, name: RouteNamer) -> None:
+
+def name_no_route(scope: Scope, path: str) -> None:
+    """Return None: the `RouteNamer` if no other one can be found."""
+
+
+class UncachedNamer:
+    """A `CachingRouteNamer` that calls a `RouteNamer` for every request."""
+
+    def __init__(self, namer: RouteNamer) -> None:
         self.generation: object = None
-        self._name = name
+        self._namer = namer
 
     def __call__(self, scope: Scope, path: str) -> str | None:
-        """The route's template."""
-        return self._name(scope, path)
+        """Return the template of the route."""
+        return self._namer(scope, path)
 
     def certain(self, scope: Scope) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
-def as_caching_namer(name: RouteNamer) -> CachingRouteNamer:
-    """``name`` itself if it is a `CachingRouteNamer`."""
-    return cast("CachingRouteNamer", name) if hasattr(name, "certain") else UncachedNamer(name)
-
-
 class DeferredNamer:
-    """Asks for the app that answered when the request has ended, and remembers what names it."""
+    """Looks up the app in the scope when a request has ended, and remembers the `RouteNamer` of each app."""
 
     def __init__(self) -> None:
-        self._names: dict[int, tuple[object, RouteNamer | None]] = {}
+        self._namers: dict[int, tuple[object, RouteNamer | None]] = {}
 
     def __call__(self, scope: Scope, path: str) -> str | None:
-        """The route's template; None where nothing names it."""
+        """Return the template of the route, or None if no app of a known framework is found."""
         app = scope.get("app")
         if app is None:
             return None
-        if id(app) not in self._names:
-            self._names[id(app)] = app, route_namer_for(app)
-        _, name = self._names[id(app)]
-        return name(scope, path) if name else None
+        if id(app) not in self._namers:
+            self._namers[id(app)] = app, route_namer_for(app)
+        _, namer = self._namers[id(app)]
+        return namer(scope, path) if namer else None
 
 
 @functools.cache
-def _announced() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry_point.name: entry_point for entry_point in entry_points(group=ENTRY_POINT_GROUP)}

@@ -1,4 +1,4 @@
-"""Blocking work off the event loop, whichever loop it is."""
+"""Runs blocking work outside of the event loop, under asyncio and trio."""
 
 from __future__ import annotations
 
@@ -10,38 +10,37 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-THREADS = 4
-"""Own threads, so that slow scrapes never occupy those that the app's handlers run in."""
+_MAX_THREADS = 4  # of our own, so that slow scrapes never occupy the threads that handlers of the app run in
 
 
-async def run_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """``function(*args, **kwargs)`` in a thread. Raises what it raises. Under asyncio and trio."""
+async def run_in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """Run ``function(*args, **kwargs)`` in a thread and return its result. Raises what it raises."""
     work = functools.partial(function, *args, **kwargs)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return await _in_trio(work)
-    return await loop.run_in_executor(_pool(os.getpid()), work)
+        return await _run_in_trio_thread(work)
+    return await loop.run_in_executor(_executor(os.getpid()), work)
 
 
-async def _in_trio(work: Callable[[], R]) -> R:
-    result: R = await _trio().to_thread.run_sync(work, limiter=_limiter())
+async def _run_in_trio_thread(work: Callable[[], _R]) -> _R:
+    result: _R = await _trio().to_thread.run_sync(work, limiter=_trio_limiter())
     return result
 
 
 def _trio() -> Any:
-    return importlib.import_module("trio")  # it runs already, and is no dependency of ours
+    return importlib.import_module("trio")  # it is running, so it is installed, although we do not require it
 
 
 @functools.cache
-def _limiter() -> Any:
-    return _trio().CapacityLimiter(THREADS)
+def _trio_limiter() -> Any:
+    return _trio().CapacityLimiter(_MAX_THREADS)
 
 
 @functools.cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """One a process: a forked child inherits the object, but none of its threads."""
-    return ThreadPoolExecutor(THREADS, "dualmetrics-page")
+def _executor(pid: int) -> ThreadPoolExecutor:
+    """Return the executor of a process. A forked child inherits the object, but none of its threads."""
+    return ThreadPoolExecutor(_MAX_THREADS, "dualmetrics-page")

@@ -1,4 +1,4 @@
-"""The types of ASGI 3, and of what names routes."""
+"""The types of ASGI 3, and the types of functions that name routes."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
+"""A connection's scope as ASGI defines it; not the instrumentation scope of `dualmetrics.model`."""
+
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 RouteNamer: TypeAlias = Callable[[Scope, str], "str | None"]
-"""Gives the matched route's template for a request that has ended, from its scope and the path as it arrived,
-without the server's root path. None if no route matched."""
+"""Returns the template of the route that a request matched, or None if no route matched.
+
+It is called when the request has ended, with its scope and with its path as it arrived, without the root
+path.
+"""
 
 
 class CachingRouteNamer(Protocol):
-    """A `Name` that can also say what its answer hangs on, so that it need not be asked each time."""
+    """A `RouteNamer` that also says when its answer may be remembered, so that not every request calls it."""
 
     generation: object
-    """Another object as soon as `certain` may answer differently. As long as it is the same one, it keeps the
-    endpoints and routes that are certain alive, so that their `id` stands for them."""
+    """An object that is replaced when `certain` may answer differently.
+
+    While it is the same object, the endpoints and routes for which `certain` is true stay alive, so that an
+    ``id`` identifies them.
+    """
 
     def __call__(self, scope: Scope, path: str) -> str | None: ...
 
     def certain(self, scope: Scope) -> bool:
-        """Whether all requests with this scope's endpoint, route and method have the same template."""
+        """Whether all requests with the endpoint, route and method of this scope have the same template."""
         ...

@@ -1,34 +1,34 @@
-"""Counts a websocket as active for as long as it is open."""
+"""Counts a websocket as active while it is open."""
 
 from __future__ import annotations
 
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
-from dualmetrics.http.server_metrics import RequestRecorder
+from dualmetrics.http.request_recorder import RequestRecorder
 
 
 async def watch_websocket(
-    app: ASGIApp, requests: RequestRecorder, scope: Scope, receive: Receive, send: Send
+    app: ASGIApp, recorder: RequestRecorder, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Run ``app``; its websocket is active until one side closes it, or the app ends."""
+    """Run ``app``. The websocket is active until one side closes it or the app ends."""
     active = True
 
-    def leave(kind: str) -> None:
+    def note(message_type: str) -> None:
         nonlocal active
-        if active and kind in ("websocket.close", "websocket.disconnect"):
+        if active and message_type in ("websocket.close", "websocket.disconnect"):
             active = False
-            requests.cancel()
+            recorder.cancel()
 
-    async def hear() -> Message:
+    async def watched_receive() -> Message:
         message = await receive()
-        leave(message["type"])
+        note(message["type"])
         return message
 
-    async def tell(message: Message) -> None:
+    async def watched_send(message: Message) -> None:
         await send(message)
-        leave(message["type"])
+        note(message["type"])
 
-    requests.start()
+    recorder.start()
     try:
-        await app(scope, hear, tell)
+        await app(scope, watched_receive, watched_send)
     finally:
-        leave("websocket.close")
+        note("websocket.close")

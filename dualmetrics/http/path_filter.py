@@ -1,4 +1,4 @@
-"""The paths of which nothing is recorded, and the one that is answered."""
+"""Decides by its path whether a request is recorded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Protocol
 
 
 class PathSettings(Protocol):
-    """What of the `Settings` is needed here. ``exclude`` holds the metrics path too, if there is a page."""
+    """The part of `Settings` that this module uses.
+
+    If there is a page, ``exclude`` includes the metrics path.
+    """
 
     @property
     def prometheus_path(self) -> str: ...
@@ -17,24 +20,26 @@ class PathSettings(Protocol):
 
 
 class PathFilter:
-    """The metrics path, and the excluded ones: exact, or with a trailing ``*`` the beginning of others.
+    """Knows the metrics path and the excluded paths.
 
-    ``wsgi`` compares with PATH_INFO, in which each byte of the UTF-8 is one character (PEP 3333).
+    An excluded path is exact, or it ends with ``*`` and excludes all paths with this prefix. With ``wsgi``,
+    paths are compared with PATH_INFO, where each byte of the UTF-8 encoding is one character (PEP 3333).
     """
 
     def __init__(self, settings: PathSettings, *, wsgi: bool = False) -> None:
-        page, *exclude = (
-            _wsgi(path) if wsgi else path for path in (settings.prometheus_path, *settings.exclude)
-        )
-        self.page = page
+        encode: Callable[[str], str] = _to_path_info if wsgi else str
+        exclude = [encode(path) for path in settings.exclude]
+        self.page = encode(settings.prometheus_path)
         self._exact = frozenset(path for path in exclude if not path.endswith("*"))
         self._prefixes = tuple(path[:-1] for path in exclude if path.endswith("*"))
-        self.excluded: Callable[[str], bool] = self._excluded if self._prefixes else self._exact.__contains__
-        """Whether nothing of a path is recorded. Asked at each request."""
+        self.excluded: Callable[[str], bool] = (
+            self._matches_any if self._prefixes else self._exact.__contains__
+        )
+        """Whether a path is excluded. Each request calls it, so without prefixes it is a plain set lookup."""
 
-    def _excluded(self, path: str) -> bool:
+    def _matches_any(self, path: str) -> bool:
         return path in self._exact or path.startswith(self._prefixes)
 
 
-def _wsgi(path: str) -> str:
+def _to_path_info(path: str) -> str:
     return path.encode().decode("latin-1")

@@ -1,4 +1,8 @@
-"""Functions that record a request, made for the rows of its series: the arithmetic and nothing else."""
+"""Makes the functions that record a request into the rows of its series.
+
+Each function does the arithmetic and nothing else, because every request calls it. What never changes is
+bound to it when it is made.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,58 @@ from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 
 Recorder = Callable[[float], None]
-"""Adds a request that took so many seconds to the cells of its series."""
+"""Records a finished request that took so many seconds."""
 
-InFlightRecorder = Callable[[], None]
-"""Adds a request to those that are active, or takes it from them."""
+ActiveRecorder = Callable[[], None]
+"""Adds a request to the number of active ones, or removes it."""
+
+
+def duration_recorder(metrics: RequestMetrics, active: Row, count: Row, duration: Row) -> Recorder:
+    """Make a function that records a finished request, which is then no longer active."""
+    bounds, scale = metrics.duration.bounds, metrics.scale
+
+    @locked_if_free_threaded
+    def record(seconds: float) -> None:
+        value = seconds * scale
+        active[0] -= 1.0
+        count[0] += 1.0
+        duration[bisect_left(bounds, value)] += 1.0
+        duration[-1] += value
+
+    return record
+
+
+def exponential_duration_recorder(
+    metrics: RequestMetrics, active: Row, count: Row, duration: HistogramRow
+) -> Recorder:
+    """Make a `duration_recorder` that records the duration in exponential buckets as well."""
+    bounds, scale = metrics.duration.bounds, metrics.scale
+    row, exponential_cells = duration
+    add_exponential = exponential_cells.add
+
+    @locked_if_free_threaded
+    def record(seconds: float) -> None:
+        value = seconds * scale
+        active[0] -= 1.0
+        count[0] += 1.0
+        row[bisect_left(bounds, value)] += 1.0
+        row[-1] += value
+        add_exponential(value)
+
+    return record
 
 
 def with_exemplars(
     record: Recorder,
-    measure: RequestMetrics,
+    metrics: RequestMetrics,
     duration: ExemplarReservoir,
     count: ExemplarReservoir | None,
     exemplars: ExemplarFilter,
 ) -> Recorder:
-    """A function that records a request, and offers it as an exemplar."""
-    bounds, scale = measure.duration.bounds, measure.scale
+    """Make a function that calls ``record`` and then offers the request as an exemplar."""
+    bounds, scale = metrics.duration.bounds, metrics.scale
 
-    def add(seconds: float) -> None:
+    def record_with_exemplar(seconds: float) -> None:
         record(seconds)
         span = exemplars.request_span()
         if span is not None:
@@ -38,71 +77,39 @@ def with_exemplars(
             if count is not None:
                 count.offer(0, 1.0, span)
 
-    return add
+    return record_with_exemplar
 
 
-def duration_recorder(measure: RequestMetrics, active: Row, count: Row, duration: Row) -> Recorder:
-    """A function that adds a request, which is no longer active, to these rows."""
-    bounds, scale = measure.duration.bounds, measure.scale
+def active_recorder(rows: tuple[Row, ...], change: float, errors: ErrorReporter) -> ActiveRecorder:
+    """Make a function that adds ``change`` to the first cell of each row, and never raises.
 
-    @locked_if_free_threaded
-    def add(seconds: float) -> None:
-        value = seconds * scale
-        active[0] -= 1.0
-        count[0] += 1.0
-        duration[bisect_left(bounds, value)] += 1.0
-        duration[-1] += value
-
-    return add
-
-
-def exponential_duration_recorder(
-    measure: RequestMetrics, active: Row, count: Row, duration: HistogramRow
-) -> Recorder:
-    """An `adder` that records the duration in exponential buckets too."""
-    bounds, scale = measure.duration.bounds, measure.scale
-    row, banks = duration
-    add_exponential = banks.add
+    There is one row for each convention. The usual case of one row has a faster function.
+    """
+    first_row = rows[0]
 
     @locked_if_free_threaded
-    def add(seconds: float) -> None:
-        value = seconds * scale
-        active[0] -= 1.0
-        count[0] += 1.0
-        row[bisect_left(bounds, value)] += 1.0
-        row[-1] += value
-        add_exponential(value)
-
-    return add
-
-
-def in_flight_recorder(rows: tuple[Row, ...], by: float, errors: ErrorReporter) -> InFlightRecorder:
-    """A function that adds to the first cell of each row, and never raises."""
+    def change_one() -> None:
+        try:
+            first_row[0] += change
+        except Exception as error:
+            errors.error("counting an active request", error)
 
     @locked_if_free_threaded
-    def move() -> None:
+    def change_all() -> None:
         try:
             for row in rows:
-                row[0] += by
+                row[0] += change
         except Exception as error:
             errors.error("counting an active request", error)
 
-    @locked_if_free_threaded
-    def move_one() -> None:
-        try:
-            only[0] += by
-        except Exception as error:
-            errors.error("counting an active request", error)
-
-    only = rows[0]
-    return move_one if len(rows) == 1 else move
+    return change_one if len(rows) == 1 else change_all
 
 
-def chain_recorders(records: list[Recorder]) -> Recorder:
-    """A function that calls them all."""
+def chain_recorders(recorders: list[Recorder]) -> Recorder:
+    """Make a function that calls all ``recorders``."""
 
-    def all_of_them(seconds: float) -> None:
-        for record in records:
+    def record_all(seconds: float) -> None:
+        for record in recorders:
             record(seconds)
 
-    return records[0] if len(records) == 1 else all_of_them
+    return recorders[0] if len(recorders) == 1 else record_all

@@ -37,7 +37,7 @@ class ExemplarFilter:
         self._store = store
         self._errors = errors
         self._trace_based = settings.exemplar_filter == "trace_based"
-        self._tracer_is_configured = settings.tracer_named
+        self._tracer_is_configured = settings.tracer_provider_configured
         self._listeners = WeakCallbacks()
         self.active = settings.exemplar_filter == "always_on"
         """Whether any measurement may become an exemplar."""

@@ -7,9 +7,9 @@ the argument ``route``, a `RouteNamer`) and an exception that the framework has 
 the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows all of them at work.
 """
 
+from dualmetrics.wsgi.environ import Environ, RouteNamer, set_error, set_route
 from dualmetrics.wsgi.middleware import MetricsMiddleware
 from dualmetrics.wsgi.page import answer_scrape, metrics_app
-from dualmetrics.wsgi.request import Environ, RouteNamer, set_error, set_route
 
 __all__ = [
     "Environ",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
-from dualmetrics.wsgi.request import Environ
+from dualmetrics.wsgi.environ import Environ
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -17,33 +17,30 @@ if TYPE_CHECKING:
 
 
 def metrics_app(telemetry: Telemetry) -> WSGIApplication:
-    """The page as a WSGI app, to mount anywhere; 404 while ``prometheus`` is not among the exporters."""
+    """Return the page as a WSGI app, to mount anywhere.
+
+    It answers 404 if ``prometheus`` is not among the exporters.
+    """
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         response = answer_scrape(telemetry, environ)
-        start_response(status_line(response.status), response.headers)
+        status = f"{response.status} {HTTPStatus(response.status).phrase}"
+        start_response(status, response.headers)
         return response.chunks
 
     return app
 
 
 def answer_scrape(telemetry: Telemetry, environ: Environ) -> ScrapeResponse:
-    """Answer a request for the page from its environ: status, headers and chunks of the body.
+    """Answer a scrape from its environ: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 while ``prometheus`` is not among the exporters. It blocks while the page is rendered; nothing is
-    raised.
+    404 if ``prometheus`` is not among the exporters. It blocks while the page is rendered. Nothing is raised.
     """
-    return telemetry.page.respond(page_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
+    return telemetry.page.respond(_scrape_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
 
 
-def status_line(status: int) -> str:
-    """What WSGI wants of a status: ``200 OK``."""
-    return f"{status} {HTTPStatus(status).phrase}"
-
-
-def page_request(environ: Environ) -> ScrapeRequest:
-    """What the page needs to know of a request's environ."""
+def _scrape_request(environ: Environ) -> ScrapeRequest:
     headers = {
         key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
     }

@@ -1,81 +1,70 @@
-"""One HTTP request and its response on their way through the WSGI middleware (PEP 3333)."""
+"""Records one HTTP request and its response, as they pass through the WSGI middleware (PEP 3333)."""
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dualmetrics.http.semantic_conventions import CLIENT_GONE, error_type
-from dualmetrics.http.server_metrics import RequestRecorder
-from dualmetrics.instruments.trace_context import REQUEST_SPAN, local_span
+from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
+from dualmetrics.http.request_recorder import RequestRecorder
+from dualmetrics.http.traced_request import TracedRequest
+from dualmetrics.instruments.trace_context import local_span
+from dualmetrics.wsgi.environ import ERROR_KEY, ROUTE_KEY, Environ, RouteNamer
+from dualmetrics.wsgi.response_start import UNKNOWN_LENGTH, content_length, status_code
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse
 
-Environ: TypeAlias = dict[str, Any]
-
-RouteNamer: TypeAlias = Callable[[Environ], "str | None"]
-"""Gives the matched route's template where the response starts or the app raises; None if none matched."""
-
-Write: TypeAlias = Callable[[bytes], object]
-
-ROUTE_KEY = "dualmetrics.route"
-"""The environ's key of the route that `set_route` named."""
-
-ERROR_KEY = "dualmetrics.error"
-"""The environ's key of the class of an exception that the framework turned into a response."""
-
-
-UNKNOWN = sys.maxsize
-"""The length of a body that nothing tells."""
+WriteCallable: TypeAlias = Callable[[bytes], object]
 
 
 class WsgiRequest:
-    """Notes the status, and is the response's body for the server.
+    """Watches a request, and is the body of its response that the server iterates over.
 
-    It is recorded once: when as much is handed over as Content-Length says, when the body is exhausted,
-    closed or fails, or when the app raises. Content-Length, because not all clients exhaust or close a body
-    that they have whole: werkzeug's test client leaves that to the garbage collector.
+    The request is recorded once: when the app raises, when as many bytes as Content-Length says have been
+    handed over, or when the body is exhausted, fails or is closed. Content-Length matters because a client
+    may have the whole body and neither exhaust nor close it: werkzeug's test client leaves this to the
+    garbage collector.
     """
 
     __slots__ = (
-        "_began",
         "_body",
-        "_close",
+        "_bytes_left",
+        "_close_body",
         "_environ",
         "_in_progress",
-        "_left",
-        "_name",
-        "_requests",
+        "_namer",
+        "_recorder",
         "_route",
         "_start_response",
+        "_started",
         "_status",
     )
 
     def __init__(
         self,
-        requests: RequestRecorder,
-        name: RouteNamer,
+        recorder: RequestRecorder,
+        namer: RouteNamer,
         environ: Environ,
         start_response: StartResponse,
     ) -> None:
-        self._requests = requests
-        self._name = name
+        self._recorder = recorder
+        self._namer = namer
         self._environ = environ
         self._start_response = start_response
-        self._left = UNKNOWN
+        self._bytes_left = UNKNOWN_LENGTH
         self._route: str | None = None
         self._status = 0
         self._in_progress = True
-        requests.start()
-        self._began = perf_counter()
+        recorder.start()
+        self._started = perf_counter()
 
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
-        """The app's ``start_response``. The route is asked here: frameworks forget it when they return."""
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+    ) -> WriteCallable:
+        """The ``start_response`` of the app. The route is named here, as a framework may forget it later."""
         if exc_info:
             write = self._start_response(status, headers, exc_info)
             if exc_info[1] is not None:
@@ -83,153 +72,109 @@ class WsgiRequest:
         else:
             write = self._start_response(status, headers)
         self._status = status_code(status)
-        self._left = content_length(headers)
+        self._bytes_left = content_length(headers)
         self._find_route()
         return write
 
-    def deliver(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """What the server gets as the body."""
+    def wrap_body(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the body that the server gets in place of the body that the app has returned."""
         self._body = body
-        self._close: Callable[[], object] | None = getattr(body, "close", None)
+        self._close_body: Callable[[], object] | None = getattr(body, "close", None)
         if type(body) is list or type(body) is tuple:
             return SizedBody(self, body)
-        wrapper = self._environ.get("wsgi.file_wrapper")
-        if isinstance(wrapper, type) and isinstance(body, wrapper) and self._hook(body):
+        file_wrapper = self._environ.get("wsgi.file_wrapper")
+        if isinstance(file_wrapper, type) and isinstance(body, file_wrapper) and self._replace_close(body):
             return body
         return self
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the body's parts."""
+        """Iterate over the body of the app."""
         try:
             for part in self._body:
-                self._left -= len(part)
-                if self._left <= 0 and self._in_progress:
-                    self._end(500)
+                self._bytes_left -= len(part)
+                if self._bytes_left <= 0 and self._in_progress:
+                    self._record(500)
                 yield part
         except BaseException as error:
             self.failed(error)
             raise
         if self._in_progress:
-            self._end(500)
+            self._record(500)
 
     def close(self) -> None:
-        """The server is done, after the last part or before it."""
+        """Close the body of the app. The server calls this after the last part, or before if it gives up."""
         try:
-            if self._close is not None:
-                self._close()
+            if self._close_body is not None:
+                self._close_body()
         except BaseException as error:
             self.failed(error)
             raise
         if self._in_progress:
-            self._end(CLIENT_GONE)
+            self._record(CLIENT_GONE)
 
     def failed(self, error: BaseException) -> None:
-        """The app has raised, or the client has gone."""
+        """Record a request whose app has raised, or whose client has disconnected."""
         if not self._in_progress:
             return
         if not self._status:
             self._find_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
             self._environ[ERROR_KEY] = error_type(error)
-            self._end(500)
+            self._record(500)
         else:
-            self._end(CLIENT_GONE)
+            self._record(CLIENT_GONE)
 
-    def _end(self, without_start: int) -> None:
+    def _record(self, status_if_not_started: int) -> None:
         self._in_progress = False
-        seconds = perf_counter() - self._began
+        seconds = perf_counter() - self._started
         environ = self._environ
         route = environ.get(ROUTE_KEY, self._route)
-        self._requests.end(route, self._status or without_start, environ.get(ERROR_KEY), seconds)
+        self._recorder.end(route, self._status or status_if_not_started, environ.get(ERROR_KEY), seconds)
 
     def _find_route(self) -> None:
         try:
-            self._route = self._name(self._environ)
+            self._route = self._namer(self._environ)
         except Exception as error:
-            self._requests.errors.error("naming a route", error)
+            self._recorder.errors.error("naming a route", error)
 
-    def _hook(self, file: Any) -> bool:
-        """Have the server's own file wrapper, which it may send without iterating, tell of its end."""
+    def _replace_close(self, file: Any) -> bool:
+        """Let the server's file wrapper call our `close`, as servers may send files without iterating."""
         try:
             file.close = self.close
-        except (AttributeError, TypeError):  # written in C, or with slots
+        except (AttributeError, TypeError):  # it is written in C, or has slots
             return False
         return True
 
 
 class SizedBody:
-    """A body of known length: servers make a Content-Length of a single part."""
+    """A body with a known number of parts. If there is one part, servers derive Content-Length from it."""
 
-    __slots__ = ("_body", "_transaction", "close")
+    __slots__ = ("_parts", "_request", "close")
 
-    def __init__(self, transaction: WsgiRequest, body: Sequence[bytes]) -> None:
-        self._transaction = transaction
-        self._body = body
-        self.close = transaction.close
+    def __init__(self, request: WsgiRequest, parts: Sequence[bytes]) -> None:
+        self._request = request
+        self._parts = parts
+        self.close = request.close
 
     def __len__(self) -> int:
-        return len(self._body)
+        return len(self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._transaction)
+        return iter(self._request)
 
 
-def content_length(headers: list[tuple[str, str]]) -> int:
-    """The length of the body as the headers tell it."""
-    for name, value in headers:
-        if name == "Content-Length" and value.isdecimal():
-            return int(value)
-    for name, value in headers:  # as few write it
-        if name.lower() == "content-length" and value.isdecimal():
-            return int(value)
-    return UNKNOWN
+class TracedWsgiRequest(TracedRequest, WsgiRequest):
+    """A `WsgiRequest` that is recorded as part of a span.
 
-
-@functools.lru_cache(256)
-def status_code(line: str) -> int:
-    """The code of a status line, ``200 OK``; -1 if there is none in it."""
-    try:
-        return int(line[:3])
-    except ValueError:
-        return -1
-
-
-class TracedWsgiRequest(WsgiRequest):
-    """A transaction that is recorded in the span of its request.
-
-    That is the one that is active where the request arrives, if the middleware that traces is further out,
-    else where the response starts: when the server reads the body, it is no longer.
+    If no span was active when the request arrived, it is the one that is active when the response starts. It
+    is no longer active when the server reads the body.
     """
 
     __slots__ = ("_span",)
 
-    def __init__(self, *arguments: Any) -> None:
-        self._span = local_span()
-        super().__init__(*arguments)
-
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None) -> Write:
-        """The app's ``start_response``."""
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+    ) -> WriteCallable:
+        """The ``start_response`` of the app."""
         self._span = self._span or local_span()
         return super().start(status, headers, exc_info)
-
-    def _end(self, without_start: int) -> None:
-        token = REQUEST_SPAN.set(self._span)
-        try:
-            super()._end(without_start)
-        finally:
-            REQUEST_SPAN.reset(token)
-
-
-def set_route(environ: Environ, template: str) -> None:
-    """Name the route that took this request, ``/users/<id>``: never the path itself, which is anything."""
-    environ[ROUTE_KEY] = template
-
-
-def set_error(environ: Environ, exception: BaseException) -> None:
-    """Record the type of an exception that the framework has turned into a response.
-
-    Call it from the framework's hook for unhandled exceptions, with the environ of the request. The request
-    is then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
-    middleware needs no call.
-    """
-    environ[ERROR_KEY] = error_type(exception)

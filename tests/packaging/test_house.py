@@ -22,11 +22,10 @@ SHARED_NAMES = {
     "DualMetrics": "Each integration has one, so that changing the framework changes the import alone.",
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
+    "Scope": "A connection's scope in ASGI, and the instrumentation scope in OpenTelemetry.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
     "command": "`dualmetrics.cli` finds a command by this name in the command's module.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
-    "no_route_name": "The default of the ASGI middleware and of the WSGI middleware.",
-    "page_request": "Reads an ASGI scope or a WSGI environ.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
     "set_route": "Sets the route in an ASGI scope or in a WSGI environ.",
 }

@@ -18,12 +18,12 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
 from dualmetrics.asgi import MetricsMiddleware, metrics_app, set_route
-from dualmetrics.asgi.route_names import GROUP, DeferredNamer, route_namer_for
+from dualmetrics.asgi.route_names import ENTRY_POINT_GROUP, DeferredNamer, route_namer_for
 from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.telemetry import Telemetry
-from dualmetrics.testing.asgi_client import Connection, fetch_async, fetch, http_scope
+from dualmetrics.testing.asgi_client import Connection, fetch, fetch_async, http_scope
 from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics.testing.site import HandlerError
 
@@ -278,7 +278,7 @@ def test_naming_a_route_without_the_middleware_does_nothing() -> None:
 
 
 def test_starlette_is_announced() -> None:
-    assert "starlette" in {point.name for point in entry_points(group=GROUP)}
+    assert "starlette" in {point.name for point in entry_points(group=ENTRY_POINT_GROUP)}
     assert route_namer_for(Starlette()) is not None
     assert route_namer_for(object()) is None
     assert DeferredNamer()({}, "/") is None

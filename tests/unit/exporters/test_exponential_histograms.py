@@ -1,4 +1,4 @@
-"""Exponential histograms as a Collector receives them."""
+"""Exponential histograms in a push."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AGGREGATION = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 
 
 def recorded(*values: float) -> Family:
-    """A histogram of these values, in both kinds of buckets."""
+    """A histogram of these values, with both kinds of buckets."""
     buckets = [sum(low < value <= high for value in values) for low, high in ((-1, 5), (5, 10), (10, 1e999))]
     cells = (*map(float, buckets), sum(values))
     both = Point(ATTRIBUTES, START, cells, (), histogram([*values])._replace(sum=sum(values)))
@@ -63,7 +63,7 @@ def test_a_histogram_arrives_with_its_scale_and_buckets(protocol: str) -> None:
     assert not point.HasField("max")
 
 
-def test_the_sdk_makes_the_same_of_the_same_values() -> None:
+def test_the_sdk_makes_the_same_histogram_of_the_same_values() -> None:
     source = random.Random(7)
     values = [source.lognormvariate(0, 2) for _ in range(1000)] + [0.0]
     reader = InMemoryMetricReader(
@@ -82,7 +82,7 @@ def test_the_sdk_makes_the_same_of_the_same_values() -> None:
     assert trimmed(point.scale, offset, counts)._replace(zero_count=1.0) == ours
 
 
-def test_those_not_recorded_so_go_with_explicit_buckets() -> None:
+def test_a_histogram_without_exponential_buckets_is_sent_with_explicit_ones() -> None:
     [metric] = (
         to_metrics_data(snapshot(Family(HISTOGRAM, (Point((), 1, (1.0, 0.0, 0.0, 2.0)),))))
         .resource_metrics[0]
@@ -100,10 +100,10 @@ def test_deltas_add_up_to_the_total(history: list[tuple[list[float], bool]]) -> 
     values: list[float] = []
     baseline: Snapshot | None = None
     arrived = ExponentialHistogram()
-    for at, (more, taken) in enumerate([*history, ([1.0], True)]):
+    for at, (more, acknowledged) in enumerate([*history, ([1.0], True)]):
         values += more
         now = snapshot(recorded(*values), time=TIME + at)
-        if taken:
+        if acknowledged:
             for point in subtract(now, baseline, DELTA).families[0].points:
                 assert point.exponential is not None
                 arrived = arrived.plus(point.exponential)
@@ -112,14 +112,14 @@ def test_deltas_add_up_to_the_total(history: list[tuple[list[float], bool]]) -> 
     assert arrived.sum == pytest.approx(sum(values))
 
 
-def test_a_delta_has_the_scale_of_now() -> None:
+def test_a_delta_has_the_current_scale() -> None:
     before, now = snapshot(recorded(2.0)), snapshot(recorded(2.0, 3.0, 1e6), time=TIME + 1)
     [point] = subtract(now, before, DELTA).families[0].points
     assert point.exponential == histogram([3.0, 1e6])._replace(sum=1e6 + 3.0)
 
 
-def test_a_value_that_is_only_in_the_exponential_buckets_yet_is_sent() -> None:
-    """Else the baseline would have it, and nobody else."""
+def test_a_value_that_is_only_in_the_exponential_buckets_so_far_is_sent() -> None:
+    """Otherwise it would be in the baseline without ever being sent."""
     [point] = recorded(2.0).points
     late = point._replace(exponential=histogram([2.0, 4.0]))
     before, now = snapshot(recorded(2.0)), snapshot(Family(HISTOGRAM, (late,)), time=TIME + 1)
@@ -128,13 +128,13 @@ def test_a_value_that_is_only_in_the_exponential_buckets_yet_is_sent() -> None:
     assert sent.exponential.total_count == 1
 
 
-def test_what_began_anew_is_sent_whole() -> None:
+def test_a_restarted_histogram_is_sent_completely() -> None:
     before, now = snapshot(recorded(2.0, 2.0, 2.0)), snapshot(recorded(4.0, 2.0), time=TIME + 1)
     [point] = subtract(now, before, DELTA).families[0].points
     assert point.exponential == recorded(4.0, 2.0).points[0].exponential
 
 
-def test_messages_of_many_histograms_are_small_enough() -> None:
+def test_messages_with_many_exponential_histograms_are_small_enough() -> None:
     wide = ExponentialHistogram(MAX_SCALE, -5, (2.0**50,) * 160)
     many = tuple(Point((("n", at),), 1, (1.0,) * 4, (), wide) for at in range(8000))
     parts = [*batches(snapshot(Family(HISTOGRAM, many)))]
@@ -150,7 +150,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def pushed(receiver: Receiver, name: str) -> Metric:
-    """The last metric of this name."""
+    """The last metric with this name."""
     found = [
         metric
         for request in receiver.requests
@@ -164,7 +164,7 @@ def pushed(receiver: Receiver, name: str) -> Metric:
 
 def use(telemetry: Telemetry) -> None:
     """One request of 20 ms, and two values of an instrument."""
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     requests.start()
     requests.end("/", 200, None, 0.02)
     for value in (3.0, 0.0):
@@ -195,7 +195,7 @@ def test_the_push_has_exponential_buckets_and_the_page_explicit_ones(
     assert 'took_bucket{a="b",le="5"} 2' in page
 
 
-def test_without_being_asked_for_they_are_not_recorded(receiver: Receiver) -> None:
+def test_exponential_buckets_are_not_recorded_by_default(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.http_endpoint)
     use(telemetry)
     assert telemetry.force_flush()
@@ -206,7 +206,7 @@ def test_without_being_asked_for_they_are_not_recorded(receiver: Receiver) -> No
     assert pushed(receiver, "took").WhichOneof("data") == "histogram"
 
 
-def test_deltas_of_a_group_arrive_as_what_was_recorded(receiver: Receiver) -> None:
+def test_deltas_of_a_group_add_up_to_what_was_recorded(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.http_endpoint, temporality="delta", native_histograms=True)
     histogram_ = telemetry.meter("app").create_histogram("took")
     for value in (0.5, 700.0, 3.0):

@@ -137,7 +137,7 @@ def test_with_always_on_a_request_without_a_span_is_an_exemplar_too(
 
 
 def test_each_duration_stands_in_the_bucket_of_its_exemplar(telemetry: Telemetry) -> None:
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     with trace.use_span(tracer.start_span("server")):
         for seconds in (0.004, 0.3, 99.0):
             requests.start()

@@ -56,7 +56,7 @@ def recorded(
     error: str | None = None,
 ) -> dict[str, AttributeValue]:
     """The attributes of one request's duration."""
-    requests = telemetry.server_metrics.requests(method, scheme, version)
+    requests = telemetry.server_metrics.recorder_for(method, scheme, version)
     requests.start()
     requests.end(route, status, error, 0.25)
     _, [point] = points(telemetry, HTTP_SERVER_REQUEST_DURATION)
@@ -101,7 +101,7 @@ def test_known_methods_of_the_variable_stand_instead_of_all_others(
 ) -> None:
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "GET, PROPFIND")
     telemetry = Telemetry(convention=convention, metrics_exporter="prometheus", directory=str(tmp_path))
-    telemetry.server_metrics.requests(method, "http", "1.1").start()
+    telemetry.server_metrics.recorder_for(method, "http", "1.1").start()
     [family] = (one for one in telemetry.snapshot().families if "active" in one.descriptor.name)
     assert expected in dict(family.points[0].attributes).values()
     telemetry.shutdown()
@@ -169,7 +169,7 @@ def test_server_address_and_port_are_opt_in_because_clients_choose_them(
 
 
 def test_active_requests_have_method_and_scheme_and_no_others(telemetry: Telemetry) -> None:
-    telemetry.server_metrics.requests("POST", "https", "2").start()
+    telemetry.server_metrics.recorder_for("POST", "https", "2").start()
     descriptor, [point] = points(telemetry, ACTIVE)
     assert dict(point.attributes) == {METHOD: "POST", SCHEME: "https"}
     assert (descriptor.kind.value, descriptor.unit, point.cells[0]) == ("up_down_counter", "{request}", 1)
@@ -195,7 +195,7 @@ def test_the_opt_in_of_opentelemetry_chooses_the_convention_unless_ours_does(
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", opt_in)
     monkeypatch.setenv("DUALMETRICS_CONVENTION", own)
     telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     requests.start()
     requests.end("/", 200, None, 0.1)
     names = {one.descriptor.name for one in telemetry.snapshot().families}

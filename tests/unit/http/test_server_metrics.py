@@ -13,15 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.config.loading import load_settings
-from dualmetrics.http.semantic_conventions import (
-    METHODS,
-    Classic,
-    RequestAttributes,
-    ResponseAttributes,
-    Semconv,
-    conventions,
-)
-from dualmetrics.http.server_metrics import REMEMBERED, ServerMetrics
+from dualmetrics.http.request_attributes import METHODS, RequestAttributes, ResponseAttributes
+from dualmetrics.http.request_recorder import MAX_RESPONSES
+from dualmetrics.http.semantic_conventions import Classic, Semconv, conventions_for
+from dualmetrics.http.server_metrics import ServerMetrics
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.storage.exponential_cells import HistogramRow
@@ -39,7 +34,7 @@ def telemetry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Teleme
 
 def record(telemetry: Telemetry, seconds: float = 0.0, *, route: str | None = "/", status: int = 200) -> None:
     """One request from its begin to its end."""
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     requests.start()
     requests.end(route, status, None, seconds)
 
@@ -88,7 +83,7 @@ def test_methods_are_case_sensitive(method: str) -> None:
 
 @given(route=st.none() | st.text(), status=st.integers(), error=st.none() | st.text(min_size=1))
 def test_attributes_are_in_canonical_form(route: str | None, status: int, error: str | None) -> None:
-    for convention in conventions("both", load_settings().buckets.default):
+    for convention in conventions_for("both", load_settings().buckets.default):
         found = convention.attributes(
             RequestAttributes("GET", "http", "1.1"), ResponseAttributes(route, status, error)
         )
@@ -98,13 +93,13 @@ def test_attributes_are_in_canonical_form(route: str | None, status: int, error:
 
 def test_the_memory_for_what_clients_make_up_is_bounded(telemetry: Telemetry) -> None:
     metrics = telemetry.server_metrics
-    found = {id(metrics.requests(f"M{n}", f"s{n}", f"v{n}")) for n in range(10_000)}
+    found = {id(metrics.recorder_for(f"M{n}", f"s{n}", f"v{n}")) for n in range(10_000)}
     assert len(found) == 1
 
 
 def test_an_app_that_names_ever_new_routes_ends_in_the_overflow(tmp_path: Path) -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", cardinality_limit=5, directory=str(tmp_path))
-    total = REMEMBERED + 10
+    total = MAX_RESPONSES + 10
     for number in range(total):
         record(telemetry, route=f"/{number}")
     for name in ("http.requests", "http.request.duration"):
@@ -117,8 +112,8 @@ def test_an_app_that_names_ever_new_routes_ends_in_the_overflow(tmp_path: Path) 
 
 def test_bounds_are_the_same_durations_in_both_units() -> None:
     buckets = (0.0001, 0.005, 0.075, 1.1, 2.5)
-    assert Classic(buckets).measure.duration.bounds == (0.1, 5.0, 75.0, 1100.0, 2500.0)
-    assert Semconv(buckets).measure.duration.bounds == buckets
+    assert Classic(buckets).request_metrics.duration.bounds == (0.1, 5.0, 75.0, 1100.0, 2500.0)
+    assert Semconv(buckets).request_metrics.duration.bounds == buckets
 
 
 def test_a_value_on_a_bound_belongs_below_it(telemetry: Telemetry) -> None:
@@ -130,7 +125,7 @@ def test_a_value_on_a_bound_belongs_below_it(telemetry: Telemetry) -> None:
 
 
 def test_a_websocket_is_active_and_nothing_else(telemetry: Telemetry) -> None:
-    sockets = telemetry.server_metrics.websockets("wss")
+    sockets = telemetry.server_metrics.websocket_recorder("wss")
     sockets.start()
     assert Recorded(telemetry).active() == {"WEBSOCKET": 1}
     sockets.cancel()
@@ -138,7 +133,7 @@ def test_a_websocket_is_active_and_nothing_else(telemetry: Telemetry) -> None:
 
 
 def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(telemetry: Telemetry) -> None:
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     requests.start()
     telemetry.reset()
     requests.end("/", 200, None, 0.0)
@@ -148,7 +143,7 @@ def test_a_request_under_way_at_a_reset_ends_without_a_trace_of_its_begin(teleme
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12
 def test_a_request_under_way_at_a_fork_ends_in_the_parent_alone(telemetry: Telemetry) -> None:
-    requests = telemetry.server_metrics.requests("GET", "http", "1.1")
+    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     requests.start()
     pid = os.fork()
     if pid == 0:
@@ -186,7 +181,7 @@ def test_a_failing_store_reaches_nobody_and_is_said_once(
         FailingStore(), telemetry.settings, telemetry.errors, telemetry.server_metrics.exemplars
     )
     for _ in range(3):
-        requests = metrics.requests("GET", "http", "1.1")
+        requests = metrics.recorder_for("GET", "http", "1.1")
         requests.start()
         requests.end("/", 200, None, 0.0)
         requests.cancel()

@@ -160,7 +160,9 @@ def test_a_value_that_cannot_be_counted_is_left_out_and_counted_as_an_error(
     record(1)
     assert recording.family().points[0].cells[-1] == 1.0
     assert recording.errors.error_count == 3
-    assert len([entry for entry in caplog.messages if "does not accept" in entry or "recording" in entry]) == 1
+    assert (
+        len([entry for entry in caplog.messages if "does not accept" in entry or "recording" in entry]) == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "a" * 256, "ä", None, "a\n"])

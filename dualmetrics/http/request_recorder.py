@@ -1,0 +1,192 @@
+"""Records the requests that arrive with the same attributes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from dualmetrics.http.recorders import (
+    ActiveRecorder,
+    Recorder,
+    active_recorder,
+    chain_recorders,
+    duration_recorder,
+    exponential_duration_recorder,
+    with_exemplars,
+)
+from dualmetrics.http.request_attributes import RequestAttributes, ResponseAttributes
+from dualmetrics.http.semantic_conventions import Convention, RequestMetrics
+from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.storage.exponential_cells import HistogramRow
+from dualmetrics.storage.regions import Row, private_row
+
+MAX_RESPONSES = 4096
+"""How many different responses a recorder remembers. Then it forgets all: the app invents routes."""
+
+UNUSED_ROW: Row = private_row(1)
+"""A row to write to that nobody reads."""
+
+
+class RowStore(Protocol):
+    """The part of the store that the HTTP metrics use."""
+
+    exponential: bool
+
+    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row: ...
+
+    def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow: ...
+
+    def on_invalidate(self, listener: Callable[[], None]) -> None: ...
+
+
+class RequestRecorder:
+    """Counts the active requests with the same `RequestAttributes`, and records those that have ended.
+
+    A recorder has three states:
+
+    - *new*: it has no rows yet. The first `start` opens it.
+    - *open*: it writes to the rows that the store gave it.
+    - *invalid*: a fork, a reset or a shutdown has made these rows invalid. It only serves the requests that
+      were active at that moment; new requests get a new recorder.
+
+    `start` and `cancel` are attributes, and each state sets functions of its own. So a request pays neither
+    for a test of the state nor for a second call: the same as methods made a request 2 to 3 % slower.
+    """
+
+    __slots__ = (
+        "_active_rows",
+        "_conventions",
+        "_exemplars",
+        "_invalid",
+        "_recorders",
+        "_request",
+        "_store",
+        "cancel",
+        "errors",
+        "shortcuts",
+        "start",
+    )
+
+    def __init__(
+        self,
+        request: RequestAttributes,
+        conventions: tuple[Convention, ...],
+        store: RowStore,
+        errors: ErrorReporter,
+        exemplars: ExemplarFilter,
+    ) -> None:
+        self._request = request
+        self._conventions = conventions
+        self._store = store
+        self._exemplars = exemplars
+        self.errors = errors
+        self._invalid = False
+        self._recorders: dict[tuple[str | None, int, str | None], Recorder] = {}
+        self._active_rows: tuple[Row, ...] = ()
+        self.shortcuts: dict[tuple[object, ...], Recorder] = {}
+        """The functions that `end` would call, by a key that the caller knows earlier than the response.
+
+        See `remember_shortcut`.
+        """
+        self.start: ActiveRecorder = self._start_when_new
+        """Count a request as active. One call of `end` or `cancel` must follow. Never raises."""
+        self.cancel: ActiveRecorder = self._cancel_when_new
+        """Count a request as no longer active, and do not record it. Never raises."""
+
+    def end(self, route: str | None, status: int, error: str | None, seconds: float) -> None:
+        """Record a request that has ended. ``route`` is its template, None if none matched. Never raises."""
+        try:
+            response = route, status, error
+            record = self._recorders.get(response) or self._add_recorder(ResponseAttributes(*response))
+            record(seconds)
+        except Exception as failure:
+            self.errors.error("recording a request", failure)
+
+    def remember_shortcut(self, key: tuple[object, ...], response: ResponseAttributes) -> None:
+        """From now on, ``shortcuts[key]`` records what `end` does for this response."""
+        record = self._recorders.get(response)
+        if record is not None:
+            if len(self.shortcuts) >= MAX_RESPONSES:
+                self.shortcuts.clear()
+            self.shortcuts[key] = record
+
+    def invalidate(self) -> None:
+        """Enter the state *invalid*."""
+        self._invalid = True
+        self._recorders, self.shortcuts = {}, {}
+        self.start = functools.partial(self._change_when_invalid, 1.0)
+        self.cancel = functools.partial(self._change_when_invalid, -1.0)
+
+    def _open(self) -> None:
+        """Enter the state *open*."""
+        self._active_rows = tuple(self._store_rows())
+        self.start = active_recorder(self._active_rows, 1.0, self.errors)
+        self.cancel = active_recorder(self._active_rows, -1.0, self.errors)
+
+    def _start_when_new(self) -> None:
+        try:
+            self._open()
+        except Exception as error:
+            self.errors.error("counting an active request", error)
+        else:
+            self.start()
+
+    def _cancel_when_new(self) -> None:
+        """Do nothing: opening the rows has failed, so the request was not counted as active."""
+
+    def _change_when_invalid(self, change: float) -> None:
+        """Change the number of active requests only in rows that the store still uses.
+
+        In the parent of a fork the store returns the same rows again. In the child and after a reset it
+        returns new rows, which have never counted the request; the old rows belong to the parent or to
+        nobody.
+        """
+        for old, new in zip(self._active_rows, self._store_rows(), strict=False):
+            if new is old:
+                active_recorder((old,), change, self.errors)()
+
+    def _store_rows(self) -> Iterator[Row]:
+        for convention in self._conventions:
+            yield self._store.row(convention.active_requests, convention.active_attributes(self._request))
+
+    def _add_recorder(self, response: ResponseAttributes) -> Recorder:
+        recorders = self._recorders  # if a fork or a reset replaces it meanwhile, the new one is not kept
+        is_open = self._active_rows and not self._invalid
+        record = self._open_recorder(response) if is_open else self._unbound_recorder(response)
+        if len(recorders) >= MAX_RESPONSES:
+            recorders.clear()
+        recorders[response] = record
+        return record
+
+    def _open_recorder(self, response: ResponseAttributes) -> Recorder:
+        pairs = zip(self._conventions, self._active_rows, strict=True)
+        return chain_recorders([self._recorder(convention, active, response) for convention, active in pairs])
+
+    def _unbound_recorder(self, response: ResponseAttributes) -> Recorder:
+        """Record a request that was counted as active in other rows, or nowhere."""
+        recorders = [self._recorder(convention, UNUSED_ROW, response) for convention in self._conventions]
+        return chain_recorders([lambda seconds: self.cancel(), *recorders])
+
+    def _recorder(self, convention: Convention, active: Row, response: ResponseAttributes) -> Recorder:
+        attributes = convention.attributes(self._request, response)
+        metrics = convention.request_metrics
+        count = self._store.row(metrics.requests, attributes) if metrics.requests else UNUSED_ROW
+        record = self._duration_recorder(metrics, active, count, attributes)
+        return self._with_exemplars(record, metrics, attributes) if self._exemplars.active else record
+
+    def _duration_recorder(
+        self, metrics: RequestMetrics, active: Row, count: Row, attributes: Attributes
+    ) -> Recorder:
+        if self._store.exponential:
+            histogram = self._store.histogram_row(metrics.duration, attributes)
+            return exponential_duration_recorder(metrics, active, count, histogram)
+        return duration_recorder(metrics, active, count, self._store.row(metrics.duration, attributes))
+
+    def _with_exemplars(self, record: Recorder, metrics: RequestMetrics, attributes: Attributes) -> Recorder:
+        duration = self._exemplars.reservoir(metrics.duration, attributes)
+        count = self._exemplars.reservoir(metrics.requests, attributes) if metrics.requests else None
+        return with_exemplars(record, metrics, duration, count, self._exemplars)
