@@ -149,6 +149,8 @@ def _histogram(point: Point, time: int, bounds: tuple[float, ...]) -> HistogramD
 
 
 def _exemplars(point: Point) -> list[Exemplar]:
+    if not point.exemplars:  # true of most points
+        return []
     return [
         Exemplar(
             dict(exemplar.attributes),

@@ -1,4 +1,4 @@
-"""Snapshots of all kinds: names that collide, values of every type, texts of any characters."""
+"""Strategies for snapshots: with name conflicts, values of every type, and text with any characters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def descriptors(draw: st.DrawFn) -> Descriptor:
 
 
 def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
-    """Cells as the kind has them."""
+    """The cells of a point of this metric."""
     return {
         Kind.COUNTER: st.tuples(numbers),
         Kind.UP_DOWN_COUNTER: st.tuples(numbers),
@@ -71,13 +71,13 @@ def cells(descriptor: Descriptor) -> st.SearchStrategy[tuple[float, ...]]:
 
 
 def exemplars(descriptor: Descriptor) -> st.SearchStrategy[Exemplars]:
-    """None at all, or one for some of the buckets."""
+    """No exemplars, or exemplars for some of the buckets."""
     some = st.tuples(*[st.sampled_from(EXEMPLARS)] * exemplar_slots.slot_count(descriptor))
     return st.just(()) | some if descriptor.kind in (Kind.COUNTER, Kind.HISTOGRAM) else st.just(())
 
 
 def points(descriptor: Descriptor) -> st.SearchStrategy[Point]:
-    """Points as the metric has them."""
+    """Points of this metric."""
     return st.builds(Point, attributes, st.just(1), cells(descriptor), exemplars(descriptor), st.none())
 
 
@@ -92,7 +92,7 @@ snapshots = st.builds(Snapshot, st.just(1), attributes, st.lists(families(), max
 
 @st.composite
 def successors(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
-    """What may be seen later: points that are the same objects, changed, new, gone or in another order."""
+    """A possible later snapshot, with points that are the same object, changed, new, removed or reordered."""
     return dataclasses.replace(snapshot, families=tuple(draw(_later(family)) for family in snapshot.families))
 
 

@@ -1,4 +1,4 @@
-"""The OpenTelemetry SDK's view of what was recorded: as a snapshot, and as the page of its own exporter."""
+"""Records with the OpenTelemetry SDK, and returns a snapshot and the page of its Prometheus exporter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def recorded(record: Callable[[Meter], None]) -> tuple[Snapshot, Page]:
-    """What ``record`` does with a meter, as a snapshot, and as their exporter's page."""
+    """Call ``record`` with a meter, and return a snapshot and the page of OpenTelemetry's exporter."""
     registry = CollectorRegistry()
     memory, prometheus = InMemoryMetricReader(), PrometheusMetricReader(registry=registry)
     resource = Resource({"service.name": "shop", "service.instance.id": "i-1", "host.cpus": 8})

@@ -1,4 +1,4 @@
-"""Snapshots to export: a few by hand, and any that hypothesis can think of."""
+"""Example snapshots."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def snapshot(*families: Family, time: int = TIME) -> Snapshot:
 def family(
     descriptor: Descriptor, *cells: float, attributes: Attributes = ATTRIBUTES, start: int = START
 ) -> Family:
-    """A metric of one series."""
+    """A metric with one series."""
     return Family(descriptor, (Point(attributes, start, cells),))
 
 
@@ -50,7 +50,7 @@ def everything() -> Snapshot:
 
 
 def many(series: int) -> Snapshot:
-    """A histogram of 14 bounds and as many series as wanted."""
+    """A histogram with 14 bounds and the given number of series."""
     descriptor = Descriptor(OWN, "latency", Kind.HISTOGRAM, "s", bounds=tuple(float(i) for i in range(1, 15)))
     points = (
         Point(

@@ -1,4 +1,4 @@
-"""Exemplars in each format, as its parser or a Collector reads them."""
+"""Exemplars in each format, read by its parser or by a Collector."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def point(*cells: float, exemplars: Exemplars = ()) -> Point:
 
 
 def observed(*, late: bool = False) -> Snapshot:
-    """A counter and a histogram; ``late``: each has one more, with an exemplar of a second ago."""
+    """A counter and a histogram. With ``late``, each has one more measurement, with a newer exemplar."""
     more, last = (1.0, TWO._replace(time_ns=TIME - SECOND)) if late else (0.0, TWO)
     return snapshot(
         Family(COUNTER, (point(2.0 + more, exemplars=(ALONE,)),)),
@@ -36,7 +36,7 @@ def observed(*, late: bool = False) -> Snapshot:
 
 
 def openmetrics(found: Snapshot) -> dict[reading.Sample, object]:
-    """The exemplar of each sample as the parser reads it: labels, value, milliseconds."""
+    """The exemplar of each sample as parsed: labels, value, and time in milliseconds."""
     page = PrometheusExporter().render(found, negotiate(reading.OPENMETRICS))
     return {
         reading.named(sample.name, sample.labels): _read(sample.exemplar)
@@ -50,7 +50,7 @@ def _read(exemplar: Any) -> object:
     return exemplar.labels, exemplar.value, round(float(exemplar.timestamp) * 1000)
 
 
-def test_openmetrics_has_them_on_buckets_and_totals() -> None:
+def test_openmetrics_has_exemplars_on_buckets_and_totals() -> None:
     ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
     at = TIME // 1_000_000
     assert openmetrics(observed()) == {
@@ -63,7 +63,7 @@ def test_openmetrics_has_them_on_buckets_and_totals() -> None:
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
 
-def test_protobuf_has_them_on_buckets_and_counters() -> None:
+def test_protobuf_has_exemplars_on_buckets_and_counters() -> None:
     page = PrometheusExporter().render(observed(), negotiate(PROTOBUF))
     families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
     [counter] = families["http_requests_total"].metric
@@ -81,18 +81,18 @@ def _plain(exemplar: Any) -> object:
     return labels, exemplar.value, at.seconds * SECOND + at.nanos
 
 
-def test_the_text_format_has_none() -> None:
+def test_the_text_format_has_no_exemplars() -> None:
     page = reading.body(PrometheusExporter().render(observed(), negotiate("text/plain")))
     assert " # {" not in page
     assert "trace_id" not in page
 
 
-def test_a_counter_that_openmetrics_has_no_type_for_has_none() -> None:
+def test_a_counter_of_unknown_type_in_openmetrics_has_no_exemplar() -> None:
     odd = Descriptor(OWN, "total", Kind.COUNTER)
     assert openmetrics(snapshot(Family(odd, (point(1.0, exemplars=(ONE,)),)))) == {}
 
 
-def test_a_page_shows_another_exemplar_though_nothing_else_changed() -> None:
+def test_a_new_exemplar_is_shown_even_if_nothing_else_has_changed() -> None:
     exporter = PrometheusExporter()
     for value in ("1", "2"):
         family = Family(COUNTER, (point(5.0, exemplars=(ALONE._replace(value=float(value)),)),))
@@ -101,7 +101,7 @@ def test_a_page_shows_another_exemplar_though_nothing_else_changed() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_a_collector_receives_them(protocol: str) -> None:
+def test_a_collector_receives_exemplars(protocol: str) -> None:
     with Receiver() as receiver:
         endpoint = receiver.grpc_endpoint if protocol == "grpc" else receiver.http_endpoint
         target = otlp_target(endpoint, False, protocol, None, timeout=5)
@@ -112,7 +112,7 @@ def test_a_collector_receives_them(protocol: str) -> None:
     assert found["http.request.duration"].exemplars == (ONE, TWO)
 
 
-def test_one_without_a_span_is_sent_without_ids() -> None:
+def test_an_exemplar_without_a_span_is_sent_without_ids() -> None:
     with Receiver() as receiver:
         target = otlp_target(receiver.http_endpoint, False, "http/protobuf", None, timeout=5)
         assert target.export(observed()).success
@@ -122,7 +122,7 @@ def test_one_without_a_span_is_sent_without_ids() -> None:
     assert (exemplar.trace_id, exemplar.span_id, exemplar.as_double) == (b"", b"", 1.0)
 
 
-def test_a_delta_carries_those_that_came_since() -> None:
+def test_a_delta_has_the_exemplars_since_the_baseline() -> None:
     baseline = Snapshot(TIME - 3 * SECOND // 2, (), observed().families)
     sent = subtract(observed(late=True), baseline, delta_predicate("delta"))
     found = {family.descriptor.name: family.points[0].exemplars for family in sent.families}

@@ -1,4 +1,4 @@
-"""A real OTLP receiver for tests: gRPC and HTTP on loopback, on the official stubs. Answers as it is told."""
+"""An OTLP receiver for tests: gRPC and HTTP on loopback, with the official stubs and scripted responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ DECODE: dict[str | None, Callable[[bytes], bytes]] = {
 
 
 class Received:
-    """What arrived, and what is answered: an HTTP status, or a gRPC code, after ``hold`` is released."""
+    """The received requests, and the response to them.
+
+    It responds with ``status`` over HTTP or ``code`` over gRPC, as soon as ``hold`` is set.
+    """
 
     def __init__(self) -> None:
         self.endpoint = ""
@@ -35,13 +38,13 @@ class Received:
         self.paths: list[str] = []
         self.status = 200
         self.code: grpc.StatusCode | None = None
-        self.detail = "as told"
+        self.detail = "scripted"
         self.response = ExportMetricsServiceResponse()
         self.hold = threading.Event()
         self.hold.set()
 
     def scopes(self) -> list[Any]:
-        """The metrics of each scope, of all requests."""
+        """The scopes with their metrics from all requests."""
         return [
             scope
             for request in self.requests
@@ -50,7 +53,7 @@ class Received:
         ]
 
     def metric(self, name: str) -> Any:
-        """The first metric of this name."""
+        """The first metric with this name."""
         return next(metric for scope in self.scopes() for metric in scope.metrics if metric.name == name)
 
 
@@ -78,15 +81,15 @@ def _handler(received: Received) -> type[BaseHTTPRequestHandler]:
             if received.status == 200:
                 plain = DECODE[self.headers.get("Content-Encoding")](body)
                 received.requests.append(ExportMetricsServiceRequest.FromString(plain))
-            answer = received.response.SerializeToString()
+            body = received.response.SerializeToString()
             self.send_response(received.status, received.detail)
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Length", str(len(body)))
             self.send_header("Location", "/elsewhere")
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(body)
 
         def log_message(self, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 

@@ -1,4 +1,4 @@
-"""Messages that a Collector takes: small enough, and nothing lost or doubled by the cuts."""
+"""Snapshots are split into messages that are small enough, and no point is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def test_the_parts_have_every_point_once_and_in_order(
 
 
 @given(points, st.integers(500, 3000))
-def test_a_part_of_several_points_is_within_the_limit_as_encoded(
-    found: tuple[Point, ...], limit: int
-) -> None:
+def test_an_encoded_part_of_several_points_is_within_the_limit(found: tuple[Point, ...], limit: int) -> None:
     for part in batches(snapshot(Family(COUNTER, found)), limit):
         size = sum(
             point.ByteSize()
@@ -43,20 +41,20 @@ def test_a_part_of_several_points_is_within_the_limit_as_encoded(
         assert size <= limit or len(part.families[0].points) == 1
 
 
-def test_the_estimate_is_above_the_encoded_size_and_not_far() -> None:
+def test_the_estimate_is_one_to_two_times_the_encoded_size() -> None:
     (part,) = batches(many(1000))
     encoded = encode_metrics(to_metrics_data(part)).ByteSize()
     limits = [limit for limit in range(200_000, 1_000_000, 10_000) if len(list(batches(part, limit))) == 1]
     assert encoded <= limits[0] <= 2 * encoded
 
 
-def test_nothing_is_no_message() -> None:
+def test_an_empty_snapshot_has_no_parts() -> None:
     assert list(batches(snapshot())) == []
     assert list(batches(snapshot(Family(HISTOGRAM, ())))) == []
 
 
 @given(st.integers(200, 5000))
-def test_of_points_alike_every_part_but_the_last_has_the_same_number(limit: int) -> None:
+def test_equal_points_are_split_into_equal_parts_except_the_last(limit: int) -> None:
     alike = Point((("route", "/a"),), START, (1.0,))
     sizes = [
         len(part.families[0].points) for part in batches(snapshot(Family(COUNTER, (alike,) * 100)), limit)

@@ -1,4 +1,4 @@
-"""A push that does not end holds up nobody."""
+"""A push that does not end is reported as failed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dualmetrics.runtime.threads import start_thread
 from tests.waiting import wait_until
 
 EMPTY = Snapshot(0, (), ())
-TAKEN = ExportResult(True, 0, "")
+ACCEPTED = ExportResult(True, 0, "")
 
 
 class Slow:
-    """A target that takes a push once it is told to."""
+    """A target that blocks until ``go`` is set."""
 
     def __init__(self) -> None:
         self.go = Event()
@@ -24,21 +24,21 @@ class Slow:
     def export(self, snapshot: Snapshot) -> ExportResult:
         self.pushes += 1
         assert self.go.wait(20)
-        return TAKEN
+        return ACCEPTED
 
 
-def test_a_push_in_time_gives_its_outcome() -> None:
+def test_a_push_in_time_returns_its_result() -> None:
     slow = Slow()
     slow.go.set()
-    assert DeadlineExporter(slow, 20, start_thread).export(EMPTY) == TAKEN
+    assert DeadlineExporter(slow, 20, start_thread).export(EMPTY) == ACCEPTED
 
 
-def test_one_that_does_not_end_fails_and_no_other_begins_until_it_has_ended() -> None:
+def test_no_push_starts_while_one_that_missed_the_deadline_still_runs() -> None:
     slow = Slow()
-    bounded = DeadlineExporter(slow, 0.01, start_thread)
-    assert bounded.export(EMPTY) == ExportResult(False, 0, "it had not ended after 0.01 seconds")
-    assert bounded.export(EMPTY) == ExportResult(False, 0, "the previous push has not ended yet")
+    exporter = DeadlineExporter(slow, 0.01, start_thread)
+    assert exporter.export(EMPTY) == ExportResult(False, 0, "it had not ended after 0.01 seconds")
+    assert exporter.export(EMPTY) == ExportResult(False, 0, "the previous push has not ended yet")
     assert slow.pushes == 1
     slow.go.set()
-    wait_until(lambda: bounded.export(EMPTY) == TAKEN, 20, "the next push to be tried")
+    wait_until(lambda: exporter.export(EMPTY) == ACCEPTED, 20, "the next push to be tried")
     assert slow.pushes >= 2

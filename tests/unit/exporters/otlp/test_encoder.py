@@ -1,4 +1,4 @@
-"""What is packed here is what OpenTelemetry's encoder makes."""
+"""Our encoder produces the same messages as OpenTelemetry's encoder."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from tests.unit.exporters.snapshots import APP, HISTOGRAM, TIME, everything, fam
 SUMMARY = Descriptor(APP, "sizes", Kind.SUMMARY, "By", bounds=(0.5, 0.9))
 
 
-def officially(snapshot: Snapshot, preference: str = "cumulative") -> ExportMetricsServiceRequest:
-    """The same by the official encoder."""
+def encode_officially(snapshot: Snapshot, preference: str = "cumulative") -> ExportMetricsServiceRequest:
+    """The message of the official encoder."""
     message: ExportMetricsServiceRequest = encode_metrics(
         to_metrics_data(snapshot, delta_predicate(preference))
     )
@@ -44,14 +44,14 @@ def parsed(messages: Iterable[bytes]) -> list[ExportMetricsServiceRequest]:
     return [ExportMetricsServiceRequest.FromString(message) for message in messages]
 
 
-def told_apart(snapshot: Snapshot) -> bool:
-    """Whether the official encoder keeps the scopes: of those that are alike to it, it sends the last one."""
+def are_scopes_distinct(snapshot: Snapshot) -> bool:
+    """Whether the official encoder sends all scopes. Of scopes that it considers equal, it sends only one."""
     scopes = {family.descriptor.scope for family in snapshot.families}
     return len({to_sdk_scope(scope) for scope in scopes}) == len(scopes)
 
 
 def plain(message: ExportMetricsServiceRequest) -> bytes:
-    """What compares equal, NaN included."""
+    """Bytes that are equal for equal messages, even with NaN."""
     return message.SerializeToString(deterministic=True)
 
 
@@ -73,35 +73,35 @@ def points(messages: Iterable[ExportMetricsServiceRequest]) -> list[tuple[bytes,
 
 
 @pytest.mark.parametrize("preference", ["cumulative", "delta", "lowmemory"])
-def test_every_kind_is_packed_as_the_official_encoder_encodes_it(preference: str) -> None:
+def test_every_kind_is_encoded_like_the_official_encoder_does(preference: str) -> None:
     [message] = parsed(OtlpEncoder(delta_predicate(preference)).messages(everything()))
-    assert message == officially(everything(), preference)
+    assert message == encode_officially(everything(), preference)
 
 
 @given(st.data())
-def test_any_snapshot_and_what_becomes_of_it_are_packed_like_that(data: st.DataObject) -> None:
-    packer, found = OtlpEncoder(), data.draw(generated.snapshots)
+def test_any_snapshots_are_encoded_like_the_official_encoder_does(data: st.DataObject) -> None:
+    encoder, found = OtlpEncoder(), data.draw(generated.snapshots)
     for _ in range(3):
-        assume(told_apart(found))
+        assume(are_scopes_distinct(found))
         try:
-            expected = officially(found)
-        except ValueError:  # texts that UTF-8 cannot carry: what is recorded has none
+            expected = encode_officially(found)
+        except ValueError:  # text that UTF-8 cannot encode, which is never recorded
             with pytest.raises(ValueError, match="surrogates"):
-                [*packer.messages(found)]
+                [*encoder.messages(found)]
             return
         if any(scope.metrics for scope in expected.resource_metrics[0].scope_metrics):
-            [message] = parsed(packer.messages(found))
+            [message] = parsed(encoder.messages(found))
             assert plain(message) == plain(expected)
         else:
-            assert [*packer.messages(found)] == []
+            assert [*encoder.messages(found)] == []
         found = data.draw(generated.successors(found))
 
 
 @given(st.integers(1, 20_000))
-def test_messages_are_cut_at_the_limit_and_hold_each_point_once(limit: int) -> None:
+def test_messages_are_split_at_the_limit_and_have_every_point_once(limit: int) -> None:
     found = snapshot(*everything().families, *many(30).families)
     messages = [*OtlpEncoder().messages(found, limit)]
-    assert sorted(points(parsed(messages))) == sorted(points([officially(found)]))
+    assert sorted(points(parsed(messages))) == sorted(points([encode_officially(found)]))
     assert all(len(message) < limit + 1000 for message in messages)
     assert len(messages) <= 1 + sum(map(len, messages)) // limit
 
@@ -111,45 +111,45 @@ def test_a_snapshot_without_points_has_no_message() -> None:
     assert [*OtlpEncoder().messages(snapshot(Family(HISTOGRAM, ())))] == []
 
 
-def test_summaries_and_histograms_without_a_sum_are_packed_too() -> None:
+def test_summaries_and_histograms_without_a_sum_are_encoded() -> None:
     found = snapshot(
         family(SUMMARY, 3.0, 6.5, 1.0, 2.0, TIME / 1e9), family(HISTOGRAM, 1.0, 0.0, 2.0, float("nan"))
     )
     [message] = parsed(OtlpEncoder().messages(found))
-    expected = officially(found)
+    expected = encode_officially(found)
     expected.MergeFrom(summaries.encode_summaries(found))
     assert sorted(points([message])) == sorted(points([expected]))
 
 
 class Text(str):
-    """A text that can be seen to be gone."""
+    """A string that supports weak references."""
 
     __slots__ = ("__weakref__",)
 
 
-def test_attributes_of_series_that_are_gone_are_not_kept() -> None:
-    packer, route = OtlpEncoder(), Text("/gone")
+def test_attributes_of_removed_series_are_released() -> None:
+    encoder, route = OtlpEncoder(), Text("/gone")
     gone = weakref.ref(route)
     points = many(2000).families[0].points
     before = Point((("http.route", route),), 1, points[0].cells)
     descriptor = many(1).families[0].descriptor
-    [*packer.messages(snapshot(Family(descriptor, (before, *points))))]
+    [*encoder.messages(snapshot(Family(descriptor, (before, *points))))]
     del route, before
     assert gone() is not None
-    [*packer.messages(snapshot(Family(descriptor, points[:1])))]
+    [*encoder.messages(snapshot(Family(descriptor, points[:1])))]
     gc.collect()
     assert gone() is None
 
 
-def test_attributes_that_are_equal_to_python_alone_are_told_apart() -> None:
+def test_attributes_that_are_equal_only_in_python_are_distinguished() -> None:
     found = Family(
         HISTOGRAM, tuple(Point((("a", value),), 1, (0.0, 0.0, 1.0, 1.0)) for value in (1, True, 1.0))
     )
     [message] = parsed(OtlpEncoder().messages(snapshot(found)))
-    assert message == officially(snapshot(found))
+    assert message == encode_officially(snapshot(found))
 
 
-def test_points_with_exemplars_do_not_keep_the_others_from_being_packed() -> None:
+def test_points_with_and_without_exemplars_keep_their_order() -> None:
     seen = (Exemplar(1.0, TIME, 3, 4), None, None)
     cells = ((1.0, 0.0, 2.0, 3.0), (2.0, 0.0, 2.0, 3.0), (3.0, 0.0, 2.0, math.nan), (4.0, 0.0, 0.0, 3.0))
     points = tuple(
@@ -157,7 +157,7 @@ def test_points_with_exemplars_do_not_keep_the_others_from_being_packed() -> Non
     )
     found = snapshot(Family(HISTOGRAM, points))
     [message] = parsed(OtlpEncoder().messages(found))
-    assert plain(message) == plain(officially(found))
+    assert plain(message) == plain(encode_officially(found))
 
 
 class Silent(MetricExporter):
@@ -182,7 +182,7 @@ def test_a_message_that_the_official_exporter_does_not_send_is_a_failure() -> No
     assert "no request for an empty message" in result.message
 
 
-def test_scopes_that_are_alike_to_the_official_encoder_are_both_sent() -> None:
+def test_scopes_that_the_official_encoder_considers_equal_are_both_sent() -> None:
     families = [
         Family(
             replace(HISTOGRAM, scope=Scope("shop", attributes=pairs)), (Point((), 1, (0.0, 0.0, 1.0, 1.0)),)

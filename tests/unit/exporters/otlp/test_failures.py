@@ -1,4 +1,4 @@
-"""Pushes that fail: told to the caller in words, never raised, never logged by others, no secret in them."""
+"""Failed pushes: reported to the caller, never raised, not logged by the exporters, and without secrets."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def push(
     received: Received, protocol: str, headers: dict[str, str] | None = None, timeout: float = 5
 ) -> ExportResult:
     target = otlp_target(received.endpoint, False, protocol, headers, timeout=timeout)
-    outcome = target.export(everything())
+    result = target.export(everything())
     target.shutdown()
-    return outcome
+    return result
 
 
-def test_points_rejected_over_http_are_counted_with_the_reason(http: Received) -> None:
+def test_rejected_points_over_http_are_counted_with_the_reason(http: Received) -> None:
     http.response.partial_success.rejected_data_points = 2
     http.response.partial_success.error_message = "too old"
     assert push(http, "http/protobuf") == (True, 2, "too old")
 
 
-def test_the_next_push_begins_with_nothing_rejected(http: Received) -> None:
+def test_rejected_points_are_not_carried_over_to_the_next_push(http: Received) -> None:
     target = otlp_target(http.endpoint, False, "http/protobuf", None)
     http.response.partial_success.rejected_data_points = 2
     assert target.export(everything()).rejected == 2
@@ -59,70 +59,70 @@ def test_the_next_push_begins_with_nothing_rejected(http: Received) -> None:
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirection_is_a_failure(http: Received, status: int) -> None:
     http.status = status
-    outcome = push(http, "http/protobuf")
-    assert not outcome.success
-    assert str(status) in outcome.message
+    result = push(http, "http/protobuf")
+    assert not result.success
+    assert str(status) in result.message
     assert len(http.paths) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500])
-def test_a_refusal_is_a_failure_and_says_why(http: Received, status: int) -> None:
+def test_an_error_status_is_a_failure_with_its_reason(http: Received, status: int) -> None:
     http.status, http.detail = status, "no such tenant"
-    outcome = push(http, "http/protobuf")
-    assert not outcome.success
-    assert str(status) in outcome.message
-    assert "no such tenant" in outcome.message
+    result = push(http, "http/protobuf")
+    assert not result.success
+    assert str(status) in result.message
+    assert "no such tenant" in result.message
 
 
-def test_a_refusal_over_grpc_says_why(over_grpc: Received) -> None:
+def test_an_error_over_grpc_is_reported_with_its_details(over_grpc: Received) -> None:
     over_grpc.code, over_grpc.detail = grpc.StatusCode.PERMISSION_DENIED, "no such tenant"
-    outcome = push(over_grpc, "grpc")
-    assert not outcome.success
-    assert "PERMISSION_DENIED" in outcome.message
-    assert "no such tenant" in outcome.message
+    result = push(over_grpc, "grpc")
+    assert not result.success
+    assert "PERMISSION_DENIED" in result.message
+    assert "no such tenant" in result.message
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_nobody_there_is_a_failure_that_names_the_reason(protocol: str) -> None:
+def test_a_refused_connection_is_a_failure_with_its_reason(protocol: str) -> None:
     received = Received()
     received.endpoint = f"http://127.0.0.1:{free_port()}"
-    outcome = push(received, protocol, timeout=0.5)
-    assert not outcome.success
-    assert "refused" in outcome.message.lower()
+    result = push(received, protocol, timeout=0.5)
+    assert not result.success
+    assert "refused" in result.message.lower()
 
 
-def test_a_collector_that_asks_for_a_retry_gets_one(http: Received) -> None:
+def test_a_push_is_retried_if_the_collector_is_unavailable(http: Received) -> None:
     http.status = 503
-    outcomes: list[ExportResult] = []
+    results: list[ExportResult] = []
     target = otlp_target(http.endpoint, False, "http/protobuf", None, timeout=10)
-    thread = threading.Thread(target=lambda: outcomes.append(target.export(everything())))
+    thread = threading.Thread(target=lambda: results.append(target.export(everything())))
     thread.start()
-    wait_until(lambda: http.paths, 5, "the first try")
+    wait_until(lambda: http.paths, 5, "the first attempt")
     http.status = 200
     thread.join(10)
     target.shutdown()
-    assert outcomes == [(True, 0, "")]
+    assert results == [(True, 0, "")]
     assert len(http.paths) == 2
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_a_shutdown_ends_the_waiting_of_an_export_at_once(protocol: str) -> None:
+def test_shutdown_interrupts_an_export_that_waits_for_a_retry(protocol: str) -> None:
     with http_receiver() if protocol != "grpc" else grpc_receiver() as received:
         received.status, received.code = 503, grpc.StatusCode.RESOURCE_EXHAUSTED
-        outcomes: list[ExportResult] = []
+        results: list[ExportResult] = []
         target = otlp_target(received.endpoint, False, protocol, None, timeout=60)
-        thread = threading.Thread(target=lambda: outcomes.append(target.export(everything())))
+        thread = threading.Thread(target=lambda: results.append(target.export(everything())))
         thread.start()
-        wait_until(lambda: received.headers, 5, "the first try")
+        wait_until(lambda: received.headers, 5, "the first attempt")
         began = time.monotonic()
         target.shutdown()
         assert time.monotonic() - began < 1
         thread.join(5)
         assert not thread.is_alive()
-        assert [outcome.success for outcome in outcomes] == [False]
+        assert [result.success for result in results] == [False]
 
 
-def test_a_target_that_was_shut_down_fails_and_may_be_shut_down_again(http: Received) -> None:
+def test_after_shutdown_exports_fail_and_another_shutdown_is_harmless(http: Received) -> None:
     target = otlp_target(http.endpoint, False, "http/protobuf", None)
     target.shutdown()
     target.shutdown()
@@ -130,7 +130,7 @@ def test_a_target_that_was_shut_down_fails_and_may_be_shut_down_again(http: Rece
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_after_a_message_that_failed_the_others_are_not_tried(protocol: str) -> None:
+def test_a_failed_message_ends_the_push(protocol: str) -> None:
     with http_receiver() if protocol != "grpc" else grpc_receiver() as received:
         received.status, received.code = 400, grpc.StatusCode.INVALID_ARGUMENT
         target = otlp_target(received.endpoint, False, protocol, None)
@@ -140,7 +140,7 @@ def test_after_a_message_that_failed_the_others_are_not_tried(protocol: str) -> 
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_the_official_exporters_log_nothing_of_our_pushes(
+def test_the_official_exporters_do_not_log_failed_pushes(
     protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     received = Received()
@@ -151,7 +151,7 @@ def test_the_official_exporters_log_nothing_of_our_pushes(
     assert caplog.records == []
 
 
-def test_lines_of_other_threads_are_logged_as_before(
+def test_log_lines_of_other_threads_are_not_captured(
     http: Received, caplog: pytest.LogCaptureFixture
 ) -> None:
     official = logging.getLogger("opentelemetry.exporter.otlp.proto.http.metric_exporter")
@@ -160,37 +160,37 @@ def test_lines_of_other_threads_are_logged_as_before(
     thread = threading.Thread(target=target.export, args=(everything(),))
     thread.start()
     wait_until(lambda: http.headers, 5, "the push")
-    official.warning("of another thread")
+    official.warning("from another thread")
     http.hold.set()
     thread.join(5)
     target.shutdown()
-    assert [record.getMessage() for record in caplog.records] == ["of another thread"]
+    assert [record.getMessage() for record in caplog.records] == ["from another thread"]
     assert official.filters == []
 
 
-def test_header_values_are_in_no_message(over_grpc: Received) -> None:
+def test_header_values_are_removed_from_messages(over_grpc: Received) -> None:
     over_grpc.code, over_grpc.detail = grpc.StatusCode.UNAUTHENTICATED, "bad token hunter2"
-    outcome = push(over_grpc, "grpc", {"authorization": "hunter2"})
-    assert "bad token ***" in outcome.message
-    assert "hunter2" not in outcome.message
+    result = push(over_grpc, "grpc", {"authorization": "hunter2"})
+    assert "bad token ***" in result.message
+    assert "hunter2" not in result.message
 
 
-def test_what_a_url_carries_is_in_no_message() -> None:
+def test_secrets_in_the_url_are_removed_from_messages() -> None:
     endpoint = f"http://ann:hunter2@127.0.0.1:{free_port()}/x?key=hunter3"
     target = otlp_target(endpoint, True, "http/protobuf", None, timeout=0.2)
-    outcome = target.export(everything())
+    result = target.export(everything())
     target.shutdown()
-    assert not outcome.success
-    assert "hunter" not in outcome.message
+    assert not result.success
+    assert "hunter" not in result.message
 
 
-def test_only_what_is_long_enough_for_a_secret_is_blackened() -> None:
+def test_very_short_header_values_are_not_redacted() -> None:
     assert redact_secrets(("1", "", "secret"), "HTTP 401: secret 1") == "HTTP 401: *** 1"
 
 
-def test_an_answer_that_is_no_otlp_is_a_success_all_the_same() -> None:
+def test_a_success_response_that_is_not_otlp_is_a_success() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_answer_in_words, args=(listener,))
+        thread = threading.Thread(target=_respond_with_text, args=(listener,))
         thread.start()
         target: OtlpExporter = otlp_target(
             f"http://127.0.0.1:{listener.getsockname()[1]}", False, "http/protobuf", None
@@ -200,7 +200,7 @@ def test_an_answer_that_is_no_otlp_is_a_success_all_the_same() -> None:
         thread.join(5)
 
 
-def _answer_in_words(listener: socket.socket) -> None:
+def _respond_with_text(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:
         head, _, body = connection.recv(65536).partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What a Collector receives is what the snapshot says."""
+"""A Collector receives what is in the snapshot."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def attributes(pairs: Any) -> Attributes:
     return tuple(sorted((pair.key, plain(pair.value)) for pair in pairs))
 
 
-def test_every_kind_arrives_with_its_number_time_and_attributes(
+def test_every_kind_arrives_with_its_value_times_and_attributes(
     received: Received, target: OtlpExporter
 ) -> None:
     assert target.export(everything()) == (True, 0, "")
@@ -82,9 +82,7 @@ def test_every_kind_arrives_with_its_number_time_and_attributes(
     assert (gauge.as_double, gauge.time_unix_nano) == (0.1, TIME)
 
 
-def test_a_histogram_arrives_with_a_count_that_is_its_buckets_sum(
-    received: Received, target: OtlpExporter
-) -> None:
+def test_the_count_of_a_histogram_is_the_sum_of_its_buckets(received: Received, target: OtlpExporter) -> None:
     target.export(everything())
     histogram = received.metric("http.request.duration").histogram
     assert histogram.aggregation_temporality == Temporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -114,7 +112,7 @@ def test_a_gauge_that_was_never_set_is_left_out(received: Received, target: Otlp
     assert count_points(unset) == 1
 
 
-def test_delta_temporality_is_said_of_the_metrics_that_have_it(received: Received, protocol: str) -> None:
+def test_delta_temporality_is_declared_for_metrics_with_deltas(received: Received, protocol: str) -> None:
     target = target_of(received, protocol, is_delta=delta_predicate("delta"))
     target.export(everything())
     target.shutdown()
@@ -127,16 +125,14 @@ def test_delta_temporality_is_said_of_the_metrics_that_have_it(received: Receive
     assert received.metric("http.connections.active").sum.aggregation_temporality == cumulative
 
 
-def test_whole_numbers_beyond_integers_and_small_fractions_arrive_exactly(
-    received: Received, target: OtlpExporter
-) -> None:
+def test_very_large_and_very_small_numbers_arrive_exactly(received: Received, target: OtlpExporter) -> None:
     for value in (0.1, 2.0**53, 1e300, 5e-324, 0.0):
         received.requests.clear()
         target.export(snapshot(family(COUNTER, value)))
         assert received.metric("http.requests").sum.data_points[0].as_double == value
 
 
-def test_ten_thousand_series_arrive_whole_in_messages_of_less_than_4_mib(
+def test_ten_thousand_series_arrive_completely_in_messages_below_4_mib(
     received: Received, target: OtlpExporter
 ) -> None:
     assert target.export(many(10_000)) == (True, 0, "")
@@ -159,7 +155,7 @@ def test_headers_are_sent_in_lower_case(received: Received, protocol: str) -> No
     assert received.headers[0]["x-key"] == "s3cret"
 
 
-def test_the_exporters_variables_are_honoured(
+def test_the_environment_variables_of_the_exporters_are_honored(
     received: Received, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-from=variable")
@@ -173,7 +169,7 @@ def test_the_exporters_variables_are_honoured(
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_compression_is_applied_and_none_is_taken_by_both(
+def test_both_protocols_accept_gzip_and_none_as_compression(
     received: Received, protocol: str, compression: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", compression)
@@ -183,7 +179,7 @@ def test_compression_is_applied_and_none_is_taken_by_both(
     assert received.metric("http.requests").sum.data_points[0].as_double == 42
 
 
-def test_a_base_url_is_completed_for_http_and_a_signal_url_is_used_as_it_is() -> None:
+def test_http_appends_the_path_to_a_base_url_but_not_to_a_signal_url() -> None:
     with http_receiver() as received:
         for url, is_signal in (("", False), ("/", False), ("/base/", False), ("/own", True)):
             target = otlp_target(received.endpoint + url, is_signal, "http/protobuf", None)
@@ -192,7 +188,7 @@ def test_a_base_url_is_completed_for_http_and_a_signal_url_is_used_as_it_is() ->
     assert received.paths == ["/v1/metrics", "/v1/metrics", "/base/v1/metrics", "/own"]
 
 
-def test_the_console_gets_json() -> None:
+def test_the_console_shows_json() -> None:
     code = (
         "from dualmetrics.exporters.otlp.exporter import console_target\n"
         "from tests.unit.exporters.snapshots import everything\n"

@@ -1,4 +1,4 @@
-"""Deltas: which metrics have them, and that their sums are the totals, whatever fails in between."""
+"""Delta temporality: which metrics have it, and that deltas add up to the totals despite failed pushes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ DELTA = delta_predicate("delta")
         ("lowmemory", [COUNTER, HISTOGRAM]),
     ],
 )
-def test_the_preference_says_which_kinds_are_deltas(preference: str, expected: list[Descriptor]) -> None:
+def test_the_preference_selects_the_kinds_that_are_sent_as_deltas(
+    preference: str, expected: list[Descriptor]
+) -> None:
     assert [descriptor for descriptor in ALL if delta_predicate(preference)(descriptor)] == expected
 
 
@@ -53,14 +55,14 @@ def test_without_a_baseline_everything_is_new() -> None:
     assert only(subtract(snapshot(family(COUNTER, 5.0)), None, DELTA)) == only(snapshot(family(COUNTER, 5.0)))
 
 
-def test_a_delta_is_what_came_since_the_baseline_and_begins_there() -> None:
+def test_a_delta_is_the_change_since_the_baseline_and_starts_there() -> None:
     before = snapshot(family(COUNTER, 5.0), time=TIME)
     after = snapshot(family(COUNTER, 7.5), time=TIME + 10)
     point = only(subtract(after, before, DELTA))
     assert (point.start_time_ns, tuple(point.cells)) == (TIME, (2.5,))
 
 
-def test_a_series_that_is_new_since_the_baseline_begins_by_itself() -> None:
+def test_a_series_that_is_newer_than_the_baseline_keeps_its_start() -> None:
     after = snapshot(family(COUNTER, 3.0, start=TIME + 5), time=TIME + 10)
     point = only(subtract(after, snapshot(time=TIME), DELTA))
     assert (point.start_time_ns, tuple(point.cells)) == (TIME + 5, (3.0,))
@@ -72,7 +74,7 @@ def test_a_delta_of_a_histogram_has_every_cell() -> None:
     assert tuple(only(subtract(after, before, DELTA)).cells) == (0.0, 4.0, 0.0, 30.0)
 
 
-def test_a_series_without_change_is_left_out() -> None:
+def test_an_unchanged_series_is_omitted() -> None:
     after = snapshot(family(COUNTER, 5.0), family(OBSERVED, 8.0), time=TIME + 10)
     before = snapshot(family(COUNTER, 5.0), family(OBSERVED, 7.0))
     counter, observed = subtract(after, before, DELTA).families
@@ -80,7 +82,7 @@ def test_a_series_without_change_is_left_out() -> None:
     assert [tuple(point.cells) for point in observed.points] == [(1.0,)]
 
 
-def test_gauges_and_up_down_counters_stay_as_they_are() -> None:
+def test_gauges_and_up_down_counters_are_not_changed() -> None:
     after = everything()
     kept = subtract(after, after, DELTA).families
     assert [one for one in kept if one.points] == [after.families[1], after.families[3]]
@@ -91,23 +93,23 @@ def test_cumulative_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "began_anew",
+    "restarted",
     [family(COUNTER, 2.0), family(COUNTER, 9.0, start=TIME + 5), family(COUNTER, 2.0, start=TIME + 5)],
 )
-def test_a_series_that_began_anew_counts_from_zero(began_anew: Family) -> None:
+def test_a_restarted_series_counts_from_zero(restarted: Family) -> None:
     before = snapshot(family(COUNTER, 5.0))
-    point = only(subtract(snapshot(began_anew, time=TIME + 10), before, DELTA))
-    assert tuple(point.cells) == tuple(began_anew.points[0].cells)
+    point = only(subtract(snapshot(restarted, time=TIME + 10), before, DELTA))
+    assert tuple(point.cells) == tuple(restarted.points[0].cells)
     assert point.start_time_ns >= TIME
 
 
-def test_a_histogram_whose_buckets_fell_counts_from_zero() -> None:
+def test_a_histogram_with_a_fallen_bucket_counts_from_zero() -> None:
     before = snapshot(family(HISTOGRAM, 2.0, 0.0, 1.0, 30.5))
     after = snapshot(family(HISTOGRAM, 1.0, 9.0, 1.0, 90.0), time=TIME + 10)
     assert tuple(only(subtract(after, before, DELTA)).cells) == (1.0, 9.0, 1.0, 90.0)
 
 
-def test_a_rounding_error_is_no_new_beginning() -> None:
+def test_a_rounding_error_is_not_a_restart() -> None:
     total, other_order = (0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)
     assert other_order < total
     before = snapshot(family(COUNTER, total), family(HISTOGRAM, 3.0, 0.0, 0.0, total))
@@ -119,13 +121,13 @@ def test_a_rounding_error_is_no_new_beginning() -> None:
     assert [tuple(point.cells) for point in histogram.points] == [(1.0, 0.0, 0.0, 0.0)]
 
 
-def test_series_are_told_apart_by_the_types_of_their_attributes() -> None:
+def test_series_are_distinguished_by_the_types_of_their_attributes() -> None:
     before = snapshot(family(COUNTER, 5.0, attributes=(("a", 1),)))
     after = snapshot(family(COUNTER, 6.0, attributes=(("a", True),)), time=TIME + 10)
     assert tuple(only(subtract(after, before, DELTA)).cells) == (6.0,)
 
 
-def test_a_metric_of_other_bounds_is_another_metric() -> None:
+def test_metrics_with_different_bounds_are_different_metrics() -> None:
     other = Descriptor(HISTOGRAM.scope, HISTOGRAM.name, Kind.HISTOGRAM, "ms", bounds=(1.0, 2.0))
     before = snapshot(family(HISTOGRAM, 1.0, 1.0, 1.0, 3.0))
     after = snapshot(family(other, 2.0, 2.0, 2.0, 6.0), time=TIME + 10)
@@ -143,7 +145,7 @@ pushes = st.lists(st.tuples(recorded, st.booleans()), max_size=8)
 
 
 class Group:
-    """A worker group that records whole numbers, so that sums are exact."""
+    """A worker group that records integers, so that sums are exact."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[Descriptor, Attributes], tuple[int, list[float]]] = {}
@@ -169,17 +171,17 @@ class Group:
 
 
 @given(pushes)
-def test_the_deltas_that_arrived_add_up_to_the_total_of_the_last_push(
+def test_acknowledged_deltas_add_up_to_the_totals_of_the_last_push(
     history: list[tuple[list[tuple[tuple[Descriptor, Attributes], int, int]], bool]],
 ) -> None:
     group, baseline = Group(), None
     arrived: Counter[Any] = Counter()
     ends: dict[Any, int] = {}
-    for records, taken in [*history, ([], True)]:
+    for records, acknowledged in [*history, ([], True)]:
         for record in records:
             group.record(*record)
         now = group.snapshot()
-        if not taken:
+        if not acknowledged:
             continue
         for one in subtract(now, baseline, DELTA).families:
             for point in one.points:
@@ -188,7 +190,7 @@ def test_the_deltas_that_arrived_add_up_to_the_total_of_the_last_push(
                 )
                 ends[one.descriptor, point.attributes] = now.time_ns
                 for index, cell in enumerate(point.cells):
-                    arrived[one.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # whole
+                    arrived[one.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # an integer
         baseline = now
     totals = {(*series, i): cell for series, (_, cells) in group.rows.items() for i, cell in enumerate(cells)}
     assert {key: value for key, value in arrived.items() if value} == {k: v for k, v in totals.items() if v}

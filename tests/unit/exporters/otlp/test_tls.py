@@ -1,4 +1,4 @@
-"""A Collector behind TLS, with client certificates, compression and a key, over both protocols."""
+"""A Collector with TLS, client certificates, compression and an API key, over both protocols."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "hunter2-very-secret"
 
 @contextlib.contextmanager
 def over_http(server: trustme.LeafCert, clients: trustme.CA) -> Iterator[Received]:
-    """A Collector over HTTPS that wants a certificate of the client."""
+    """A Collector over HTTPS that requires a client certificate."""
     received = Received()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -49,7 +49,7 @@ def over_http(server: trustme.LeafCert, clients: trustme.CA) -> Iterator[Receive
 
 @contextlib.contextmanager
 def over_grpc(server: trustme.LeafCert, clients: trustme.CA) -> Iterator[Received]:
-    """Likewise over gRPC."""
+    """A Collector over gRPC that requires a client certificate."""
     received = Received()
     credentials = grpc.ssl_server_credentials(
         [(server.private_key_pem.bytes(), b"".join(blob.bytes() for blob in server.cert_chain_pems))],
@@ -100,7 +100,7 @@ def _certificates(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def pushed(endpoint: str, protocol: str, compression: str = "none") -> bool:
-    """Whether a push succeeds, with a key among its headers."""
+    """Whether a push with an API key in its headers succeeds."""
     telemetry = Telemetry(
         endpoint=endpoint,
         protocol=protocol,
@@ -142,7 +142,7 @@ def test_without_a_client_certificate_nothing_arrives(
     assert SECRET not in caplog.text
 
 
-def test_fifty_thousand_series_arrive_whole_at_a_server_that_takes_4_mb_a_message() -> None:
+def test_fifty_thousand_series_arrive_completely_despite_the_message_limit_of_4_mb() -> None:
     with receiver.grpc_receiver() as received:
         telemetry = Telemetry(
             endpoint=received.endpoint, protocol="grpc", cardinality_limit=60_000, timeout=30

@@ -1,4 +1,4 @@
-"""Prometheus' protobuf messages, as Google's library reads them.
+"""Prometheus' protobuf messages, parsed by Google's library.
 
 The schema is that of prometheus/client_model, ``io/prometheus/client/metrics.proto``, without summaries.
 """
@@ -68,7 +68,7 @@ _SCHEMA = {
 
 
 def families(body: bytes) -> Iterator[Any]:
-    """The messages of a page. Fails if one is broken, or has a field that the schema does not have."""
+    """The messages of a page. Fails if a message is invalid or has a field that is not in the schema."""
     at = 0
     while at < len(body):
         length, at = _varint(body, at)
@@ -80,7 +80,7 @@ def families(body: bytes) -> Iterator[Any]:
 
 
 def type_name(family: Any) -> str:
-    """The family's type in lower case."""
+    """The type of a family in lower case."""
     return _ENUM[family.type].lower()
 
 

@@ -1,4 +1,4 @@
-"""Pages as parsers read them."""
+"""Reads pages with the official parsers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def body(page: Page) -> str:
 
 
 def metrics(page: Page) -> list[Metric]:
-    """The families of a page. Raises ValueError if its format's parser refuses it."""
+    """The families of a page. Raises ValueError if the parser for its format refuses it."""
     read = read_openmetrics if "openmetrics" in page.content_type else read_text
     return list(read(body(page)))
 
 
 def samples(page: Page) -> dict[Sample, str]:
-    """The value of each sample, as text that is equal for equal numbers. Fails if one is there twice."""
+    """The value of each sample, as text that is equal for equal numbers. Fails if a sample occurs twice."""
     found: dict[Sample, str] = {}
     for metric in metrics(page):
         for sample in metric.samples:
@@ -36,11 +36,11 @@ def samples(page: Page) -> dict[Sample, str]:
 
 
 def number(value: float) -> str:
-    """The same text for the same number: NaN is NaN, and zero has no sign."""
+    """A text that is equal for equal numbers: NaN equals NaN, and zero has no sign."""
     return repr(float(value) + 0.0)
 
 
 def named(name: str, labels: dict[str, str], *, bucket: bool = False) -> Sample:
-    """A sample's identity; a bucket's bound is one number, however it is written."""
+    """The identity of a sample. Bounds of buckets are normalized, because formats write them differently."""
     plain = {key: repr(float(text)) if bucket and key == "le" else text for key, text in labels.items()}
     return name, tuple(sorted(plain.items()))

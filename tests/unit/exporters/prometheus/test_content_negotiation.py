@@ -1,4 +1,4 @@
-"""Which format a scraper gets."""
+"""The Accept header selects the format of the page."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
         ("application/openmetrics-text;;version", TEXT),
     ],
 )
-def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expected: str) -> None:
+def test_a_scraper_gets_the_format_that_it_prefers(accept: str | None, expected: str) -> None:
     assert negotiate(accept).content_type == expected
 
 
@@ -91,5 +91,5 @@ def test_a_scraper_gets_the_format_that_it_likes_best(accept: str | None, expect
         "a," * 500_000,
     ],
 )
-def test_the_length_of_a_header_buys_no_work(header: str) -> None:
-    assert sum(1 + len(wish.parameters) for wish in parse_accept(header)) <= 8192
+def test_a_long_header_does_not_cause_more_work(header: str) -> None:
+    assert sum(1 + len(media_range.parameters) for media_range in parse_accept(header)) <= 8192

@@ -1,4 +1,4 @@
-"""Since when something is counted, and what the settings say of the page's forms."""
+"""Samples with the creation time of series, and settings that change the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def created_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if "_created" in line]
 
 
-def test_counters_and_histograms_have_created_samples_where_asked_for() -> None:
+def test_counters_and_histograms_have_created_samples_if_requested() -> None:
     whole = snapshot(family(COUNTER, 42.0, attributes=(("a", "%s"),)), *everything().families[1:3])
     counter, histogram = created_lines(page(whole))
     assert counter == f'http_requests_created{{a="%s"}} {CREATED}'
@@ -45,7 +45,7 @@ def test_nothing_else_has_created_samples(accept: str, created: bool) -> None:
     assert created_lines(page(everything(), accept, created)) == []
 
 
-def test_a_series_that_began_anew_says_so() -> None:
+def test_a_restarted_series_has_a_new_creation_time() -> None:
     exporter = PrometheusExporter(created=True)
     attributes = (("a", "b"),)
     for start in (START, START + 10**9):
@@ -54,7 +54,7 @@ def test_a_series_that_began_anew_says_so() -> None:
         assert line.endswith(f" {start / 1e9:.0f}")
 
 
-def test_series_that_become_one_began_with_the_first() -> None:
+def test_merged_series_have_the_earliest_creation_time() -> None:
     points = [family(COUNTER, 1.0, attributes=(("a", value),), start=at) for value, at in ((1, 5), ("1", 3))]
     whole = snapshot(*points)
     body = PrometheusExporter().render(whole, negotiate(PROTOBUF)).chunks()
@@ -63,7 +63,7 @@ def test_series_that_become_one_began_with_the_first() -> None:
     assert (metric.counter.value, metric.counter.created_timestamp.ToNanoseconds()) == (2, 3)
 
 
-def test_a_sum_that_must_not_be_shown_leaves_the_created_sample() -> None:
+def test_a_histogram_without_a_sum_keeps_its_created_sample() -> None:
     descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.HISTOGRAM, bounds=(1.0,))
     text = page(snapshot(family(descriptor, 1.0, 0.0, -5.0, attributes=())))
     assert text.splitlines()[-4:] == [
@@ -81,7 +81,7 @@ def test_a_sum_that_must_not_be_shown_leaves_the_created_sample() -> None:
         (reading.OPENMETRICS, "application/openmetrics-text;version=0.0.1"),
     ],
 )
-def test_the_versions_of_a_format_are_the_same_text(one: str, other: str) -> None:
+def test_both_versions_of_a_format_have_the_same_text(one: str, other: str) -> None:
     exporter = PrometheusExporter()
     first, second = (
         exporter.render(everything(), negotiate(one)),

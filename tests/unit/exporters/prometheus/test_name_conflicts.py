@@ -1,4 +1,4 @@
-"""Metrics that meet under one name."""
+"""Metrics that have the same name on the page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def render(
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_metrics_of_one_name_and_type_share_one_head(accept: str) -> None:
+def test_metrics_with_the_same_name_and_type_share_one_header(accept: str) -> None:
     text, found, reports = render(
         family(SHOP, "jobs.done", Kind.COUNTER, 1, description="first"),
         family(OWN, "other", Kind.GAUGE, 1, 1),
@@ -48,7 +48,7 @@ def test_metrics_of_one_name_and_type_share_one_head(accept: str) -> None:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_of_metrics_of_two_types_the_first_stays_and_the_other_is_reported(accept: str) -> None:
+def test_of_metrics_with_different_types_the_first_is_kept_and_the_other_reported(accept: str) -> None:
     _, found, reports = render(
         family(OWN, "x.total", Kind.GAUGE, 7, 1), family(SHOP, "x", Kind.COUNTER, 1), accept=accept
     )
@@ -58,7 +58,7 @@ def test_of_metrics_of_two_types_the_first_stays_and_the_other_is_reported(accep
 
 @pytest.mark.parametrize("accept", FORMATS)
 @pytest.mark.parametrize("name", ["target.info", "target_info"])
-def test_nothing_else_may_be_the_target(accept: str, name: str) -> None:
+def test_the_name_target_info_is_reserved(accept: str, name: str) -> None:
     _, found, [report] = render(family(OWN, name, Kind.GAUGE, 7, 1), accept=accept)
     assert not found
     assert "target_info is taken by the info target_info" in report
@@ -66,7 +66,7 @@ def test_nothing_else_may_be_the_target(accept: str, name: str) -> None:
 
 @pytest.mark.parametrize("accept", FORMATS)
 @pytest.mark.parametrize("sample", ["a.bucket", "a.sum", "a.count", "a"])
-def test_samples_of_a_histogram_are_no_other_metrics(accept: str, sample: str) -> None:
+def test_the_sample_names_of_a_histogram_cannot_be_other_metrics(accept: str, sample: str) -> None:
     _, found, reports = render(
         family(OWN, sample, Kind.GAUGE, 7, 1), family(OWN, "a", Kind.HISTOGRAM, 1, 2), accept=accept
     )
@@ -74,7 +74,7 @@ def test_samples_of_a_histogram_are_no_other_metrics(accept: str, sample: str) -
     assert len(reports) == 1
 
 
-def test_a_name_that_only_openmetrics_reserves_is_free_in_text() -> None:
+def test_a_name_that_only_openmetrics_reserves_is_allowed_in_text() -> None:
     both = family(OWN, "a", Kind.COUNTER, 1), family(OWN, "a", Kind.GAUGE, 2, 1)
     assert len(render(*both)[1]) == 2
     _, found, reports = render(*both, accept=OPENMETRICS)
@@ -83,7 +83,7 @@ def test_a_name_that_only_openmetrics_reserves_is_free_in_text() -> None:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_series_that_get_the_same_labels_are_added(accept: str) -> None:
+def test_series_with_the_same_labels_are_added(accept: str) -> None:
     attributes: list[Attributes] = [(("a", 1),), (("a", "1"),), (("a", 1.0), ("b", ""))]
     points = tuple(Point(one, 1, (1.0, 2.0, 0.5)) for one in attributes)
     histogram = Family(Descriptor(OWN, "h", Kind.HISTOGRAM, bounds=(5.0,)), points)
@@ -99,7 +99,7 @@ def test_series_that_get_the_same_labels_are_added(accept: str) -> None:
     assert not reports
 
 
-def test_of_gauges_with_the_same_labels_the_one_set_last_is_shown() -> None:
+def test_of_gauges_with_the_same_labels_the_latest_is_shown() -> None:
     gauges = [
         family(Scope(name), "g", Kind.GAUGE, value, time)
         for name, value, time in (("a", 1, 10), ("b", 2, 30), ("c", 3, 20))
@@ -109,7 +109,7 @@ def test_of_gauges_with_the_same_labels_the_one_set_last_is_shown() -> None:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_histograms_with_other_buckets_cannot_be_added_but_stand_side_by_side(accept: str) -> None:
+def test_histograms_with_different_buckets_cannot_be_added(accept: str) -> None:
     one = family(SHOP, "h", Kind.HISTOGRAM, 1, 0, 1, bounds=(5.0,))
     other = family(BANK, "h", Kind.HISTOGRAM, 1, 0, 1, bounds=(6.0,))
     _, found, reports = render(one, other, accept=accept)
@@ -123,7 +123,7 @@ def test_histograms_with_other_buckets_cannot_be_added_but_stand_side_by_side(ac
 
 @pytest.mark.parametrize("accept", FORMATS)
 @pytest.mark.parametrize("value", [-1.0, float("nan")])
-def test_a_counter_that_counts_backwards_is_reported_and_the_others_stay(accept: str, value: float) -> None:
+def test_a_negative_counter_is_reported_and_the_others_are_kept(accept: str, value: float) -> None:
     points = Point((("k", "bad"),), 1, (value,)), Point((("k", "good"),), 1, (1.0,))
     _, found, [report] = render(Family(Descriptor(OWN, "c", Kind.COUNTER), points), accept=accept)
     assert found == {named("c_total", {"k": "good"}): "1.0"}
@@ -136,6 +136,6 @@ def test_a_metric_without_a_name_is_reported() -> None:
     assert "no letter or digit" in report
 
 
-def test_an_attribute_called_le_is_kept_apart_from_the_bounds() -> None:
+def test_an_attribute_named_le_does_not_conflict_with_the_bounds() -> None:
     text, *_ = render(family(OWN, "h", Kind.HISTOGRAM, 1, 1, attributes=(("le", "x"),)))
     assert 'h_bucket{exported_le="x",le="+Inf"} 1' in text

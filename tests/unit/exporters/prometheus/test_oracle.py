@@ -1,4 +1,4 @@
-"""Names, labels and values agree with OpenTelemetry's own exporter, wherever that one follows the rules."""
+"""Names, labels and values agree with OpenTelemetry's exporter, except where it deviates from the rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from tests.unit.exporters.prometheus.reading import Sample, samples
 from tests.unit.exporters.sdk import recorded
 
-# Names, units and labels on which both agree. The others are the deviations below.
+# Names, units and labels on which both exporters agree. The deviations are listed below.
 words = st.sampled_from(["http", "server", "queue", "x1", "size", "time", "hits"])
 names = st.lists(words, min_size=1, max_size=3).map("_".join) | st.lists(words, min_size=1, max_size=3).map(
     ".".join
@@ -23,7 +23,7 @@ units = st.sampled_from(
     ["", "s", "ms", "By", "GBy", "%", "Cel", "{request}", "widget", "m/s", "By/s", "By/min"]
 )
 keys = st.sampled_from(["a", "b.c", "http.route", "CamelCase", "x9"])
-# Theirs has one series twice where texts are empty, or look like a value that is none.
+# Their exporter shows a series twice if a text is empty or looks like a value of another type.
 lookalikes = {str(number) for number in range(-9, 10)} | {"true", "false"}
 printable = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1).filter(
     lambda text: text not in lookalikes
@@ -60,21 +60,21 @@ instruments = st.builds(
         instruments, min_size=1, max_size=4, unique_by=lambda instrument: instrument.name.replace(".", "_")
     )
 )
-def test_the_page_has_the_samples_that_opentelemetrys_exporter_has(found: list[Instrument]) -> None:
+def test_the_page_has_the_same_samples_as_that_of_opentelemetrys_exporter(found: list[Instrument]) -> None:
     def record(meter: Meter) -> None:
         for instrument in found:
             instrument.use(meter)
 
     ours, theirs, reports = both(record)
-    if not reports:  # theirs prints a page that no parser should take, where two metrics share a name
+    if not reports:  # their page is invalid if two metrics share a name
         assert ours == theirs
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """Something that their exporter does otherwise than Prometheus' translator or the specification."""
+    """A difference between their exporter and Prometheus' translator or the specification."""
 
-    why: str
+    reason: str
     instrument: Instrument
     theirs: str
     ours: str
@@ -96,33 +96,35 @@ DEVIATIONS = [
         "fill_ratio",
     ),
     Deviation(
-        "_total is not repeated inside a name", counter("total.hits"), "total_hits_total", "hits_total"
+        "_total is not repeated within a name", counter("total.hits"), "total_hits_total", "hits_total"
     ),
     Deviation(
-        "a unit that the name has already is not added",
+        "a unit is not added if the name has it already",
         counter("bytes.sent", "By"),
         "bytes_sent_bytes_total",
         "bytes_sent_total",
     ),
-    Deviation("separators at the end are no words", counter("hits."), "hits__total", "hits_total"),
+    Deviation("a trailing separator is not a word", counter("hits."), "hits__total", "hits_total"),
     Deviation(
-        "an annotation below the slash says nothing",
+        "an annotation after the slash is ignored",
         counter("sent", "By/{request}"),
         "sent_By_total",
         "sent_bytes_total",
     ),
     Deviation(
-        "a label that begins with a digit gets key_",
+        "a label that begins with a digit is prefixed with key_",
         labelled("9lives", "x"),
         '{_lives="x"}',
         '{key_9lives="x"}',
     ),
-    Deviation("a label that begins with _ gets key", labelled("_a", "x"), '{_a="x"}', '{key_a="x"}'),
+    Deviation(
+        "a label that begins with _ is prefixed with key", labelled("_a", "x"), '{_a="x"}', '{key_a="x"}'
+    ),
     Deviation("each character becomes one _", labelled("a..b", "x"), '{a_b="x"}', '{a__b="x"}'),
-    Deviation("a whole float has no point", labelled("a", 1.0), '{a="1.0"}', '{a="1"}'),
+    Deviation("an integral float has no decimal point", labelled("a", 1.0), '{a="1.0"}', '{a="1"}'),
     Deviation("lists are compact JSON", labelled("a", (1, 2)), '{a="[1, 2]"}', '{a="[1,2]"}'),
     Deviation(
-        "values of labels that become one are joined (specification, Metric Attributes)",
+        "values of attributes with the same label are joined (specification, Metric Attributes)",
         Instrument("counter", "c", "", [(1, {"a.b": "1", "a_b": "2"})]),
         '{a_b="2"}',
         '{a_b="1;2"}',
@@ -130,15 +132,15 @@ DEVIATIONS = [
 ]
 
 
-@pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda deviation: deviation.why)
-def test_their_known_deviations_are_still_there(deviation: Deviation) -> None:
+@pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda deviation: deviation.reason)
+def test_the_known_deviations_still_exist(deviation: Deviation) -> None:
     ours, theirs, _ = both(deviation.instrument.use)
     assert shown(theirs, deviation.theirs) == deviation.theirs
     assert shown(ours, deviation.ours) == deviation.ours
 
 
 def both(record: Callable[[Meter], None]) -> tuple[dict[Sample, str], dict[Sample, str], list[str]]:
-    """The samples of our page and of theirs, and what we report."""
+    """The samples of our page, those of their page, and our reports."""
     reports: list[str] = []
     snapshot, page = recorded(record)
     mine = PrometheusExporter(on_conflict=reports.append).render(snapshot)
@@ -146,13 +148,13 @@ def both(record: Callable[[Meter], None]) -> tuple[dict[Sample, str], dict[Sampl
 
 
 def _without_empty(sample: Sample) -> Sample:
-    """Theirs fills labels that a series has not with empty ones, which for Prometheus is the same."""
+    """Remove the empty labels that their exporter adds; for Prometheus they make no difference."""
     name, labels = sample
     return name, tuple((key, value) for key, value in labels if value)
 
 
 def shown(found: dict[Sample, str], like: str) -> str:
-    """The name, or the labels without those of the scope, of the one sample beside the target."""
+    """The name or the labels (without the scope's) of the only sample besides ``target_info``."""
     [(name, labels)] = [key for key in found if key[0] != "target_info"]
     if not like.startswith("{"):
         return name

@@ -1,4 +1,4 @@
-"""What stands on a page."""
+"""The contents of a page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ALL = (
 )
 
 
-def test_the_text_page_line_by_line() -> None:
+def test_the_text_page() -> None:
     assert page(*ALL, resource=RESOURCE).splitlines() == [
         "# HELP target_info Target metadata",
         "# TYPE target_info gauge",
@@ -73,7 +73,7 @@ def test_the_text_page_line_by_line() -> None:
     ]
 
 
-def test_the_openmetrics_page_line_by_line() -> None:
+def test_the_openmetrics_page() -> None:
     assert page(*ALL, accept=OPENMETRICS, resource=RESOURCE).splitlines() == [
         "# TYPE target info",
         "# HELP target Target metadata",
@@ -99,13 +99,13 @@ def test_the_openmetrics_page_line_by_line() -> None:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_what_has_no_value_is_not_mentioned(accept: str) -> None:
+def test_metrics_without_a_value_are_omitted(accept: str) -> None:
     empty = page(family(REQUESTS), family(MEMORY, ((), [7, 0])), accept=accept)
     assert empty == ("# EOF\n" if accept == OPENMETRICS else "")
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_values_that_are_no_numbers_have_names(accept: str) -> None:
+def test_nan_and_infinity_are_written_by_name(accept: str) -> None:
     values = {"a": float("nan"), "b": float("inf"), "c": float("-inf"), "d": 0.1, "e": -3}
     text = page(
         family(MEMORY, *(((("k", key),), [value, 1]) for key, value in values.items())), accept=accept
@@ -117,7 +117,9 @@ def test_values_that_are_no_numbers_have_names(accept: str) -> None:
     ("scope_labels", "on_ours", "on_others"),
     [("own", False, True), ("all", True, True), ("none", False, False)],
 )
-def test_scope_labels_stand_where_the_setting_says(scope_labels: str, on_ours: bool, on_others: bool) -> None:
+def test_the_setting_selects_the_metrics_with_scope_labels(
+    scope_labels: str, on_ours: bool, on_others: bool
+) -> None:
     orders = Descriptor(SHOP, "orders", Kind.COUNTER)
     exporter = PrometheusExporter(scope_labels=scope_labels)
     text = body(exporter.render(snapshot(family(REQUESTS, ((), [1])), family(orders, ((), [1])))))
@@ -134,7 +136,7 @@ def test_unknown_scope_labels_are_refused() -> None:
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_namespace_and_constant_labels_are_on_everything_but_the_target(accept: str) -> None:
+def test_everything_but_target_info_has_namespace_and_constant_labels(accept: str) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "prod", "http.method": "none"})
     found = samples(exporter.render(snapshot(*ALL[:1], ALL[2], resource=RESOURCE), negotiate(accept)))
     assert {name: dict(labels) for name, labels in found} == {
@@ -155,21 +157,21 @@ def test_namespace_and_constant_labels_are_on_everything_but_the_target(accept: 
     ],
 )
 @pytest.mark.parametrize("accept", FORMATS)
-def test_the_filter_takes_names_of_families_and_of_samples(
+def test_the_filter_accepts_names_of_families_and_samples(
     accept: str, names: list[str], expected: set[str]
 ) -> None:
     found = samples(PrometheusExporter().render(snapshot(*ALL, resource=RESOURCE), negotiate(accept), names))
     assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in found} == expected
 
 
-def test_a_filtered_page_does_not_make_the_exporter_forget_the_rest() -> None:
+def test_a_filtered_page_does_not_change_the_next_full_page() -> None:
     exporter, whole = PrometheusExporter(), snapshot(*ALL)
     before = exporter.render(whole)
     exporter.render(whole, negotiate(None), ["http_requests_total"])
     assert exporter.render(whole) == before
 
 
-def test_a_page_comes_in_chunks_of_bounded_size() -> None:
+def test_chunks_have_a_limited_size() -> None:
     points = (((("n", number),), [number]) for number in range(10_000))
     page = PrometheusExporter().render(snapshot(family(REQUESTS, *points)))
     chunks = [*page.chunks()]
@@ -178,7 +180,7 @@ def test_a_page_comes_in_chunks_of_bounded_size() -> None:
     assert page.size == sum(map(len, chunks))
 
 
-def test_values_that_change_are_shown_and_labels_that_only_look_alike_are_told_apart() -> None:
+def test_changed_values_are_shown_and_similar_attributes_distinguished() -> None:
     exporter = PrometheusExporter()
     kept: Attributes = (("a", 1),)
     for value in (1.0, 2.0, 2.0, 1.0):
@@ -188,12 +190,12 @@ def test_values_that_change_are_shown_and_labels_that_only_look_alike_are_told_a
 
 
 class Watched(str):
-    """A string that can be watched."""
+    """A string that supports weak references."""
 
     __slots__ = ("__weakref__",)
 
 
-def test_text_of_series_that_are_gone_is_let_go() -> None:
+def test_the_text_of_removed_series_is_released() -> None:
     exporter, value = PrometheusExporter(), Watched("x")
     gone = weakref.ref(value)
     exporter.render(snapshot(family(ACTIVE, ((("a", value),), [1]))))

@@ -1,4 +1,4 @@
-"""Whatever is recorded, both parsers take the page and give back what was in the snapshot."""
+"""For any snapshot, the parsers of both text formats read from the page what the snapshot contains."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ every_format = pytest.mark.parametrize("accept", reading.FORMATS)
 
 @every_format
 @given(snapshot=generated.snapshots)
-def test_every_snapshot_makes_a_page_that_its_parser_accepts(accept: str, snapshot: Snapshot) -> None:
+def test_the_parser_accepts_the_page_of_any_snapshot(accept: str, snapshot: Snapshot) -> None:
     page = PrometheusExporter(namespace="ns", const_labels={"le": "1", "env": "é"}).render(
         snapshot, negotiate(accept)
     )
@@ -38,7 +38,9 @@ def test_every_snapshot_makes_a_page_that_its_parser_accepts(accept: str, snapsh
 
 @every_format
 @given(snapshot=generated.snapshots)
-def test_the_parser_gives_back_the_names_labels_and_values(accept: str, snapshot: Snapshot) -> None:
+def test_the_parser_reads_the_names_labels_and_values_of_the_snapshot(
+    accept: str, snapshot: Snapshot
+) -> None:
     reports: list[str] = []
     page = PrometheusExporter(on_conflict=reports.append).render(snapshot, negotiate(accept))
     found = reading.samples(page)
@@ -52,7 +54,7 @@ def test_the_parser_gives_back_the_names_labels_and_values(accept: str, snapshot
 
 
 @given(snapshot=generated.snapshots, draw=st.data())
-def test_a_page_made_from_remembered_text_is_the_same(snapshot: Snapshot, draw: st.DataObject) -> None:
+def test_a_page_from_cached_text_equals_a_fresh_one(snapshot: Snapshot, draw: st.DataObject) -> None:
     exporter = PrometheusExporter()
     for _ in range(3):
         for accept in reading.FORMATS:
@@ -73,12 +75,12 @@ def test_descriptions_survive_escaping(description: str) -> None:
     descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", description)
     snapshot = Snapshot(1, (), (Family(descriptor, (Point((), 1, (1.0,)),)),))
     [metric] = reading.metrics(PrometheusExporter().render(snapshot, negotiate(reading.OPENMETRICS)))
-    # Some versions of this parser take several blanks before the text for one.
+    # Some versions of this parser reduce several spaces before the text to one.
     assert metric.documentation.lstrip(" ") == description.lstrip(" ")
 
 
 def _expected(snapshot: Snapshot, openmetrics: bool) -> dict[reading.Sample, float]:
-    """Every sample there might be; what is reported as left out is not on the page."""
+    """All possible samples. Those that are reported as omitted are not on the page."""
     found: dict[reading.Sample, float] = {}
     latest: dict[reading.Sample, float] = {}
     if snapshot.resource:
@@ -107,12 +109,12 @@ def _samples(
         yield reading.named(f"{name}_count", labels), counts[-1]
     elif descriptor.kind is not Kind.GAUGE or point.cells[1]:
         if name == "total" and descriptor.kind is Kind.COUNTER and not openmetrics:
-            name = "total_total"  # so does this parser name it
+            name = "total_total"  # the name that this parser uses
         yield reading.named(name, labels), point.cells[0]
 
 
 def _unsent_in_text(key: reading.Sample, found: dict[reading.Sample, float], snapshot: Snapshot) -> bool:
-    """A histogram whose sum is no number has none."""
+    """Whether it is the sum of a histogram and NaN, which is not on the page."""
     name = key[0]
     is_sum = name.endswith("_sum") and name.removesuffix("_sum") in _histograms(snapshot)
     return is_sum and math.isnan(found[key])
@@ -121,7 +123,10 @@ def _unsent_in_text(key: reading.Sample, found: dict[reading.Sample, float], sna
 def _unsent_in_openmetrics(
     key: reading.Sample, found: dict[reading.Sample, float], snapshot: Snapshot
 ) -> bool:
-    """OpenMetrics has no sum that is negative or NaN, or beside negative bounds, and no count without it."""
+    """Whether OpenMetrics forbids the sample.
+
+    A sum must not be negative or NaN, or have negative bounds beside it. A count requires a sum.
+    """
     name, labels = key
     stem = re.sub("_(sum|count)$", "", name)
     if not name.endswith(("_sum", "_count")) or stem not in _histograms(snapshot):

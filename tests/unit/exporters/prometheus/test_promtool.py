@@ -1,4 +1,4 @@
-"""Prometheus' own linter on a page with everything."""
+"""Prometheus' linter accepts a page with all kinds of metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RICH = (
 
 
 def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
-    """What promtool finds; empty if nothing."""
+    """The findings of promtool; empty if there are none."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.fail(
@@ -57,10 +57,10 @@ def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
     return found
 
 
-def test_promtool_finds_nothing_on_a_page_with_everything() -> None:
+def test_promtool_accepts_a_page_with_all_kinds_of_metrics() -> None:
     assert lint(*RICH) == ""
 
 
-def test_promtool_finds_nothing_but_milliseconds_in_the_classic_convention() -> None:
+def test_promtool_only_complains_about_the_milliseconds_of_the_classic_convention() -> None:
     [finding] = lint(*RICH, (CLASSIC, (1.0,) * 5)).splitlines()
     assert finding.startswith('http_request_duration_milliseconds use base unit "seconds"')

@@ -1,4 +1,4 @@
-"""Native histograms say what the exponential ones say, in Prometheus' words."""
+"""Native histograms are equivalent to the exponential histograms that they are made from."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from tests.unit.model.test_exponential_histogram import histogram, several
 
 
 def buckets(found: NativeHistogram) -> dict[int, int]:
-    """The counts by Prometheus' index, as its reader walks spans and deltas."""
+    """The counts by Prometheus' bucket index, decoded from spans and deltas as Prometheus does."""
     counts = iter([*accumulate(found.deltas)])
-    walked: dict[int, int] = {}
+    counts_by_index: dict[int, int] = {}
     at = 0
     for span in found.spans:
         at += span.offset
         for _ in range(span.length):
-            walked[at] = next(counts)
+            counts_by_index[at] = next(counts)
             at += 1
     assert not [*counts]
-    return {index: count for index, count in walked.items() if count}
+    return {index: count for index, count in counts_by_index.items() if count}
 
 
 def index(value: float, schema: int) -> int:
-    """The bucket whose upper boundary, 2 ** (index / 2 ** schema), is the first that is not below."""
+    """The first bucket with an upper boundary, 2 ** (index / 2 ** schema), of at least ``value``."""
     about = math.ceil(math.log2(value) * 2.0**schema) - 2
     return about + bisect_left(bucket_boundaries(schema, about, 5), value)
 
 
 @given(several)
-def test_every_value_is_in_the_bucket_that_prometheus_puts_it_in(values: list[float]) -> None:
+def test_every_value_is_in_the_bucket_where_prometheus_expects_it(values: list[float]) -> None:
     found = to_native(histogram(values))
     expected: dict[int, int] = {}
     for value in filter(None, values):
@@ -53,31 +53,31 @@ def test_every_value_is_in_the_bucket_that_prometheus_puts_it_in(values: list[fl
 
 
 @given(several)
-def test_the_schema_is_one_that_prometheus_takes(values: list[float]) -> None:
+def test_the_schema_is_one_that_prometheus_accepts(values: list[float]) -> None:
     assert -4 <= to_native(histogram(values)).schema <= MAX_SCHEMA
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
-def test_spans_begin_and_end_with_counts_and_stand_apart(counts: list[int]) -> None:
+def test_spans_begin_and_end_with_counts_and_have_long_gaps_between_them(counts: list[int]) -> None:
     found = to_native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
     assert sum(span.length for span in found.spans) == len(found.deltas)
     assert all(span.offset > 2 for span in found.spans[1:])
     assert found.spans[0].offset == 6
 
 
-def test_a_histogram_without_values_is_still_a_native_one() -> None:
+def test_an_empty_histogram_is_still_native() -> None:
     assert to_native(ExponentialHistogram()) == NativeHistogram(
         MAX_SCHEMA, 0, 0, 0.0, (BucketSpan(0, 0),), ()
     )
 
 
-def test_by_hand() -> None:
+def test_an_example() -> None:
     found = to_native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
     assert found == NativeHistogram(0, 3, 10, 99.0, (BucketSpan(2, 2), BucketSpan(3, 1)), (2, -1, 3))
 
 
 @pytest.mark.parametrize("scale", [9, 20])
-def test_what_is_finer_than_prometheus_knows_is_made_coarser(scale: int) -> None:
+def test_a_scale_above_the_highest_schema_is_reduced(scale: int) -> None:
     found = to_native(ExponentialHistogram(scale, 0, (1.0,) * 100))
     assert found.schema == MAX_SCHEMA
     assert sum(buckets(found).values()) == 100

@@ -1,4 +1,4 @@
-"""Native histograms on the protobuf page, and the classic ones beside them everywhere."""
+"""Native histograms on the protobuf page, together with classic buckets, which every page has."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def test_the_fields_are_those_of_the_native_histogram(values: list[float]) -> No
     assert not [*found.negative_span, *found.negative_delta]
 
 
-def test_the_classic_buckets_stand_beside_it() -> None:
+def test_a_native_histogram_has_classic_buckets_as_well() -> None:
     found = shown(point((1.0, 0.0, 2.0, 30.5), histogram([1.0, 11.0, 12.0])._replace(sum=30.5)))
     buckets = [(bucket.upper_bound, bucket.cumulative_count) for bucket in found.bucket]
     assert buckets == [(5.0, 1), (10.0, 1), (float("inf"), 3)]
 
 
-def test_a_value_that_is_just_being_recorded_makes_no_bucket_exceed_the_count() -> None:
+def test_no_bucket_exceeds_the_count_while_a_value_is_being_recorded() -> None:
     found = shown(point((0.0, 3.0, 0.0, 24.0), histogram([8.0, 8.0])._replace(sum=16.0)))
     assert found.sample_count == 2
     assert [bucket.cumulative_count for bucket in found.bucket] == [0, 2, 2]
 
 
-def test_series_of_equal_labels_are_added() -> None:
-    """As `200` and `"200"` are."""
+def test_series_with_equal_labels_are_added() -> None:
+    """The labels of `200` and `"200"` are equal."""
     found = shown(
         point((1.0, 0.0, 0.0, 2.0), histogram([2.0])._replace(sum=2.0), (("status", 200),)),
         point((0.0, 0.0, 1.0, 64.0), histogram([64.0])._replace(sum=64.0), (("status", "200"),)),
@@ -72,13 +72,13 @@ def test_series_of_equal_labels_are_added() -> None:
     assert found.schema == to_native(histogram([2.0, 64.0])).schema
 
 
-def test_without_exponential_buckets_it_is_a_classic_one() -> None:
+def test_a_histogram_without_exponential_buckets_is_classic() -> None:
     found = shown(Point((), START, (1.0, 0.0, 2.0, 30.5)))
     assert (found.sample_count, len(found.bucket)) == (3, 3)
     assert not [*found.positive_span]
 
 
-def test_the_setting_brings_them_to_the_protobuf_page_alone() -> None:
+def test_the_setting_affects_only_the_protobuf_page() -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", native_histograms=True, scope_labels="none")
     use(telemetry)
     pages = {accept: telemetry.render(accept)[1] for accept in FORMATS}
@@ -91,7 +91,7 @@ def test_the_setting_brings_them_to_the_protobuf_page_alone() -> None:
 
 
 @pytest.mark.parametrize("aggregation", ["explicit_bucket_histogram", "base2_exponential_bucket_histogram"])
-def test_what_the_push_alone_asks_for_is_not_on_the_page(aggregation: str) -> None:
+def test_exponential_buckets_for_the_push_alone_are_not_on_the_page(aggregation: str) -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", histogram_aggregation=aggregation)
     use(telemetry)
     found = of(telemetry.render(PROTOBUF)[1], "took")

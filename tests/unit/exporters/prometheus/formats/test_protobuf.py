@@ -1,4 +1,4 @@
-"""The protobuf page, read by Google's library."""
+"""The protobuf page, parsed by Google's library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(page: Page) -> list[Any]:
 
 
 def samples(page: Page) -> dict[reading.Sample, str]:
-    """The samples that Prometheus makes of the page."""
+    """The samples that Prometheus reads from the page."""
     found: dict[reading.Sample, str] = {}
     for family in read(page):
         for metric in family.metric:
@@ -50,21 +50,23 @@ def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[readin
     ]
     count = (reading.named(f"{name}_count", labels), float(histogram.sample_count))
     total = (reading.named(f"{name}_sum", labels), histogram.sample_sum)
-    return [*buckets, count] if isnan(total[1]) else [*buckets, total, count]  # text leaves such a sum out
+    return (
+        [*buckets, count] if isnan(total[1]) else [*buckets, total, count]
+    )  # the text format omits a sum of NaN
 
 
 @given(snapshot=generated.snapshots)
-def test_the_protobuf_page_says_what_the_text_says(snapshot: Snapshot) -> None:
+def test_the_protobuf_page_has_the_same_samples_as_the_text_page(snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "é"})
     found, text = samples(exporter.render(snapshot, negotiate(PROTOBUF))), {}
     for key, value in reading.samples(exporter.render(snapshot)).items():
-        # The text's parser takes a counter's `total` for a name without its suffix.
+        # The text parser considers a counter named `total` a name without the suffix.
         plain = key[0].replace("ns_total_total", "ns_total"), key[1]
         text[key if key in found else plain] = value
     assert found == text
 
 
-def test_types_help_and_units_are_those_of_the_metric() -> None:
+def test_families_have_type_help_and_unit() -> None:
     found = {one.name: (client_model.type_name(one), one.help, one.unit) for one in read(page())}
     assert found == {
         "target_info": ("gauge", "Target metadata", ""),
@@ -76,13 +78,13 @@ def test_types_help_and_units_are_those_of_the_metric() -> None:
     }
 
 
-def test_counters_and_histograms_say_when_they_were_created() -> None:
+def test_counters_and_histograms_have_a_creation_time() -> None:
     by_name = {family.name: family.metric[0] for family in read(page())}
     assert by_name["jobs_total"].counter.created_timestamp.ToNanoseconds() == START
     assert by_name["http_request_duration_milliseconds"].histogram.created_timestamp.ToNanoseconds() == START
 
 
-def test_a_histogram_has_all_its_buckets_and_no_native_ones() -> None:
+def test_a_classic_histogram_has_all_its_buckets_and_no_native_ones() -> None:
     [family] = (one for one in read(page()) if one.name == "http_request_duration_milliseconds")
     histogram = family.metric[0].histogram
     assert [(one.upper_bound, one.cumulative_count) for one in histogram.bucket] == [
@@ -95,7 +97,7 @@ def test_a_histogram_has_all_its_buckets_and_no_native_ones() -> None:
     assert not histogram.positive_span
 
 
-def test_a_page_of_many_series_is_one_message_a_family() -> None:
+def test_a_family_of_many_series_is_one_message() -> None:
     descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", "")
     points = tuple(Point((("n", number),), 1, (float(number),)) for number in range(1000))
     exporter, whole = PrometheusExporter(), Snapshot(1, (), (Family(descriptor, points),))
@@ -109,7 +111,7 @@ def page() -> Page:
 
 
 @given(number=st.integers(0, 2**64 - 1))
-def test_whole_numbers_survive(number: int) -> None:
+def test_unsigned_integers_survive(number: int) -> None:
     histogram = protobuf_wire.uint_field(1, number)
     body = protobuf_wire.message_field(4, protobuf_wire.message_field(7, histogram))
     [family] = client_model.families(protobuf_wire.varint(len(body)) + body)
@@ -117,7 +119,7 @@ def test_whole_numbers_survive(number: int) -> None:
 
 
 @given(schema=st.integers(-(2**31), 2**31 - 1), delta=st.integers(-(2**63), 2**63 - 1))
-def test_numbers_with_a_sign_survive(schema: int, delta: int) -> None:
+def test_signed_integers_survive(schema: int, delta: int) -> None:
     histogram = protobuf_wire.sint_field(5, schema) + protobuf_wire.sint_field(13, delta)
     body = protobuf_wire.message_field(4, protobuf_wire.message_field(7, histogram))
     [family] = client_model.families(protobuf_wire.varint(len(body)) + body)

@@ -1,4 +1,4 @@
-"""Names of any characters: escaped as the scraper asks, quoted where it takes them as they are."""
+"""Names with special characters: escaped as the scraper asks, or quoted if it accepts them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
 
 READS_UTF8 = tuple(map(int, version("prometheus-client").split(".")[:2])) >= (0, 22)
-reads_utf8 = pytest.mark.skipif(not READS_UTF8, reason="this prometheus_client knows no quoted names")
+reads_utf8 = pytest.mark.skipif(not READS_UTF8, reason="this prometheus_client does not parse quoted names")
 
 OWN = Scope("dualmetrics")
 KEY: Attributes = (("pay.kind", "card"), ("ünï", "é"))
@@ -49,7 +49,7 @@ SIZE = Descriptor(OWN, "shop.size", Kind.HISTOGRAM, "By", "", (10.0,))
         ("ü.b", "allow-utf-8", "ü.b"),
     ],
 )
-def test_each_scheme_escapes_as_prometheus_says(name: str, scheme: str, expected: str) -> None:
+def test_each_scheme_escapes_as_prometheus_specifies(name: str, scheme: str, expected: str) -> None:
     assert ESCAPING_SCHEMES[scheme](name) == expected
 
 
@@ -72,7 +72,7 @@ def test_escaped_names_are_plain(name: str, scheme: str) -> None:
         ("total", "", Kind.COUNTER, "total_total"),
     ],
 )
-def test_kept_names_get_the_suffixes_of_unit_and_kind(
+def test_unescaped_names_have_suffixes_for_unit_and_kind(
     name: str, unit: str, kind: Kind, expected: str
 ) -> None:
     assert utf8_metric_name(name, unit, kind) == expected
@@ -83,7 +83,7 @@ def test_kept_names_get_the_suffixes_of_unit_and_kind(
     ("key", "expected"),
     [("a.b", "a.b"), ("_a", "_a"), ("__name__", "key__name__"), ("", "key_"), ("_", "key_"), ("9", "9")],
 )
-def test_kept_labels_never_take_prometheus_own_names(key: str, expected: str) -> None:
+def test_unescaped_labels_do_not_use_reserved_names(key: str, expected: str) -> None:
     assert utf8_label_name(key) == expected
 
 
@@ -96,7 +96,7 @@ def page(accept: str, strategy: str = KEPT) -> list[str]:
     return reading.body(exporter.render(Snapshot(1, (), families), negotiate(accept))).splitlines()
 
 
-def test_the_text_of_kept_names_line_by_line() -> None:
+def test_the_text_page_with_unescaped_names() -> None:
     assert page("text/plain;version=1.0.0;escaping=allow-utf-8") == [
         '# HELP "shop.orders/count_total" Orders.',
         '# TYPE "shop.orders/count_total" counter',
@@ -122,19 +122,21 @@ def test_the_text_of_kept_names_line_by_line() -> None:
     ],
 )
 @pytest.mark.parametrize("format_", ["text/plain", "application/openmetrics-text"])
-def test_who_cannot_take_kept_names_gets_them_escaped(format_: str, escaping: str, expected: str) -> None:
+def test_scrapers_that_do_not_accept_unescaped_names_get_them_escaped(
+    format_: str, escaping: str, expected: str
+) -> None:
     [line] = (line for line in page(format_ + escaping) if line.endswith(" 5"))
     assert sorted(re.split("[{,}]", line)) == sorted(re.split("[{,}]", expected))
 
 
 @pytest.mark.parametrize("scheme", ["underscores", "values", "allow-utf-8"])
-def test_translated_names_are_the_same_whatever_is_asked_for(scheme: str) -> None:
+def test_names_of_the_default_translation_do_not_depend_on_the_scheme(scheme: str) -> None:
     plain = page("text/plain", UNDERSCORES)
     assert page(f"text/plain;version=1.0.0;escaping={scheme}", UNDERSCORES) == plain
     assert plain[2] == 'shop_orders_count_total{key_n_="é",pay_kind="card"} 5'
 
 
-def test_labels_that_become_one_are_joined() -> None:
+def test_the_values_of_attributes_with_the_same_label_are_joined() -> None:
     attributes: Attributes = (("a.b", "1"), ("a/b", "2"))
     snapshot = Snapshot(1, (), (Family(ORDERS, (Point(attributes, 1, (1.0,)),)),))
     text = reading.body(PrometheusExporter(translation_strategy=KEPT).render(snapshot))
@@ -145,7 +147,9 @@ def test_labels_that_become_one_are_joined() -> None:
 @pytest.mark.parametrize("scheme", list(ESCAPING_SCHEMES))
 @pytest.mark.parametrize("format_", reading.FORMATS)
 @given(snapshot=generated.snapshots)
-def test_parsers_take_every_page_of_kept_names(format_: str, scheme: str, snapshot: Snapshot) -> None:
+def test_parsers_accept_every_page_with_unescaped_names(
+    format_: str, scheme: str, snapshot: Snapshot
+) -> None:
     exporter = PrometheusExporter(translation_strategy=KEPT, created=True)
     page = exporter.render(snapshot, negotiate(f"{format_};escaping={scheme}"))
     assert page.content_type.endswith(f"; escaping={scheme}")

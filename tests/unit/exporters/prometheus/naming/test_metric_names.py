@@ -1,4 +1,4 @@
-"""Names of metrics and labels, and values of labels: the cases of Prometheus' own translator."""
+"""Names and values on the page: the test cases of Prometheus' own translator."""
 
 from __future__ import annotations
 
@@ -56,11 +56,13 @@ COUNTER, UP_DOWN, GAUGE, HISTOGRAM = Kind.COUNTER, Kind.UP_DOWN_COUNTER, Kind.GA
         ("@#$%", "", GAUGE, ""),
     ],
 )
-def test_a_metric_is_named_as_prometheus_names_it(name: str, unit: str, kind: Kind, expected: str) -> None:
+def test_metric_names_are_those_of_prometheus_translator(
+    name: str, unit: str, kind: Kind, expected: str
+) -> None:
     assert metric_name(name, unit, kind) == expected
 
 
-def test_a_namespace_stands_before_everything() -> None:
+def test_a_namespace_is_prefixed() -> None:
     assert metric_name("requests", "1/s", COUNTER, "app") == "app_requests_per_second_total"
     assert metric_name("123_requests", "", COUNTER, "app") == "app_123_requests_total"
 
@@ -78,7 +80,7 @@ def test_a_namespace_stands_before_everything() -> None:
         ("[in_i]", GAUGE, "in_i"),
     ],
 )
-def test_a_unit_is_a_word(unit: str, kind: Kind, expected: str) -> None:
+def test_units_are_converted_to_words(unit: str, kind: Kind, expected: str) -> None:
     assert unit_name(unit, kind) == expected
 
 
@@ -97,7 +99,7 @@ def test_a_unit_is_a_word(unit: str, kind: Kind, expected: str) -> None:
         ("", "key_"),
     ],
 )
-def test_a_label_is_named_as_prometheus_names_it(key: str, expected: str) -> None:
+def test_label_names_are_those_of_prometheus_translator(key: str, expected: str) -> None:
     assert label_name(key) == expected
 
 
@@ -124,15 +126,17 @@ def test_a_label_is_named_as_prometheus_names_it(key: str, expected: str) -> Non
         ((1.0, 2.5, float("inf")), '[1,2.5,"Infinity"]'),
     ],
 )
-def test_a_value_is_text_as_opentelemetry_says(value: AttributeValue, expected: str) -> None:
+def test_attribute_values_are_converted_as_opentelemetry_specifies(
+    value: AttributeValue, expected: str
+) -> None:
     assert label_value(value) == expected
 
 
-def test_the_string_nan_in_a_list_is_a_string_too() -> None:
+def test_the_string_nan_in_a_list_is_quoted() -> None:
     assert label_value(("NaN",)) == '["NaN"]'
 
 
-def test_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys() -> None:
+def test_the_values_of_attributes_with_the_same_label_are_joined_in_the_order_of_keys() -> None:
     assert labels_from_attributes((("a_b", "2"), ("a.b", 1), ("a-b", True), ("c", "3"))) == {
         "a_b": "true;1;2",
         "c": "3",
@@ -152,7 +156,7 @@ def test_attributes_that_become_one_label_are_joined_in_the_order_of_their_keys(
         (float("-inf"), "-Inf"),
     ],
 )
-def test_a_whole_number_has_no_point(value: float, expected: str) -> None:
+def test_sample_values_are_as_short_as_possible(value: float, expected: str) -> None:
     assert sample_value(value) == expected
 
 
@@ -171,6 +175,6 @@ def test_a_whole_number_has_no_point(value: float, expected: str) -> None:
         (1e100, "1" + "0" * 100, "1e+100"),
     ],
 )
-def test_a_bound_is_written_as_each_format_has_it(bound: float, in_text: str, in_openmetrics: str) -> None:
+def test_each_format_writes_bounds_in_its_own_way(bound: float, in_text: str, in_openmetrics: str) -> None:
     assert positional_decimal(bound) == in_text
     assert canonical_bound(bound) == in_openmetrics
