@@ -25,7 +25,22 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 """The networks that the word ``private`` stands for."""
 
-DEFAULT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+DEFAULT_BUCKETS: tuple[float, ...] = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+    5.0,
+    7.5,
+    10.0,
+)
 """The bucket bounds of the HTTP duration, in seconds."""
 
 namespace = regex(

@@ -11,8 +11,8 @@ from dualmetrics.runtime import file_locks
 def has_live_owner(name: str, directory: int | None = None) -> bool:
     """Whether a worker file has a live owner. ``name`` may be relative to an open ``directory``.
 
-    Also True for a file that is gone, because another worker has folded it, and for anything that is not a
-    worker file: neither may be folded or removed. Raises OSError if no more files can be opened.
+    Also True for a file that is gone, because another worker has folded it, or that cannot be opened: such a
+    file must not be folded or removed. Raises OSError if too many files are open.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:

@@ -1,4 +1,4 @@
-"""Run as a program: prints the root that each of its processes finds, and its own."""
+"""A program that starts a process, and prints its own pid and the root that this process finds."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from dualmetrics.workers.discovery import find_root
 
 def root() -> int:
     """The pid of the root that this process finds."""
-    found = find_root()
-    assert found is not None
-    return found.pid
+    group_root = find_root()
+    assert group_root is not None
+    return group_root.pid
 
 
 def put(queue: multiprocessing.Queue[int]) -> None:
-    """Send this process' root to the parent."""
+    """Send the root of this process to the parent."""
     queue.put(root())
 
 
 def by_multiprocessing(method: str) -> int:
-    """The root that a child finds which multiprocessing started."""
+    """The root that a child started by multiprocessing finds."""
     multiprocessing.set_start_method(method)
     queue: multiprocessing.Queue[int] = multiprocessing.Queue()
     child = multiprocessing.Process(target=put, args=(queue,))
     child.start()
-    found = queue.get(timeout=30)
+    child_root = queue.get(timeout=30)
     child.join()
-    return found
+    return child_root
 
 
 def by_pool() -> int:
-    """The root that a process of a pool finds."""
+    """The root that a process in a pool finds."""
     with ProcessPoolExecutor(1) as pool:
         return pool.submit(root).result(30)
 
 
 def by_fork() -> int:
-    """The root that a grandchild by fork finds."""
+    """The root that a forked grandchild finds."""
     read, write = os.pipe()
     if os.fork() == 0:
         if os.fork() == 0:
@@ -54,7 +54,7 @@ def by_fork() -> int:
 
 
 def by_program() -> int:
-    """The root that another program finds which this one started: its own pid."""
+    """1 if a program started by this one finds its own pid as the root."""
     code = (
         "import os; from dualmetrics.workers.discovery import find_root; "
         "print(int(find_root().pid == os.getpid()))"
@@ -72,5 +72,5 @@ WAYS = {
 }
 
 if __name__ == "__main__":
-    # One write: an unbuffered print() is several, which two programs may mix.
+    # One write: an unbuffered print() makes several, and those of two programs may mix.
     sys.stdout.write(f"{os.getpid()} {WAYS[sys.argv[1]]()}\n")
