@@ -1,4 +1,4 @@
-"""The ASGI app of the server tests, and a way for a worker to end itself."""
+"""The ASGI app of the server tests, with a route that crashes the worker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from starlette.responses import Response
 from tests.servers.asgi_app import app
 
 
-async def leave(request: Request) -> Response:
-    """End the worker as a crash does: no handler, no shutdown, no answer."""
+async def crash(request: Request) -> Response:
+    """End the worker as a crash does: without handlers, shutdown or an answer."""
     os._exit(9)
 
 
-app.add_route("/exit", leave)
+app.add_route("/exit", crash)
 
 __all__ = ["app"]

@@ -1,4 +1,4 @@
-"""Collectors that misbehave, on loopback. Each gives its base URL, and ends all that it started."""
+"""Collectors that misbehave, on loopback. Each is a context manager that gives a base URL and cleans up."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Serve = Callable[[socket.socket, threading.Event], None]
 
 @contextmanager
 def refusing() -> Iterator[str]:
-    """Nobody listens."""
+    """Nobody listens on the port."""
     yield f"http://127.0.0.1:{free_port()}"
 
 
 @contextmanager
-def unknown() -> Iterator[str]:
-    """A name that no DNS knows (RFC 2606)."""
+def unknown_host() -> Iterator[str]:
+    """A name that no DNS resolves (RFC 2606)."""
     yield "http://collector.invalid:4318"
 
 
 @contextmanager
 def unreachable() -> Iterator[str]:
-    """A listener whose queue is full: the kernel drops what comes, as a firewall does."""
+    """A listener with a full queue: the kernel drops new connections, as a firewall does."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -50,7 +50,7 @@ def unreachable() -> Iterator[str]:
 
 @contextmanager
 def tcp(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A server of connections, each in a thread of its own."""
+    """A server that calls ``serve`` with each connection, in a new thread."""
     ended = threading.Event()
     threads: set[threading.Thread] = set()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -87,7 +87,7 @@ def _serve(
     connection: socket.socket, serve: Serve, tls: ssl.SSLContext | None, ended: threading.Event
 ) -> None:
     connection.settimeout(5)
-    with connection, contextlib.suppress(OSError):  # it goes when it likes
+    with connection, contextlib.suppress(OSError):  # the client may hang up at any time
         if tls is None:
             serve(connection, ended)
         else:
@@ -95,50 +95,50 @@ def _serve(
                 serve(secured, ended)
 
 
-def hangs(connection: socket.socket, ended: threading.Event) -> None:
-    """Say nothing."""
+def never_answer(connection: socket.socket, ended: threading.Event) -> None:
+    """Send nothing."""
     ended.wait(30)
 
 
-def hangs_up(connection: socket.socket, ended: threading.Event) -> None:
-    """Close at the first bytes."""
+def hang_up(connection: socket.socket, ended: threading.Event) -> None:
+    """Close the connection at the first bytes."""
     connection.recv(10)
 
 
-def dribbles(connection: socket.socket, ended: threading.Event) -> None:
-    """Answer a byte at a time, and never to the end."""
+def send_endless_header(connection: socket.socket, ended: threading.Event) -> None:
+    """Send a header that never ends, one byte at a time."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Endless: ")
     while not ended.wait(0.05):
         connection.sendall(b"a")
 
 
-def dribbles_a_body(connection: socket.socket, ended: threading.Event) -> None:
-    """Say success, and then a byte at a time."""
-    request(connection)
+def send_slow_body(connection: socket.socket, ended: threading.Event) -> None:
+    """Answer with success, then send the body one byte at a time."""
+    read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while not ended.wait(0.05):
         connection.sendall(b"a")
 
 
-def says(answer: bytes) -> Serve:
-    """Answer each request with these bytes, and close."""
+def send_bytes(answer: bytes) -> Serve:
+    """Answer each request with these bytes, and close the connection."""
 
     def serve(connection: socket.socket, ended: threading.Event) -> None:
-        request(connection)
+        read_request(connection)
         connection.sendall(answer)
 
     return serve
 
 
-def answers(status: str, body: bytes = b"", **headers: str) -> Serve:
-    """Answer each request with an HTTP status and headers."""
+def respond(status: str, body: bytes = b"", **headers: str) -> Serve:
+    """Answer each request with an HTTP response."""
     fields = {"Content-Length": str(len(body)), "Connection": "close", **headers}
-    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {each}" for name, each in fields.items())]
-    return says("\r\n".join([*lines, "", ""]).encode() + body)
+    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {text}" for name, text in fields.items())]
+    return send_bytes("\r\n".join([*lines, "", ""]).encode() + body)
 
 
-def request(connection: socket.socket) -> None:
-    """Read one HTTP request, or what else was said first."""
+def read_request(connection: socket.socket) -> None:
+    """Read one HTTP request, or the first bytes of another protocol."""
     head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: *(\d+)", head)
     while length and len(body) < int(length[1]):
@@ -147,12 +147,12 @@ def request(connection: socket.socket) -> None:
 
 @contextmanager
 def grpc_server(
-    code: grpc.StatusCode, detail: str = "as told", trailers: tuple[tuple[str, bytes], ...] = ()
+    code: grpc.StatusCode, detail: str = "as configured", trailers: tuple[tuple[str, bytes], ...] = ()
 ) -> Iterator[str]:
-    """A gRPC server that refuses each push in the same words."""
+    """A gRPC server that refuses each push with a code, a text and trailers."""
 
     class Refusing(stubs.MetricsServiceServicer):
-        def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  # the stub's
+        def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802  # the stub's name
             context.set_trailing_metadata(trailers)
             context.abort(code, detail)
 
@@ -168,15 +168,15 @@ def grpc_server(
             server.stop(0).wait()
 
 
-def authority(folder: Path) -> tuple[trustme.CA, Path]:
-    """A certificate authority, and the file that a client believes it by."""
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(folder / "ca.pem"))
-    return made, folder / "ca.pem"
+def certificate_authority(folder: Path) -> tuple[trustme.CA, Path]:
+    """Create a certificate authority, and the file with which a client trusts it."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return authority, folder / "ca.pem"
 
 
-def tls(issuer: trustme.CA, name: str = "127.0.0.1", days: int = 1) -> ssl.SSLContext:
-    """A server's side, with a certificate for ``name`` that ends in so many days, or has ended."""
+def server_tls(issuer: trustme.CA, name: str = "127.0.0.1", days: int = 1) -> ssl.SSLContext:
+    """The TLS of a server with a certificate for ``name`` that expires in ``days``, or has expired before."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["h2", "http/1.1"])
     until = datetime.now(timezone.utc) + timedelta(days=days)

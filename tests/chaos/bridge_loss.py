@@ -1,7 +1,7 @@
-"""What a killed worker takes along of foreign totals: run as a program, it prints a table.
+"""Measures how many counts of a bridged library are lost when a worker is killed; prints a table.
 
-Workers count without a pause, and tell of each count after it. Each is killed in an instant of its own. What
-it had told and the group's page does not show is lost, and as old as the oldest of that.
+Workers count all the time, and report each count through a pipe right after it. Each worker is killed at a
+random time. The counts that it reported and that the group's totals do not show are lost.
 """
 
 from __future__ import annotations
@@ -22,101 +22,108 @@ from prometheus_client import CollectorRegistry, Counter
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
 
-WORKERS = 4  # at once
+WORKERS = 4  # that run at the same time
 PAUSE = 0.001  # seconds between two counts
-TOLD = struct.Struct("d")
+REPORT = struct.Struct("d")
+"""One report in the pipe: the time of a count."""
 
 Count = Callable[[], object]
 
 
 class Kill(NamedTuple):
-    """What one killed worker had told, what of that was lost, and how old the oldest lost count was."""
+    """What a killed worker had reported, how much of it was lost, and the age of the oldest lost count."""
 
-    told: int
+    reported: int
     lost: int
     age: float
 
 
 def own(directory: str, worker: str) -> Count:
-    """An instrument of ours."""
+    """Count with an instrument of ours."""
     counter = _telemetry(directory).meter("kills").create_counter("jobs")
     return lambda: counter.add(1, {"n": worker})
 
 
 def registry(directory: str, worker: str) -> Count:
-    """A counter of prometheus_client."""
-    made = CollectorRegistry()
-    _telemetry(directory, registries=[made]).start()
-    return Counter("jobs", "Jobs.", ["n"], registry=made).labels(worker).inc
+    """Count with prometheus_client."""
+    collectors = CollectorRegistry()
+    _telemetry(directory, registries=[collectors]).start()
+    return Counter("jobs", "Jobs.", ["n"], registry=collectors).labels(worker).inc
 
 
 def sdk(directory: str, worker: str) -> Count:
-    """A counter of an OpenTelemetry SDK provider."""
+    """Count with a provider of OpenTelemetry's SDK."""
     telemetry = _telemetry(directory)
     counter = MeterProvider([MetricReader(telemetry)]).get_meter("kills").create_counter("jobs")
     telemetry.start()
     return lambda: counter.add(1, {"n": worker})
 
 
-PATHS: Mapping[str, Callable[[str, str], Count]] = {"own": own, "registry": registry, "sdk": sdk}
-_kept: list[Telemetry] = []
+LIBRARIES: Mapping[str, Callable[[str, str], Count]] = {"own": own, "registry": registry, "sdk": sdk}
+_telemetries: list[Telemetry] = []
+"""Keeps them alive."""
 
 
 def _telemetry(directory: str, **settings: object) -> Telemetry:
-    made = Telemetry(directory=directory, metrics_exporter="prometheus", label="kills", **settings)
-    _kept.append(made)
-    return made
+    telemetry = Telemetry(directory=directory, metrics_exporter="prometheus", label="kills", **settings)
+    _telemetries.append(telemetry)
+    return telemetry
 
 
-def kills(path: str, times: int) -> list[Kill]:
-    """Kill so many workers that count in one way."""
+def kill_workers(library: str, times: int) -> list[Kill]:
+    """Kill so many workers that count with a library."""
     with tempfile.TemporaryDirectory() as directory:
-        found: list[Kill] = []
-        while len(found) < times:
-            workers = [_start(path, directory, str(len(found) + number)) for number in range(WORKERS)]
-            told = [_kill(pid, pipe) for pid, pipe in workers]
-            shown = _shown(directory)
-            found += [_lost(each, shown.get(str(len(found) + at), 0)) for at, each in enumerate(told)]
-        return found
+        kills: list[Kill] = []
+        while len(kills) < times:
+            names = [str(len(kills) + number) for number in range(WORKERS)]
+            workers = [_start(library, directory, name) for name in names]
+            reports = [_kill(pid, pipe) for pid, pipe in workers]
+            shown = _shown_counts(directory)
+            kills += [
+                _kill_of(times, death, shown.get(name, 0))
+                for name, (times, death) in zip(names, reports, strict=True)
+            ]
+        return kills
 
 
-def _start(path: str, directory: str, worker: str) -> tuple[int, int]:
+def _start(library: str, directory: str, worker: str) -> tuple[int, int]:
     read, write = os.pipe()
     pid = os.fork()
     if pid:
         os.close(write)
         return pid, read
     try:
-        count = PATHS[path](directory, worker)
+        count = LIBRARIES[library](directory, worker)
         while True:
             now = time.time()
             count()
-            os.write(write, TOLD.pack(now))
+            os.write(write, REPORT.pack(now))
             time.sleep(PAUSE)
     finally:
         os._exit(1)
 
 
 def _kill(pid: int, pipe: int) -> tuple[list[float], float]:
-    """The times of what the worker had told, and that of its death."""
-    told = os.read(pipe, TOLD.size)  # it counts
+    """Kill a worker at a random time. Returns the times of the counts that it reported, and of its death."""
+    reports = os.read(pipe, REPORT.size)  # waits until the worker counts
     end = time.monotonic() + random.uniform(0.2, 1.8)
     while time.monotonic() < end:
-        told += os.read(pipe, 1 << 16)
+        reports += os.read(pipe, 1 << 16)
     os.kill(pid, signal.SIGKILL)
     death = time.time()
     os.waitpid(pid, 0)
     while more := os.read(pipe, 1 << 16):
-        told += more
+        reports += more
     os.close(pipe)
-    return [time for (time,) in TOLD.iter_unpack(told)], death
+    return [time for (time,) in REPORT.iter_unpack(reports)], death
 
 
-def _shown(directory: str) -> dict[str, int]:
+def _shown_counts(directory: str) -> dict[str, int]:
+    """The group's counts by worker."""
     reader = _telemetry(directory)
     families = reader.snapshot().families
     reader.shutdown()
-    _kept.remove(reader)
+    _telemetries.remove(reader)
     return {
         str(dict(point.attributes)["n"]): int(point.cells[0])
         for family in families
@@ -125,20 +132,20 @@ def _shown(directory: str) -> dict[str, int]:
     }
 
 
-def _lost(told: tuple[list[float], float], shown: int) -> Kill:
-    times, death = told
+def _kill_of(times: list[float], death: float, shown: int) -> Kill:
     lost = times[shown:]
     return Kill(len(times), len(lost), death - lost[0] if lost else 0.0)
 
 
 def main(times: int = 200) -> None:
-    """Print what was lost on each path."""
-    for path in PATHS:
-        found = kills(path, times)
-        ages = sorted(kill.age for kill in found)
-        told, lost = sum(kill.told for kill in found), sum(kill.lost for kill in found)
+    """Print a row for each library: kills, counts, lost counts, median and maximum of their ages."""
+    for library in LIBRARIES:
+        kills = kill_workers(library, times)
+        ages = sorted(kill.age for kill in kills)
+        reported, lost = sum(kill.reported for kill in kills), sum(kill.lost for kill in kills)
+        median, highest = ages[len(ages) // 2], ages[-1]
         sys.stdout.write(
-            f"| {path} | {len(found)} | {told:,} | {lost:,} | {ages[len(ages) // 2]:.2f} | {ages[-1]:.2f} |\n"
+            f"| {library} | {len(kills)} | {reported:,} | {lost:,} | {median:.2f} | {highest:.2f} |\n"
         )
         sys.stdout.flush()
 

@@ -1,26 +1,27 @@
-"""Kills over one server, and what was true of the numbers at each quiet moment in between."""
+"""Kills the workers of one server again and again, and checks the numbers between the kills."""
 
 from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 from dualmetrics.cli.otlp_receiver import ReceivedRequest, Receiver
-from tests.chaos.kill_methods import WAYS, any_way
+from tests.chaos.kill_methods import KILL_METHODS, random_kill_method
 from tests.chaos.load import Load
-from tests.chaos.watchers import Pushes, Scraper
+from tests.chaos.watchers import PageWatcher, PushWatcher
 from tests.ports import free_port
+from tests.servers.pushes import push_settings, pushed_total
 from tests.servers.server import Samples, Server, run_server, total
 from tests.waiting import wait_until
 
 WORKERS = 4
 CLIENTS = 4
-KILLS_A_ROUND = 5
+KILLS_PER_ROUND = 5
 _FLASK, _ASGI = "tests.chaos.flask_app:app", "tests.chaos.asgi_app:app"
 SERVERS = {
     "gunicorn sync": ["gunicorn", "-k", "sync", _FLASK],
@@ -28,19 +29,18 @@ SERVERS = {
     "gunicorn asgi": ["gunicorn", "-k", "asgi", _ASGI],
     "uvicorn": ["uvicorn", _ASGI],
 }
-_never = Event()
 
 
 @dataclass
 class Report:
     """What happened to one server.
 
-    ``torn``: requests of which the counter knows and the histogram does not, since their worker was killed
-    between the two; nobody has their answers.
+    ``torn`` counts the requests that are in the counter but not in the histogram, since their worker was
+    killed between the two; no client has their answers.
     """
 
     server: str
-    ways: Counter[str] = field(default_factory=Counter)
+    kills_by_method: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     answered: int = 0
     counted: int = 0
@@ -53,132 +53,135 @@ class Report:
 
     @property
     def kills(self) -> int:
-        """Of all ways."""
-        return sum(self.ways.values())
+        """How many kills there were, by all methods together."""
+        return sum(self.kills_by_method.values())
 
 
 class Campaign:
-    """The rounds over one running server."""
+    """The rounds of kills against one running server."""
 
     def __init__(self, report: Report, server: Server, load: Load, seed: int) -> None:
         self.report = report
         self._server = server
         self._load = load
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._counted = 0
 
-    def loaded_round(self, kills: int) -> None:
-        """Kill while requests are under way: what was answered is counted, what is counted was sent."""
+    def kill_under_load(self, kills: int) -> None:
+        """Kill while clients send. What was answered must be counted; what is counted must have been sent."""
         sent, answered = self._load.sent, self._load.answers().total()
         self._load.resume()
         for _ in range(kills):
-            self._strike()
+            self._kill_an_answering_worker()
         self._load.pause()
-        self._judge(self._load.answers().total() - answered, self._load.sent - sent)
+        self._check_counts(self._load.answers().total() - answered, self._load.sent - sent)
 
-    def quiet_round(self, kills: int) -> None:
-        """Kill while nothing is under way: exactly what was answered is counted."""
-        for pid in self._chance.sample(sorted(self._server.workers()), kills):
+    def kill_while_idle(self, kills: int) -> None:
+        """Kill while no request is in progress. Exactly what is answered then must be counted."""
+        for pid in self._random.sample(sorted(self._server.workers()), kills):
             self._kill("SIGKILL", pid)
         answered = self._load.answers().total()
         self._load.resume()
         wait_until(lambda: self._load.answers().total() > answered + 50, 30, "answers after the kills")
         self._load.pause()
-        self._judge(*[self._load.answers().total() - answered] * 2)
+        newly_answered = self._load.answers().total() - answered
+        self._check_counts(newly_answered, newly_answered)
 
-    def _strike(self) -> None:
-        """Kill one of those that answer."""
+    def _kill_an_answering_worker(self) -> None:
         answered = self._load.answers()
-        _never.wait(self._chance.uniform(0.02, 0.2))
-        wait_until(lambda: self._busy(answered), 30, "workers that answer")
-        self._kill(any_way(self._chance), self._chance.choice(self._busy(answered)))
+        time.sleep(self._random.uniform(0.02, 0.2))
+        wait_until(lambda: self._answering_workers(answered), 30, "workers that answer")
+        self._kill(random_kill_method(self._random), self._random.choice(self._answering_workers(answered)))
 
-    def _busy(self, before: Counter[int]) -> list[int]:
+    def _answering_workers(self, before: Counter[int]) -> list[int]:
+        """The workers that have answered more than ``before``."""
         return sorted(set(self._load.answers() - before) & self._server.workers())
 
-    def _kill(self, way: str, pid: int) -> None:
+    def _kill(self, method: str, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            WAYS[way](self._server, pid)
-            self.report.ways[way] += 1
+            KILL_METHODS[method](self._server, pid)
+            self.report.kills_by_method[method] += 1
 
-    def _judge(self, least: int, most: int) -> None:
-        """Compare what was counted since the last time with what may have been."""
-        page = self._settle(least)
-        counted = int(total(page, "http_requests_total", http_route=_route(page)))
-        new, self._counted = counted - self._counted, counted
-        self.report.lost += max(0, least - new)
-        self.report.doubled += max(0, new - most)
+    def _check_counts(self, least: int, most: int) -> None:
+        """Compare what was counted since the last check with the least and the most that is right."""
+        page = self._page_at_rest(least)
+        counted = int(total(page, "http_requests_total", http_route=_work_route(page)))
+        newly_counted, self._counted = counted - self._counted, counted
+        self.report.lost += max(0, least - newly_counted)
+        self.report.doubled += max(0, newly_counted - most)
         durations = total(page, "http_request_duration_milliseconds_count")
         self.report.torn = int(total(page, "http_requests_total") - durations)
 
-    def _settle(self, least: int) -> Samples:
-        """The page when no request is under way and no dead worker is to be replaced."""
+    def _page_at_rest(self, least: int) -> Samples:
+        """Scrape when no request is in progress and every dead worker was replaced."""
 
-        def settled() -> bool:
+        def is_at_rest() -> bool:
             page = self._server.page()
-            counted = total(page, "http_requests_total", http_route=_route(page)) - self._counted
+            counted = total(page, "http_requests_total", http_route=_work_route(page)) - self._counted
             return counted >= least and total(page, "http_connections_active") == 0
 
-        with contextlib.suppress(AssertionError):  # whoever asked compares
-            wait_until(settled, 15, "quiet")
+        with contextlib.suppress(AssertionError):  # the caller compares the numbers
+            wait_until(is_at_rest, 15, "the server to be at rest")
         wait_until(lambda: len(self._server.workers()) >= WORKERS, 30, "all workers")
         return self._server.page()
 
 
-def _route(page: Samples) -> str:
-    """How the framework writes the route that the load asks for."""
+def _work_route(page: Samples) -> str:
+    """The route of the load's requests, as the framework writes it."""
     routes = {dict(labels).get("http_route", "") for _, labels in page}
     return next((route for route in routes if route.startswith("/work")), "")
 
 
-def run(name: str, kills: int, folder: Path, *options: str, seed: int = 1, **env: str) -> Report:
-    """One server under so many kills. If it does not come to rest, that is a violation too."""
-    report, pushes = Report(name), Pushes()
-    with _receiver(pushes) as receiver, _server(name, folder, options, receiver, env) as server:
-        scrapers = [Scraper(server, 0.02) for _ in range(2)]
-        with Load(server.port, CLIENTS) as load, _started(scrapers):
+def run_campaign(name: str, kills: int, folder: Path, *options: str, seed: int = 1, **env: str) -> Report:
+    """Run one server under so many kills. A server that never comes to rest is a violation too."""
+    report, push_watcher = Report(name), PushWatcher()
+    with _receiver(push_watcher) as receiver, _server(name, folder, options, receiver, env) as server:
+        page_watchers = [PageWatcher(server, 0.02) for _ in range(2)]
+        with Load(server.port, CLIENTS) as load, _started(page_watchers):
             try:
-                _rounds(Campaign(report, server, load, seed), kills)
-                _close(report, server, load, receiver)
+                _run_rounds(Campaign(report, server, load, seed), kills)
+                _check_push(report, server, load, receiver)
             except AssertionError as error:
                 report.violations.append(f"{name}: {error}")
-        report.scrapes = sum(scraper.scrapes for scraper in scrapers)
-        report.pushes = pushes.count
-        watched = [pushes.violations, *(scraper.violations for scraper in scrapers)]
-        report.violations += [violation for violations in watched for violation in violations]
+        report.scrapes = sum(watcher.scrapes for watcher in page_watchers)
+        report.pushes = push_watcher.pushes
+        report.violations += push_watcher.violations
+        for watcher in page_watchers:
+            report.violations += watcher.violations
     return report
 
 
-def _rounds(campaign: Campaign, kills: int) -> None:
+def _run_rounds(campaign: Campaign, kills: int) -> None:
     while (left := kills - campaign.report.kills) > 0:
-        campaign.loaded_round(min(left, KILLS_A_ROUND))
+        campaign.kill_under_load(min(left, KILLS_PER_ROUND))
         if kills > campaign.report.kills:
-            campaign.quiet_round(min(2, kills - campaign.report.kills))
+            campaign.kill_while_idle(min(2, kills - campaign.report.kills))
 
 
-def _close(report: Report, server: Server, load: Load, receiver: Receiver) -> None:
-    """The totals at the end, and that the push shows what the page shows."""
+def _check_push(report: Report, server: Server, load: Load, receiver: Receiver) -> None:
+    """Note the totals at the end, and wait until the push shows what the page shows."""
     page = server.page()
     report.sent, report.answered = load.sent, load.answers().total()
-    report.counted = int(total(page, "http_requests_total", http_route=_route(page)))
+    report.counted = int(total(page, "http_requests_total", http_route=_work_route(page)))
     expected = total(page, "http_requests_total")
 
-    def pushed() -> float:
-        found = receiver.series().items()
-        return sum(value.value for (_, name, *_), value in found if name == "http.requests")
+    def details() -> str:
+        pushed = pushed_total(receiver, "http.requests")
+        return f"pushed {pushed}, on pages {server.request_totals()}\n{server.log.read_text()[-2000:]}"
 
-    def seen() -> str:
-        pages = {total(server.page(), "http_requests_total") for _ in range(20)}
-        return f"pushed {pushed()}, on pages {pages}\n{server.log.read_text()[-2000:]}"
-
-    wait_until(lambda: pushed() == expected, 20, f"{expected} to be pushed", details=seen)
+    wait_until(
+        lambda: pushed_total(receiver, "http.requests") == expected,
+        20,
+        f"the push of {expected}",
+        details=details,
+    )
 
 
 @contextlib.contextmanager
-def _receiver(pushes: Pushes) -> Iterator[Receiver]:
-    def on_request(delivered: ReceivedRequest) -> None:
-        pushes.take(delivered)
-        receiver.requests.clear()  # thousands
+def _receiver(watcher: PushWatcher) -> Iterator[Receiver]:
+    def on_request(request: ReceivedRequest) -> None:
+        watcher.check(request)
+        receiver.requests.clear()  # there are thousands
 
     with Receiver(on_request=on_request) as receiver:
         yield receiver
@@ -190,20 +193,19 @@ def _server(
 ) -> Iterator[Server]:
     module, *arguments = SERVERS[name]
     port = free_port()
-    where = ["--port", str(port)] if module == "uvicorn" else ["-b", f"127.0.0.1:{port}"]
-    command = [module, *where, "--workers", str(WORKERS), *options, *arguments]
-    push = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "200"}
-    with run_server(command, port, folder, {**push, **env}) as server:
+    address = ["--port", str(port)] if module == "uvicorn" else ["-b", f"127.0.0.1:{port}"]
+    command = [module, *address, "--workers", str(WORKERS), *options, *arguments]
+    with run_server(command, port, folder, {**push_settings(receiver, interval=200), **env}) as server:
         wait_until(lambda: len(server.workers()) >= WORKERS, 30, "all workers")
         yield server
 
 
 @contextlib.contextmanager
-def _started(scrapers: list[Scraper]) -> Iterator[None]:
-    for scraper in scrapers:
-        scraper.start()
+def _started(watchers: list[PageWatcher]) -> Iterator[None]:
+    for watcher in watchers:
+        watcher.start()
     try:
         yield
     finally:
-        for scraper in scrapers:
-            scraper.end()
+        for watcher in watchers:
+            watcher.end()

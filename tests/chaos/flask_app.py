@@ -1,4 +1,4 @@
-"""The WSGI app of the server tests, and a way for a worker to end itself."""
+"""The WSGI app of the server tests, with a route that crashes the worker."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tests.servers.flask_app import app
 
 
 @app.get("/exit")
-def leave() -> str:
-    """End the worker as a crash does: no handler, no atexit, no answer. (At 3 gunicorn would end itself.)"""
-    os._exit(9)
+def crash() -> str:
+    """End the worker as a crash does: without handlers, atexit or an answer."""
+    os._exit(9)  # gunicorn itself would end at status 3
 
 
 __all__ = ["app"]

@@ -1,4 +1,4 @@
-"""Ways in which a worker stops working."""
+"""The methods by which a worker is made to stop working."""
 
 from __future__ import annotations
 
@@ -7,49 +7,46 @@ import http.client
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
-from threading import Event
 
 from tests.servers.server import Server
 
-_STOPPED = 0.2
-"""Seconds that a stopped worker stays stopped."""
-
-_never = Event()
+_STOPPED_SECONDS = 0.2
 
 
 def kill(server: Server, pid: int) -> None:
-    """It is gone at once, whatever it was doing."""
+    """End the worker at once, whatever it is doing."""
     os.kill(pid, signal.SIGKILL)
 
 
 def terminate(server: Server, pid: int) -> None:
-    """It is asked to end, and finishes what it does."""
+    """Ask the worker to end; it finishes what it is doing."""
     os.kill(pid, signal.SIGTERM)
 
 
 def stop(server: Server, pid: int) -> None:
-    """It stands still for a while, with whatever locks it holds, and goes on."""
+    """Stop the worker for a while, with the locks that it holds, then let it go on."""
     os.kill(pid, signal.SIGSTOP)
-    _never.wait(_STOPPED)
+    time.sleep(_STOPPED_SECONDS)
     os.kill(pid, signal.SIGCONT)
 
 
-def leave(server: Server, pid: int) -> None:
-    """A worker, whichever answers, calls `os._exit`."""
+def crash(server: Server, pid: int) -> None:
+    """Let the worker that answers, which may be another one, call `os._exit`."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         server.get("/exit")
 
 
-WAYS: dict[str, Callable[[Server, int], None]] = {
+KILL_METHODS: dict[str, Callable[[Server, int], None]] = {
     "SIGKILL": kill,
     "SIGTERM": terminate,
     "SIGSTOP": stop,
-    "os._exit": leave,
+    "os._exit": crash,
 }
-WEIGHTS = [5, 2, 1, 2]
+_WEIGHTS = [5, 2, 1, 2]
 
 
-def any_way(chance: random.Random) -> str:
-    """One of `WAYS`."""
-    return chance.choices(list(WAYS), WEIGHTS)[0]
+def random_kill_method(chance: random.Random) -> str:
+    """Choose one of `KILL_METHODS`."""
+    return chance.choices(list(KILL_METHODS), _WEIGHTS)[0]

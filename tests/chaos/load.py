@@ -1,4 +1,4 @@
-"""Requests whose fate is known: sent, and answered by which worker."""
+"""Clients that send requests, and know which were answered and by which worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 
 
 class Client(threading.Thread):
-    """Sends requests one after the other while ``go`` is set, on a connection that it keeps."""
+    """Sends requests one after the other while ``go`` is set, on one connection."""
 
     def __init__(self, port: int, go: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -21,14 +21,14 @@ class Client(threading.Thread):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
 
     def run(self) -> None:
-        """Until `end`."""
+        """Send until `end` is called."""
         while not self._ended.is_set():
             if self._go.wait(0.1):
                 with self._busy:
-                    self._ask_if_still_wanted()
+                    self._send_if_wanted()
 
-    def rest(self) -> None:
-        """Wait for the answer that is under way, and give up the connection: its worker may be killed now."""
+    def pause(self) -> None:
+        """Wait for the current answer, and close the connection, since its worker may be killed now."""
         with self._busy:
             self._connection.close()
 
@@ -38,17 +38,17 @@ class Client(threading.Thread):
         self.join()
         self._connection.close()
 
-    def _ask_if_still_wanted(self) -> None:
+    def _send_if_wanted(self) -> None:
         if self._go.is_set():
             try:
-                self._ask()
-            except ConnectionRefusedError:  # nobody listens: uvicorn and the workers it replaces
+                self._send()
+            except ConnectionRefusedError:  # for a moment uvicorn has no listening worker
                 self._ended.wait(0.01)
             except (OSError, http.client.HTTPException):
                 self.sent += 1
                 self._connection.close()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         self._connection.request("GET", f"/work/{self.sent % 10}")
         response = self._connection.getresponse()
         body = response.read()
@@ -58,7 +58,7 @@ class Client(threading.Thread):
 
 
 class Load:
-    """Some clients that start and rest together. A context manager."""
+    """Several clients that send and pause together. A context manager."""
 
     def __init__(self, port: int, clients: int) -> None:
         self._go = threading.Event()
@@ -74,20 +74,20 @@ class Load:
             client.end()
 
     def resume(self) -> None:
-        """Send."""
+        """Let all clients send."""
         self._go.set()
 
     def pause(self) -> None:
-        """Send no more, and wait until nothing is under way."""
+        """Stop sending, and wait until no request is in progress."""
         self._go.clear()
         for client in self._clients:
-            client.rest()
+            client.pause()
 
     @property
     def sent(self) -> int:
-        """Requests that may have reached a worker."""
+        """How many requests may have reached a worker."""
         return sum(client.sent for client in self._clients)
 
     def answers(self) -> Counter[int]:
-        """Requests that were answered, by the worker's pid."""
+        """How many requests were answered, by the worker's pid."""
         return sum((client.answered.copy() for client in self._clients), Counter())

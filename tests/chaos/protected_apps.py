@@ -1,4 +1,4 @@
-"""One guarded page on four kinds of sites, asked with exactly the path, headers and client that are given."""
+"""Four kinds of apps with a protected page, and clients that send exactly the given path and headers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 PEER = "192.0.2.1"
 
 
-class Asked(NamedTuple):
-    """A request as a server hands it over; header values in the bytes that were sent."""
+class PageRequest(NamedTuple):
+    """A request as a server passes it on; the header values are the bytes that were sent."""
 
     path: str = "/metrics"
     headers: Sequence[tuple[str, bytes]] = ()
@@ -33,23 +33,24 @@ class Asked(NamedTuple):
     query: str = ""
 
 
-class Answer(NamedTuple):
-    """What the client gets; header names in lower case."""
+class PageResponse(NamedTuple):
+    """The response that the client gets; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-Site = Callable[[Asked], Answer]
+Client = Callable[[PageRequest], PageResponse]
+"""Sends a request to one app."""
 
 
-def over_wsgi(app: WSGIApplication) -> Site:
-    """The way of WSGI servers: a header that is there twice is joined, as gunicorn does."""
+def wsgi_client(app: WSGIApplication) -> Client:
+    """Return a client of a WSGI app. It joins headers of the same name, as gunicorn does."""
 
-    def ask(asked: Asked) -> Answer:
+    def send(request: PageRequest) -> PageResponse:
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        environ = environ_of(asked)
+        environ = environ_of(request)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
             started.append((status, headers))
@@ -59,73 +60,72 @@ def over_wsgi(app: WSGIApplication) -> Site:
         body = b"".join(parts)
         getattr(parts, "close", lambda: None)()
         status, headers = started[-1]
-        return Answer(int(status[:3]), {name.lower(): value for name, value in headers}, body)
+        return PageResponse(int(status[:3]), {name.lower(): value for name, value in headers}, body)
 
-    return ask
+    return send
 
 
-def environ_of(asked: Asked) -> dict[str, Any]:
-    """The environ of a request (PEP 3333)."""
+def environ_of(request: PageRequest) -> dict[str, Any]:
+    """Return the environ of a request (PEP 3333)."""
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": asked.method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": asked.path.encode().decode("latin-1"),
-        "QUERY_STRING": asked.query,
+        "PATH_INFO": request.path.encode().decode("latin-1"),
+        "QUERY_STRING": request.query,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
-        "REMOTE_ADDR": asked.client,
+        "REMOTE_ADDR": request.client,
         "wsgi.url_scheme": "http",
         "wsgi.input": BytesIO(),
         "wsgi.errors": BytesIO(),
     }
-    for name, value in asked.headers:
+    for name, value in request.headers:
         key, text = "HTTP_" + name.upper().replace("-", "_"), value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
 
 
-def over_asgi(app: ASGIApp) -> Site:
-    """The way of ASGI servers: every header on its own."""
+def asgi_client(app: ASGIApp) -> Client:
+    """Return a client of an ASGI app. It passes on each header, as ASGI servers do."""
 
-    def ask(asked: Asked) -> Answer:
-        headers = [(name.lower().encode(), value) for name, value in asked.headers]
-        query = asked.query.encode("latin-1")
-        done = fetch(
-            app, asked.method, asked.path, headers=headers, query_string=query, client=(asked.client, 5000)
-        )
+    def send(request: PageRequest) -> PageResponse:
+        headers = [(name.lower().encode(), value) for name, value in request.headers]
+        query = request.query.encode("latin-1")
+        client = request.client, 5000
+        done = fetch(app, request.method, request.path, headers=headers, query_string=query, client=client)
         [start] = [message for message in done.sent if message["type"] == "http.response.start"]
-        found = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(done.status, found, done.body)
+        received = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
+        return PageResponse(done.status, received, done.body)
 
-    return ask
+    return send
 
 
-def plain_wsgi(telemetry: Telemetry) -> Site:
+def plain_wsgi(telemetry: Telemetry) -> Client:
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         start_response("404 Not Found", [])
         return [b"nothing"]
 
-    return over_wsgi(wsgi.MetricsMiddleware(app, telemetry=telemetry))
+    return wsgi_client(wsgi.MetricsMiddleware(app, telemetry=telemetry))
 
 
-def plain_asgi(telemetry: Telemetry) -> Site:
+def plain_asgi(telemetry: Telemetry) -> Client:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("nothing", 404)(scope, receive, send)
 
-    return over_asgi(asgi.MetricsMiddleware(app, telemetry=telemetry))
+    return asgi_client(asgi.MetricsMiddleware(app, telemetry=telemetry))
 
 
-def flask(telemetry: Telemetry) -> Site:
+def flask(telemetry: Telemetry) -> Client:
     app = Flask(__name__)
     FlaskMetrics(app, telemetry=telemetry)
-    return over_wsgi(app)
+    return wsgi_client(app)
 
 
-def starlette(telemetry: Telemetry) -> Site:
+def starlette(telemetry: Telemetry) -> Client:
     app = Starlette()
     StarletteMetrics(app, telemetry=telemetry)
-    return over_asgi(app)
+    return asgi_client(app)
 
 
-SITES = [plain_wsgi, flask, plain_asgi, starlette]
+APPS = [plain_wsgi, flask, plain_asgi, starlette]

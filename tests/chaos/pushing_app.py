@@ -1,4 +1,4 @@
-"""An app in this process, its page, and its pushes."""
+"""A WSGI app in this process that pushes its metrics, and readers of its page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 from dualmetrics import Telemetry
+from dualmetrics.testing.wsgi_client import WsgiCall
 from dualmetrics.wsgi import MetricsMiddleware
 
 
-class Shop:
-    """An app whose metrics are pushed to a Collector."""
+class PushingApp:
+    """An app whose metrics are pushed, with a secret header, to a Collector that may misbehave."""
 
     def __init__(self, endpoint: str | None, protocol: str, **settings: Any) -> None:
         secret = {"authorization": "Bearer hunter2"}
@@ -34,29 +34,27 @@ class Shop:
     def serve(self, times: int) -> None:
         """Serve so many requests."""
         for _ in range(times):
-            environ: dict[str, Any] = {}
-            setup_testing_defaults(environ)
-            body = self._app(environ, lambda status, headers, error=None: None)
-            assert list(body) == [b"fine"]
-            body.close()
+            call = WsgiCall(self._app)
+            assert call.send_all() == [b"fine"]
+            call.close()
 
-    def total(self, name: str) -> float:
-        """The sum of the page's samples of a name, with the labels that follow."""
+    def total(self, pattern: str) -> float:
+        """Add up the samples of the page whose name and labels begin with ``pattern``."""
         page = self.telemetry.render()[1].decode()
-        return sum(float(value) for value in re.findall(rf"^{name}.* (\S+)$", page, re.MULTILINE))
+        return sum(float(value) for value in re.findall(rf"^{pattern}.* (\S+)$", page, re.MULTILINE))
 
-    def failures(self) -> float:
-        """How many pushes failed."""
+    def failed_pushes(self) -> float:
+        """Return how many pushes failed, as the page shows it."""
         return self.total(r'dualmetrics_exports_total\{result="failure"')
 
 
 @contextmanager
-def shop(endpoint: str | None, protocol: str, **settings: Any) -> Iterator[Shop]:
-    """An app; its end comes in time whatever the Collector does."""
-    made = Shop(endpoint, protocol, **settings)
+def pushing_app(endpoint: str | None, protocol: str, **settings: Any) -> Iterator[PushingApp]:
+    """Run an app. It shuts down in time, whatever the Collector does."""
+    app = PushingApp(endpoint, protocol, **settings)
     try:
-        yield made
+        yield app
     finally:
         began = time.monotonic()
-        made.telemetry.shutdown()
-        assert time.monotonic() - began < 1 + 1
+        app.telemetry.shutdown()
+        assert time.monotonic() - began < 1 + 1, "its shutdown timeout and a second"

@@ -1,4 +1,4 @@
-"""A request that is cancelled at any of its awaits is counted once, and is active no more."""
+"""A request that is cancelled at any of its awaits is counted once, and is no longer active."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from dualmetrics.testing.recorded import Recorded
 PARTS = 4
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 AWAITS = 2 + 2 * (1 + PARTS)
-"""What the app below awaits: a message and a pause, and for each thing that it sends two more."""
+"""How often the app below awaits: for a message, for a pause, and twice for each message that it sends."""
 
 
 class Paused(Connection):
-    """A server that makes each message wait, up to the n-th wait of all, where it stops for good."""
+    """A connection that pauses at each message. The ``stop``-th pause of all never ends."""
 
     def __init__(self, stop: int) -> None:
         super().__init__(http_scope("GET", "/"), [BODY_END])
-        self.left = stop
+        self.pauses_left = stop
         self.stopped = asyncio.Event()
 
     async def pause(self) -> None:
-        """Let others run; the last time, until cancelled."""
-        self.left -= 1
-        if self.left == 0:
+        """Let other tasks run; at the last pause, wait until cancelled."""
+        self.pauses_left -= 1
+        if self.pauses_left == 0:
             self.stopped.set()
             await asyncio.Event().wait()
         await asyncio.sleep(0)
@@ -47,9 +47,9 @@ class Paused(Connection):
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
-    made = Telemetry(metrics_exporter="prometheus", convention="both", directory=str(tmp_path))
-    yield made
-    made.shutdown()
+    telemetry = Telemetry(metrics_exporter="prometheus", convention="both", directory=str(tmp_path))
+    yield telemetry
+    telemetry.shutdown()
 
 
 def answering(connection: Paused) -> ASGIApp:
@@ -66,7 +66,7 @@ def answering(connection: Paused) -> ASGIApp:
 
 
 async def cancel_at(stop: int, telemetry: Telemetry) -> None:
-    """Serve one request and cancel it at its n-th await."""
+    """Serve one request, and cancel it at its ``stop``-th await."""
     connection = Paused(stop)
     app = MetricsMiddleware(answering(connection), telemetry=telemetry)
     task: asyncio.Future[None] = asyncio.ensure_future(connection.run(app))
@@ -77,7 +77,7 @@ async def cancel_at(stop: int, telemetry: Telemetry) -> None:
 
 
 @pytest.mark.parametrize("stop", range(1, AWAITS + 1))
-def test_cancelled_at_any_await_it_is_counted_once_and_not_active(telemetry: Telemetry, stop: int) -> None:
+def test_a_request_that_is_cancelled_at_any_await_is_counted_once(telemetry: Telemetry, stop: int) -> None:
     recorded = Recorded(telemetry)
     asyncio.run(cancel_at(stop, telemetry))
     assert list(recorded.counts().values()) == [1]
@@ -85,7 +85,7 @@ def test_cancelled_at_any_await_it_is_counted_once_and_not_active(telemetry: Tel
     assert recorded.active() == {}
 
 
-def test_many_cancelled_at_once_are_each_counted_once(telemetry: Telemetry) -> None:
+def test_requests_that_are_cancelled_at_the_same_time_are_each_counted_once(telemetry: Telemetry) -> None:
     async def all_at_once() -> None:
         await asyncio.gather(*(cancel_at(1 + n % AWAITS, telemetry) for n in range(20 * AWAITS)))
 

@@ -1,4 +1,4 @@
-"""A Collector that was away comes back: the totals are right, nothing is lost and nothing comes twice."""
+"""A Collector that fails for a while: afterwards its totals are exact, nothing is lost or sent twice."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.loading import load_settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
-from tests.chaos.pushing_app import Shop, shop
+from tests.chaos.pushing_app import PushingApp, pushing_app
 from tests.ports import free_port
-from tests.unit.exporters.otlp import receiver as scripted
+from tests.servers.pushes import pushed_total
+from tests.unit.exporters.otlp import receiver as otlp_receiver
 from tests.unit.stores import COUNTER, die, worker
 
 HTTP, GRPC = "http/protobuf", "grpc"
-AN_HOUR = 60
-"""Pushes that fail, at the default interval of a minute."""
+PUSHES_PER_HOUR = 60
+"""With the default interval of a minute."""
 
 protocols = pytest.mark.parametrize("protocol", [HTTP, GRPC])
 temporalities = pytest.mark.parametrize("temporality", ["cumulative", "delta", "lowmemory"])
@@ -32,95 +33,92 @@ STATUSES = [400, 401, 413, 429, 503, 302]
 CODES = [StatusCode.INVALID_ARGUMENT, StatusCode.UNAUTHENTICATED, StatusCode.UNAVAILABLE, StatusCode.INTERNAL]
 
 
-def requests_in(found: dict[str, ReceivedPoint]) -> tuple[float, float]:
-    """The counter, and the histogram's count."""
-    return found["http.requests"].value, found["http.request.duration"].value
+def requests_in(points: dict[str, ReceivedPoint]) -> tuple[float, float]:
+    """Return the requests in the counter, and those in the histogram."""
+    return points["http.requests"].value, points["http.request.duration"].value
 
 
-def state(received: scripted.Received) -> dict[str, ReceivedPoint]:
-    """The latest of each metric; of deltas, what they add up to."""
-    found: dict[str, ReceivedPoint] = {}
+def received_state(received: otlp_receiver.Received) -> dict[str, ReceivedPoint]:
+    """Return the latest point of each metric; deltas are added up."""
+    points: dict[str, ReceivedPoint] = {}
     for request in received.requests:
-        for (_, name, _, _), each in read_points(request):
-            found[name] = each.added_to(found.get(name))
-    return found
+        for (_, name, _, _), point in read_points(request):
+            points[name] = point.added_to(points.get(name))
+    return points
 
 
-def served_and_refused(made: Shop, times: int) -> None:
+def serve_and_fail_to_push(app: PushingApp, times: int) -> None:
+    """Serve a request and let a push fail, so many times."""
     for _ in range(times):
-        made.serve(1)
-        assert not made.telemetry.force_flush(10)
+        app.serve(1)
+        assert not app.telemetry.force_flush(10)
 
 
 @protocols
 @temporalities
-def test_after_an_hour_of_refusals_the_totals_are_right(
+def test_totals_are_exact_after_an_hour_of_failures(
     protocol: str, temporality: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dualmetrics")
-    with pushing(protocol, temporality) as (received, made):
-        made.serve(5)
-        assert made.telemetry.force_flush(10)
+    with receiver_and_app(protocol, temporality) as (received, app):
+        app.serve(5)
+        assert app.telemetry.force_flush(10)
         received.status, received.code = 503, StatusCode.UNAVAILABLE
-        served_and_refused(made, AN_HOUR)
+        serve_and_fail_to_push(app, PUSHES_PER_HOUR)
         received.status, received.code = 200, None
-        made.serve(7)
+        app.serve(7)
         for _ in range(2):
-            assert made.telemetry.force_flush(10)
-            assert requests_in(state(received)) == (5 + AN_HOUR + 7,) * 2
+            assert app.telemetry.force_flush(10)
+            assert requests_in(received_state(received)) == (5 + PUSHES_PER_HOUR + 7,) * 2
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert f"after {AN_HOUR} failures" in caplog.messages[-1]
+    assert f"after {PUSHES_PER_HOUR} failures" in caplog.messages[-1]
 
 
 @protocols
 @temporalities
-def test_a_collector_that_comes_an_hour_late_gets_all(protocol: str, temporality: str) -> None:
+def test_a_collector_that_starts_an_hour_late_receives_everything(protocol: str, temporality: str) -> None:
     port = free_port()
-    with shop(f"http://127.0.0.1:{port}", protocol, temporality=temporality, timeout=0.5) as made:
-        served_and_refused(made, AN_HOUR)
+    with pushing_app(f"http://127.0.0.1:{port}", protocol, temporality=temporality, timeout=0.5) as app:
+        serve_and_fail_to_push(app, PUSHES_PER_HOUR)
         with Receiver(grpc_port=port) if protocol == GRPC else Receiver(http_port=port) as receiver:
             for _ in range(2):
-                assert made.telemetry.force_flush(10)
-                assert counted(receiver) == AN_HOUR
-
-
-def counted(receiver: Receiver) -> float:
-    return sum(found.value for (_, name, _, _), found in receiver.series().items() if name == "http.requests")
+                assert app.telemetry.force_flush(10)
+                assert pushed_total(receiver, "http.requests") == PUSHES_PER_HOUR
 
 
 @protocols
 @temporalities
-def test_between_failures_of_every_kind_nothing_is_lost_and_nothing_comes_twice(
+def test_nothing_is_lost_or_sent_twice_between_failures_of_every_kind(
     protocol: str, temporality: str
 ) -> None:
-    with pushing(protocol, temporality) as (received, made):
+    with receiver_and_app(protocol, temporality) as (received, app):
         for turn in range(6):
             received.status, received.code = STATUSES[turn], CODES[turn % len(CODES)]
-            served_and_refused(made, 3)
+            serve_and_fail_to_push(app, 3)
             received.status, received.code = 200, None
-            made.serve(2)
-            assert made.telemetry.force_flush(10)
-            assert requests_in(state(received)) == (5 * (turn + 1),) * 2
-        assert made.failures() == 18
-        assert made.total(r'dualmetrics_exports_total\{result="success"') == 6
+            app.serve(2)
+            assert app.telemetry.force_flush(10)
+            assert requests_in(received_state(received)) == (5 * (turn + 1),) * 2
+        assert app.failed_pushes() == 18
+        assert app.total(r'dualmetrics_exports_total\{result="success"') == 6
 
 
 @contextmanager
-def pushing(protocol: str, temporality: str) -> Iterator[tuple[scripted.Received, Shop]]:
-    """A Collector that answers as it is told, and an app that pushes to it."""
-    collector = scripted.http_receiver if protocol == HTTP else scripted.grpc_receiver
-    with collector() as received, shop(received.endpoint, protocol, temporality=temporality) as made:
-        yield received, made
+def receiver_and_app(protocol: str, temporality: str) -> Iterator[tuple[otlp_receiver.Received, PushingApp]]:
+    """A Collector whose answers the test sets, and an app that pushes to it."""
+    collector = otlp_receiver.http_receiver if protocol == HTTP else otlp_receiver.grpc_receiver
+    with collector() as received, pushing_app(received.endpoint, protocol, temporality=temporality) as app:
+        yield received, app
 
 
-def test_each_return_and_each_new_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_recovery_and_each_new_failure_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "dualmetrics")
-    with scripted.http_receiver() as received, shop(received.endpoint, HTTP) as made:
+    with otlp_receiver.http_receiver() as received, pushing_app(received.endpoint, HTTP) as app:
         for _ in range(3):
             received.status = 400
-            served_and_refused(made, 4)
+            serve_and_fail_to_push(app, 4)
             received.status = 200
-            assert made.telemetry.force_flush(10)
+            assert app.telemetry.force_flush(10)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 3
 
 
@@ -129,29 +127,29 @@ def test_rejected_points_are_neither_counted_as_exported_nor_sent_again(
     rejected: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
-        scripted.http_receiver() as received,
-        shop(received.endpoint, HTTP, temporality="delta") as made,
+        otlp_receiver.http_receiver() as received,
+        pushing_app(received.endpoint, HTTP, temporality="delta") as app,
     ):
         received.response.partial_success.rejected_data_points = rejected
         received.response.partial_success.error_message = "too many of Bearer hunter2"
-        made.serve(3)
+        app.serve(3)
         for _ in range(3):
-            assert made.telemetry.force_flush(10)
-        assert requests_in(state(received)) == (3, 3)
+            assert app.telemetry.force_flush(10)
+        assert requests_in(received_state(received)) == (3, 3)
         sent = sum(1 for request in received.requests for _ in read_points(request))
-        exported = made.total("dualmetrics_points_exported_total")
+        exported = app.total("dualmetrics_points_exported_total")
         assert 0 <= exported <= max(0, sent - 3 * rejected)
-    [told] = caplog.messages
-    assert f"rejected {rejected} points (too many of ***)" in told
+    [message] = caplog.messages
+    assert f"rejected {rejected} points (too many of ***)" in message
 
 
 @pytest.mark.parametrize("temporality", ["cumulative", "delta"])
-def test_a_worker_that_is_elected_while_the_collector_is_away_sends_what_all_missed(
+def test_a_worker_that_becomes_leader_during_an_outage_pushes_what_the_collector_missed(
     temporality: str, tmp_path: Path
 ) -> None:
     one, other = worker(tmp_path), worker(tmp_path)
-    with scripted.http_receiver() as received:
-        first, second = (delivery(store, received.endpoint, temporality) for store in (one, other))
+    with otlp_receiver.http_receiver() as received:
+        first, second = (pusher(store, received.endpoint, temporality) for store in (one, other))
         one.row(COUNTER, ())[0] += 3
         assert first.push(snapshot(one, 1)).success
         received.status = 503
@@ -162,13 +160,13 @@ def test_a_worker_that_is_elected_while_the_collector_is_away_sends_what_all_mis
         assert not second.push(snapshot(other, 3)).success
         received.status = 200
         assert second.push(snapshot(other, 4)).success
-        assert state(received)["requests"].value == 12
+        assert received_state(received)["requests"].value == 12
 
 
-def snapshot(store: GroupStore, at: int) -> Snapshot:
-    return Snapshot(at, (("service.name", "shop"),), tuple(store.read().families))
+def snapshot(store: GroupStore, time_ns: int) -> Snapshot:
+    return Snapshot(time_ns, (("service.name", "shop"),), tuple(store.read().families))
 
 
-def delivery(store: GroupStore, endpoint: str, temporality: str) -> MetricPusher:
+def pusher(store: GroupStore, endpoint: str, temporality: str) -> MetricPusher:
     settings = load_settings({}, endpoint=endpoint, temporality=temporality, timeout=0.5)
     return MetricPusher(settings, store, ErrorReporter())

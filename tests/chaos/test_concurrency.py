@@ -1,38 +1,26 @@
-"""Writers that come and go, folders and readers, all at once on one directory."""
+"""Workers that come and go while others fold and read, all at the same time on one directory."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.forking import fork, run_in_child
 from tests.unit.stores import COUNTER, HISTOGRAM, UP_DOWN, values, worker
 
-WRITERS, LIVES, COUNTS = 3, 40, 25
-TOTAL = float(WRITERS * LIVES * COUNTS)
+WRITERS, WORKERS_PER_WRITER, COUNTS = 3, 40, 25
+TOTAL = float(WRITERS * WORKERS_PER_WRITER * COUNTS)
 DONE = "all-written"
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """The pid of a child that does it, and ends without any handler."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-
-def succeeded(pids: list[int]) -> list[bool]:
-    """Of each child, whether it came to its end."""
+def wait_for(pids: list[int]) -> list[bool]:
+    """Wait for the children. Returns for each whether it succeeded."""
     return [os.waitpid(pid, 0)[1] == 0 for pid in pids]
 
 
-def live(directory: Path) -> None:
-    """One worker's life: born, counting, dead without a word."""
+def count_and_die(directory: Path) -> None:
+    """Be a worker that starts, counts, and dies without any clean-up."""
     store = worker(directory)
     counter, histogram, active = (store.row(kind, ()) for kind in (COUNTER, HISTOGRAM, UP_DOWN))
     for _ in range(COUNTS):
@@ -42,22 +30,22 @@ def live(directory: Path) -> None:
 
 
 def write(directory: Path) -> None:
-    """Worker after worker, some of which fold as well."""
-    for number in range(LIVES):
-        assert succeeded([in_child(lambda: live(directory))]) == [True]
+    """Start one worker after the other, and sometimes another one that folds."""
+    for number in range(WORKERS_PER_WRITER):
+        run_in_child(lambda: count_and_die(directory))
         if number % 5 == 0:
-            assert succeeded([in_child(lambda: worker(directory).fold())]) == [True]
+            run_in_child(lambda: worker(directory).fold())
 
 
 def fold(directory: Path, done: Path) -> None:
-    """Fold without a pause until all is written."""
+    """Fold without a pause until everything is written."""
     store = worker(directory)
     while not done.exists():
         store.fold()
 
 
 def read(directory: Path, done: Path) -> None:
-    """Read without a pause: what is counted never goes backwards, and the start never moves."""
+    """Read without a pause: the counter never goes down, and its start time never moves."""
     store, before, start = worker(directory), 0.0, None
     while before < TOTAL or not done.exists():
         family = next((f for f in store.read().families if f.descriptor == COUNTER), None)
@@ -69,14 +57,14 @@ def read(directory: Path, done: Path) -> None:
         before, start = point.cells[0], point.start_time_ns
 
 
-def test_writers_folders_and_readers_at_once_agree_at_every_moment(tmp_path: Path) -> None:
+def test_totals_are_right_at_every_moment_while_workers_write_fold_and_read(tmp_path: Path) -> None:
     directory, done = tmp_path / "group", tmp_path / DONE
     directory.mkdir(mode=0o700)
-    watching = [in_child(partial(work, directory, done)) for work in (fold, fold, read, read)]
-    written = succeeded([in_child(lambda: write(directory)) for _ in range(WRITERS)])
+    others = [fork(partial(work, directory, done)) for work in (fold, fold, read, read)]
+    written = wait_for([fork(lambda: write(directory)) for _ in range(WRITERS)])
     done.touch()
     assert written == [True] * WRITERS
-    assert succeeded(watching) == [True] * 4
+    assert wait_for(others) == [True] * 4
     last = worker(directory)
     last.fold()
     assert values(last, COUNTER) == {(): [TOTAL]}

@@ -1,4 +1,4 @@
-"""Clients and apps that send whatever is worst: series, memory, files and page stay within the limit."""
+"""Clients and apps that send the worst input: series, memory, files and page stay within their limits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import resource
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.asgi_client import http_scope
 
 REQUESTS = 100_000
-"""Of each protocol."""
+"""Requests of each protocol."""
 
 LIMIT = 500
 NASTY = [
@@ -44,34 +45,35 @@ NASTY = [
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
-    made = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), cardinality_limit=LIMIT)
-    yield made
-    made.shutdown()
+    telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), cardinality_limit=LIMIT)
+    yield telemetry
+    telemetry.shutdown()
 
 
-def word(chance: random.Random) -> str:
-    """Something that nobody else has sent, with something nasty in it."""
-    return f"{chance.choice(NASTY)}{chance.getrandbits(60):x}{chance.choice(NASTY)}"
+def nasty_text(randomness: random.Random) -> str:
+    """A text that was not sent before, with nasty characters in it."""
+    return f"{randomness.choice(NASTY)}{randomness.getrandbits(60):x}{randomness.choice(NASTY)}"
 
 
-def series(telemetry: Telemetry) -> dict[str, int]:
-    """How many each metric has."""
+def series_counts(telemetry: Telemetry) -> dict[str, int]:
+    """How many series each metric has."""
     return {family.descriptor.name: len(family.points) for family in telemetry.snapshot().families}
 
 
 def size_of(directory: Path) -> int:
-    """What the files take of the disk, in bytes."""
+    """The space on the disk that the files take, in bytes."""
     return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
 
 
-def resident() -> int:
-    """The memory that this process takes, in bytes."""
+def resident_memory() -> int:
+    """The memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def check(telemetry: Telemetry, directory: Path, requests: int) -> None:
-    """All was counted, in no more series than the limit and the overflow, and both pages can be read."""
-    assert all(found <= LIMIT + 1 for found in series(telemetry).values()), series(telemetry)
+def check_limits(telemetry: Telemetry, directory: Path, requests: int) -> None:
+    """Check the total, the limits of series, files and pages, and that two formats of the page are valid."""
+    counts = series_counts(telemetry)
+    assert all(count <= LIMIT + 1 for count in counts.values()), counts
     assert size_of(directory) < 20_000_000
     for parse, accept in ((plain, None), (openmetrics, "application/openmetrics-text;version=1.0.0")):
         _, page = telemetry.render(accept)
@@ -80,37 +82,40 @@ def check(telemetry: Telemetry, directory: Path, requests: int) -> None:
         assert sum(sample.value for sample in samples if sample.name == "http_requests_total") == requests
 
 
-def through_wsgi(telemetry: Telemetry, chance: random.Random) -> Callable[[int], None]:
-    """Requests through the WSGI middleware, to an app that makes raw paths its routes, the worst it can."""
+def send_through_wsgi(telemetry: Telemetry, randomness: random.Random) -> Callable[[int], None]:
+    """A sender of requests to a WSGI app that sets raw paths as routes and answers with garbage."""
+    nasty = partial(nasty_text, randomness)
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if chance.random() < 0.5:
+        if randomness.random() < 0.5:
             wsgi.set_route(environ, environ["PATH_INFO"])
-        start_response(f"{chance.randrange(-5, 1200)} {word(chance)}", [(word(chance), word(chance))])
+        start_response(f"{randomness.randrange(-5, 1200)} {nasty()}", [(nasty(), nasty())])
         return [b""]
 
     middleware = wsgi.MetricsMiddleware(app, telemetry=telemetry)
 
     def send(times: int) -> None:
         for _ in range(times):
-            scheme = {"wsgi.url_scheme": word(chance), "SERVER_PROTOCOL": word(chance)}
             environ = {
-                "REQUEST_METHOD": word(chance),
-                "PATH_INFO": f"/{word(chance)}",
-                "HTTP_HOST": word(chance),
+                "REQUEST_METHOD": nasty(),
+                "PATH_INFO": f"/{nasty()}",
+                "HTTP_HOST": nasty(),
+                "SERVER_PROTOCOL": nasty(),
+                "wsgi.url_scheme": nasty(),
             }
-            list(middleware({**environ, **scheme}, lambda *_: lambda data: None))
+            list(middleware(environ, lambda *_: lambda data: None))
 
     return send
 
 
-def through_asgi(telemetry: Telemetry, chance: random.Random) -> Callable[[int], None]:
-    """The same through the ASGI middleware."""
+def send_through_asgi(telemetry: Telemetry, randomness: random.Random) -> Callable[[int], None]:
+    """A sender of requests to an ASGI app that sets raw paths as routes."""
+    nasty = partial(nasty_text, randomness)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if chance.random() < 0.5:
+        if randomness.random() < 0.5:
             asgi.set_route(scope, scope["path"])
-        await send({"type": "http.response.start", "status": chance.randrange(-5, 1200), "headers": []})
+        await send({"type": "http.response.start", "status": randomness.randrange(-5, 1200), "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     middleware = asgi.MetricsMiddleware(app, telemetry=telemetry)
@@ -120,29 +125,27 @@ def through_asgi(telemetry: Telemetry, chance: random.Random) -> Callable[[int],
 
     async def serve(times: int) -> None:
         for _ in range(times):
-            scope = http_scope(
-                word(chance), f"/{word(chance)}", scheme=word(chance), http_version=word(chance)
-            )
+            scope = http_scope(nasty(), f"/{nasty()}", scheme=nasty(), http_version=nasty())
             await middleware(scope, nothing, nothing)
 
     return lambda times: asyncio.run(serve(times))
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("way", [through_wsgi, through_asgi])
-def test_a_hundred_thousand_made_up_requests(
-    way: Callable[[Telemetry, random.Random], Callable[[int], None]], telemetry: Telemetry, tmp_path: Path
+@pytest.mark.parametrize("sender", [send_through_wsgi, send_through_asgi])
+def test_100_000_hostile_requests_stay_within_the_limits(
+    sender: Callable[[Telemetry, random.Random], Callable[[int], None]], telemetry: Telemetry, tmp_path: Path
 ) -> None:
-    send = way(telemetry, random.Random(1))
+    send = sender(telemetry, random.Random(1))
     send(20_000)
-    check(telemetry, tmp_path, 20_000)
-    before = resident()
+    check_limits(telemetry, tmp_path, 20_000)
+    before = resident_memory()
     send(REQUESTS - 20_000)
-    assert resident() - before < 30_000_000, "bytes more than after the first fifth"
-    check(telemetry, tmp_path, REQUESTS)
+    assert resident_memory() - before < 30_000_000, "bytes more than after the first fifth"
+    check_limits(telemetry, tmp_path, REQUESTS)
 
 
-def test_enormous_values_are_cut_and_not_kept(telemetry: Telemetry, tmp_path: Path) -> None:
+def test_enormous_attributes_are_cut_and_not_kept_in_memory(telemetry: Telemetry, tmp_path: Path) -> None:
     counter = telemetry.meter("app").create_counter("uploads")
     tracemalloc.start()
     for number in range(200):
@@ -158,10 +161,10 @@ def test_enormous_values_are_cut_and_not_kept(telemetry: Telemetry, tmp_path: Pa
     assert max(map(len, texts)) == MAX_TEXT_LENGTH
 
 
-def test_what_cannot_be_sent_does_not_keep_the_rest_from_being_sent() -> None:
+def test_attributes_that_otlp_cannot_carry_do_not_stop_the_push() -> None:
     with Receiver() as receiver:
-        made = Telemetry(endpoint=receiver.http_endpoint)
-        counter = made.meter("app").create_counter("jobs", description="lone \ud800")
+        telemetry = Telemetry(endpoint=receiver.http_endpoint)
+        counter = telemetry.meter("app").create_counter("jobs", description="lone \ud800")
         for attributes in (
             {"text": "lone \ud800"},
             {"lone \ud800": "key"},
@@ -172,9 +175,9 @@ def test_what_cannot_be_sent_does_not_keep_the_rest_from_being_sent() -> None:
             {"bytes": b"\xff"},
         ):
             counter.add(1, attributes)
-        assert made.force_flush(10)
-        found = {key[2]: value.value for key, value in receiver.series().items() if key[1] == "jobs"}
-        made.shutdown()
-    assert sum(found.values()) == 7
-    assert (("enum", 200),) in found
-    assert found[()] == 2, "numbers that OTLP cannot carry are left out"
+        assert telemetry.force_flush(10)
+        pushed = {key[2]: point.value for key, point in receiver.series().items() if key[1] == "jobs"}
+        telemetry.shutdown()
+    assert sum(pushed.values()) == 7
+    assert (("enum", 200),) in pushed
+    assert pushed[()] == 2, "numbers that OTLP cannot carry are left out"

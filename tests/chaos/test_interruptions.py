@@ -1,4 +1,4 @@
-"""Recording from where code is interrupted: signal handlers, finalizers, the garbage collector, callbacks."""
+"""Recording from code that interrupts other code: signal handlers, finalizers, callbacks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TIMES, SIGNALS = 5_000, 500
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
-    made = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), cardinality_limit=100_000)
-    yield made
-    assert made.shutdown()
+    telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), cardinality_limit=100_000)
+    yield telemetry
+    assert telemetry.shutdown()
 
 
-class Counting:
-    """Counts in a counter, in a series of its own every now and then, and by itself."""
+class CountingRecorder:
+    """Adds one to a counter at each call, in a new series at every tenth, and counts its own calls."""
 
     def __init__(self, telemetry: Telemetry, by: str) -> None:
         self._telemetry = telemetry
@@ -50,20 +50,20 @@ class Counting:
         )
 
 
-def busy(telemetry: Telemetry, count: Counting, enough: Callable[[], bool]) -> None:
-    """Record, with a scrape and a new instrument in between, until it is enough."""
+def record_until(telemetry: Telemetry, record: CountingRecorder, is_enough: Callable[[], bool]) -> None:
+    """Record until ``is_enough``; now and then scrape and create an instrument."""
     for number in itertools.count(1):
-        count()
+        record()
         if number % 500 == 0:
             telemetry.render()
             telemetry.meter("app").create_histogram(f"h{number}").record(1)
-            if number >= TIMES and enough():
+            if number >= TIMES and is_enough():
                 return
 
 
 @pytest.fixture
 def alarms() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Sets what happens two thousand times a second, wherever the main thread is."""
+    """A function that lets an action interrupt the main thread two thousand times a second."""
     before = signal.getsignal(signal.SIGALRM)
 
     def each(action: Callable[[], None]) -> None:
@@ -75,18 +75,20 @@ def alarms() -> Iterator[Callable[[Callable[[], None]], None]]:
     signal.signal(signal.SIGALRM, before)
 
 
-def test_a_signal_handler_may_record_anywhere(
+def test_a_signal_handler_may_record_at_any_moment(
     telemetry: Telemetry, alarms: Callable[[Callable[[], None]], None]
 ) -> None:
-    main, handler = Counting(telemetry, "main"), Counting(telemetry, "handler")
+    main, handler = CountingRecorder(telemetry, "main"), CountingRecorder(telemetry, "handler")
     alarms(handler)
-    busy(telemetry, main, lambda: handler.times >= SIGNALS)
+    record_until(telemetry, main, lambda: handler.times >= SIGNALS)
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert (main.recorded(), handler.recorded()) == (main.times, handler.times)
 
 
 def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetry: Telemetry) -> None:
-    main, finalizer, collector = (Counting(telemetry, by) for by in ("main", "finalizer", "collector"))
+    main, finalizer, collector = (
+        CountingRecorder(telemetry, by) for by in ("main", "finalizer", "collector")
+    )
 
     class Cycle:
         def __init__(self) -> None:
@@ -103,7 +105,7 @@ def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetr
     gc.callbacks.append(collected)
     gc.set_threshold(20)
     try:
-        busy(telemetry, main, lambda: min(finalizer.times, collector.times) >= SIGNALS)
+        record_until(telemetry, main, lambda: min(finalizer.times, collector.times) >= SIGNALS)
     finally:
         gc.callbacks.remove(collected)
         gc.set_threshold(*threshold)
@@ -116,7 +118,7 @@ def test_observable_callbacks_may_record_raise_sleep_or_never_return(
     telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callback_runner, "SLOW_CALLBACK_SECONDS", 0.05)
-    inside, ended, begun = Counting(telemetry, "inside"), threading.Event(), [0]
+    inside, ended, begun = CountingRecorder(telemetry, "inside"), threading.Event(), [0]
 
     def records(options: CallbackOptions) -> Iterable[Observation]:
         inside()

@@ -1,9 +1,7 @@
-"""Shut down twice, from several threads at once, while others record; and under gevent."""
+"""Shutdowns: repeated, from several threads, while other threads record, and under gevent."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ import pytest
 
 from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
+from tests.programs import run_python
 from tests.waiting import wait_until
 
 THREADS, ROUNDS = 4, 10
@@ -20,8 +19,8 @@ THREADS, ROUNDS = 4, 10
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -29,17 +28,15 @@ def telemetry(receiver: Receiver, tmp_path: Path) -> Telemetry:
     return Telemetry(endpoint=receiver.http_endpoint, service_name="shop", directory=str(tmp_path))
 
 
-def received(receiver: Receiver) -> float | None:
+def pushed_hits(receiver: Receiver) -> float | None:
     return receiver.one("shop", "hits").value
 
 
-def test_threads_that_shut_down_at_once_all_see_it_done_in_time(
-    telemetry: Telemetry, receiver: Receiver
-) -> None:
-    counter, together = telemetry.meter("app").create_counter("hits"), threading.Barrier(THREADS)
+def test_shutdowns_from_several_threads_all_succeed(telemetry: Telemetry, receiver: Receiver) -> None:
+    counter, barrier = telemetry.meter("app").create_counter("hits"), threading.Barrier(THREADS)
 
     def shut_down(_: int) -> bool:
-        together.wait()
+        barrier.wait()
         return telemetry.shutdown()
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -47,31 +44,31 @@ def test_threads_that_shut_down_at_once_all_see_it_done_in_time(
             counter.add(1)
             assert list(pool.map(shut_down, range(THREADS))) == [True] * THREADS
             assert telemetry.shutdown()
-            assert received(receiver) == number
+            assert pushed_hits(receiver) == number
 
 
-def test_a_flush_that_meets_a_shutdown_is_answered(telemetry: Telemetry, receiver: Receiver) -> None:
+def test_a_flush_during_a_shutdown_returns(telemetry: Telemetry, receiver: Receiver) -> None:
     counter = telemetry.meter("app").create_counter("hits")
-    together = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def flush() -> bool:
-        together.wait()
+        barrier.wait()
         return telemetry.force_flush(30)
 
     with ThreadPoolExecutor(1) as pool:
         for _ in range(ROUNDS):
             counter.add(1)
             flushed = pool.submit(flush)
-            together.wait()
+            barrier.wait()
             assert telemetry.shutdown(30)
             flushed.result(5)
     assert telemetry.shutdown()
     counter.add(1)
     assert telemetry.shutdown()
-    assert received(receiver) == ROUNDS + 1
+    assert pushed_hits(receiver) == ROUNDS + 1
 
 
-def test_what_is_recorded_during_shutdowns_is_counted_and_pushed_in_the_end(
+def test_what_is_recorded_during_shutdowns_is_pushed_by_the_last_one(
     telemetry: Telemetry, receiver: Receiver
 ) -> None:
     counter, ended, counted = telemetry.meter("app").create_counter("hits"), threading.Event(), [0]
@@ -92,7 +89,7 @@ def test_what_is_recorded_during_shutdowns_is_counted_and_pushed_in_the_end(
         recording.result(10)
     counter.add(1)
     assert telemetry.shutdown()
-    assert received(receiver) == counted[0] + 1
+    assert pushed_hits(receiver) == counted[0] + 1
 
 
 PROGRAM = """
@@ -118,16 +115,15 @@ PATCH, IMPORT = "from gevent import monkey; monkey.patch_all()", "from dualmetri
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("order", [(PATCH, IMPORT), (IMPORT, PATCH)], ids=["before", "after"])
-def test_under_gevent_patched_before_or_after_the_import_all_is_pushed(
+@pytest.mark.parametrize(
+    "order", [(PATCH, IMPORT), (IMPORT, PATCH)], ids=["patched before the import", "patched after"]
+)
+def test_everything_is_pushed_under_gevent(
     receiver: Receiver, tmp_path: Path, order: tuple[str, str]
 ) -> None:
     first, second = order
     code = PROGRAM.format(
         first=first, second=second, endpoint=receiver.http_endpoint, directory=str(tmp_path)
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert received(receiver) == 20 * 100 + 2, "the last one is pushed at the exit"
+    assert run_python(code).stderr == ""
+    assert pushed_hits(receiver) == 20 * 100 + 2, "the last count is pushed at exit"

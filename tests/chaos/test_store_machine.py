@@ -1,4 +1,4 @@
-"""Any order of births, counts, deaths, folds and retirements: the totals are those of a plain dict."""
+"""In any order of starts, counts, deaths, folds and departures, the totals are those of a plain dict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Kind
-from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, worker
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, membership_of, worker
 
 Key = tuple[str, Attributes]
 attributes = st.sampled_from([(), (("k", 1),), (("k", "1"),), (("k", 1.5), ("l", True))])
@@ -23,7 +23,7 @@ amounts = st.integers(1, 1000).map(float)
 
 
 class Group(RuleBasedStateMachine):
-    """Several workers in one directory, and what they should add up to."""
+    """Several workers in one directory, and the totals that they should show."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Group(RuleBasedStateMachine):
         self.counted: Counter[Key] = Counter()
         self.observed: dict[Attributes, list[float]] = {}
         self.shares: dict[Key, dict[int, float]] = {}
-        self.set: dict[Attributes, dict[int, tuple[float, float]]] = {}
+        self.gauges: dict[Attributes, dict[int, tuple[float, float]]] = {}
         self.now = 0.0
         self.shown: dict[Key, float] = {}
         self.starts: dict[Key, int] = {}
@@ -42,7 +42,7 @@ class Group(RuleBasedStateMachine):
         self.alive.append(worker(self.directory))
 
     @rule()
-    def born(self) -> None:
+    def start(self) -> None:
         self.alive.append(worker(self.directory))
 
     @rule(pick=picks, attributes=attributes, amount=amounts)
@@ -71,22 +71,22 @@ class Group(RuleBasedStateMachine):
         store, self.now = self._any(pick), self.now + 1
         row = store.row(GAUGE, attributes)
         row[0], row[1] = value, self.now
-        self.set.setdefault(attributes, {})[id(store)] = self.now, value
+        self.gauges.setdefault(attributes, {})[id(store)] = self.now, value
 
     @precondition(lambda self: len(self.alive) > 1)
     @rule(pick=picks)
     def die(self, pick: int) -> None:
         store = self._any(pick)
-        self._leave(store)
+        self._end(store)
         self.alive.remove(store)
 
     @rule(pick=picks)
-    def retire(self, pick: int) -> None:
-        """It goes on under another file: to the group its first one is a dead worker's."""
+    def leave_group(self, pick: int) -> None:
+        """The worker goes on with another file; the group takes its first file for a dead worker's."""
         store = self._any(pick)
-        last = store.leave_group(1.0)
+        lock = store.leave_group(1.0)
         others = [other for other in self.alive if other is not store]
-        assert last is not None or others
+        assert lock is not None or others
         self._forget(store)
 
     @rule(pick=picks)
@@ -99,16 +99,16 @@ class Group(RuleBasedStateMachine):
             self._check(store)
 
     def _check(self, store: GroupStore) -> None:
-        found = {
+        shown = {
             (family.descriptor.name, point.attributes): list(point.cells)
             for family in store.read().families
             for point in family.points
         }
-        assert found == self._expected()
-        self._never_back(store, found)
+        assert shown == self._expected()
+        self._check_progress(store, shown)
 
     def _expected(self) -> dict[Key, list[float]]:
-        latest = {key: max(values.values()) for key, values in self.set.items() if values}
+        latest = {key: max(values.values()) for key, values in self.gauges.items() if values}
         return {
             **{key: [value] for key, value in self.counted.items()},
             **{("duration", key): row for key, row in self.observed.items()},
@@ -116,34 +116,33 @@ class Group(RuleBasedStateMachine):
             **{("temperature", key): [value, at] for key, (at, value) in latest.items()},
         }
 
-    def _never_back(self, store: GroupStore, found: dict[Key, list[float]]) -> None:
+    def _check_progress(self, store: GroupStore, shown: dict[Key, list[float]]) -> None:
+        """No start time moves, and no counter goes down."""
         for family in store.read().families:
             for point in family.points:
                 key = family.descriptor.name, point.attributes
                 assert self.starts.setdefault(key, point.start_time_ns) == point.start_time_ns
                 if family.descriptor.kind is Kind.COUNTER:
-                    assert self.shown.get(key, 0.0) <= point.cells[0] == found[key][0]
+                    assert self.shown.get(key, 0.0) <= point.cells[0] == shown[key][0]
                     self.shown[key] = point.cells[0]
 
     def _any(self, pick: int) -> GroupStore:
         return self.alive[pick % len(self.alive)]
 
     def _forget(self, store: GroupStore) -> None:
-        """Its shares of what goes up and down go with it, and what it measured."""
+        """Drop a worker's shares of the up-down counters, and its gauges."""
         for shares in self.shares.values():
             shares.pop(id(store), None)
-        for values in self.set.values():
+        for values in self.gauges.values():
             values.pop(id(store), None)
 
-    def _leave(self, store: GroupStore) -> None:
+    def _end(self, store: GroupStore) -> None:
         self._forget(store)
-        membership = store.membership()
-        assert membership is not None
-        membership.close()
+        membership_of(store).close()
 
     def teardown(self) -> None:
         for store in self.alive:
-            self._leave(store)
+            self._end(store)
         shutil.rmtree(self.directory)
 
 

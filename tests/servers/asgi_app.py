@@ -1,4 +1,4 @@
-"""The ASGI app under test: one line added."""
+"""The ASGI app of the tests: a Starlette app with the one line that is documented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if "RECORD_AT_IMPORT" in os.environ:
 
 
 async def work(request: Request) -> Response:
-    """Count one of the app's own, and answer with the worker's pid."""
+    """Count in a counter of the app, and answer with the worker's pid."""
     jobs.add(1, {"where": "request"})
     return PlainTextResponse(str(os.getpid()))
 

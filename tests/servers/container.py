@@ -1,4 +1,4 @@
-"""Runs a module in a pid namespace of its own, where it has pid 1, as in a container."""
+"""Runs a module as pid 1 of a new pid namespace, as a container does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WSGI app under test: one line added."""
+"""The WSGI app of the tests: a Flask app with the one line that is documented."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ if "RECORD_AT_IMPORT" in os.environ:
 
 @app.get("/work/<int:number>")
 def work(number: int) -> str:
-    """Count one of the app's own, and answer with the worker's pid."""
+    """Count in a counter of the app, and answer with the worker's pid."""
     jobs.add(1, {"where": "request"})
     return str(os.getpid())

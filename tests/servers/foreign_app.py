@@ -26,7 +26,7 @@ build.info({"version": "1.2", "commit": 'a"b'})
 REGISTRY.set_target_info({"team": "a"})
 
 
-def made(kind: str, name: str, *samples: tuple[str, dict[str, str], float]) -> Metric:
+def custom_metric(kind: str, name: str, *samples: tuple[str, dict[str, str], float]) -> Metric:
     """A metric as a custom collector gives it."""
     found = Metric(name, "Custom.", kind)
     for suffix, labels, value in samples:
@@ -39,12 +39,14 @@ class Custom:
 
     def collect(self) -> Iterator[Metric]:
         """One of each."""
-        yield made("unknown", "mystery", ("", {"a": "b"}, 7))
-        yield made(
+        yield custom_metric("unknown", "mystery", ("", {"a": "b"}, 7))
+        yield custom_metric(
             "gauge", "scoped", ("", {"otel_scope_name": "lib", "otel_scope_version": "2", "a": "b"}, 1.5)
         )
-        yield made("histogram", "sumless", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
-        yield made(
+        yield custom_metric(
+            "histogram", "sumless", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3)
+        )
+        yield custom_metric(
             "summary",
             "size",
             *(("", {"quantile": quantile}, value) for quantile, value in (("0.5", 3), ("0.99", 8.25))),

@@ -1,4 +1,4 @@
-"""An app that knows nothing of metrics, for ``opentelemetry-instrument``."""
+"""An app without any metrics of its own, for ``opentelemetry-instrument``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sqlalchemy import create_engine, text
 
 
 class Peer(BaseHTTPRequestHandler):
-    """What the app calls."""
+    """The HTTP server that the app calls."""
 
     def do_GET(self) -> None:
         self.send_response(204)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-        """Say nothing."""
+        """Log nothing."""
 
 
 app = Flask(__name__)
@@ -30,8 +30,8 @@ engine = create_engine("sqlite://")
 peer: list[HTTPServer] = []
 
 
-def address() -> str:
-    """This worker's peer."""
+def peer_url() -> str:
+    """Return the URL of this worker's peer, which is started when it is first needed."""
     if not peer:
         peer.append(HTTPServer(("127.0.0.1", 0), Peer))
         Thread(target=peer[0].serve_forever, daemon=True).start()
@@ -41,8 +41,8 @@ def address() -> str:
 @app.get("/work/<int:number>")
 def work(number: int) -> str:
     """Call the peer twice, and the database."""
-    httpx.get(address())
-    requests.get(address(), timeout=5)
+    httpx.get(peer_url())
+    requests.get(peer_url(), timeout=5)
     with engine.connect() as connection:
         connection.execute(text("select 1"))
     return str(os.getpid())

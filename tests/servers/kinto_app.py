@@ -1,4 +1,4 @@
-"""Kinto, a public app with metrics of prometheus_client, as it is; and the two documented lines."""
+"""Kinto, an unchanged public app with metrics of prometheus_client, and the two documented lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run as a program: children of multiprocessing record and end in every way; prints the parent's total."""
+"""A program whose children record and end in every way; prints the total that the parent sees."""
 
 from __future__ import annotations
 
@@ -11,47 +11,53 @@ from multiprocessing.context import BaseContext
 
 from dualmetrics import configure
 
-EACH = 100
-WAYS = ("normal", "exit", "kill") * 2
-EXPECTED = EACH * len(WAYS) + 4 * EACH + 5
+COUNTS = 100
+"""What each child counts."""
+
+ENDINGS = ("normal", "exit", "kill") * 2
+PARENT_COUNTS = 5
+EXPECTED = COUNTS * len(ENDINGS) + 4 * COUNTS + PARENT_COUNTS
 
 
-def record(times: int = EACH) -> None:
+def record(times: int = COUNTS) -> None:
     """Record in this process."""
-    jobs = configure().meter("crew").create_counter("jobs")
+    jobs = configure().meter("script").create_counter("jobs")
     for _ in range(times):
         jobs.add(1)
 
 
-def child(way: str) -> None:
-    """Record, and end in some way."""
+def record_and_end(ending: str) -> None:
+    """Record, and end in one of `ENDINGS`."""
     record()
-    if way == "exit":
+    if ending == "exit":
         os._exit(0)
-    if way == "kill":
+    if ending == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run_children(context: BaseContext) -> None:
-    """Processes, and the two kinds of pools."""
-    children = [context.Process(target=child, args=(way,)) for way in WAYS]  # type: ignore[attr-defined]
+    """Record in processes, and in the two kinds of pools."""
+    children = [
+        context.Process(target=record_and_end, args=(ending,))  # type: ignore[attr-defined]
+        for ending in ENDINGS
+    ]
     for process in children:
         process.start()
     for process in children:
         process.join()
     with ProcessPoolExecutor(2, mp_context=context) as executor:
-        list(executor.map(record, [EACH, EACH]))
+        list(executor.map(record, [COUNTS, COUNTS]))
     with context.Pool(2) as pool:
-        pool.map(record, [EACH, EACH])
+        pool.map(record, [COUNTS, COUNTS])
 
 
-def main(method: str, parent: str) -> None:
-    """``parent`` says whether the parent records before or after its children, or never."""
-    if parent == "before":
-        record(5)
+def main(method: str, parent_records: str) -> None:
+    """Start children by a method; ``parent_records`` is "before" or "after" them."""
+    if parent_records == "before":
+        record(PARENT_COUNTS)
     run_children(multiprocessing.get_context(method))
-    if parent == "after":
-        record(5)
+    if parent_records == "after":
+        record(PARENT_COUNTS)
     families = configure().snapshot().families
     jobs = [family.points[0].cells[0] for family in families if family.descriptor.name == "jobs"]
     sys.stdout.write(f"{int(jobs[0])}\n")

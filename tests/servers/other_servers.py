@@ -1,4 +1,4 @@
-"""Command lines of servers other than gunicorn and uvicorn, with four workers and nothing configured."""
+"""Servers other than gunicorn and uvicorn, with four workers and nothing configured for metrics."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 from tests.ports import free_port
 from tests.servers.server import APPS, Server, run_server
 
-UWSGI = (
+_UWSGI = (
     "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --stats {stats} --master --die-on-term --processes 4"
 )
-STATS = "stats"
-"""The socket in the test's directory where uWSGI tells of its workers."""
+_STATS = "stats"
+"""The name of uWSGI's statistics socket in the test's directory."""
 
-GRANIAN = "granian --workers 4 --port {port} --respawn-failed-workers"
+_GRANIAN = "granian --workers 4 --port {port} --respawn-failed-workers"
 COMMANDS = {
-    "uwsgi": f"{UWSGI} --enable-threads --module {{flask}}",
-    "uwsgi-lazy-apps": f"{UWSGI} --enable-threads --lazy-apps --module {{flask}}",
-    "uwsgi-no-enable-threads": f"{UWSGI} --module {{flask}}",
-    "granian-asgi": f"{GRANIAN} --interface asgi {{asgi}}",
-    "granian-wsgi": f"{GRANIAN} --interface wsgi {{flask}}",
+    "uwsgi": f"{_UWSGI} --enable-threads --module {{flask}}",
+    "uwsgi-lazy-apps": f"{_UWSGI} --enable-threads --lazy-apps --module {{flask}}",
+    "uwsgi-no-enable-threads": f"{_UWSGI} --module {{flask}}",
+    "granian-asgi": f"{_GRANIAN} --interface asgi {{asgi}}",
+    "granian-wsgi": f"{_GRANIAN} --interface wsgi {{flask}}",
     "hypercorn": "hypercorn --workers 4 --bind 127.0.0.1:{port} {asgi}",
     "hypercorn-wsgi": "hypercorn --workers 4 --bind 127.0.0.1:{port} wsgi:{flask}",
     "gunicorn-gevent": "gunicorn -w 4 -k gevent -b 127.0.0.1:{port} {flask}",
@@ -32,17 +32,17 @@ COMMANDS = {
 
 
 @contextlib.contextmanager
-def other(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
-    """A server that `COMMANDS` lists, until the end of the block."""
+def other_server(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
+    """Run a server of `COMMANDS` until the end of the block."""
     port = free_port()
-    command = COMMANDS[kind].format(port=port, stats=tmp_path / STATS, **APPS).split()
+    command = COMMANDS[kind].format(port=port, stats=tmp_path / _STATS, **APPS).split()
     with run_server(command, port, tmp_path, env) as server:
         yield server
 
 
-def idle(tmp_path: Path) -> bool:
-    """Whether all workers of uWSGI are; a busy one, as for a moment after its answer, runs no atexit."""
-    with socket.socket(socket.AF_UNIX) as asking:
-        asking.connect(str(tmp_path / STATS))
-        with asking.makefile() as answer:
+def are_uwsgi_workers_idle(tmp_path: Path) -> bool:
+    """Whether no worker of uWSGI is busy. A busy one, as each is shortly after an answer, runs no atexit."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(tmp_path / _STATS))
+        with connection.makefile() as answer:
             return all(worker["status"] == "idle" for worker in json.load(answer)["workers"])

@@ -1,4 +1,4 @@
-"""Real servers for tests: started on a free port, asked over real sockets, ended with all their children."""
+"""Real servers for tests: started on a free port, asked over real sockets, killed with all their children."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ APPS = {
     "foreign": "tests.servers.foreign_app:app",
     "kinto": "tests.servers.kinto_app:app",
     "instrumented": "tests.servers.instrumented_app:app",
+    "traced": "tests.servers.traced_app:app",
 }
 GUNICORN = {
     "gunicorn-sync": ("flask", ["-k", "sync"]),
@@ -33,10 +34,14 @@ GUNICORN = {
     "gunicorn-asgi": ("asgi", ["-k", "asgi"]),
     "gunicorn-uvicorn": ("asgi", ["-k", "uvicorn.workers.UvicornWorker"]),
 }
-BRIDGED = {
+"""The kinds of gunicorn's workers, each with the app that it serves and its arguments."""
+
+SPECIAL_APPS = {
     f"gunicorn-{app}": (app, ["-k", "gthread", "--threads", "2"])
-    for app in ("bridged", "foreign", "kinto", "instrumented")
+    for app in ("bridged", "foreign", "kinto", "instrumented", "traced")
 }
+"""gunicorn with an app that has more than our own metrics."""
+
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -49,7 +54,7 @@ class Server:
         self.log = log
 
     def get(self, path: str, timeout: float = 10) -> tuple[int, bytes]:
-        """Ask on a connection of its own, so that any worker may answer."""
+        """Send a request on a new connection, so that any worker may answer. Returns status and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
@@ -59,7 +64,7 @@ class Server:
             connection.close()
 
     def work(self, times: int) -> dict[int, int]:
-        """Send requests one after the other; how many each worker answered."""
+        """Send requests one after the other. Returns how many each worker answered."""
         answered: dict[int, int] = {}
         for number in range(times):
             status, body = self.get(f"/work/{number}")
@@ -68,15 +73,15 @@ class Server:
         return answered
 
     def work_until_several_answer(self, times: int) -> Counter[int]:
-        """Send so many requests, and more until several workers have answered; how many each did."""
+        """Send requests as `work` does, and more until several workers have answered."""
         answered = Counter(self.work(times))
         while len(answered) < 2:
-            assert answered.total() < 10_000, "one worker alone serves"
+            assert answered.total() < 10_000, "only one worker serves"
             answered.update(self.work(50))
         return answered
 
     def page(self) -> Samples:
-        """The samples of the page, by name and labels."""
+        """Scrape one worker. Returns the samples of the page by name and labels."""
         status, body = self.get("/metrics")
         assert status == 200, body
         return {
@@ -85,8 +90,12 @@ class Server:
             for sample in family.samples
         }
 
+    def request_totals(self) -> set[float]:
+        """Scrape 12 times, so that several workers answer. Returns the totals of requests on their pages."""
+        return {total(self.page(), "http_requests_total") for _ in range(12)}
+
     def wait_for_requests(self, requests: float) -> Samples:
-        """The page once it shows so many requests: the last are counted just after they were answered."""
+        """Return the page once it shows so many requests: the last are counted just after their answers."""
         wait_until(
             lambda: total(self.page(), "http_requests_total") == requests,
             10,
@@ -95,13 +104,33 @@ class Server:
         )
         return self.page()
 
+    def is_up(self) -> bool:
+        """Whether the server answers at the metrics path, with the page or a refusal."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended: {self.log.read_text()}")
+        try:
+            return self.get("/metrics", timeout=2)[0] in (200, 401, 404)
+        except OSError:
+            return False
+
     def workers(self) -> set[int]:
-        """The pids of the server's children that serve (multiprocessing's resource tracker does not)."""
+        """The pids of the server's workers: its children without multiprocessing's resource tracker."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return {int(pid) for pid in children if b"resource_tracker" not in _command(int(pid))}
 
+    def kill_worker(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Send a worker the signal, and wait until another one has taken its place."""
+        before = self.workers()
+        os.kill(pid, number)
+        wait_until(
+            lambda: pid not in (now := self.workers()) and now - before,
+            20,
+            "a new worker",
+            details=self.log.read_text,
+        )
+
     def stop(self, number: int = signal.SIGTERM, timeout: float = 15) -> float:
-        """Send the signal and wait for the end; how long that took."""
+        """Send the signal and wait for the server to end. Returns the seconds that it took."""
         started = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout)
@@ -109,17 +138,17 @@ class Server:
 
 
 def total(samples: Samples, name: str, **labels: str) -> float:
-    """The sum of the samples of a name that carry these labels."""
-    wanted = set(labels.items())
-    return sum(value for (found, pairs), value in samples.items() if found == name and wanted <= set(pairs))
+    """Add up the samples of a name that have these labels."""
+    expected = set(labels.items())
+    return sum(value for (key, pairs), value in samples.items() if key == name and expected <= set(pairs))
 
 
 @contextlib.contextmanager
 def gunicorn(
     kind: str, tmp_path: Path, *options: str, workers: int = 4, before: Sequence[str] = (), **env: str
 ) -> Iterator[Server]:
-    """gunicorn with workers of a kind that `GUNICORN` lists, or `BRIDGED`; ``before`` starts it."""
-    app, arguments = {**GUNICORN, **BRIDGED}[kind]
+    """Run gunicorn of a kind in `GUNICORN` or `SPECIAL_APPS`; ``before`` is a command that starts it."""
+    app, arguments = {**GUNICORN, **SPECIAL_APPS}[kind]
     port = free_port()
     command = [
         *(before or ["gunicorn"]),
@@ -132,13 +161,13 @@ def gunicorn(
         APPS[app],
     ]
     with run_server(command, port, tmp_path, env) as server:
-        wait_until(lambda: len(server.workers()) == workers, 20, "all workers to be there")
+        wait_until(lambda: len(server.workers()) == workers, 20, "all workers to start")
         yield server
 
 
 @contextlib.contextmanager
 def uvicorn(tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iterator[Server]:
-    """uvicorn, with several workers or alone."""
+    """Run uvicorn, with several workers or as one process."""
     port = free_port()
     several = ["--workers", str(workers)] if workers > 1 else []
     command = ["uvicorn", "--port", str(port), *several, *options, APPS["asgi"]]
@@ -148,7 +177,7 @@ def uvicorn(tmp_path: Path, *options: str, workers: int = 4, **env: str) -> Iter
 
 @contextlib.contextmanager
 def run_server(command: list[str], port: int, tmp_path: Path, env: Mapping[str, str]) -> Iterator[Server]:
-    """A command of this environment, until the end of the block."""
+    """Run a server of this Python environment until the end of the block, with more environment variables."""
     log = tmp_path / f"{command[0]}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -160,31 +189,25 @@ def run_server(command: list[str], port: int, tmp_path: Path, env: Mapping[str, 
         )
     server = Server(process, port, log)
     try:
-        wait_until(lambda: _answers(server), 30, f"{command[0]} to answer", details=log.read_text)
+        wait_until(server.is_up, 30, f"{command[0]} to answer", details=log.read_text)
         yield server
     finally:
-        _end(process)
+        _kill_session(process)
 
 
 def _program(module: str) -> list[str]:
-    """How a server is started. gunicorn by its script: an upgrade starts anew what is in ``sys.argv[0]``, and
-    the folder of a module's file there would hide modules of Python's."""
+    """How to start a server: gunicorn by its script, others as a module.
+
+    gunicorn's upgrade runs ``sys.argv[0]`` again. With ``-m`` that is a file in the folder of gunicorn's own
+    modules, which would then hide modules of the standard library.
+    """
     if module in ("gunicorn", "opentelemetry-instrument"):
         return [sys.executable, str(Path(sysconfig.get_path("scripts")) / module)]
     return [sys.executable, "-m", module]
 
 
-def _answers(server: Server) -> bool:
-    if server.process.poll() is not None:
-        raise AssertionError(f"the server ended: {server.log.read_text()}")
-    try:
-        return server.get("/metrics", timeout=2)[0] in (200, 401, 404)
-    except OSError:
-        return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server's whole session, whatever state it is in."""
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill the server's whole session, whatever state it is in."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
@@ -194,4 +217,4 @@ def _command(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return b"resource_tracker"  # gone meanwhile
+        return b"resource_tracker"  # it has ended in the meantime

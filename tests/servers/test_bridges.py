@@ -20,7 +20,7 @@ REQUESTS = 400
 PRELOAD = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["each", "preload"])
 
 
-def settled(server: Server, name: str, value: float, **labels: str) -> Samples:
+def wait_for_total(server: Server, name: str, value: float, **labels: str) -> Samples:
     """The page of some worker, once it shows so much: the others' shares come at their next read."""
     wait_until(
         lambda: total(server.page(), name, **labels) == value,
@@ -31,7 +31,7 @@ def settled(server: Server, name: str, value: float, **labels: str) -> Samples:
     return server.page()
 
 
-def pushed(receiver: Receiver, name: str, **attributes: str) -> float:
+def last_pushed_total(receiver: Receiver, name: str, **attributes: str) -> float:
     """The last total that was received."""
     wanted = set(attributes.items())
     return sum(
@@ -57,17 +57,17 @@ def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
     ):
         answered = server.work_until_several_answer(REQUESTS)
         done = answered.total()
-        settled(server, "jobs_total", done, where="request")
+        wait_for_total(server, "jobs_total", done, where="request")
         victim = max(answered, key=lambda pid: answered[pid])
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
         done += server.work_until_several_answer(REQUESTS).total()
-        page = settled(server, "jobs_total", done, where="request")
+        page = wait_for_total(server, "jobs_total", done, where="request")
         assert total(page, "sizes_count") == total(page, "waits_count") == done
         assert total(page, "waits_sum") == done * 0.5
         assert total(page, "phase", phase="busy") == 1
         assert total(page, "dualmetrics_internal_errors_total") == 0
-        wait_until(lambda: pushed(receiver, "jobs_total", where="request") == done, 20, "the push")
+        wait_until(lambda: last_pushed_total(receiver, "jobs_total", where="request") == done, 20, "the push")
 
 
 def test_what_was_counted_before_the_fork_is_counted_once(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_each_worker_counts_its_own_import(tmp_path: Path) -> None:
         while len(seen) < 4:
             assert seen.total() < 10_000, "a worker that does not serve"
             seen.update(server.work(50))
-        settled(server, "jobs_total", 12, where="import")
+        wait_for_total(server, "jobs_total", 12, where="import")
         page = server.page()
         workers = {dict(pairs).get("worker") for (name, pairs) in page if name == "process_open_fds"}
         assert workers == {None, "0", "1", "2", "3"}
@@ -101,7 +101,7 @@ def test_pages_never_go_back(tmp_path: Path) -> None:
                 if key[0] in ("jobs_total", "sizes_count", "sizes_bucket", "waits_count"):
                     assert page[key] >= value, key
             last = page
-        settled(server, "jobs_total", 400, where="request")
+        wait_for_total(server, "jobs_total", 400, where="request")
 
 
 @PRELOAD
@@ -120,8 +120,8 @@ def test_a_graceful_end_loses_nothing(tmp_path: Path, options: tuple[str, ...]) 
                 seen.update(server.work(50))
             done = seen.total()
             server.stop()
-        assert pushed(receiver, "jobs_total", where="request") == done
-        assert pushed(receiver, "jobs_total", where="import") == (3 if options else 12)
+        assert last_pushed_total(receiver, "jobs_total", where="request") == done
+        assert last_pushed_total(receiver, "jobs_total", where="import") == (3 if options else 12)
 
 
 SCRIPT = """
@@ -145,7 +145,7 @@ jobs.inc(5)
 def test_a_script_that_nobody_asked_pushes_when_it_ends(tmp_path: Path) -> None:
     with Receiver() as receiver:
         subprocess.run([sys.executable, "-c", SCRIPT, receiver.http_endpoint], check=True, timeout=60)
-        assert (pushed(receiver, "jobs_total"), pushed(receiver, "rows")) == (5, 7)
+        assert (last_pushed_total(receiver, "jobs_total"), last_pushed_total(receiver, "rows")) == (5, 7)
 
 
 def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_an_sdks_metrics_add_up_once_though_a_prometheus_reader_shows_them_too(
 ) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, *options, BRIDGE_SDK="1") as server:
         done = server.work_until_several_answer(200).total()
-        page = settled(server, "steps_total", done, where="request")
+        page = wait_for_total(server, "steps_total", done, where="request")
         found = [key for key in page if key[0] == "steps_total" and ("where", "request") in key[1]]
         assert len(found) == 1
         if options:

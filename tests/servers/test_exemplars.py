@@ -1,25 +1,19 @@
-"""Exemplars of four workers with a real tracer: on any worker's page, in the Collector, in Prometheus."""
+"""Exemplars of four traced workers: on any worker's page, in the push, and stored by Prometheus."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import shutil
-import signal
-import subprocess
-import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from contextlib import AbstractContextManager as Context
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.ports import free_port
-from tests.servers.server import Server, run_server
+from tests import backends
+from tests.servers.pushes import push_settings
+from tests.servers.server import Server, gunicorn
 from tests.unit.exporters.prometheus import reading
 from tests.waiting import wait_until
 
@@ -28,160 +22,102 @@ pytestmark = pytest.mark.server
 NAMES = ("http_requests_total", "http_request_duration_milliseconds_bucket", "jobs_total")
 
 
-@contextlib.contextmanager
-def traced(tmp_path: Path, **env: str) -> Iterator[Server]:
-    """gunicorn with four workers that trace every request."""
-    port = free_port()
-    command = ["gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "tests.servers.traced_app:app"]
-    with run_server(command, port, tmp_path, env) as server:
-        wait_until(lambda: len(server.workers()) == 4, 20, "all workers to be there")
-        yield server
+def traced_server(tmp_path: Path, **env: str) -> Context[Server]:
+    """Run gunicorn with four workers that trace every request."""
+    return gunicorn("gunicorn-traced", tmp_path, workers=4, **env)
 
 
 def work(server: Server) -> tuple[int, str]:
-    """Send a request; the pid of who answered, and the trace."""
+    """Send a request. Returns the pid of the worker that answered, and the trace id."""
     status, body = server.get("/work/1")
     assert status == 200, body
     answer = json.loads(body)
     return answer["pid"], answer["trace"]
 
 
-def work_of_all(server: Server) -> list[tuple[int, str]]:
-    """Send requests until each worker has answered."""
-    done = [work(server)]
-    while {pid for pid, _ in done} != server.workers():
-        assert len(done) < 5000, "some worker never serves"
-        done.append(work(server))
-    return done
+def work_until_all_answer(server: Server) -> list[tuple[int, str]]:
+    """Send requests until each worker has answered. Returns the pid and the trace id of each."""
+    answers = [work(server)]
+    while {pid for pid, _ in answers} != server.workers():
+        assert len(answers) < 5000, "a worker does not serve"
+        answers.append(work(server))
+    return answers
 
 
-def fetched(url: str, **headers: str) -> bytes:
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:
-        body: bytes = response.read()
-        return body
-
-
-def shown(server: Server) -> dict[str, set[str]]:
-    """The traces on the page, by the name of their sample."""
-    page = fetched(f"http://127.0.0.1:{server.port}/metrics", Accept="application/openmetrics-text")
-    found: dict[str, set[str]] = {name: set() for name in NAMES}
+def traces_on_page(server: Server) -> dict[str, set[str]]:
+    """Return the trace ids of the exemplars on the page, by the name of their sample."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/metrics", headers={"Accept": "application/openmetrics-text"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        page = response.read()
+    traces: dict[str, set[str]] = {name: set() for name in NAMES}
     for family in reading.metrics(Page(reading.OPENMETRICS, [page])):
         for sample in family.samples:
             if sample.exemplar and sample.name in NAMES:
-                found[sample.name].add(sample.exemplar.labels["trace_id"])
-    return found
+                traces[sample.name].add(sample.exemplar.labels["trace_id"])
+    return traces
 
 
-def wait_for(server: Server, trace: str) -> None:
-    """Wait until every look at the page shows this as the latest trace."""
+def wait_for_trace_on_pages(server: Server, trace: str) -> None:
+    """Wait until each of several scrapes shows this trace for every name."""
     wait_until(
-        lambda: all(trace in shown(server)[name] for name in NAMES for _ in range(3)),
+        lambda: all(trace in traces_on_page(server)[name] for name in NAMES for _ in range(3)),
         15,
         f"trace {trace}",
-        details=lambda: shown(server),
+        details=lambda: traces_on_page(server),
     )
 
 
-def test_any_worker_shows_the_latest_of_all_and_keeps_it_when_its_worker_is_killed(tmp_path: Path) -> None:
-    with traced(tmp_path) as server:
-        work_of_all(server)
+def test_any_page_shows_the_latest_exemplar_also_after_its_worker_was_killed(tmp_path: Path) -> None:
+    with traced_server(tmp_path) as server:
+        work_until_all_answer(server)
         pid, latest = work(server)
-        wait_for(server, latest)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: pid not in server.workers() and len(server.workers()) == 4, 20, "another worker")
-        wait_for(server, latest)
-        found = shown(server)
-        assert found["http_requests_total"] == found["jobs_total"] == {latest}
+        wait_for_trace_on_pages(server, latest)
+        server.kill_worker(pid)
+        wait_for_trace_on_pages(server, latest)
+        traces = traces_on_page(server)
+        assert traces["http_requests_total"] == traces["jobs_total"] == {latest}
 
 
-def test_the_collector_gets_them(tmp_path: Path) -> None:
-    with Receiver() as receiver:
-        env = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.http_endpoint,
-            "OTEL_METRIC_EXPORT_INTERVAL": "300",
-        }
-        with traced(tmp_path, **env) as server:
-            work_of_all(server)
-            _, latest = work(server)
-            assert receiver.wait_for(lambda: latest in received(receiver, "http.requests"), 20)
-            assert receiver.wait_for(lambda: latest in received(receiver, "http.request.duration"), 20)
+def test_the_push_has_the_latest_exemplars(tmp_path: Path) -> None:
+    with Receiver() as receiver, traced_server(tmp_path, **push_settings(receiver)) as server:
+        work_until_all_answer(server)
+        _, latest = work(server)
+        for name in ("http.requests", "http.request.duration"):
+            assert receiver.wait_for(lambda name=name: latest in pushed_traces(receiver, name), 20)  # type: ignore[misc]
 
 
-def received(receiver: Receiver, metric: str) -> set[str]:
+def pushed_traces(receiver: Receiver, metric: str) -> set[str]:
+    """Return the trace ids of a metric's exemplars in the push."""
     return {
-        f"{each.trace_id:032x}"
-        for (_, name, _, _), found in receiver.series().items()
+        f"{exemplar.trace_id:032x}"
+        for (_, name, _, _), point in receiver.series().items()
         if name == metric
-        for each in found.exemplars
+        for exemplar in point.exemplars
     }
 
 
-# Prometheus
-
-CONFIG = """
-global: {{scrape_interval: 300ms, scrape_timeout: 300ms}}
-scrape_configs:
-  - job_name: app
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-"""
-
-
-@contextlib.contextmanager
-def prometheus(scraped: int, tmp_path: Path) -> Iterator[str]:
-    """A Prometheus that keeps exemplars; the base URL of its API."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("no prometheus here (Debian: apt-get install prometheus)")
-    (tmp_path / "prometheus.yml").write_text(CONFIG.format(port=scraped))
-    address, log = f"127.0.0.1:{free_port()}", tmp_path / "prometheus.log"
-    options = {
-        "config.file": tmp_path / "prometheus.yml",
-        "storage.tsdb.path": tmp_path / "data",
-        "web.listen-address": address,
-        "enable-feature": "exemplar-storage",
-    }
-    command = [program, *(f"--{name}={value}" for name, value in options.items())]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: ready(address), 30, "Prometheus", details=log.read_text)
-        yield f"http://{address}/api/v1"
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def ready(address: str) -> bool:
-    try:
-        return bool(fetched(f"http://{address}/-/ready"))
-    except OSError:
-        return False
-
-
-def stored(api: str, query: str) -> list[dict[str, Any]]:
-    """The exemplars that Prometheus has, of all series of a query."""
-    arguments = urllib.parse.urlencode({"query": query, "start": 0, "end": 1 << 32})
-    answer = json.loads(fetched(f"{api}/query_exemplars?{arguments}"))
-    assert answer["status"] == "success", answer
-    return [exemplar for series in answer["data"] for exemplar in series["exemplars"]]
-
-
-def wait_until_stored(api: str, name: str, trace: str) -> None:
-    wait_until(
-        lambda: trace in {each["labels"]["trace_id"] for each in stored(api, name)},
-        20,
-        f"trace {trace} of {name}",
-        details=lambda: stored(api, name),
-    )
-
-
-def test_prometheus_stores_them(tmp_path: Path) -> None:
-    with traced(tmp_path) as server, prometheus(server.port, tmp_path) as api:
-        sent = {trace for _, trace in work_of_all(server)}
+def test_prometheus_stores_the_exemplars(tmp_path: Path) -> None:
+    keep_exemplars = "--enable-feature=exemplar-storage"
+    with (
+        traced_server(tmp_path) as server,
+        backends.prometheus(tmp_path, [backends.Target(server.port, {})], keep_exemplars) as database,
+    ):
+        sent = {trace for _, trace in work_until_all_answer(server)}
         _, latest = work(server)
         for name in NAMES:
-            wait_until_stored(api, name, latest)
-        for each in (each for name in NAMES for each in stored(api, name)):
-            assert each["labels"]["trace_id"] in {*sent, latest}
-            assert len(each["labels"]["span_id"]) == 16
-            assert float(each["value"]) > 0
+            wait_until_stored(database, name, latest)
+            for exemplar in database.exemplars(name):
+                assert exemplar["labels"]["trace_id"] in {*sent, latest}
+                assert len(exemplar["labels"]["span_id"]) == 16
+                assert float(exemplar["value"]) > 0
+
+
+def wait_until_stored(database: backends.Database, name: str, trace: str) -> None:
+    wait_until(
+        lambda: trace in {exemplar["labels"]["trace_id"] for exemplar in database.exemplars(name)},
+        20,
+        f"trace {trace} of {name}",
+        details=lambda: database.exemplars(name),
+    )

@@ -1,4 +1,4 @@
-"""Development servers that begin anew when a file changes."""
+"""Development servers that reload the app when a file changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.servers.server import Server, run_server
+from tests.servers.server import Server, run_server, total
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
@@ -21,8 +21,8 @@ COMMANDS = {
 
 
 @contextlib.contextmanager
-def reloading(kind: str, folder: Path) -> Iterator[Server]:
-    """The development server, with the app in a file of the folder."""
+def reloading_server(kind: str, folder: Path) -> Iterator[Server]:
+    """Run a development server with an app that is in a file of the folder."""
     app = "flask_app" if kind == "flask" else "asgi_app"
     (folder / "reloaded.py").write_text(f"from tests.servers.{app} import app\n__all__ = ['app']\n")
     port = free_port()
@@ -30,25 +30,29 @@ def reloading(kind: str, folder: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize(("kind", "goes_on"), [("flask", False), ("uvicorn", True)])
-def test_a_reload_goes_on_counting_where_the_same_process_starts_the_new_one(
-    kind: str, goes_on: bool, tmp_path: Path
+@pytest.mark.parametrize(("kind", "keeps_group"), [("flask", False), ("uvicorn", True)])
+def test_totals_go_on_after_a_reload_where_the_reloader_is_the_root_of_the_group(
+    kind: str, keeps_group: bool, tmp_path: Path
 ) -> None:
-    """Flask's executes a program each time, which is a server of its own; uvicorn's is the root of both."""
-    with reloading(kind, tmp_path) as server:
+    """uvicorn's reloader forks the new server. Flask's runs a program, which is a new group each time."""
+    with reloading_server(kind, tmp_path) as server:
         before = set(server.work(50))
         server.wait_for_requests(50)
-        wait_until(lambda: _noticed(server, tmp_path), 30, "it to notice", details=server.log.read_text)
-        wait_until(lambda: _answering(server) - before, 30, "the reload", details=server.log.read_text)
-        counted = server.page()
+        wait_until(
+            lambda: _change_until_detected(server, tmp_path),
+            30,
+            "the reloader to detect a change",
+            details=server.log.read_text,
+        )
+        wait_until(lambda: _answering_pids(server) - before, 30, "the reload", details=server.log.read_text)
+        shown = total(server.page(), "http_requests_total")
         server.work(30)
-        last = sum(value for (name, _), value in counted.items() if name == "http_requests_total")
-        assert (last >= 50) == goes_on
-        server.wait_for_requests(last + 30)
+        assert (shown >= 50) == keeps_group
+        server.wait_for_requests(shown + 30)
 
 
-def _noticed(server: Server, folder: Path) -> bool:
-    """Change the file until the reloader says so: its first look at the folder may come after a change."""
+def _change_until_detected(server: Server, folder: Path) -> bool:
+    """Change the file if no change was detected so far: a reloader may look at the folder only later."""
     if "detected change" in server.log.read_text().lower():
         return True
     with (folder / "reloaded.py").open("a") as file:
@@ -56,8 +60,8 @@ def _noticed(server: Server, folder: Path) -> bool:
     return False
 
 
-def _answering(server: Server) -> set[int]:
-    """Who answers now; nobody for the moment between the two."""
+def _answering_pids(server: Server) -> set[int]:
+    """Send one request. Returns the pid that answered; none while no process listens."""
     try:
         return set(server.work(1))
     except OSError:

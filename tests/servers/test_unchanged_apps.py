@@ -11,8 +11,8 @@ import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.server import gunicorn, total
-from tests.servers.test_bridges import pushed, settled
-from tests.unit.bridges.bridged import scopes
+from tests.servers.test_bridges import last_pushed_total, wait_for_total
+from tests.unit.bridges.bridged import received_scopes
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
@@ -45,10 +45,10 @@ def test_kintos_own_metrics_are_exact_on_page_and_push(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as clients:
             assert {status for status, _ in clients.map(server.get, ["/v1/"] * REQUESTS)} == {200}
         name = "kinto_request_summary_total"
-        page = settled(server, name, REQUESTS, endpoint="hello")
+        page = wait_for_total(server, name, REQUESTS, endpoint="hello")
         assert total(page, "kinto_request_size_count", endpoint="hello") == REQUESTS
         assert total(page, "kinto_request_duration_seconds_count", endpoint="hello") == REQUESTS
-        wait_until(lambda: pushed(receiver, name, endpoint="hello") == REQUESTS, 20, "the push")
+        wait_until(lambda: last_pushed_total(receiver, name, endpoint="hello") == REQUESTS, 20, "the push")
         assert total(page, "dualmetrics_workers") > 1
 
 
@@ -74,7 +74,7 @@ def test_common_instrumentations_record_through_us(tmp_path: Path) -> None:
             """The calls of the last push that one library made: both tell of them by the same attributes."""
             points = (
                 point
-                for found in scopes(receiver)[-50:]
+                for found in received_scopes(receiver)[-50:]
                 if found.scope.name.endswith(scope)
                 for metric in found.metrics
                 if metric.name == "http.client.request.duration"

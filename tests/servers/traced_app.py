@@ -1,4 +1,4 @@
-"""The WSGI app under test with a tracer: OpenTelemetry's SDK and its instrumentation of Flask."""
+"""The WSGI app of the tests with a tracer: OpenTelemetry's SDK and its instrumentation of Flask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ jobs = metrics.get_meter("tests").create_counter("jobs")
 
 @app.get("/work/<int:number>")
 def work(number: int) -> dict[str, object]:
-    """Count one of the app's own, and answer with the worker's pid and the trace."""
+    """Count in a counter of the app, and answer with the worker's pid and the trace id."""
     jobs.add(1, {"where": "request"})
     trace_id = trace.get_current_span().get_span_context().trace_id
     return {"pid": os.getpid(), "trace": trace.format_trace_id(trace_id)}

@@ -1,4 +1,4 @@
-"""uWSGI as a program: the package `pyuwsgi` is a module that cannot be run with ``-m``."""
+"""Runs uWSGI: the package `pyuwsgi` is an extension module, which ``python -m`` cannot run."""
 
 from __future__ import annotations
 

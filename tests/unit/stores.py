@@ -1,4 +1,4 @@
-"""Stores for tests: workers of one group, in this process and in others."""
+"""Stores for tests, each one worker of a group, and readers of the group's totals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.workers.membership import GroupAddress
+from dualmetrics.workers.membership import GroupAddress, Membership
 
 SCOPE = Scope("tests")
 COUNTER = Descriptor(SCOPE, "requests", Kind.COUNTER)
@@ -26,20 +26,25 @@ def worker(
     limit: int = 2000,
     exponential: bool = False,
 ) -> GroupStore:
-    """A store that is one worker of the group in ``directory``; without one, it counts alone."""
+    """Return a store that is one worker of the group in ``directory``; without it, the worker counts alone."""
     address = GroupAddress(str(directory) if directory else "/proc/nowhere", "test")
     return GroupStore(address, rules or AggregationPolicies(), limit, ErrorReporter(), exponential)
 
 
-def die(store: GroupStore) -> None:
-    """What the death of its process means for a store: its locks are gone."""
+def membership_of(store: GroupStore) -> Membership:
+    """Return the membership of a store that has a group."""
     membership = store.membership()
     assert membership is not None
-    membership.release_worker_file()
+    return membership
+
+
+def die(store: GroupStore) -> None:
+    """Release the lock of a store's worker file, as the death of its process does."""
+    membership_of(store).release_worker_file()
 
 
 def values(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, list[float]]:
-    """The cells of each series of a metric, over the group."""
+    """Return the totals of the group for each series of a metric."""
     return {
         point.attributes: list(point.cells)
         for family in store.read().families
@@ -49,21 +54,19 @@ def values(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, list[f
 
 
 def record(store: GroupStore, *values: float, attributes: Attributes = ()) -> None:
-    """Record values in the histogram, in exponential buckets too."""
-    row, banks = store.histogram_row(HISTOGRAM, attributes)
+    """Record values in the histogram, in its explicit and in its exponential buckets."""
+    row, exponential_cells = store.histogram_row(HISTOGRAM, attributes)
     for value in values:
         row[bisect_left(HISTOGRAM.bounds, value)] += 1
         row[-1] += value
-        banks.add(value)
+        exponential_cells.add(value)
 
 
 def exponentials(store: GroupStore) -> dict[Attributes, ExponentialHistogram | None]:
-    """The exponential histogram of each series of the histogram, over the group."""
+    """Return the exponential histogram of the group for each series of the histogram."""
     return {
         point.attributes: point.exponential
         for family in store.read().families
         if family.descriptor.name == HISTOGRAM.name
         for point in family.points
     }
-
-
