@@ -1,3 +1,5 @@
+"""Recording is safe from several threads on the interpreter that runs the tests."""
+
 from __future__ import annotations
 
 import sys
@@ -36,12 +38,19 @@ def test_threads_lose_no_increment_on_this_interpreter() -> None:
     assert recording.cells() == {(("a", "b"),): [float(TIMES * THREADS)]}
 
 
-def test_without_a_global_lock_recording_takes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recording_takes_a_lock_on_a_free_threaded_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     def function() -> int:
         return 1
 
     assert free_threading.locked_if_free_threaded(function) is function or free_threading.is_free_threaded()
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    guarded = free_threading.locked_if_free_threaded(function)
-    assert guarded is not function
-    assert guarded() == 1
+    locked = free_threading.locked_if_free_threaded(function)
+    assert locked is not function
+    assert locked() == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="earlier versions have no free-threaded build")
+def test_the_private_function_exists_and_has_no_public_replacement() -> None:
+    # If this fails, is_free_threaded() either does not work any more or can use a public function.
+    assert hasattr(sys, "_is_gil_enabled")
+    assert not hasattr(sys, "is_gil_enabled")

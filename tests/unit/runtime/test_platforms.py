@@ -1,4 +1,4 @@
-"""What systems lack that are not Linux: hidden here, in a process of its own."""
+"""The library on systems that lack features of Linux. A separate process hides these features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.server  # on one Python: they take a while
+pytestmark = pytest.mark.server  # slow, so they run on one Python version only
 
 HIDDEN = {
     "file locks": "sys.modules['fcntl'] = None",
@@ -21,18 +21,18 @@ CONTRACTS = [
 ]
 
 
-@pytest.mark.parametrize("what", HIDDEN)
-def test_the_contracts_of_a_single_process_hold_without(what: str) -> None:
-    # The standard library's own users of what is hidden come first: they do not expect it to be missing.
+@pytest.mark.parametrize("feature", HIDDEN)
+def test_the_contracts_of_a_single_process_hold_without(feature: str) -> None:
+    # Modules of the standard library that use the feature are imported first, because they need it.
     modules = "os, sys, asyncio, logging, random, concurrent.futures.thread, pytest"
-    code = f"import {modules}; {HIDDEN[what]}; sys.exit(pytest.main(sys.argv[1:]))"
-    # A child that forks needs the hooks, so where they are hidden the contract of the fork is left out.
+    code = f"import {modules}; {HIDDEN[feature]}; sys.exit(pytest.main(sys.argv[1:]))"
+    # Forked children need the hooks, so the tests that fork are left out.
     options = ["-q", "-x", "-p", "no:cacheprovider", "-k", "not forked"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code, *options, *CONTRACTS],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert completed.returncode == 0, completed.stdout[-3000:] + completed.stderr[-3000:]

@@ -1,8 +1,9 @@
-"""Slots: an exemplar is read whole or not at all, whoever writes or dies meanwhile."""
+"""Exemplar slots: an exemplar is read completely or not at all, even if its writer is killed."""
 
 from __future__ import annotations
 
 import itertools
+import mmap
 import os
 import random
 import signal
@@ -39,20 +40,21 @@ annotated: st.SearchStrategy[Exemplar] = st.builds(
 )
 
 
-def test_counters_and_buckets_have_slots_and_nothing_else() -> None:
-    assert [exemplar_slots.slot_count(each) for each in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)] == [1, 3, 0, 0]
+def test_only_counters_and_histograms_have_slots() -> None:
+    counts = [exemplar_slots.slot_count(metric) for metric in (COUNTER, HISTOGRAM, UP_DOWN, GAUGE)]
+    assert counts == [1, 3, 0, 0]
 
 
 @settings(deadline=None)
 @given(rows)
-def test_what_was_written_is_read(row: Exemplars) -> None:
-    found = exemplar_slots.decode_slots(exemplar_slots.encode_slots(row))
-    assert found == (row if any(row) else ())
+def test_exemplars_survive_encoding(row: Exemplars) -> None:
+    decoded = exemplar_slots.decode_slots(exemplar_slots.encode_slots(row))
+    assert decoded == (row if any(row) else ())
 
 
 @settings(deadline=None)
 @given(annotated, annotated)
-def test_roomy_slots_take_attributes_and_are_read_whole_too(one: Exemplar, other: Exemplar) -> None:
+def test_large_slots_hold_attributes_and_detect_damage(one: Exemplar, other: Exemplar) -> None:
     row = exemplar_slots.private_slots(HISTOGRAM, exemplar_slots.WITH_ATTRIBUTES)
     for bucket, exemplar in ((1, one), (1, other), (2, one)):
         exemplar_slots.write_slot(row, bucket, exemplar, exemplar_slots.WITH_ATTRIBUTES)
@@ -63,17 +65,17 @@ def test_roomy_slots_take_attributes_and_are_read_whole_too(one: Exemplar, other
     assert exemplar_slots.decode_slots(row, exemplar_slots.WITH_ATTRIBUTES) == (None, None, one)
 
 
-def test_attributes_that_do_not_fit_are_left_out() -> None:
-    said = (("a", "x" * 90), ("b", "x" * 300), ("c", "x" * 90), ("d", "x" * 90), ("e", 7))
-    kept = exemplar_slots.encode_slots((Exemplar(1.0, 2, 3, 4, said),), exemplar_slots.WITH_ATTRIBUTES)
-    [found] = exemplar_slots.decode_slots(kept, exemplar_slots.WITH_ATTRIBUTES)
-    assert len(kept) == exemplar_slots.WITH_ATTRIBUTES
-    assert found == Exemplar(1.0, 2, 3, 4, (said[0], said[2], said[4]))
+def test_attributes_that_do_not_fit_are_dropped() -> None:
+    given = (("a", "x" * 90), ("b", "x" * 300), ("c", "x" * 90), ("d", "x" * 90), ("e", 7))
+    encoded = exemplar_slots.encode_slots((Exemplar(1.0, 2, 3, 4, given),), exemplar_slots.WITH_ATTRIBUTES)
+    [decoded] = exemplar_slots.decode_slots(encoded, exemplar_slots.WITH_ATTRIBUTES)
+    assert len(encoded) == exemplar_slots.WITH_ATTRIBUTES
+    assert decoded == Exemplar(1.0, 2, 3, 4, (given[0], given[2], given[4]))
 
 
 @settings(deadline=None)
 @given(exemplars, exemplars)
-def test_a_slot_that_is_written_again_holds_the_latter(one: Exemplar, other: Exemplar) -> None:
+def test_a_slot_holds_the_exemplar_written_last(one: Exemplar, other: Exemplar) -> None:
     row = exemplar_slots.private_slots(HISTOGRAM)
     for exemplar in (one, other):
         exemplar_slots.write_slot(row, 1, exemplar)
@@ -82,7 +84,9 @@ def test_a_slot_that_is_written_again_holds_the_latter(one: Exemplar, other: Exe
 
 @settings(deadline=None)
 @given(st.none() | exemplars, exemplars, st.lists(st.booleans(), min_size=SIZE, max_size=SIZE))
-def test_a_mixture_of_two_is_taken_for_none(one: Exemplar | None, other: Exemplar, mask: list[bool]) -> None:
+def test_a_mixture_of_two_exemplars_counts_as_empty(
+    one: Exemplar | None, other: Exemplar, mask: list[bool]
+) -> None:
     pairs = zip(
         exemplar_slots.encode_slots((one or Exemplar(0.0, 0, 0, 0),)),
         exemplar_slots.encode_slots((other,)),
@@ -95,39 +99,38 @@ def test_a_mixture_of_two_is_taken_for_none(one: Exemplar | None, other: Exempla
 
 @settings(deadline=None)
 @given(st.lists(rows, max_size=4))
-def test_of_each_bucket_the_latest_is_kept_whatever_the_order(found: list[Exemplars]) -> None:
-    merged = exemplar_slots.latest_exemplars(("series", row) for row in found).get("series", (None,) * 3)
-    for bucket, kept in enumerate(merged or (None,) * 3):
-        times = [each.time_ns for row in found for each in (row[bucket],) if each]
-        assert (kept.time_ns if kept else None) == max(times, default=None)
+def test_the_latest_exemplar_of_each_bucket_is_kept_in_any_order(found: list[Exemplars]) -> None:
+    latest = exemplar_slots.latest_exemplars(("series", row) for row in found).get("series", (None,) * 3)
+    for bucket, exemplar in enumerate(latest or (None,) * 3):
+        times = [candidate.time_ns for row in found if (candidate := row[bucket])]
+        assert (exemplar.time_ns if exemplar else None) == max(times, default=None)
 
 
-def made_of(number: int) -> Exemplar:
-    """An exemplar whose fields all tell the same number."""
+def exemplar_of(number: int) -> Exemplar:
+    """An exemplar in which every field has the same number."""
     return Exemplar(float(number), number, number << 64 | number, number)
 
 
-def read(path: int) -> set[Exemplar]:
-    found = exemplar_slots.decode_slots(os.pread(path, 3 * SIZE, 0))
-    return {each for each in found if each}
+def read(descriptor: int) -> set[Exemplar]:
+    return {
+        exemplar for exemplar in exemplar_slots.decode_slots(os.pread(descriptor, 3 * SIZE, 0)) if exemplar
+    }
 
 
-def write_for_ever(path: int) -> None:
-    import mmap
-
-    row = memoryview(mmap.mmap(path, 3 * SIZE))
+def write_forever(descriptor: int) -> None:
+    slots = memoryview(mmap.mmap(descriptor, 3 * SIZE))
     for number in itertools.count(1):
-        exemplar_slots.write_slot(row, number % 3, made_of(number))
+        exemplar_slots.write_slot(slots, number % 3, exemplar_of(number))
 
 
-def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp_path: Path) -> None:
+def test_readers_see_only_complete_exemplars_of_a_writer_that_is_killed(tmp_path: Path) -> None:
     file = os.open(tmp_path / "slots", os.O_RDWR | os.O_CREAT)
     os.ftruncate(file, 3 * SIZE)
     seen: set[Exemplar] = set()
     for _ in range(20):
         pid = os.fork()
         if pid == 0:
-            write_for_ever(file)
+            write_forever(file)
         end = time.monotonic() + random.uniform(0.005, 0.05)
         while time.monotonic() < end:
             seen |= read(file)
@@ -136,4 +139,4 @@ def test_readers_of_a_writer_that_is_killed_midway_see_whole_exemplars_alone(tmp
         seen |= read(file)
     os.close(file)
     assert seen
-    assert all(each == made_of(each.time_ns) for each in seen)
+    assert all(exemplar == exemplar_of(exemplar.time_ns) for exemplar in seen)

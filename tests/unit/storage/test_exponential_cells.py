@@ -1,4 +1,4 @@
-"""Exponential histograms in cells: exact, and whole for whoever reads, interrupts or kills."""
+"""Exponential cells are exact, and complete for readers, for signal handlers, and after a kill."""
 
 from __future__ import annotations
 
@@ -42,52 +42,52 @@ def _switch_often() -> Iterator[None]:
 
 
 def wide(seed: int, amount: int) -> list[float]:
-    """Values that need wider and wider buckets."""
+    """Values that need buckets over a wider and wider range."""
     source = random.Random(seed)
-    return [math.ldexp(source.random(), source.randint(-at, at)) for at in range(amount)]
+    return [math.ldexp(source.random(), source.randint(-limit, limit)) for limit in range(amount)]
 
 
 @given(several)
-def test_a_row_has_what_was_recorded(values: list[float]) -> None:
+def test_a_row_has_the_histogram_of_the_recorded_values(values: list[float]) -> None:
     row = private_row(EXPONENTIAL_WIDTH)
-    banks = ExponentialCells(row)
+    cells = ExponentialCells(row)
     for value in values:
-        banks.add(value)
+        cells.add(value)
     assert read_histogram(row.tolist()) == recorded(values)
 
 
 @given(several, several)
-def test_a_histogram_joins_another(values: list[float], others: list[float]) -> None:
+def test_another_histogram_can_be_merged(values: list[float], others: list[float]) -> None:
     row = private_row(EXPONENTIAL_WIDTH)
-    banks = ExponentialCells(row)
+    cells = ExponentialCells(row)
     for value in values:
-        banks.add(value)
-    banks.merge(recorded(others))
+        cells.add(value)
+    cells.merge(recorded(others))
     assert read_histogram(row.tolist()) == recorded([*values, *others])
 
 
 @given(st.integers(0, 500))
-def test_most_values_cost_one_store(seed: int) -> None:
+def test_most_values_do_not_switch_the_buffer(seed: int) -> None:
     row, source = private_row(EXPONENTIAL_WIDTH), random.Random(seed)
-    banks = ExponentialCells(row)
+    cells = ExponentialCells(row)
     for _ in range(300):
-        banks.add(source.lognormvariate(0, 1))
+        cells.add(source.lognormvariate(0, 1))
     assert row[0] < 15
 
 
 @pytest.mark.usefixtures("_switch_often")
-def test_threads_lose_nothing_while_the_buckets_get_coarser() -> None:
+def test_threads_lose_nothing_while_the_scale_decreases() -> None:
     for seed in range(30):
         row = private_row(EXPONENTIAL_WIDTH)
-        banks, start = ExponentialCells(row), threading.Barrier(3)
+        cells, start = ExponentialCells(row), threading.Barrier(3)
         parts = [wide(seed * 3 + part, 100) for part in range(3)]
 
         def work(
-            part: list[float], banks: ExponentialCells = banks, start: threading.Barrier = start
+            part: list[float], cells: ExponentialCells = cells, start: threading.Barrier = start
         ) -> None:
             start.wait()
             for value in part:
-                banks.add(value)
+                cells.add(value)
 
         threads = [threading.Thread(target=work, args=(part,)) for part in parts]
         for thread in threads:
@@ -99,7 +99,7 @@ def test_threads_lose_nothing_while_the_buckets_get_coarser() -> None:
 
 @contextmanager
 def interrupting(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Have ``handler`` called again and again, by the time that this process takes."""
+    """Call ``handler`` again and again, once per millisecond of CPU time of this process."""
     before = signal.signal(signal.SIGVTALRM, handler)
     signal.setitimer(signal.ITIMER_VIRTUAL, 1e-3, 1e-3)
     try:
@@ -109,22 +109,22 @@ def interrupting(handler: Callable[[int, object], None]) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def test_a_signal_handler_may_record_at_any_time() -> None:
-    values, late, rows = wide(1, 80), itertools.cycle(wide(2, 80)), [private_row(EXPONENTIAL_WIDTH)]
+def test_a_signal_handler_can_record_at_any_time() -> None:
+    values, others, rows = wide(1, 80), itertools.cycle(wide(2, 80)), [private_row(EXPONENTIAL_WIDTH)]
     interruptions = 0
-    banks = ExponentialCells(rows[-1])
+    cells = ExponentialCells(rows[-1])
 
     def handler(number: int, frame: object) -> None:
         nonlocal interruptions
         interruptions += 1
-        banks.add(next(late))
+        cells.add(next(others))
 
     with interrupting(handler):
         while len(rows) < 50 or interruptions < 50:
             rows.append(private_row(EXPONENTIAL_WIDTH))
-            banks = ExponentialCells(rows[-1])
+            cells = ExponentialCells(rows[-1])
             for value in values:
-                banks.add(value)
+                cells.add(value)
     total = sum(read_histogram(row.tolist()).total_count for row in rows)
     assert total == (len(rows) - 1) * len(values) + interruptions
 
@@ -142,19 +142,19 @@ class Copy:
 
 @pytest.mark.parametrize("first_part", [1, 2, BUFFER_WIDTH // 2, BUFFER_WIDTH, EXPONENTIAL_WIDTH - 1])
 @pytest.mark.parametrize("warm_up", [1, 2])
-def test_a_copy_tells_whether_it_was_overtaken(first_part: int, warm_up: int) -> None:
+def test_a_copy_shows_whether_it_is_torn(first_part: int, warm_up: int) -> None:
     row = private_row(EXPONENTIAL_WIDTH)
-    banks = ExponentialCells(row)
+    cells = ExponentialCells(row)
     for value in range(warm_up):
-        banks.add(2.0 ** (10 * value))
+        cells.add(2.0 ** (10 * value))
     before, copies = read_histogram(row.tolist()), []
     for exponent in range(20, 60, 10):
         copies.append(Copy(row, first_part))
-        banks.add(2.0**-exponent)
-    overtaken_never, overtaken = copies[-1].finish(), copies[0].finish()
-    assert not is_torn(overtaken_never[0], overtaken_never[-1])
-    assert read_histogram(overtaken_never).total_count >= before.total_count
-    assert is_torn(overtaken[0], overtaken[-1])
+        cells.add(2.0**-exponent)
+    complete, torn = copies[-1].finish(), copies[0].finish()
+    assert not is_torn(complete[0], complete[-1])
+    assert read_histogram(complete).total_count >= before.total_count
+    assert is_torn(torn[0], torn[-1])
 
 
 def shared_row() -> Row:
@@ -162,18 +162,19 @@ def shared_row() -> Row:
     return memoryview(memory).cast("B").cast("d")
 
 
-def add_and_die(banks: ExponentialCells, value: float, at: int) -> bool:
-    """Add a value in a child that is killed before its n-th instruction; whether it came to that."""
+def add_and_die(cells: ExponentialCells, value: float, instruction: int) -> bool:
+    """Add a value in a child that is killed before this instruction. Returns whether it got that far."""
     pid = os.fork()
     if pid == 0:
-        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for it when it begins to trace
-        sys.settrace(killer(at))
-        banks.add(value)
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 checks this when it starts to trace
+        sys.settrace(killer(instruction))
+        cells.add(value)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
 
-def killer(at: int) -> Any:
+def killer(instruction: int) -> Any:
+    """A trace function that kills this process before the n-th instruction of the recording functions."""
     codes: set[CodeType] = {
         function.__code__
         for function in (
@@ -183,39 +184,39 @@ def killer(at: int) -> Any:
             ExponentialCells._switch,
         )
     }
-    left = iter(range(at, -1, -1))
+    remaining = iter(range(instruction, -1, -1))
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         if frame.f_code not in codes:
             return None
         frame.f_trace_opcodes = True
-        if event == "opcode" and next(left) == 0:
+        if event == "opcode" and next(remaining) == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
     return trace
 
 
-TAKES_LONG = pytest.mark.server
+SLOW = pytest.mark.server
 
 
 @pytest.mark.parametrize(
-    "value", [3.0, *(pytest.param(value, marks=TAKES_LONG) for value in (2.0**-100, 0.0, 1e300))]
+    "value", [3.0, *(pytest.param(value, marks=SLOW) for value in (2.0**-100, 0.0, 1e300))]
 )
-def test_whoever_is_killed_at_whatever_instruction_leaves_all_that_was_counted(value: float) -> None:
-    number, survived, found = 0, False, ExponentialHistogram()
+def test_a_kill_at_any_instruction_leaves_everything_that_was_counted(value: float) -> None:
+    number, survived, left = 0, False, ExponentialHistogram()
     while not survived:
         row = shared_row()
-        banks = ExponentialCells(row)
+        cells = ExponentialCells(row)
         for before in (2.5, 3.0, 7.0):
-            banks.add(before)
-        survived = not add_and_die(banks, value, number)
-        found = read_histogram(row.tolist())
+            cells.add(before)
+        survived = not add_and_die(cells, value, number)
+        left = read_histogram(row.tolist())
         assert not is_torn(row[0], row[-1])
-        assert found in (recorded([2.5, 3.0, 7.0]), recorded([2.5, 3.0, 7.0, value]))
+        assert left in (recorded([2.5, 3.0, 7.0]), recorded([2.5, 3.0, 7.0, value]))
         number += 1
-    assert found == recorded([2.5, 3.0, 7.0, value])
-    assert number > 10, "the test does not see the instructions"
+    assert left == recorded([2.5, 3.0, 7.0, value])
+    assert number > 10, "no instructions were traced"
 
 
 def test_an_empty_row_is_an_empty_histogram() -> None:

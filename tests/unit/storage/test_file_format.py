@@ -1,3 +1,5 @@
+"""The file format: what was written is read back, and damage is noticed."""
+
 from __future__ import annotations
 
 import pytest
@@ -30,7 +32,7 @@ descriptors = st.builds(
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), attribute_sets, st.integers(0, 30)), max_size=5))
-def test_records_come_back_as_they_were_written(written: list[tuple[int, Attributes, int]]) -> None:
+def test_records_survive_encoding(written: list[tuple[int, Attributes, int]]) -> None:
     data = b"".join(file_format.encode_record(kind, body, width) for kind, body, width in written)
     found = list(file_format.decode_records(data, 0, len(data)))
     assert [(record.kind, record.width) for record in found] == [(kind, width) for kind, _, width in written]
@@ -40,7 +42,7 @@ def test_records_come_back_as_they_were_written(written: list[tuple[int, Attribu
 
 
 @given(st.integers(0, 1000), descriptors)
-def test_descriptors_come_back_as_they_were_written(number: int, descriptor: Descriptor) -> None:
+def test_descriptors_survive_encoding(number: int, descriptor: Descriptor) -> None:
     data = file_format.encode_record(
         file_format.DESCRIPTOR, file_format.descriptor_body(number, descriptor), 0
     )
@@ -49,12 +51,12 @@ def test_descriptors_come_back_as_they_were_written(number: int, descriptor: Des
 
 
 @given(attribute_sets, st.data())
-def test_a_flipped_bit_in_a_record_is_found(attributes: Attributes, data: st.DataObject) -> None:
-    whole = bytearray(file_format.encode_record(file_format.SERIES, attributes, 0))
-    position = data.draw(st.integers(0, len(whole) * 8 - 1))
-    whole[position // 8] ^= 1 << position % 8
+def test_a_flipped_bit_in_a_record_is_noticed(attributes: Attributes, data: st.DataObject) -> None:
+    record = bytearray(file_format.encode_record(file_format.SERIES, attributes, 0))
+    position = data.draw(st.integers(0, len(record) * 8 - 1))
+    record[position // 8] ^= 1 << position % 8
     with pytest.raises(FormatError, match="corrupt"):
-        list(file_format.decode_records(bytes(whole), 0, len(whole)))
+        list(file_format.decode_records(bytes(record), 0, len(record)))
 
 
 def header() -> bytes:
@@ -70,15 +72,15 @@ def header() -> bytes:
         (header()[:8] + b"\xff" + header()[9:], "version"),
     ],
 )
-def test_what_is_no_header_of_ours_is_named(data: bytes, reason: str) -> None:
-    with pytest.raises(FormatError) as raised:
+def test_a_bad_header_is_refused_with_a_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(FormatError) as caught:
         file_format.decode_header(data)
-    assert raised.value.reason == reason
+    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(
     "body", [[], [1, ["a"]], [1, ["a", "", "", []], "n", "no such kind", "", "", [], 0, 0]]
 )
-def test_a_descriptor_that_makes_no_sense_is_corrupt(body: list[object]) -> None:
+def test_an_invalid_descriptor_is_corrupt(body: list[object]) -> None:
     with pytest.raises(FormatError, match="corrupt"):
         file_format.decode_descriptor(body)
