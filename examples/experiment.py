@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dualmetrics.cli.demo_servers import end, free_port
+from dualmetrics.cli.demo_servers import free_port, stop_process
 from dualmetrics.cli.otlp_receiver import Receiver
 
 SCENES = {
@@ -93,7 +93,7 @@ def running(command: list[str | Path], settings: dict[str, str] | None = None) -
     try:
         yield
     finally:
-        end(process)
+        stop_process(process)
 
 
 def load(ports: list[int], seconds: float) -> None:

@@ -18,14 +18,24 @@ from dualmetrics.experiments.sources.source import Source
 from dualmetrics.experiments.window import Window
 
 Options = dict[str, Any]
-WATCH, INTERVAL = 600.0, 5.0
+WATCH_SECONDS, INTERVAL_SECONDS = 600.0, 5.0
+_SEVEN_DAYS = 7 * 86400.0
+
+CONFLICTS = (
+    ("pages", "prometheus", "--pages and --prometheus"),
+    ("pages", "start", "--pages and --start: pages have no past"),
+    ("pages", "end", "--pages and --end"),
+    ("pages", "sequential", "--pages and --sequential: watching the pages is a single look"),
+    ("end", "duration", "--end and --duration"),
+)
+"""Two options that cannot be given together, and the message."""
 
 
 def run_comparison(options: Options, console: Console) -> Comparison:
-    """Compare as the options say. Raises an `ExperimentError` where that cannot be done."""
-    _refuse_overlaps(options)
+    """Compare as the options say. Raises an `ExperimentError` if that is not possible."""
+    _check_conflicts(options)
     if options["pages"]:
-        return _watched(options, console)
+        return _compare_pages(options, console)
     options = _with_manifest(options)
     question = _question(options)
     if not options["prometheus"] or not options["experiment"]:
@@ -35,19 +45,13 @@ def run_comparison(options: Options, console: Console) -> Comparison:
     return compare(source, window, question, options["experiment"])
 
 
-def _refuse_overlaps(options: Options) -> None:
-    for one, other, both in (
-        ("pages", "prometheus", "--pages and --prometheus"),
-        ("pages", "start", "--pages and --start: pages have no past"),
-        ("pages", "end", "--pages and --end"),
-        ("pages", "sequential", "--pages and --sequential: the watch is one look"),
-        ("end", "duration", "--end and --duration"),
-    ):
-        if options[one] and options[other]:
-            raise UsageError(f"Not both: {both}.")
+def _check_conflicts(options: Options) -> None:
+    for first, second, message in CONFLICTS:
+        if options[first] and options[second]:
+            raise UsageError(f"These options cannot be combined: {message}.")
     for name in ("watch", "interval"):
         if options[name] is not None and not options["pages"]:
-            raise UsageError(f"--{name} goes with --pages.")
+            raise UsageError(f"--{name} can be used only with --pages.")
 
 
 def _question(options: Options) -> Question:
@@ -75,48 +79,50 @@ def _question(options: Options) -> Question:
 
 
 def _with_manifest(options: Options) -> Options:
-    """Where the experiment is a directory: what it says, unless an option says otherwise."""
+    """Fill in what the manifest declares, if the experiment is a directory. Options that are given win."""
     manifest = Manifest.find(options["experiment"])
     if manifest is None:
         return options
-    length = None if options["end"] else manifest.duration
-    said = {"prometheus": manifest.url, "duration": length, "split": manifest.split}
-    given = {name: options[name] for name in said if options[name] is not None}
-    return {**options, **said, **given, "experiment": manifest.name}
+    duration = None if options["end"] else manifest.duration
+    declared = {"prometheus": manifest.url, "duration": duration, "split": manifest.split}
+    given = {name: options[name] for name in declared if options[name] is not None}
+    return {**options, **declared, **given, "experiment": manifest.name}
 
 
 def _window(source: Source, question: Question, options: Options) -> Window:
     now = source.now()
     start = options["start"]
     if start is None:
-        start = source.began(resolve_names(source, Window(now - 7 * 86400.0, now, now), question))
+        start = source.began(resolve_names(source, Window(now - _SEVEN_DAYS, now, now), question))
     until = options["end"] or (start + options["duration"] if options["duration"] else now)
     return Window(start + options["warmup"], min(now, until), until)
 
 
-def _watched(options: Options, console: Console) -> Comparison:
+def _compare_pages(options: Options, console: Console) -> Comparison:
     question = _question(options)
-    seconds = WATCH if options["watch"] is None else options["watch"]
     urls = dict(zip((question.baseline, question.candidate), options["pages"], strict=True))
     pages = Pages(urls, _headers(options["headers"]))
-    columns = (TextColumn("watching both pages"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=seconds or None)
-        pages.watch(
-            seconds, options["interval"] or INTERVAL, lambda over: progress.update(task, completed=over)
-        )
+    _watch(pages, options, console)
     now = pages.now()
-    window = Window(
-        pages.began(resolve_names(pages, Window(0, now, now), question)) + options["warmup"], now, now
-    )
+    names = resolve_names(pages, Window(0, now, now), question)
+    window = Window(pages.began(names) + options["warmup"], now, now)
     return compare(pages, window, question, options["experiment"])
 
 
+def _watch(pages: Pages, options: Options, console: Console) -> None:
+    seconds = WATCH_SECONDS if options["watch"] is None else options["watch"]
+    interval = options["interval"] or INTERVAL_SECONDS
+    columns = (TextColumn("watching both pages"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=seconds or None)
+        pages.watch(seconds, interval, lambda passed: progress.update(task, completed=passed))
+
+
 def _headers(given: tuple[str, ...]) -> dict[str, str]:
-    found = {}
+    headers = {}
     for header in given:
         name, colon, value = header.partition(":")
         if not colon:
-            raise UsageError("--header is written NAME:VALUE.")
-        found[name.strip()] = value.strip()
-    return found
+            raise UsageError("--header must have the form NAME:VALUE.")
+        headers[name.strip()] = value.strip()
+    return headers

@@ -1,4 +1,4 @@
-"""The example apps under real servers: child processes that do not outlive the demo."""
+"""Runs the example apps on real servers: child processes that end with the demo."""
 
 from __future__ import annotations
 
@@ -23,67 +23,50 @@ PACKAGE = Path(__file__).parent
 WORKERS = 2
 
 
-class App(NamedTuple):
-    """An example and the server that it runs on; ``{port}`` and ``{examples}`` are filled in."""
+class ExampleApp(NamedTuple):
+    """An example and its server. ``{port}`` and ``{examples}`` in the arguments are filled in."""
 
     name: str
     server: str
-    arguments: tuple[str, ...]
+    arguments: str
 
 
-FLASK = App(
+FLASK = ExampleApp(
     "flask",
     "gunicorn",
-    (
-        "-w",
-        str(WORKERS),
-        "-b",
-        "127.0.0.1:{port}",
-        "--log-level",
-        "error",
-        "--chdir",
-        "{examples}",
-        "flask_app:app",
-    ),
+    f"-w {WORKERS} -b 127.0.0.1:{{port}} --log-level error --chdir {{examples}} flask_app:app",
 )
-FASTAPI = App(
+FASTAPI = ExampleApp(
     "fastapi",
     "uvicorn",
-    (
-        "--workers",
-        str(WORKERS),
-        "--port",
-        "{port}",
-        "--log-level",
-        "critical",
-        "--app-dir",
-        "{examples}",
-        "fastapi_app:app",
-    ),
+    f"--workers {WORKERS} --port {{port}} --log-level critical --app-dir {{examples}} fastapi_app:app",
 )
 
 
-def examples() -> Path:
-    """The folder of the examples: inside the installed package, or beside it in a checkout."""
-    inside = PACKAGE / "examples"
-    return inside if inside.is_dir() else PACKAGE.parent.parent / "examples"
+def examples_folder() -> Path:
+    """Return the folder of the examples: inside the installed package, or next to it in a checkout."""
+    installed = PACKAGE / "examples"
+    return installed if installed.is_dir() else PACKAGE.parent.parent / "examples"
 
 
 class DemoServer:
-    """A running server: asked over its port, and killed by its workers' pids."""
+    """A running server with several workers."""
 
-    def __init__(self, app: App, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, app: ExampleApp, process: subprocess.Popen[bytes], port: int) -> None:
         self.app = app
         self.process = process
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
-    def ask(self, method: str, path: str) -> int:
-        """Send one request on a connection of its own; the status. Raises OSError if there is no answer."""
+    def request_status(self, method: str, path: str) -> int:
+        """Send one request on a connection of its own, and return the status of the answer.
+
+        Raises OSError if there is no answer.
+        """
         return self._send(method, path)[0]
 
     def page(self) -> Samples:
-        """The samples of the metrics page."""
+        """Return the samples of the metrics page."""
         _, body = self._send("GET", "/metrics")
         families = text_string_to_metric_families(body.decode())
         return {
@@ -92,34 +75,37 @@ class DemoServer:
             for sample in family.samples
         }
 
-    def workers(self) -> set[int]:
-        """The pids of the processes that serve; multiprocessing's resource tracker does not."""
-        found: set[int] = set()
+    def worker_pids(self) -> set[int]:
+        """Return the pids of the workers, without the resource tracker of multiprocessing."""
+        pids: set[int] = set()
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):
                 if not any("resource_tracker" in word for word in child.cmdline()):
-                    found.add(child.pid)
-        return found
+                    pids.add(child.pid)
+        return pids
 
-    def kill_one(self) -> int:
-        """End one worker by SIGKILL and wait for its successor; the pid of the one that is gone."""
-        before = self.workers()
-        victim = min(before)
-        os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: len(self.workers() - {victim}) == WORKERS and self._answers(), 30, "a new worker")
-        return victim
+    def kill_worker(self) -> int:
+        """Kill one worker with SIGKILL, wait for its successor, and return the pid of the killed one."""
+        pid = min(self.worker_pids())
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: self._has_workers(without=pid) and self._answers(), 30, "a new worker")
+        return pid
 
-    def wait_until_it_answers(self) -> None:
-        """Wait for the start. Raises RuntimeError if the server ended, TimeoutError if it is too slow."""
-        wait_for(
-            lambda: len(self.workers()) == WORKERS and self._answers(), 60, f"{self.app.server} to start"
-        )
+    def wait_until_ready(self) -> None:
+        """Wait until all workers run and the server answers.
+
+        Raises RuntimeError if the server ended, and TimeoutError if it takes longer than a minute.
+        """
+        wait_for(lambda: self._has_workers() and self._answers(), 60, f"{self.app.server} to start")
+
+    def _has_workers(self, without: int | None = None) -> bool:
+        return len(self.worker_pids() - {without}) == WORKERS
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
             raise RuntimeError(f"{self.app.server} ended with status {self.process.returncode}")
         try:
-            return self._send("GET", "/metrics")[0] == 200
+            return self.request_status("GET", "/metrics") == 200
         except OSError:
             return False
 
@@ -134,25 +120,26 @@ class DemoServer:
 
 
 @contextlib.contextmanager
-def running(app: App, environment: Mapping[str, str]) -> Iterator[DemoServer]:
-    """Run an app for the block, then end its whole process group."""
+def run_server(app: ExampleApp, environment: Mapping[str, str]) -> Iterator[DemoServer]:
+    """Run an app during the block, and stop its whole process group afterwards."""
     port = free_port()
-    arguments = [text.format(port=port, examples=examples()) for text in app.arguments]
+    folder = examples_folder()
+    arguments = [word.format(port=port, examples=folder) for word in app.arguments.split()]
     process = subprocess.Popen(  # noqa: S603  # our own examples, no shell
         [sys.executable, "-m", app.server, *arguments],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C in the terminal is for the demo, which ends its servers itself
+        start_new_session=True,  # Ctrl-C in the terminal must reach the demo only, which stops its servers
     )
     try:
         yield DemoServer(app, process, port)
     finally:
-        end(process)
+        stop_process(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a server in good order, and after ten seconds the hard way with all that it started."""
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to stop, and after at most ten seconds kill its whole process group."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(10)
@@ -161,17 +148,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def wait_for(condition: Callable[[], bool], timeout: float, what: str) -> None:
-    """Wait until ``condition()`` is true. Raises TimeoutError that names ``what`` was waited for."""
+def wait_for(condition: Callable[[], bool], timeout: float, description: str) -> None:
+    """Wait until ``condition()`` is true. Raises TimeoutError after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}, in vain")
+            raise TimeoutError(f"waited {timeout:g} s in vain for {description}")
         time.sleep(0.05)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """Return a port of the loopback interface that is not in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Sent, shown and received, side by side."""
+"""What was sent, exposed and received, side by side."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from rich.table import Column, Table
 
 from dualmetrics.cli.samples import Sample, Samples
 
-MOVING = "system_memory_usage_bytes"
-"""A gauge of the host: read for the page and for the push at different times, so shown and not judged."""
+MOVING_METRIC = "system_memory_usage_bytes"
+"""A gauge of the host. The page and the push read it at different times, so it is shown, but not compared."""
 
-ELSEWHERE = ("dualmetrics_", "target_info", "system_")
-"""Left out: what dualmetrics says of its own work, and the host's other metrics, many and always moving."""
+IGNORED_PREFIXES = ("dualmetrics_", "target_info", "system_")
+"""The metrics of dualmetrics itself, and the other host metrics, which are many and always change."""
 
 
 class SeriesComparison(NamedTuple):
-    """One series; None where a side does not have it, or is not asked."""
+    """One series. A value is None if a side does not have the series, or cannot be read."""
 
     series: Sample
     sent: float | None
@@ -26,7 +26,7 @@ class SeriesComparison(NamedTuple):
 
     @property
     def equal(self) -> bool:
-        """Whether all sides that know of the series agree."""
+        """Whether all sides that know the series agree. A moving series only has to be on the page."""
         if self.moving:
             return self.page is not None
         known = [value for value in (self.sent, self.page, self.received) if value is not None]
@@ -34,36 +34,39 @@ class SeriesComparison(NamedTuple):
 
 
 def compare_sides(sent: Samples, page: Samples, received: Samples | None) -> list[SeriesComparison]:
-    """A line a series of the app, buckets left to their count and sum unless they differ.
+    """Compare all series of the app. Buckets are left out unless they differ.
 
-    Without ``received`` (a Collector that cannot be asked) only what was sent and the page are compared.
+    If ``received`` is None, because a Collector cannot be read, only what was sent and the page are compared.
     """
-    names = {**sent, **page, **(received or {})}
-    found = [name for name in names if name.name == MOVING or not name.name.startswith(ELSEWHERE)]
-    lines = [_line(series, sent, page, received) for series in sorted(found)]
-    return [line for line in lines if not line.series.name.endswith("_bucket") or not line.equal]
+    all_series = {**sent, **page, **(received or {})}
+    of_the_app = [
+        series
+        for series in all_series
+        if series.name == MOVING_METRIC or not series.name.startswith(IGNORED_PREFIXES)
+    ]
+    compared = [_compare(series, sent, page, received) for series in sorted(of_the_app)]
+    return [each for each in compared if not each.series.name.endswith("_bucket") or not each.equal]
 
 
-def _line(series: Sample, sent: Samples, page: Samples, received: Samples | None) -> SeriesComparison:
-    moving = series.name == MOVING
-    other = None if received is None else received.get(series, float("nan"))
-    return SeriesComparison(series, sent.get(series), page.get(series), other, moving)
+def _compare(series: Sample, sent: Samples, page: Samples, received: Samples | None) -> SeriesComparison:
+    received_value = None if received is None else received.get(series, float("nan"))
+    moving = series.name == MOVING_METRIC
+    return SeriesComparison(series, sent.get(series), page.get(series), received_value, moving)
 
 
-def comparison_table(title: str, lines: list[SeriesComparison], asked: bool) -> Table:
-    """The lines as a table; ``asked`` says whether what a Collector received is known."""
+def comparison_table(title: str, compared: list[SeriesComparison], *, received_known: bool) -> Table:
+    """Return the series as a table. ``received_known`` says whether the received values are known."""
     series = Column("series", overflow="fold")
-    found = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")
-    for line in lines:
-        verdict = "moves" if line.moving else "equal" if line.equal else "[bold red]DIFFERENT[/]"
-        found.add_row(
-            str(line.series),
-            _number(line.sent),
-            _number(line.page),
-            _number(line.received) if asked else "not asked",
-            verdict,
+    table = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")
+    for each in compared:
+        table.add_row(
+            str(each.series),
+            _number(each.sent),
+            _number(each.page),
+            _number(each.received) if received_known else "not known",
+            "moves" if each.moving else "equal" if each.equal else "[bold red]DIFFERENT[/]",
         )
-    return found
+    return table
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Requests of which it is known what they must count."""
+"""Requests whose effect on the metrics is known."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ from typing import NamedTuple
 
 from websockets.sync.client import connect
 
-from dualmetrics.cli.demo_servers import FASTAPI, FLASK, App, DemoServer
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, DemoServer, ExampleApp
 from dualmetrics.cli.samples import Sample, Samples, make_sample
 
 
-class Request(NamedTuple):
-    """A request that an example app takes, and what counts it."""
+class ExampleRequest(NamedTuple):
+    """A request to an example app, the expected status, and the route that counts it in each app."""
 
     method: str
     path: str
     status: int
-    routes: dict[App, str]
+    routes: dict[ExampleApp, str]
 
 
-def _everywhere(route: str) -> dict[App, str]:
+def _in_both(route: str) -> dict[ExampleApp, str]:
     return {FLASK: route, FASTAPI: route}
 
 
 REQUESTS = (
-    Request("GET", "/", 200, _everywhere("/")),
-    Request("GET", "/users/{number}", 200, {FLASK: "/users/<int:user>", FASTAPI: "/users/{user}"}),
-    Request("POST", "/orders/{number}", 200, {FLASK: "/orders/<int:value>", FASTAPI: "/orders/{value}"}),
-    Request("GET", "/error", 500, _everywhere("/error")),
-    Request("GET", "/stream", 200, _everywhere("/stream")),
-    Request("GET", "/no/such/page/{number}", 404, _everywhere("unmatched")),
+    ExampleRequest("GET", "/", 200, _in_both("/")),
+    ExampleRequest("GET", "/users/{number}", 200, {FLASK: "/users/<int:user>", FASTAPI: "/users/{user}"}),
+    ExampleRequest(
+        "POST", "/orders/{number}", 200, {FLASK: "/orders/<int:value>", FASTAPI: "/orders/{value}"}
+    ),
+    ExampleRequest("GET", "/error", 500, _in_both("/error")),
+    ExampleRequest("GET", "/stream", 200, _in_both("/stream")),
+    ExampleRequest("GET", "/no/such/page/{number}", 404, _in_both("unmatched")),
 )
 
 
 class Traffic:
-    """Sends requests to one server and notes what they must have counted."""
+    """Sends requests to one server, and knows what they must have counted."""
 
     def __init__(self, server: DemoServer) -> None:
         self._server = server
@@ -46,39 +48,42 @@ class Traffic:
     @property
     def answered(self) -> int:
         """How many requests were answered."""
-        return sum(count for found, count in self._sent.items() if found.name == "http_requests_total")
+        return sum(count for series, count in self._sent.items() if series.name == "http_requests_total")
 
     def expected(self) -> Samples:
-        """What page and Collector must show."""
-        still = {make_sample("shop_carts_open"): 0.0}
-        for method in ("GET", "POST"):
-            still[make_sample("http_connections_active", http_method=method)] = 0.0
+        """Return what the page and the Collector must show."""
+        methods = ["GET", "POST"]
         if self._server.app is FASTAPI:
-            still[make_sample("http_connections_active", http_method="WEBSOCKET")] = 0.0
-        return {**{found: float(count) for found, count in self._sent.items()}, **still}
+            methods.append("WEBSOCKET")
+        idle = {make_sample("http_connections_active", http_method=method): 0.0 for method in methods}
+        idle[make_sample("shop_carts_open")] = 0.0
+        return {**{series: float(count) for series, count in self._sent.items()}, **idle}
 
-    def send(self, rounds: int, done: Callable[[], None]) -> None:
-        """Send every kind of request so many times, calling ``done()`` after each.
+    def send(self, rounds: int, on_round: Callable[[], None]) -> None:
+        """Send every kind of request once in each round, and call ``on_round()`` after each round.
 
-        Raises RuntimeError for an answer of another status than the request must have.
+        Raises RuntimeError if an answer has another status than expected.
         """
         for _ in range(rounds):
             for request in REQUESTS:
                 self._send(request)
             if self._server.app is FASTAPI:
-                self._talk()
-            done()
+                self._exchange_message()
+            on_round()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: ExampleRequest) -> None:
         self._number += 1
         path = request.path.format(number=self._number % 120)
-        status = self._server.ask(request.method, path)
+        status = self._server.request_status(request.method, path)
         if status != request.status:
             raise RuntimeError(f"{request.method} {path} was answered with {status}, not {request.status}")
+        self._count_request(request)
+
+    def _count_request(self, request: ExampleRequest) -> None:
         labels = {
             "http_method": request.method,
             "http_route": request.routes[self._server.app],
-            "http_status_code": str(status),
+            "http_status_code": str(request.status),
         }
         self._count("http_requests_total", **labels)
         self._count("http_request_duration_milliseconds_count", **labels)
@@ -86,8 +91,8 @@ class Traffic:
             self._count("shop_orders_total", payment="card")
             self._count("shop_basket_value_EUR_count", payment="card")
 
-    def _talk(self) -> None:
-        """One message over a websocket: active meanwhile, counted nowhere."""
+    def _exchange_message(self) -> None:
+        """Exchange one message over a websocket, which is active meanwhile, but not counted as a request."""
         with connect(self._server.url.replace("http", "ws", 1) + "/echo") as socket:
             socket.send("hello")
             socket.recv()

@@ -1,9 +1,10 @@
-"""``dualmetrics experiment``: set one up, look at it, remove it."""
+"""``dualmetrics experiment``: set up an experiment, look at it, remove it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,72 +13,70 @@ from rich.console import Console
 
 from dualmetrics.cli.compare import option
 from dualmetrics.cli.parameter_types import DURATION, SPLIT
-from dualmetrics.cli.requirements import needs_experiments
+from dualmetrics.cli.requirements import require_experiments
 
-HERE = click.Path(file_okay=False, exists=True, path_type=Path)
+EXISTING_DIRECTORY = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
 @click.group("experiment")
 def experiment_command() -> None:
-    """Set up an experiment with two variants, look at it, and remove it."""
-    needs_experiments()
+    """Set up an experiment with two variants, show its status, and remove it."""
+    require_experiments()
 
 
 @experiment_command.command("init")
 @click.argument("name")
-@option("--in", "parent", type=HERE, default=".", help="Where its directory is made.")
+@option("--in", "parent", type=EXISTING_DIRECTORY, default=".", help="Where to create the directory.")
 @option("--duration", type=DURATION, default="24h", help="The declared length.")
-@option("--split", type=SPLIT, default="50:50", help="The declared traffic, baseline:candidate.")
-@option("--baseline", default="127.0.0.1:8001", help="Where the baseline's page is.")
-@option("--candidate", default="127.0.0.1:8002", help="Where the candidate's page is.")
-@option("--port", type=click.IntRange(1, 65535), default=9090, help="The port of its Prometheus.")
-def init(
-    name: str, parent: Path, duration: float, split: float, baseline: str, candidate: str, port: int
-) -> None:
-    """Make a directory with all that the experiment NAME needs, and a page that says what to do next."""
+@option("--split", type=SPLIT, default="50:50", help="The declared traffic of baseline:candidate.")
+@option("--baseline", default="127.0.0.1:8001", help="The address of the baseline's metrics page.")
+@option("--candidate", default="127.0.0.1:8002", help="The address of the candidate's metrics page.")
+@option(
+    "--port", type=click.IntRange(1, 65535), default=9090, help="The port of the experiment's Prometheus."
+)
+def init_command(parent: Path, **fields: Any) -> None:
+    """Create a directory with everything that the experiment NAME needs, and a page with the next steps."""
     from dualmetrics.experiments.setup.directory import create_directory
     from dualmetrics.experiments.setup.manifest import Manifest
 
-    def made() -> None:
-        manifest = Manifest(name, time.time(), duration, split, port, baseline, candidate)
-        directory = create_directory(parent, manifest)
-        click.echo(f"{directory} is made; {directory / 'NEXT.md'} says what to do next.")
-
-    _refusing(made)
+    with _exit_on_errors():
+        directory = create_directory(parent, Manifest(created=time.time(), **fields))
+        click.echo(f"Created {directory}; see {directory / 'NEXT.md'} for the next steps.")
 
 
 @experiment_command.command("status")
 @click.argument("directory", type=click.Path(path_type=Path))
-def status(directory: Path) -> None:
-    """Say what is up, since when, how large it is, and how long until the declared end."""
+def status_command(directory: Path) -> None:
+    """Show what is up and since when, the size of the data, and the time until the declared end."""
     from dualmetrics.cli.experiment_output import print_status
-    from dualmetrics.experiments.setup.status import read_status as found
+    from dualmetrics.experiments.setup.status import read_status
 
-    _refusing(lambda: print_status(found(directory), Console()))
+    with _exit_on_errors():
+        print_status(read_status(directory), Console())
 
 
 @experiment_command.command("clean")
 @click.argument("name", required=False)
 @option(
-    "--mode", type=click.Choice(["directory", "delete-series"]), default="directory", help="What is removed."
+    "--expired", is_flag=True, help="Remove all experiments that ended more than 7 days ago, instead of NAME."
 )
-@option("--prometheus", "url", metavar="URL", help="The server, for --mode delete-series.")
-@option("--expired", is_flag=True, help="All experiments whose end is over by 7 days, instead of NAME.")
-@option("--in", "parent", type=HERE, default=".", help="Where --expired looks for them.")
-@option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
-@option("--yes", is_flag=True, help="Do not ask.")
-def clean(**options: Any) -> None:
-    """Remove an experiment: the directory NAME with its Prometheus, or the series of NAME in a shared one."""
+@option("--in", "parent", type=EXISTING_DIRECTORY, default=".", help="Where --expired looks for experiments.")
+@option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def clean_command(**options: Any) -> None:
+    """Stop the Prometheus of an experiment and remove the experiment's directory NAME."""
     from dualmetrics.cli.experiment_output import clean_experiments
 
-    _refusing(lambda: clean_experiments(options))
+    with _exit_on_errors():
+        clean_experiments(**options)
 
 
-def _refusing(action: Callable[[], None]) -> None:
+@contextmanager
+def _exit_on_errors() -> Iterator[None]:
     from dualmetrics.experiments.errors import ExperimentError
 
     try:
-        action()
+        yield
     except ExperimentError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.status) from None

@@ -1,10 +1,9 @@
-"""What the commands of ``dualmetrics experiment`` say and ask."""
+"""What the commands of ``dualmetrics experiment`` print and ask."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -14,12 +13,12 @@ from rich.table import Table
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.report.formatting import format_duration, format_time
 from dualmetrics.experiments.setup.directory import find_directories
-from dualmetrics.experiments.setup.removal import deletion, expired_directories, plan_removal, refuse_both
+from dualmetrics.experiments.setup.removal import Removal, expired_directories, plan_removal
 from dualmetrics.experiments.setup.status import Status
 
 
 def print_status(status: Status, console: Console) -> None:
-    """The state as a table."""
+    """Print the state as a table."""
     table = Table(show_header=False, title=f"experiment {status.manifest.name}", title_justify="left")
     up = f"[green]up[/] since {escape(str(status.since))}" if status.up else "[red]down[/]"
     table.add_row("Prometheus", f"{up}, {status.manifest.url}")
@@ -27,61 +26,49 @@ def print_status(status: Status, console: Console) -> None:
         table.add_row(escape(variant), f"{targets} targets up")
     series = "" if status.series is None else f", {status.series} series"
     table.add_row("data", f"{status.bytes / 1e6:.3g} MB{series}")
-    table.add_row("began", "unknown" if status.began is None else format_time(status.began))
-    table.add_row("declared end", _end(status))
+    table.add_row("first sample", "unknown" if status.began is None else format_time(status.began))
+    table.add_row("declared end", _declared_end(status))
     console.print(table)
 
 
-def _end(status: Status) -> str:
+def _declared_end(status: Status) -> str:
     if status.until is None:
         return f"{format_duration(status.manifest.duration)} after the first sample"
     left = status.until - time.time()
     return f"{format_time(status.until)}, " + (f"in {format_duration(left)}" if left > 0 else "reached")
 
 
-def clean_experiments(options: dict[str, Any]) -> None:
-    """Show what is to be removed, ask, remove."""
-    refuse_both(options["mode"], options["url"])
-    if bool(options["name"]) == options["expired"]:
-        raise UsageError("Name an experiment, or say --expired.")
-    if options["mode"] == "delete-series":
-        if options["expired"]:
-            raise UsageError("--expired finds directories; series are deleted by name.")
-        _series(options)
-    elif options["expired"]:
-        for directory in expired_directories(list(find_directories(options["parent"])), time.time()):
-            _directory(directory, options)
+def clean_experiments(name: str | None, parent: Path, *, expired: bool, dry_run: bool, yes: bool) -> None:
+    """Show what will be removed, ask for confirmation unless ``yes``, and remove it.
+
+    Raises `UsageError` unless either a name or ``expired`` is given.
+    """
+    if bool(name) == expired:
+        raise UsageError("Give either the name of an experiment or --expired.")
+    if expired:
+        directories = expired_directories(list(find_directories(parent)), time.time())
     else:
-        _directory(Path(options["name"]), options)
+        directories = [Path(name or "")]
+    for directory in directories:
+        _clean(plan_removal(directory), dry_run=dry_run, yes=yes)
 
 
-def _directory(directory: Path, options: dict[str, Any]) -> None:
-    found = plan_removal(directory)
-    if found.running:
-        click.echo(f"stop the Prometheus on {found.manifest.url}")
-    for file in found.own_files:
+def _clean(removal: Removal, *, dry_run: bool, yes: bool) -> None:
+    _print_removal(removal)
+    if dry_run:
+        click.echo("Nothing is removed because of --dry-run.")
+    elif yes or click.confirm("Remove these files? This cannot be undone"):
+        removal()
+        directory = removal.directory
+        click.echo(
+            f"Kept {directory} with the other files." if removal.unknown_files else f"Removed {directory}."
+        )
+
+
+def _print_removal(removal: Removal) -> None:
+    if removal.running:
+        click.echo(f"stop the Prometheus on {removal.manifest.url}")
+    for file in removal.own_files:
         click.echo(f"remove {file}")
-    for stranger in found.unknown_files:
-        click.echo(f"keep {stranger}: not made by `experiment init`")
-    if _meant(options):
-        found()
-        click.echo(
-            f"{directory} is removed." if not found.unknown_files else f"{directory} is kept for the rest."
-        )
-
-
-def _series(options: dict[str, Any]) -> None:
-    found = deletion(options["url"], options["name"])
-    click.echo(f"{found.series} series match {found.matcher} on {options['url']}")
-    if found.series and _meant(options):
-        left = found()
-        click.echo(
-            f"{left} series remain in queries; label values stay until Prometheus restarts and compacts."
-        )
-
-
-def _meant(options: dict[str, Any]) -> bool:
-    if options["dry_run"]:
-        click.echo("nothing is removed: --dry-run")
-        return False
-    return bool(options["yes"] or click.confirm("Remove it for good?"))
+    for file in removal.unknown_files:
+        click.echo(f"keep {file}: not created by `experiment init`")

@@ -28,4 +28,4 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(package_name="dualmetrics")
 def dualmetrics_command() -> None:
-    """Record metrics once, export them twice: a Prometheus page and an OTLP push of the same exact numbers."""
+    """Record metrics once, export the same exact numbers twice: as a Prometheus page and by OTLP push."""

@@ -1,4 +1,4 @@
-"""What a receiver has got, as values that are easy to compare."""
+"""The points of a received OTLP request, as values that are easy to compare."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from dualmetrics.model.descriptor import Scope
 from dualmetrics.model.snapshot import Exemplar
 
 PointAttributes = tuple[tuple[str, Any], ...]
+"""Names and values, sorted by name."""
 
 
 class SeriesKey(NamedTuple):
-    """A series: its resource's service.name, the metric's name, the attributes sorted by name, the scope."""
+    """What identifies a series. ``service`` is the service.name of the resource."""
 
     service: str
     name: str
@@ -33,15 +34,16 @@ _KINDS = {
     "exponential_histogram": "histogram",
     "summary": "summary",
 }
+"""The kind for each field of a metric. A monotonic sum is a counter."""
 
 
 @dataclass(frozen=True)
 class ReceivedPoint:
     """The latest state of a series.
 
-    ``value`` is the count of a histogram or a summary; of an exponential one count and sum are all that is
-    kept. A sum of NaN is none. The ``bounds`` of a summary are its quantiles, and ``quantiles`` their values.
-    Times are nanoseconds since the epoch.
+    ``value`` is the count of a histogram or a summary. Of an exponential histogram only count and sum are
+    kept. A ``sum`` of NaN means that there is none. The ``bounds`` of a summary are its quantiles, and
+    ``quantiles`` are their values. Times are nanoseconds since the epoch.
     """
 
     kind: str
@@ -59,7 +61,7 @@ class ReceivedPoint:
     quantiles: tuple[float, ...] = ()
 
     def added_to(self, earlier: ReceivedPoint | None) -> ReceivedPoint:
-        """With what came before, if these are deltas: sums and buckets added up."""
+        """Return the sum of the earlier point and this one if this is a delta, else this point."""
         if not self.delta or earlier is None or self.kind == "gauge":
             return self
         return replace(
@@ -73,50 +75,54 @@ class ReceivedPoint:
 
 
 def read_points(request: ExportMetricsServiceRequest) -> Iterator[tuple[SeriesKey, ReceivedPoint]]:
-    """All points of one request."""
+    """Yield all points of one request."""
     for resource_metrics in request.resource_metrics:
-        resource = sorted_attributes(resource_metrics.resource.attributes)
+        resource = _sorted_attributes(resource_metrics.resource.attributes)
         service = str(dict(resource).get("service.name", ""))
         for scope_metrics in resource_metrics.scope_metrics:
             scope = _scope(scope_metrics)
             for metric in scope_metrics.metrics:
-                for point_attributes, received in _points(metric, resource):
-                    yield SeriesKey(service, metric.name, point_attributes, scope), received
+                for attributes, point in _read_metric(metric, resource):
+                    yield SeriesKey(service, metric.name, attributes, scope), point
 
 
-def _scope(found: ScopeMetrics) -> Scope:
-    scope = found.scope
-    return Scope(scope.name, scope.version, found.schema_url, sorted_attributes(scope.attributes))
+def _scope(scope_metrics: ScopeMetrics) -> Scope:
+    scope = scope_metrics.scope
+    return Scope(scope.name, scope.version, scope_metrics.schema_url, _sorted_attributes(scope.attributes))
 
 
-def _points(metric: Metric, resource: PointAttributes) -> Iterator[tuple[PointAttributes, ReceivedPoint]]:
-    data_name = metric.WhichOneof("data") or ""
-    if data_name not in _KINDS:
+def _read_metric(
+    metric: Metric, resource: PointAttributes
+) -> Iterator[tuple[PointAttributes, ReceivedPoint]]:
+    field = metric.WhichOneof("data") or ""
+    if field not in _KINDS:
         return
-    data = getattr(metric, data_name)
-    kind = "counter" if getattr(data, "is_monotonic", False) else _KINDS[data_name]
-    delta = (
-        getattr(data, "aggregation_temporality", 0) == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
-    )
+    data = getattr(metric, field)
+    kind = "counter" if getattr(data, "is_monotonic", False) else _KINDS[field]
+    temporality = getattr(data, "aggregation_temporality", 0)
+    delta = temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     for point in data.data_points:
-        yield (
-            sorted_attributes(point.attributes),
-            ReceivedPoint(
-                kind=kind,
-                delta=delta,
-                value=float(point.count if hasattr(point, "count") else _number(point)),
-                sum=_sum(point, kind),
-                buckets=tuple(getattr(point, "bucket_counts", ())),
-                bounds=_bounds(point),
-                start=point.start_time_unix_nano,
-                time=point.time_unix_nano,
-                unit=metric.unit,
-                description=metric.description,
-                resource=resource,
-                exemplars=tuple(map(_exemplar, getattr(point, "exemplars", ()))),
-                quantiles=tuple(each.value for each in getattr(point, "quantile_values", ())),
-            ),
-        )
+        yield _sorted_attributes(point.attributes), _read_point(metric, point, kind, delta, resource)
+
+
+def _read_point(
+    metric: Metric, point: Any, kind: str, delta: bool, resource: PointAttributes
+) -> ReceivedPoint:
+    return ReceivedPoint(
+        kind=kind,
+        delta=delta,
+        value=float(point.count if hasattr(point, "count") else _number(point)),
+        sum=_sum(point, kind),
+        buckets=tuple(getattr(point, "bucket_counts", ())),
+        bounds=_bounds(point),
+        start=point.start_time_unix_nano,
+        time=point.time_unix_nano,
+        unit=metric.unit,
+        description=metric.description,
+        resource=resource,
+        exemplars=tuple(map(_exemplar, getattr(point, "exemplars", ()))),
+        quantiles=tuple(quantile.value for quantile in getattr(point, "quantile_values", ())),
+    )
 
 
 def _sum(point: Any, kind: str) -> float:
@@ -126,22 +132,21 @@ def _sum(point: Any, kind: str) -> float:
 
 
 def _bounds(point: Any) -> tuple[float, ...]:
-    quantiles = (each.quantile for each in getattr(point, "quantile_values", ()))
+    quantiles = (quantile.quantile for quantile in getattr(point, "quantile_values", ()))
     return tuple(getattr(point, "explicit_bounds", quantiles))
 
 
-def _exemplar(found: Any) -> Exemplar:
-    trace_id, span_id = (int.from_bytes(each, "big") for each in (found.trace_id, found.span_id))
-    return Exemplar(_number(found), found.time_unix_nano, trace_id, span_id)
+def _exemplar(exemplar: Any) -> Exemplar:
+    trace_id, span_id = (int.from_bytes(id_, "big") for id_ in (exemplar.trace_id, exemplar.span_id))
+    return Exemplar(_number(exemplar), exemplar.time_unix_nano, trace_id, span_id)
 
 
 def _number(point: Any) -> float:
     return float(getattr(point, point.WhichOneof("value") or "as_double"))
 
 
-def sorted_attributes(pairs: Any) -> PointAttributes:
-    """Attributes from protobuf, sorted by name."""
-    return tuple(sorted(((pair.key, _value(pair.value)) for pair in pairs), key=lambda pair: pair[0]))
+def _sorted_attributes(pairs: Any) -> PointAttributes:
+    return tuple((pair.key, _value(pair.value)) for pair in _sorted(pairs))
 
 
 def _value(value: AnyValue) -> Any:

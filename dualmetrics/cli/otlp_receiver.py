@@ -1,4 +1,4 @@
-"""An OTLP receiver for metrics: real gRPC and HTTP servers on the official protobuf stubs."""
+"""An OTLP receiver for metrics: real gRPC and HTTP servers on the official protobuf classes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 class ReceivedRequest(NamedTuple):
-    """One request that arrived: when (seconds since the epoch), its headers in lower case, its message."""
+    """One request: when it arrived (seconds since the epoch), its headers in lower case, and its message."""
 
     at: float
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class ReceivedRequest(NamedTuple):
 
 
 class Receiver:
-    """Receives on two loopback ports, free ones unless given. A context manager.
+    """Receives metrics on two ports. Port 0 chooses a free one. Used as a context manager.
 
     ``on_request`` is called with each request, in the thread that serves it. Raises OSError if a port is
     taken.
@@ -49,25 +49,27 @@ class Receiver:
         host: str = "127.0.0.1",
         grpc_port: int = 0,
         http_port: int = 0,
-        on_request: Callable[[ReceivedRequest], None] = lambda delivered: None,
+        on_request: Callable[[ReceivedRequest], None] = lambda request: None,
     ) -> None:
         self.requests: list[ReceivedRequest] = []
         self._on_request = on_request
         self._series: dict[SeriesKey, ReceivedPoint] = {}
         self._arrived = threading.Condition()
-        self._http = _HttpServer((host, http_port), _handler(self.take))
+        self._http = _HttpServer((host, http_port), _http_handler(self.take))
         self._pool = ThreadPoolExecutor(4)
         self._grpc = grpc.server(self._pool, options=[("grpc.so_reuseport", 0)])
-        add = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
-        add(_Service(self.take), self._grpc)  # type: ignore[no-untyped-call]  # generated, without types
-        try:
-            port = self._grpc.add_insecure_port(f"{host}:{grpc_port}")
-        except RuntimeError as error:
-            self._http.server_close()
-            raise OSError(f"gRPC port {grpc_port} of {host} is taken") from error
-        self.grpc_endpoint = f"http://{host}:{port}"
+        self.grpc_endpoint = f"http://{host}:{self._add_grpc_port(host, grpc_port)}"
         self.http_endpoint = f"http://{host}:{self._http.server_address[1]}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def _add_grpc_port(self, host: str, port: int) -> int:
+        add_servicer = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+        add_servicer(_GrpcService(self.take), self._grpc)  # type: ignore[no-untyped-call]  # generated, without types
+        try:
+            return self._grpc.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            self._http.server_close()
+            raise OSError(f"gRPC port {port} of {host} is taken") from error
 
     def __enter__(self) -> Receiver:  # noqa: PYI034  # Self needs Python 3.11
         self._grpc.start()
@@ -78,7 +80,7 @@ class Receiver:
         self.close()
 
     def close(self) -> None:
-        """End both servers, in about a tenth of a second."""
+        """Stop both servers, which takes about a tenth of a second."""
         self._grpc.stop(grace=0.1).wait()
         self._pool.shutdown()
         self._http.shutdown()
@@ -86,36 +88,37 @@ class Receiver:
         self._http.server_close()
 
     def take(self, headers: Mapping[str, str], message: ExportMetricsServiceRequest) -> None:
-        """Note one request."""
-        delivered = ReceivedRequest(time.time(), headers, message)
+        """Store one request."""
+        request = ReceivedRequest(time.time(), headers, message)
         with self._arrived:
-            self.requests.append(delivered)
-            for key, received in read_points(message):
-                self._series[key] = received.added_to(self._series.get(key))
+            self.requests.append(request)
+            for key, point in read_points(message):
+                self._series[key] = point.added_to(self._series.get(key))
             self._arrived.notify_all()
-        self._on_request(delivered)
+        self._on_request(request)
 
     def series(self) -> dict[SeriesKey, ReceivedPoint]:
-        """The latest value of each series; of deltas, what they add up to."""
+        """Return the latest value of each series. Deltas are added up."""
         with self._arrived:
             return dict(self._series)
 
     def one(self, service: str, name: str, attributes: PointAttributes = ()) -> ReceivedPoint:
-        """The series of this name, whatever its scope. Raises ValueError unless there is exactly one."""
-        (found,) = (each for key, each in self.series().items() if key[:3] == (service, name, attributes))
-        return found
+        """Return the series of this name, in any scope. Raises ValueError unless there is exactly one."""
+        wanted = (service, name, attributes)
+        (point,) = (point for key, point in self.series().items() if key[:3] == wanted)
+        return point
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
-        """Wait until ``predicate()`` holds, asking at each arrival; False after ``timeout`` seconds."""
+        """Wait until ``predicate()`` is true. Returns False after ``timeout`` seconds."""
         with self._arrived:
             return self._arrived.wait_for(predicate, timeout)
 
 
-Take = Callable[[Mapping[str, str], ExportMetricsServiceRequest], None]
+_Take = Callable[[Mapping[str, str], ExportMetricsServiceRequest], None]
 
 
-class _Service(metrics_service_pb2_grpc.MetricsServiceServicer):
-    def __init__(self, take: Take) -> None:
+class _GrpcService(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, take: _Take) -> None:
         self._take = take
 
     def Export(  # noqa: N802  # the name in the protocol
@@ -131,10 +134,10 @@ class _HttpServer(ThreadingHTTPServer):
     allow_reuse_address = False
 
 
-def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
+def _http_handler(take: _Take) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 30  # seconds that a silent client may hold a thread
+        timeout = 30  # seconds that a silent client may occupy a thread
 
         def do_POST(self) -> None:
             if self.path != "/v1/metrics":
@@ -142,8 +145,7 @@ def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", "0")))
             try:
-                plain = _DECOMPRESS[headers.get("content-encoding", "")](body)
-                message = ExportMetricsServiceRequest.FromString(plain)
+                message = _decode(body, headers.get("content-encoding", ""))
             except (KeyError, OSError, EOFError, zlib.error, DecodeError):
                 return self._answer(400)
             take(headers, message)
@@ -158,6 +160,11 @@ def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-            """Say nothing of each request; who wants to know has ``on_request``."""
+            """Log nothing. `Receiver` calls ``on_request`` instead."""
 
     return Handler
+
+
+def _decode(body: bytes, encoding: str) -> ExportMetricsServiceRequest:
+    """Decompress and parse a body. Raises KeyError if the encoding is not supported."""
+    return ExportMetricsServiceRequest.FromString(_DECOMPRESS[encoding](body))

@@ -1,4 +1,4 @@
-"""Commands that need an extra say so."""
+"""Checks for the extra that some commands need."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import importlib.util
 
 import click
 
-EXPERIMENTS = ("numpy", "scipy", "matplotlib", "httpx", "prometheus_client")
+EXPERIMENTS_MODULES = ("numpy", "scipy", "matplotlib", "httpx", "prometheus_client")
 
 
-def needs_experiments() -> None:
-    """End with 2 and the line to type if the extra ``experiments`` is not installed."""
-    if any(importlib.util.find_spec(name) is None for name in EXPERIMENTS):
+def require_experiments() -> None:
+    """Exit with status 2 and the line to type if the extra ``experiments`` is not installed."""
+    if any(importlib.util.find_spec(name) is None for name in EXPERIMENTS_MODULES):
         raise click.UsageError('This command needs an extra: pip install "dualmetrics[experiments]"')

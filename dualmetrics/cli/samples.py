@@ -1,4 +1,4 @@
-"""Samples by name and labels, as a page shows them, and what was received in the same form."""
+"""Samples by name and labels, as the page has them; and received points in the same form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from dualmetrics.exporters.prometheus.naming.labels import labels_from_attribute
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.descriptor import Kind
 
+LabelPairs = tuple[tuple[str, str], ...]
+
 
 class Sample(NamedTuple):
-    """A sample's name and its labels, sorted."""
+    """The name and the sorted labels of a sample."""
 
     name: str
-    labels: tuple[tuple[str, str], ...]
+    labels: LabelPairs
 
     def __str__(self) -> str:
         labels = ", ".join(f"{label}={value}" for label, value in self.labels)
@@ -25,53 +27,51 @@ class Sample(NamedTuple):
 
 Samples = dict[Sample, float]
 
-PAGES_OWN = ("otel_scope_name",)
-"""Labels that a page carries and an OTLP point has elsewhere."""
+SCOPE_LABELS = ("otel_scope_name",)
+"""Labels of the page for the instrumentation scope, which an OTLP point does not have as attributes."""
 
 
 def make_sample(name: str, **labels: str) -> Sample:
-    """A sample of a name and labels."""
+    """Create a sample from a name and labels."""
     return Sample(name, tuple(sorted(labels.items())))
 
 
 def without_scope_labels(page: Samples) -> Samples:
-    """A page's samples without the labels that stand for the instrumentation scope."""
+    """Return a page's samples without the labels of the instrumentation scope."""
     return {
-        Sample(found.name, tuple(pair for pair in found.labels if pair[0] not in PAGES_OWN)): value
-        for found, value in page.items()
+        Sample(sample.name, tuple(pair for pair in sample.labels if pair[0] not in SCOPE_LABELS)): value
+        for sample, value in page.items()
     }
 
 
 def received_samples(series: dict[SeriesKey, ReceivedPoint], service: str) -> Samples:
-    """The received series of one service under the names of the page, scopes apart."""
-    found: Samples = {}
-    for key, received in series.items():
+    """Return the received series of one service under the names of the page, without their scopes."""
+    samples: Samples = {}
+    for key, point in series.items():
         if key.service == service:
-            found.update(_samples(key.name, key.attributes, received))
-    return found
+            samples.update(_samples_of_point(key.name, key.attributes, point))
+    return samples
 
 
-def _samples(
-    name: str, attributes: PointAttributes, received: ReceivedPoint
+def _samples_of_point(
+    name: str, attributes: PointAttributes, point: ReceivedPoint
 ) -> Iterator[tuple[Sample, float]]:
-    kind = Kind(received.kind)
-    base = metric_name(name, received.unit, kind)
+    kind = Kind(point.kind)
+    base = metric_name(name, point.unit, kind)
     labels = tuple(sorted(labels_from_attributes(attributes).items()))
-    if kind in (Kind.HISTOGRAM, Kind.SUMMARY):
-        yield Sample(f"{base}_count", labels), received.value
-        if not isnan(received.sum):
-            yield Sample(f"{base}_sum", labels), received.sum
-        if received.buckets:
-            yield from _buckets(base, labels, received)
-    else:
-        yield Sample(base, labels), received.value
+    if kind not in (Kind.HISTOGRAM, Kind.SUMMARY):
+        yield Sample(base, labels), point.value
+        return
+    yield Sample(f"{base}_count", labels), point.value
+    if not isnan(point.sum):
+        yield Sample(f"{base}_sum", labels), point.sum
+    if point.buckets:
+        yield from _bucket_samples(base, labels, point)
 
 
-def _buckets(
-    base: str, labels: tuple[tuple[str, str], ...], received: ReceivedPoint
-) -> Iterator[tuple[Sample, float]]:
+def _bucket_samples(base: str, labels: LabelPairs, point: ReceivedPoint) -> Iterator[tuple[Sample, float]]:
     total = 0
-    for bound, count in zip((*received.bounds, float("inf")), received.buckets, strict=True):
+    for bound, count in zip((*point.bounds, float("inf")), point.buckets, strict=True):
         total += count
         text = "+Inf" if bound == float("inf") else f"{bound:g}"
         yield Sample(f"{base}_bucket", tuple(sorted((*labels, ("le", text))))), float(total)

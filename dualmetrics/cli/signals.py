@@ -1,4 +1,4 @@
-"""Ending in good order: at Ctrl-C and at SIGTERM alike."""
+"""Orderly shutdown of a command by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from contextlib import contextmanager
 
 
 class StopSignal(BaseException):
-    """Somebody wants the command to end. No Exception, so that nothing in between takes it for an error."""
+    """The command was asked to stop. It is not an Exception, so that no handler mistakes it for an error."""
 
 
 @contextmanager
 def stop_event() -> Iterator[threading.Event]:
-    """For the block, Ctrl-C and SIGTERM set the event that is given."""
+    """Give an event that Ctrl-C and SIGTERM set during the block."""
     stopped = threading.Event()
-    with _handling(stopped.set):
+    with _stop_handler(stopped.set):
         yield stopped
 
 
 @contextmanager
 def raise_on_stop() -> Iterator[None]:
-    """For the block, Ctrl-C and SIGTERM raise `Stopped` in the main thread."""
+    """Raise `StopSignal` in the main thread if Ctrl-C or SIGTERM arrives during the block."""
 
     def stop() -> None:
         raise StopSignal
 
-    with _handling(stop):
+    with _stop_handler(stop):
         yield
 
 
 @contextmanager
-def _handling(stop: Callable[[], None]) -> Iterator[None]:
+def _stop_handler(stop: Callable[[], None]) -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop()) for number in numbers}
+    previous = {number: signal.signal(number, lambda *_: stop()) for number in numbers}
     try:
         yield
     finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,7 +1,8 @@
-"""Two variants of an app side by side, and a verdict whether the candidate is as good as the baseline.
+"""Compares two variants of an app that run side by side, to tell whether the candidate is as good.
 
-`compare` judges what a `Source` has recorded of both; `plan` says how long that takes. Needs the extra
-``experiments``. No module that records imports this package.
+`compare` judges what a source (`Prometheus` or `Pages`) has recorded of both variants. `plan` says how long
+an experiment has to run. Needs the extra ``experiments``. The modules that record metrics never import this
+package.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What one variant counted, block by block."""
+"""What one variant counted in each block."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,10 @@ from dualmetrics.experiments.statistics.latency import Latencies
 
 @dataclass
 class BlockCounts:
-    """Requests and errors a block, and the histogram of durations a block, of one route or of all."""
+    """The requests, errors and durations of one route, or of all routes, in each block.
+
+    ``durations`` has a row for each block and a column for each bucket.
+    """
 
     requests: Array
     errors: Array
@@ -28,7 +31,7 @@ class BlockCounts:
 
     @classmethod
     def empty(cls, blocks: int, bounds: int) -> BlockCounts:
-        """Nothing yet."""
+        """Create counts of 0 for so many blocks and bucket bounds."""
         return cls(np.zeros(blocks), np.zeros(blocks), np.zeros((blocks, bounds + 1)))
 
     def __add__(self, other: BlockCounts) -> BlockCounts:
@@ -38,22 +41,26 @@ class BlockCounts:
 
     @property
     def error_counts(self) -> Counts:
-        """Errors of requests."""
+        """The errors among all requests."""
         return Counts(self.errors, self.requests)
 
     def latencies(self, bounds: Array) -> Latencies:
-        """The histograms."""
+        """Return the durations with the ``bounds`` of their buckets."""
         return Latencies(bounds, self.durations)
 
-    def slower_than(self, bounds: Array, threshold: float) -> Counts:
-        """Requests that took longer than a bound, of all."""
-        after = int(np.argmin(np.abs(bounds - threshold))) + 1
-        return Counts(self.durations[:, after:].sum(axis=1), self.durations.sum(axis=1))
+    def slower_than(self, threshold: float, bounds: Array) -> Counts:
+        """Count the requests that took longer than ``threshold``, which is one of the ``bounds``."""
+        first_slower = int(np.argmin(np.abs(bounds - threshold))) + 1
+        return Counts(self.durations[:, first_slower:].sum(axis=1), self.durations.sum(axis=1))
+
+    def first(self, blocks: int) -> BlockCounts:
+        """Return the counts of the first ``blocks`` blocks."""
+        return BlockCounts(self.requests[:blocks], self.errors[:blocks], self.durations[:blocks])
 
 
 @dataclass
 class VariantCounter:
-    """Counts the series of one variant into tallies by route."""
+    """Counts the series of one variant by route."""
 
     names: Names
     error: re.Pattern[str]
@@ -61,41 +68,43 @@ class VariantCounter:
     edges: Array
     bounds: Array
     dropped: int = 0
-    """Series that were born within the window on a target that was not watched before: their first value."""
+    """How many series appeared in the window without a known start. Their first value was ignored."""
     routes: dict[str, BlockCounts] = field(default_factory=dict)
 
     def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> BlockCounts:
-        """All series; the sum over the routes."""
-        for labels, blocks in self._numbers(requests):
-            self._requests(labels, blocks)
-        for histogram in durations:
-            blocks = self._added(histogram.labels, histogram.times, rebucket(histogram, self.bounds))
-            self._of(histogram.labels).durations += blocks
-            if self.names.requests is None:
-                self._requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
-        return sum(self.routes.values(), BlockCounts.empty(len(self.edges) - 1, len(self.bounds)))
+        """Count all series. Returns the sum over all routes.
 
-    def _numbers(self, requests: Iterable[SampledSeries]) -> Iterator[tuple[SampleLabels, Array]]:
+        Raises `InvalidExperimentError` if a sample is not a finite number.
+        """
         for series in requests:
-            yield series.labels, self._added(series.labels, series.times, series.values)
+            blocks = self._increments(series.labels, series.times, series.values)
+            self._count_requests(series.labels, blocks)
+        for histogram in durations:
+            counts = rebucket(histogram, self.bounds)
+            blocks = self._increments(histogram.labels, histogram.times, counts)
+            self._route(histogram.labels).durations += blocks
+            if self.names.requests is None:
+                self._count_requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
+        return sum(self.routes.values(), self._empty())
 
-    def _requests(self, labels: SampleLabels, blocks: Array) -> None:
-        tally = self._of(labels)
-        tally.requests += blocks
+    def _count_requests(self, labels: SampleLabels, blocks: Array) -> None:
+        route = self._route(labels)
+        route.requests += blocks
         if self.error.fullmatch(labels.get(self.names.status, "")):
-            tally.errors += blocks
+            route.errors += blocks
 
-    def _added(self, labels: SampleLabels, times: Array, values: Array) -> Array:
+    def _increments(self, labels: SampleLabels, times: Array, values: Array) -> Array:
         if not np.isfinite(values).all():
-            raise InvalidExperimentError(
-                f"{labels.get('__name__', 'A series')} has a value that is no number."
-            )
+            name = labels.get("__name__", "A series")
+            raise InvalidExperimentError(f"{name} has a value that is not a finite number.")
         if not len(times):
             return np.zeros((len(self.edges) - 1, *values.shape[1:]))
         from_zero = self.history.starts_at_zero(labels, float(times[0]))
         self.dropped += bool(times[0] > self.history.settled and not from_zero and values[0].sum() > 0)
         return sum_by_block(times, increments(values, from_zero), self.edges)
 
-    def _of(self, labels: SampleLabels) -> BlockCounts:
-        route = labels.get(self.names.route, "unmatched")
-        return self.routes.setdefault(route, BlockCounts.empty(len(self.edges) - 1, len(self.bounds)))
+    def _route(self, labels: SampleLabels) -> BlockCounts:
+        return self.routes.setdefault(labels.get(self.names.route, "unmatched"), self._empty())
+
+    def _empty(self) -> BlockCounts:
+        return BlockCounts.empty(len(self.edges) - 1, len(self.bounds))

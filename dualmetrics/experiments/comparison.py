@@ -1,9 +1,11 @@
-"""The whole way from samples to a verdict."""
+"""From a source's samples to a verdict."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from scipy.stats import false_discovery_control
 
 from dualmetrics.experiments import checks
 from dualmetrics.experiments.checks import Check
@@ -14,7 +16,6 @@ from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.sources.source import Source, VariantSamples
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.critical import CriticalValues
-from dualmetrics.experiments.statistics.multiplicity import benjamini_hochberg
 from dualmetrics.experiments.variant_counts import VariantCounts, count_variants, critical_values
 from dualmetrics.experiments.verdict import Verdict, decide, failing_gates
 from dualmetrics.experiments.window import Window
@@ -23,7 +24,7 @@ __all__ = ["Comparison", "Question", "RouteGate", "compare"]
 
 
 class RouteGate(NamedTuple):
-    """A gate of one route; ``q`` is its p-value after Benjamini and Hochberg over all of them."""
+    """A gate of one route. ``q`` is its p-value adjusted over all routes (Benjamini and Hochberg)."""
 
     route: str
     gate: Gate
@@ -32,7 +33,7 @@ class RouteGate(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The verdict, and all that led to it."""
+    """The verdict, and everything that led to it."""
 
     experiment: str
     question: Question
@@ -41,6 +42,7 @@ class Comparison:
     checks: list[Check]
     gates: list[Gate]
     failed: list[str]
+    """The names of the gates that make the comparison fail."""
     routes: list[RouteGate]
     verdict: Verdict
     evidence: VariantCounts
@@ -48,123 +50,130 @@ class Comparison:
 
     @property
     def still_needed(self) -> float:
-        """Seconds that the window should go on for, to show that there is no difference if there is none."""
+        """The seconds by which the window must grow to show no difference, if there is none.
+
+        0 if the window is long enough, infinity if no length is.
+        """
         return max(0.0, self.window.seconds * (longest_need(self.gates) - 1))
 
     def over_time(self) -> list[tuple[float, list[Gate]]]:
-        """The gates as they stood at the end of each block, from the tenth on."""
-        asked, blocks = critical_values(self.question, self.window), len(self.evidence.edges) - 1
-        story = (self.evidence.first_blocks(at) for at in range(min(MIN_BLOCKS, blocks), blocks + 1))
+        """Return the end of each block from the tenth on, with the gates as they were then."""
+        critical = critical_values(self.question, self.window)
+        blocks = len(self.evidence.edges) - 1
+        stages = (self.evidence.first_blocks(count) for count in range(min(MIN_BLOCKS, blocks), blocks + 1))
         return [
-            (float(known.edges[-1]), known.gates(self.question, asked)) for known in story if known.comparable
+            (float(counts.edges[-1]), counts.gates(self.question, critical))
+            for counts in stages
+            if counts.comparable
         ]
 
 
 def compare(
     source: Source, window: Window, question: Question | None = None, experiment: str = ""
 ) -> Comparison:
-    """Judge the candidate against the baseline by what ``source`` has of the window.
+    """Judge the candidate against the baseline by what ``source`` recorded in the window.
 
-    Raises an `ExperimentError` where there is nothing to judge.
+    ``experiment`` is the title of the report. Raises an `ExperimentError` if there is nothing to judge.
     """
     question = question or Question()
     names = resolve_names(source, window, question)
-    baseline, candidate = (
-        _present(source.read(variant, names, window.start, window.end), variant)
-        for variant in (question.baseline, question.candidate)
-    )
-    evidence = count_variants(baseline, candidate, names, window, question)
-    checks = _checks(baseline, candidate, evidence, window, question)
-    return _judged(experiment, question, window, checks, evidence)
+    baseline = _read(source, question.baseline, names, window)
+    candidate = _read(source, question.candidate, names, window)
+    counts = count_variants(baseline, candidate, names, window, question)
+    run_checks = _run_checks((baseline, candidate), counts, window, question)
+    return _judge(experiment, question, window, run_checks, counts)
 
 
 def resolve_names(source: Source, window: Window, question: Question) -> Names:
-    """The metrics' names: what the question says, else recognised."""
+    """Return the names that the question gives, or those that are recognized in the source.
+
+    Raises `InvalidExperimentError` if there are none.
+    """
     given = dict(question.names)
-    found = source.names(window.start, window.end)
+    recorded = source.names(window.start, window.end)
     if given.get("duration") or given.get("requests"):
         return Names(given.get("duration"), given.get("requests")).renamed(**given)
-    return recognize_names(found).renamed(**given)
+    return recognize_names(recorded).renamed(**given)
 
 
-def _present(recording: VariantSamples, variant: str) -> VariantSamples:
-    if not recording.requests and not recording.durations:
+def _read(source: Source, variant: str, names: Names, window: Window) -> VariantSamples:
+    samples = source.read(variant, names, window.start, window.end)
+    if not samples.requests and not samples.durations:
         raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
-    return recording
+    return samples
 
 
-def _checks(
-    baseline: VariantSamples,
-    candidate: VariantSamples,
-    evidence: VariantCounts,
-    window: Window,
-    question: Question,
+def _run_checks(
+    variants: tuple[VariantSamples, VariantSamples], counts: VariantCounts, window: Window, question: Question
 ) -> list[Check]:
-    both = (baseline, candidate)
-    requests = [each.requests for each in evidence.total]
-    found = [
-        checks.check_scrapes(both, window),
-        checks.check_overlap(both, window),
-        checks.check_split(requests[1], requests[0], question.split),
+    baseline, candidate = counts.total
+    results = [
+        checks.check_scrapes(variants, window),
+        checks.check_overlap(variants, window),
+        checks.check_split(candidate.requests, baseline.requests, question.split),
     ]
-    return [*found, checks.check_bounds(both, evidence.bounds)] if len(evidence.bounds) else found
+    if len(counts.bounds):
+        results.append(checks.check_bounds(variants, counts.bounds))
+    return results
 
 
-def _judged(
-    experiment: str, question: Question, window: Window, checks: list[Check], evidence: VariantCounts
+def _judge(
+    experiment: str, question: Question, window: Window, run_checks: list[Check], counts: VariantCounts
 ) -> Comparison:
-    asked = critical_values(question, window)
-    gates, routes = evidence.gates(question, asked), _routes(evidence, question, asked)
-    gated = routes if question.gate_routes else []
+    critical = critical_values(question, window)
+    gates = counts.gates(question, critical)
+    routes = _judge_routes(counts, question, critical)
+    deciding_routes = routes if question.gate_routes else []
     return Comparison(
-        experiment,
-        question,
-        window,
-        evidence.names,
-        checks,
-        gates,
-        _failed(gates, gated, question.margins.alpha),
-        routes,
-        _verdict(gates, gated, window, checks, question),
-        evidence,
-        _notes(question, window, evidence),
+        experiment=experiment,
+        question=question,
+        window=window,
+        names=counts.names,
+        checks=run_checks,
+        gates=gates,
+        failed=_failed_names(gates, deciding_routes, question.margins.alpha),
+        routes=routes,
+        verdict=_verdict(gates, deciding_routes, window, run_checks, question),
+        evidence=counts,
+        notes=_notes(question, window, counts),
     )
 
 
-def _failed(gates: list[Gate], routes: list[RouteGate], alpha: float) -> list[str]:
-    titles = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
-    found = failing_gates([*gates, *(each.gate for each in routes)], alpha)
-    return [title for title, bad in zip(titles, found, strict=True) if bad]
+def _failed_names(gates: list[Gate], routes: list[RouteGate], alpha: float) -> list[str]:
+    names = [gate.name for gate in gates] + [f"{each.gate.name} of {each.route}" for each in routes]
+    failing = failing_gates([*gates, *(each.gate for each in routes)], alpha)
+    return [name for name, fails in zip(names, failing, strict=True) if fails]
 
 
 def _verdict(
-    gates: list[Gate], routes: list[RouteGate], window: Window, checks: list[Check], question: Question
+    gates: list[Gate], routes: list[RouteGate], window: Window, run_checks: list[Check], question: Question
 ) -> Verdict:
-    if not all(check.holds for check in checks):
+    if not all(check.holds for check in run_checks):
         return Verdict.INVALID
     if window.early and not question.sequential:
         return Verdict.INCONCLUSIVE
-    return decide(gates, question.margins.alpha, [each.gate for each in routes])
+    return decide(gates, [each.gate for each in routes], question.margins.alpha)
 
 
-def _routes(evidence: VariantCounts, question: Question, asked: CriticalValues) -> list[RouteGate]:
+def _judge_routes(counts: VariantCounts, question: Question, critical: CriticalValues) -> list[RouteGate]:
     if not question.by_route and not question.gate_routes:
         return []
-    found = [
+    gates = [
         (route, gate)
-        for route, pair in evidence.large_routes().items()
-        for gate in evidence.gates(question, asked, pair)
+        for route, pair in counts.large_routes().items()
+        for gate in counts.gates(question, critical, pair)
     ]
-    adjusted = benjamini_hochberg([gate.p_worse for _, gate in found])
-    return [RouteGate(route, gate, q) for (route, gate), q in zip(found, adjusted, strict=True)]
+    adjusted = false_discovery_control([gate.p_worse for _, gate in gates])
+    return [RouteGate(route, gate, float(q)) for (route, gate), q in zip(gates, adjusted, strict=True)]
 
 
-def _notes(question: Question, window: Window, evidence: VariantCounts) -> list[str]:
-    blocks = len(evidence.edges) - 1
-    notes = [f"{blocks} blocks of {(evidence.edges[1] - evidence.edges[0]) if blocks else 0:.0f} s"]
+def _notes(question: Question, window: Window, counts: VariantCounts) -> list[str]:
+    blocks = len(counts.edges) - 1
+    notes = [f"{blocks} blocks of {(counts.edges[1] - counts.edges[0]) if blocks else 0:.0f} s"]
     if window.early and not question.sequential:
-        notes.append("early look: no verdict before the declared end, or with --sequential")
-    if evidence.dropped:
-        what = "the first value of series that appeared on targets not watched before was left out"
-        notes.append(f"{what}: {evidence.dropped}")
+        notes.append("early look: there is no verdict before the declared end, unless --sequential is given")
+    if counts.dropped:
+        notes.append(
+            f"ignored the first value of {counts.dropped} series: it is not known when they started to count"
+        )
     return notes

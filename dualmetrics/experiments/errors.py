@@ -1,4 +1,4 @@
-"""Why there is no verdict: each with one sentence, and the exit status of the command."""
+"""The reasons why no verdict can be given. Each has the exit status of the command."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import ClassVar
 
 
 class ExperimentError(Exception):
-    """No verdict can be given; the message is one sentence for a person."""
+    """No verdict can be given. The message is one sentence for the user."""
 
     status: ClassVar[int] = 4
 
 
 class UsageError(ExperimentError):
-    """The question makes no sense as it was put."""
+    """The arguments are wrong or contradict each other."""
 
     status = 2
 
 
 class TooEarlyError(ExperimentError):
-    """Nothing to judge has been recorded yet."""
+    """Nothing that could be judged has been recorded yet."""
 
     status = 3
 
 
 class InvalidExperimentError(ExperimentError):
-    """What was recorded allows no comparison."""
+    """The recorded data does not allow a comparison."""
 
     status = 4
 

@@ -1,39 +1,45 @@
-"""What a candidate must not make worse: error ratio, latency, slow requests."""
+"""What a candidate must not make worse: the error ratio, the latency, the share of slow requests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import inf, log, nan
 from typing import NamedTuple
 
 from dualmetrics.experiments.block_counts import BlockCounts
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.statistics import error_ratio, latency
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS, Inflation
 from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.statistics.error_ratio import RatioEffect, error_ratio_effect
+from dualmetrics.experiments.statistics.latency import LatencyEffect, latency_effect
 from dualmetrics.experiments.statistics.power import Need, estimate_need
 
 
 class Margins(NamedTuple):
-    """How much worse is no matter, and at which risk of an error."""
+    """How much worse the candidate may be, and the risk of a wrong decision."""
 
     errors: float = 0.001
-    """Of the error ratio: .001 is a tenth of a percentage point."""
+    """The margin of the error ratio. .001 is a tenth of a percentage point."""
     latency: float = 0.10
-    """Of a quantile: .10 is ten percent slower."""
+    """The margin of a quantile. .10 is ten percent slower."""
     slow: float = 0.005
-    """Of the share of requests slower than a threshold."""
+    """The margin of the share of requests that are slower than a threshold."""
     alpha: float = 0.05
-    """One-sided, of each limit."""
+    """The one-sided risk of each limit."""
     assume_iid: bool = False
-    """Judge error ratios without blocks, as if requests failed independently of each other."""
+    """Whether to judge error ratios without blocks, as if requests failed independently of each other."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One question and its answer. ``unit`` says how to read the numbers: a difference, or a factor."""
+    """One comparison and its result.
+
+    ``unit`` is "difference" or "factor": what ``effect``, its one-sided limits ``lower`` and ``upper``, and
+    ``margin`` are. ``p_worse`` is the p-value of "the candidate is no worse"; ``within`` says whether the
+    effect is surely smaller than the margin.
+    """
 
     name: str
     unit: str
@@ -50,7 +56,7 @@ class Gate:
 
     @property
     def none(self) -> float:
-        """The effect that is none."""
+        """The value of ``effect`` if the variants do not differ: 0 for a difference, 1 for a factor."""
         return 0.0 if self.unit == "difference" else 1.0
 
     @property
@@ -62,109 +68,112 @@ class Gate:
 def error_gate(
     name: str, baseline: BlockCounts, candidate: BlockCounts, margins: Margins, critical: CriticalValues
 ) -> Gate:
-    """The share of errors."""
-    return _share(
-        name,
-        error_ratio.error_ratio_effect(candidate.error_counts, baseline.error_counts, critical),
-        margins.errors,
-        margins,
-    )
+    """Judge the share of errors."""
+    effect = error_ratio_effect(candidate.error_counts, baseline.error_counts, critical)
+    return _ratio_gate(name, effect, margins.errors, margins)
 
 
 def slow_gate(
     threshold: float,
-    named: str,
+    title: str,
     bounds: Array,
-    tallies: tuple[BlockCounts, BlockCounts],
+    pair: tuple[BlockCounts, BlockCounts],
     margins: Margins,
     critical: CriticalValues,
 ) -> Gate:
-    """The share of requests slower than a threshold, which must be a bucket's bound."""
+    """Judge the share of requests slower than ``threshold``, in the unit of the metric.
+
+    Raises `UsageError` if the threshold is not a bucket bound.
+    """
     if not any(abs(bounds - threshold) <= 1e-9 * threshold):
-        known = ", ".join(f"{bound:g}" for bound in bounds)
-        raise UsageError(f"--slo {named} is no bucket bound; the bounds are {known} (in the metric's unit).")
-    baseline, candidate = (each.slower_than(bounds, threshold) for each in tallies)
-    return _share(
-        f"slower than {named}",
-        error_ratio.error_ratio_effect(candidate, baseline, critical),
-        margins.slow,
-        margins,
-    )
+        available = ", ".join(f"{bound:g}" for bound in bounds)
+        raise UsageError(
+            f"--slo {title} is not a bucket bound; the bounds are {available} (in the metric's unit)."
+        )
+    baseline, candidate = (counts.slower_than(threshold, bounds) for counts in pair)
+    effect = error_ratio_effect(candidate, baseline, critical)
+    return _ratio_gate(f"slower than {title}", effect, margins.slow, margins)
 
 
 def latency_gate(
     q: float,
     bounds: Array,
-    tallies: tuple[BlockCounts, BlockCounts],
+    pair: tuple[BlockCounts, BlockCounts],
     margins: Margins,
     critical: CriticalValues,
 ) -> Gate:
-    """A quantile's factor."""
-    baseline, candidate = (each.latencies(bounds) for each in tallies)
-    found = latency.latency_effect(candidate, baseline, q, critical)
-    enough = found.tail is not None and found.tail.inflation.enough
-    lower, upper = found.interval(margins.alpha) if enough else (0.0, inf)
+    """Judge the factor by which the ``q`` quantile of the latency is higher."""
+    baseline, candidate = (counts.latencies(bounds) for counts in pair)
+    effect = latency_effect(candidate, baseline, q, critical)
+    enough = effect.tail is not None and effect.tail.inflation.enough
+    lower, upper = effect.interval(margins.alpha) if enough else (0.0, inf)
     return Gate(
-        f"p{q * 100:g}",
-        "factor",
-        margins.latency,
-        *found.values,
-        found.values[1] / found.values[0] if found.identified else float("nan"),
-        lower,
-        upper,
-        found.p_worse() if enough else 1.0,
-        enough and found.p_beyond(margins.latency) <= margins.alpha,
-        estimate_need(log(1 + margins.latency), found.tail.error, margins.alpha)
-        if found.tail
-        else Need(inf, inf),
-        _latency_note(found, bounds),
+        name=f"p{q * 100:g}",
+        unit="factor",
+        margin=margins.latency,
+        baseline=effect.values[0],
+        candidate=effect.values[1],
+        effect=effect.values[1] / effect.values[0] if effect.identified else nan,
+        lower=lower,
+        upper=upper,
+        p_worse=effect.p_worse() if enough else 1.0,
+        within=enough and effect.p_beyond(margins.latency) <= margins.alpha,
+        need=_latency_need(effect, margins),
+        note=_latency_note(effect, bounds),
     )
 
 
-def _share(name: str, found: error_ratio.RatioEffect, margin: float, margins: Margins) -> Gate:
-    table = found.table
-    enough = found.inflation.enough or (margins.assume_iid and found.inflation.blocks == 1)
-    lower, upper = found.interval(margins.alpha) if enough else (-1.0, 1.0)
+def _latency_need(effect: LatencyEffect, margins: Margins) -> Need:
+    if effect.tail is None:
+        return Need(inf, inf)
+    return estimate_need(log(1 + margins.latency), effect.tail.error, margins.alpha)
+
+
+def _ratio_gate(name: str, effect: RatioEffect, margin: float, margins: Margins) -> Gate:
+    table = effect.table
+    enough = effect.inflation.enough or (margins.assume_iid and effect.inflation.blocks == 1)
+    lower, upper = effect.interval(margins.alpha) if enough else (-1.0, 1.0)
     return Gate(
-        name,
-        "difference",
-        margin,
-        table.x0 / table.n0,
-        table.x1 / table.n1,
-        table.estimate,
-        lower,
-        upper,
-        found.p_worse() if enough else 1.0,
-        enough and found.p_beyond(margin) <= margins.alpha,
-        estimate_need(margin, found.error, margins.alpha),
-        _share_note(found),
+        name=name,
+        unit="difference",
+        margin=margin,
+        baseline=table.x0 / table.n0,
+        candidate=table.x1 / table.n1,
+        effect=table.estimate,
+        lower=lower,
+        upper=upper,
+        p_worse=effect.p_worse() if enough else 1.0,
+        within=enough and effect.p_beyond(margin) <= margins.alpha,
+        need=estimate_need(margin, effect.error, margins.alpha),
+        note=_ratio_note(effect),
     )
 
 
-def _share_note(found: error_ratio.RatioEffect) -> str:
-    table = found.table
+def _ratio_note(effect: RatioEffect) -> str:
+    table = effect.table
     notes = [f"{table.x0:.0f} of {table.n0:.0f} against {table.x1:.0f} of {table.n1:.0f}"]
-    if found.phi > 1.005:
-        notes.append(f"varies {found.phi:.2g} times as much as by chance")
-    if found.exact:
+    if effect.phi > 1.005:
+        notes.append(f"varies {effect.phi:.2g} times as much as by chance")
+    if effect.exact:
         notes.append("few errors: exact test")
-    return "; ".join(notes + _few(found.inflation))
+    return "; ".join(notes + _block_notes(effect.inflation))
 
 
-def _latency_note(found: latency.LatencyEffect, bounds: Array) -> str:
-    if found.tail is None:
-        return f"above the highest bucket bound {bounds[-1]:g}: unidentified"
-    (low0, high0), (low1, high1), (least, most) = found.baseline, found.candidate, found.hard_bounds
+def _latency_note(effect: LatencyEffect, bounds: Array) -> str:
+    if effect.tail is None:
+        return f"unknown: above the highest bucket bound {bounds[-1]:g}"
+    (low0, high0), (low1, high1) = effect.baseline, effect.candidate
+    least, most = effect.hard_bounds
     buckets = f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
-    return "; ".join([buckets, *_few(found.tail.inflation)])
+    return "; ".join([buckets, *_block_notes(effect.tail.inflation)])
 
 
-def _few(inflation: Inflation) -> list[str]:
+def _block_notes(inflation: Inflation) -> list[str]:
     if inflation.blocks < MIN_BLOCKS:
-        return [f"{inflation.blocks} blocks of time, {MIN_BLOCKS} are needed"]
-    return [] if inflation.enough else ["neighbouring blocks are too alike: a longer window is needed"]
+        return [f"only {inflation.blocks} of the {MIN_BLOCKS} blocks of time that are needed"]
+    return [] if inflation.enough else ["neighboring blocks are too similar: a longer window is needed"]
 
 
 def longest_need(gates: Sequence[Gate]) -> float:
-    """How many times longer the window must be for every gate to pass, if there is no difference."""
+    """Return how many times longer the window must be for every gate to pass, if there is no difference."""
     return max((gate.need.times for gate in gates if not gate.within), default=1.0)

@@ -1,4 +1,4 @@
-"""Histograms of either kind on common bounds."""
+"""Classic and native histograms, brought to common bucket bounds."""
 
 from __future__ import annotations
 
@@ -11,61 +11,69 @@ from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 
-Grouped = dict[tuple[tuple[str, str], ...], dict[float, SampledSeries]]
+_SeriesByBound = dict[float, SampledSeries]
+_NativeBucket = tuple[float, float, float]
+"""The lower bound, the upper bound and the count."""
+_NativeSample = tuple[float, Sequence[_NativeBucket]]
+"""The time and the buckets."""
+
+_RELATIVE_ERROR = 1e-9
+"""Two bounds that differ by less than this part of their value are the same bound."""
 
 
 def from_bucket_series(buckets: Iterable[SampledSeries]) -> list[SampledHistogram]:
-    """Histograms of the series ``..._bucket``, which differ in ``le`` alone."""
-    groups: Grouped = defaultdict(dict)
+    """Combine series ``..._bucket`` that differ only in ``le`` into classic histograms.
+
+    Raises `InvalidExperimentError` if a histogram has no ``+Inf`` bucket.
+    """
+    groups: dict[tuple[tuple[str, str], ...], _SeriesByBound] = defaultdict(dict)
     for series in buckets:
-        rest = tuple(sorted((key, value) for key, value in series.labels.items() if key != "le"))
-        groups[rest][float(series.labels.get("le", "nan"))] = series
-    return [_assembled(dict(labels), found) for labels, found in groups.items()]
+        labels = tuple(sorted((key, value) for key, value in series.labels.items() if key != "le"))
+        groups[labels][float(series.labels.get("le", "nan"))] = series
+    return [_combine_buckets(dict(labels), by_bound) for labels, by_bound in groups.items()]
 
 
-def _assembled(labels: SampleLabels, found: dict[float, SampledSeries]) -> SampledHistogram:
-    bounds = sorted(found)
+def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> SampledHistogram:
+    bounds = sorted(by_bound)
     if not bounds or bounds[-1] != np.inf:
-        raise InvalidExperimentError(f"{labels.get('__name__', 'a histogram')} has a histogram without +Inf.")
-    times = _common([found[bound].times for bound in bounds])
-    cumulated = np.stack([_at(found[bound], times) for bound in bounds], axis=1)
-    counts = np.maximum(np.diff(cumulated, axis=1, prepend=0.0), 0.0)
+        name = labels.get("__name__", "A metric")
+        raise InvalidExperimentError(f"{name} has a histogram without a +Inf bucket.")
+    times = _common_times([by_bound[bound].times for bound in bounds])
+    cumulative = np.stack([_values_at(by_bound[bound], times) for bound in bounds], axis=1)
+    counts = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
     return SampledHistogram(labels, times, np.array(bounds[:-1]), counts)
 
 
-def _common(times: Sequence[Array]) -> Array:
-    found = times[0]
-    for each in times[1:]:
-        if len(each) != len(found) or not np.array_equal(each, found):
-            found = np.intersect1d(found, each)
-    return found
+def _common_times(times: Sequence[Array]) -> Array:
+    common = times[0]
+    for others in times[1:]:
+        if len(others) != len(common) or not np.array_equal(others, common):
+            common = np.intersect1d(common, others)
+    return common
 
 
-def _at(series: SampledSeries, times: Array) -> Array:
+def _values_at(series: SampledSeries, times: Array) -> Array:
     if len(series.times) == len(times):
         return series.values
     return series.values[np.searchsorted(series.times, times)]
 
 
-def from_native_samples(
-    labels: SampleLabels, samples: Sequence[tuple[float, Sequence[tuple[float, float, float]]]]
-) -> SampledHistogram:
-    """A histogram of native samples: (time, buckets as (low, high, count)), on the coarsest schema seen.
+def from_native_samples(labels: SampleLabels, samples: Sequence[_NativeSample]) -> SampledHistogram:
+    """Combine native samples into one histogram with the bounds of the coarsest schema among them.
 
-    The bounds of schema ``s`` are the powers of ``2 ** 2 ** -s``; those of a lower one are among those of a
-    higher one, so nothing is lost but resolution.
+    The bounds of schema ``s`` are the powers of ``2 ** 2 ** -s``. The bounds of a coarser schema are a subset
+    of those of a finer one, so only resolution is lost.
     """
-    exponents = _exponents(samples)
-    bounds = 2.0**exponents
+    bounds = 2.0 ** _bound_exponents(samples)
     counts = np.zeros((len(samples), len(bounds) + 1))
     for row, (_, buckets) in enumerate(samples):
         for _low, high, count in buckets:
-            counts[row, np.searchsorted(bounds, high * (1 - 1e-9))] += count
+            counts[row, np.searchsorted(bounds, high * (1 - _RELATIVE_ERROR))] += count
     return SampledHistogram(labels, np.array([time for time, _ in samples]), bounds, counts)
 
 
-def _exponents(samples: Sequence[tuple[float, Sequence[tuple[float, float, float]]]]) -> Array:
-    """The logarithms to base 2 of all bounds between the lowest and the highest that is in use."""
+def _bound_exponents(samples: Sequence[_NativeSample]) -> Array:
+    """Return the base-2 logarithms of all bounds from the lowest to the highest that is used."""
     ends = [(low, high) for _, buckets in samples for low, high, _ in buckets if low > 0]
     if not ends:
         return np.array([0.0])
@@ -77,45 +85,43 @@ def _exponents(samples: Sequence[tuple[float, Sequence[tuple[float, float, float
 
 
 def shared_bounds(histograms: Sequence[SampledHistogram]) -> Array:
-    """The bounds that all have. Raises `InvalidExperimentError` if there are none."""
-    found = _merged_natives(histograms)
-    if not len(found):
+    """Return the bounds that all histograms have. Raises `InvalidExperimentError` if there are none.
+
+    A native histogram has only the buckets that its values need. Its schema defines the bounds beyond them,
+    and those count too.
+    """
+    low = min(float(histogram.bounds[0]) for histogram in histograms)
+    high = max(float(histogram.bounds[-1]) for histogram in histograms)
+    shared: Array | None = None
+    for histogram in histograms:
+        bounds = _extend(histogram.bounds, low, high) if _is_native(histogram) else histogram.bounds
+        shared = bounds if shared is None else shared[_are_among(shared, bounds)]
+    if shared is None or not len(shared):
         raise InvalidExperimentError("The variants' histograms have no bucket bound in common.")
-    return found
+    return shared
 
 
-def _merged_natives(histograms: Sequence[SampledHistogram]) -> Array:
-    """Native histograms end where their values do; beyond, all bounds of their schema count."""
-    low = min(float(each.bounds[0]) for each in histograms)
-    high = max(float(each.bounds[-1]) for each in histograms)
-    found: Array | None = None
-    for each in histograms:
-        bounds = _extended(each.bounds, low, high) if is_native(each) else each.bounds
-        found = bounds if found is None else found[_among(found, bounds)]
-    return np.array([]) if found is None else found
-
-
-def is_native(histogram: SampledHistogram) -> bool:
-    """Whether this was a native histogram; classic ones are named ``..._bucket``."""
+def _is_native(histogram: SampledHistogram) -> bool:
+    """Only classic histograms come from series named ``..._bucket``."""
     return not histogram.labels.get("__name__", "").endswith("_bucket")
 
 
-def _extended(bounds: Array, low: float, high: float) -> Array:
+def _extend(bounds: Array, low: float, high: float) -> Array:
     step = float(np.log2(bounds[1] / bounds[0])) if len(bounds) > 1 else 1.0
     first = np.floor(np.log2(low) / step + 1e-6)
     return np.asarray(2.0 ** (np.arange(first, np.ceil(np.log2(high) / step - 1e-6) + 1) * step))
 
 
-def _among(found: Array, others: Array) -> Array:
-    at = np.clip(np.searchsorted(others, found), 0, len(others) - 1)
-    before = np.clip(at - 1, 0, None)
-    near = np.minimum(np.abs(others[at] - found), np.abs(others[before] - found))
-    return np.asarray(near <= 1e-9 * found)
+def _are_among(bounds: Array, others: Array) -> Array:
+    after = np.clip(np.searchsorted(others, bounds), 0, len(others) - 1)
+    before = np.clip(after - 1, 0, None)
+    distance = np.minimum(np.abs(others[after] - bounds), np.abs(others[before] - bounds))
+    return np.asarray(distance <= _RELATIVE_ERROR * bounds)
 
 
 def rebucket(histogram: SampledHistogram, bounds: Array) -> Array:
-    """Its counts in the coarser buckets of ``bounds``, which must be among its own."""
-    to = np.searchsorted(bounds * (1 + 1e-9), histogram.bounds)
+    """Return the histogram's counts in the coarser buckets of ``bounds``, a subset of its own bounds."""
+    new_bucket = np.searchsorted(bounds * (1 + _RELATIVE_ERROR), histogram.bounds)
     counts = np.zeros((len(histogram.counts), len(bounds) + 1))
-    np.add.at(counts.T, np.append(to, len(bounds)), histogram.counts.T)
+    np.add.at(counts.T, np.append(new_bucket, len(bounds)), histogram.counts.T)
     return counts

@@ -1,6 +1,7 @@
-"""What was counted between scrapes: exact, unlike PromQL's ``increase()``, which extrapolates.
+"""The exact increments of counters between scrapes.
 
-``increase()`` makes 8.887 of 8 requests, and 0 of a series that is first seen at 3.
+PromQL's ``increase()`` extrapolates: it returns 8.887 for 8 requests, and 0 for a series whose first sample
+is 3.
 """
 
 from __future__ import annotations
@@ -16,43 +17,45 @@ from dualmetrics.experiments.statistics.arrays import Array
 
 @dataclass(frozen=True)
 class ScrapeHistory:
-    """Which targets were watched since when: a series that appears later began at 0."""
+    """When targets were first scraped. A series that appears on a known target started at 0."""
 
     start: float
-    """The begin of the window: earlier samples only say where counting stood."""
+    """The start of the window. Earlier samples only say which value the counters had then."""
     first_scrape: Mapping[Target, float] = field(default_factory=dict)
-    """The first scrape of each target, successful or not."""
+    """The time of each target's first scrape, successful or not."""
     process_start: Mapping[Target, float] = field(default_factory=dict)
-    """When the target's process started, where it says so."""
-
+    """When the target's process started, if the target exposes it."""
     settled: float = np.inf
-    """When all targets have been scraped that were there from the start."""
+    """The time by which all targets that existed at the start have been scraped."""
 
     def starts_at_zero(self, labels: SampleLabels, first: float) -> bool:
-        """Whether a series whose first sample is at ``first`` was 0 before, within the window."""
-        of = target_of(labels)
+        """Return whether a series whose first sample is at ``first`` was 0 before that, within the window."""
+        target = target_of(labels)
         if first <= self.start:
             return False
-        return self.first_scrape.get(of, first) < first or self.process_start.get(of, -np.inf) >= self.start
+        return (
+            self.first_scrape.get(target, first) < first
+            or self.process_start.get(target, -np.inf) >= self.start
+        )
 
 
 def increments(values: Array, from_zero: bool) -> Array:
-    """Per sample what was added since the one before: a row of counts, or a number.
+    """Return what each sample added to the one before it. Samples are numbers, or rows of bucket counts.
 
-    A reset, which is any count that went down, restarts all of a row from 0: a histogram resets as a whole.
-    The first sample adds its value if it counts ``from_zero``, else nothing.
+    A count that decreased means that the process restarted. Then the whole row restarted from 0, because a
+    histogram resets as a whole. The first sample adds its value if the series started ``from_zero``, else 0.
     """
     added = np.empty_like(values)
     added[0] = values[0] if from_zero else 0.0
     added[1:] = np.diff(values, axis=0)
-    down = added < 0
-    reset = down if values.ndim == 1 else down.any(axis=1)
+    decreased = added < 0
+    reset = decreased if values.ndim == 1 else decreased.any(axis=1)
     added[reset] = values[reset]
     return added
 
 
 def sum_by_block(times: Array, added: Array, edges: Array) -> Array:
-    """The sum of each block ``(edges[b], edges[b + 1]]``; what lies outside of all is left out."""
+    """Sum the increments in each block ``(edges[b], edges[b + 1]]``. Those outside all blocks are ignored."""
     block = np.searchsorted(edges, times, side="left") - 1
     inside = (block >= 0) & (block < len(edges) - 1)
     sums = np.zeros((len(edges) - 1, *added.shape[1:]))

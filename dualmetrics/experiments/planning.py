@@ -1,4 +1,4 @@
-"""How long an experiment must run, before it is begun."""
+"""How long an experiment must run, estimated before it starts."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from math import log, sqrt
 from scipy.stats import norm
 
 from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.setup.manifest import SCRAPE_SECONDS
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.power import POWER, z_sum
 from dualmetrics.experiments.window import SCRAPES_PER_BLOCK
 
-SCRAPE_SECONDS = 15.0
-"""Seconds between scrapes, as `dualmetrics experiment init` sets them up."""
 QUANTILES = (0.95, 0.99)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds until an effect is seen, or excluded, with the ``power`` that was asked for."""
+    """The seconds until an effect is detected or excluded, with the ``power`` that was asked for."""
 
     errors: float
     latency: dict[float, float]
+    """The seconds for each quantile."""
     least: float
+    """The seconds for the smallest number of blocks that can be judged."""
 
     @property
     def seconds(self) -> float:
-        """Until all gates can be judged."""
+        """The seconds until all gates can be judged."""
         return max(self.errors, self.least, *self.latency.values())
 
 
@@ -43,34 +44,38 @@ def plan(
     alpha: float = 0.05,
     power: float = POWER,
 ) -> Plan:
-    """For ``rate`` requests a second of both variants together, of which ``error_ratio`` fail.
+    """Estimate the length for ``rate`` requests per second of both variants, of which ``error_ratio`` fail.
 
-    Errors: ``n = phi (z_alpha + z_power)^2 p (1 - p) / margin^2 / (s (1 - s))`` requests in all, where ``s``
-    is the candidate's share of the traffic. Quantiles: the variance of ``ln Q`` from ``n`` requests is
-    ``q (1 - q) / (n g^2)``, where ``g`` is the density of the logarithm of the latency at the quantile; here
-    of a log-normal latency whose logarithm has the standard deviation ``spread``.
+    Errors: ``n = phi (z_alpha + z_power)^2 p (1 - p) / margin^2 / (s (1 - s))`` requests of both variants,
+    where ``s`` is the candidate's share of the traffic, ``split``. Quantiles: the variance of ``ln Q`` from
+    ``n`` requests is ``q (1 - q) / (n g^2)``, where ``g`` is the density of the logarithm of the latency at
+    the quantile. The latency is assumed to be log-normal; the standard deviation of its logarithm is
+    ``spread``.
+    ``phi`` is how many times more than by chance the errors vary. Raises `UsageError` if a value is out of
+    range.
     """
-    _sensible(rate, error_ratio, split, margin, slower, phi, spread, alpha, power)
+    _check_values(rate, error_ratio, split, margin, slower, phi, spread, alpha, power)
     scale = phi * z_sum(alpha, power) ** 2 / (split * (1 - split)) / rate
     errors = scale * error_ratio * (1 - error_ratio) / margin**2
-    latency = {q: scale * _variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
+    latency = {q: scale * _log_quantile_variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
     return Plan(errors, latency, MIN_BLOCKS * SCRAPES_PER_BLOCK * SCRAPE_SECONDS)
 
 
 def smallest_visible_difference(
     seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0
 ) -> float:
-    """The smallest difference of error ratios that is seen after so long, with power .8 at alpha .05."""
+    """Return the smallest difference of error ratios detected in that time, with power .8 at alpha .05."""
     n = seconds * rate * split * (1 - split)
     return z_sum(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
 
 
-def _variance(q: float, spread: float) -> float:
+def _log_quantile_variance(q: float, spread: float) -> float:
+    """Return the variance of the logarithm of a quantile, times the number of requests."""
     density = float(norm.pdf(norm.ppf(q))) / spread
     return q * (1 - q) / density**2
 
 
-def _sensible(rate: float, error_ratio: float, split: float, *positive: float) -> None:
+def _check_values(rate: float, error_ratio: float, split: float, *positive: float) -> None:
     if rate <= 0 or min(positive) <= 0:
         raise UsageError("The rate, and all sizes and margins, must be above 0.")
     if not 0 < error_ratio < 1 or not 0 < split < 1:

@@ -1,4 +1,4 @@
-"""What is asked of an experiment."""
+"""What a comparison is asked to judge."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from dualmetrics.experiments.gates import Margins
 
 @dataclass(frozen=True)
 class Question:
-    """Which gates, with which margins; and whether this look is one of several."""
+    """The variants, and the gates with their margins. Raises `UsageError` if a value is wrong."""
 
     baseline: str = "baseline"
     candidate: str = "candidate"
     margins: Margins = field(default_factory=Margins)
     quantiles: tuple[float, ...] = (0.95, 0.99)
+    """A latency gate for each of these quantiles."""
     slo: tuple[float, ...] = ()
-    """Thresholds in seconds: the share of slower requests is a gate."""
+    """Thresholds in seconds. The share of slower requests is a gate."""
     by_route: bool = False
+    """Whether to show the gates of each route too."""
     gate_routes: bool = False
-    """Whether a single route may make it fail."""
+    """Whether a single route may make the comparison fail."""
     sequential: bool = False
+    """Whether this look may be one of several, before the declared end."""
     split: float | None = None
-    """The candidate's declared share of the traffic."""
+    """The candidate's declared share of the traffic. None: the split is not checked."""
     error_status: str = "5.."
-    """A regular expression for the statuses that are errors."""
+    """A regular expression for the status codes that are errors."""
     names: tuple[tuple[str, str | None], ...] = ()
-    """Fields of `Names` that are not to be recognised."""
+    """Fields of `Names` with the values to use instead of the recognized ones; None changes nothing."""
 
     def __post_init__(self) -> None:
         if self.baseline == self.candidate:
@@ -36,10 +39,10 @@ class Question:
         if self.split is not None and not 0 < self.split < 1:
             raise UsageError("The split must give both variants a share.")
         if not all(0 < q < 1 for q in self.quantiles):
-            raise UsageError("A quantile lies between 0 and 1, as .99 does.")
+            raise UsageError("A quantile must lie between 0 and 1, for example .99.")
         if min(self.margins[:4]) <= 0 or self.margins.alpha >= 0.5:
-            raise UsageError("Margins are above 0, and alpha is below .5.")
+            raise UsageError("Margins must be above 0, and alpha must be below .5.")
         try:
             re.compile(self.error_status)
         except re.error as error:
-            raise UsageError(f"{self.error_status!r} is no regular expression: {error}.") from error
+            raise UsageError(f"{self.error_status!r} is not a regular expression: {error}.") from error

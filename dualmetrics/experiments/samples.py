@@ -1,4 +1,4 @@
-"""What a source gives: samples of series as they were scraped."""
+"""The samples of series as they were scraped. Every source returns them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dualmetrics.experiments.statistics.arrays import Array
 
 SampleLabels = Mapping[str, str]
 Target = tuple[str, str]
-"""Job and instance: what one scrape is of."""
+"""The job and the instance that a scrape reads."""
 
 
 @dataclass(frozen=True)
 class SampledSeries:
-    """Raw samples of a counter or gauge; times are seconds since the epoch."""
+    """The raw samples of a counter or a gauge. Times are seconds since the epoch."""
 
     labels: SampleLabels
     times: Array
@@ -22,13 +22,17 @@ class SampledSeries:
 
     @property
     def name(self) -> str:
-        """The metric's name."""
+        """The name of the metric."""
         return self.labels.get("__name__", "")
 
 
 @dataclass(frozen=True)
 class SampledHistogram:
-    """Raw samples of a histogram: at each time a count a bucket, not cumulated, the last for ``+Inf``."""
+    """The raw samples of a histogram.
+
+    ``counts`` has a row for each time and a column for each bucket; the counts are not cumulative. The last
+    column is the ``+Inf`` bucket, so there is one column more than there are ``bounds``.
+    """
 
     labels: SampleLabels
     times: Array
@@ -37,5 +41,5 @@ class SampledHistogram:
 
 
 def target_of(labels: SampleLabels) -> Target:
-    """Where a series was scraped from."""
+    """Return the target that a series was scraped from."""
     return labels.get("job", ""), labels.get("instance", "")

@@ -1,4 +1,4 @@
-"""Both variants counted over the same blocks, and the gates that follow."""
+"""Both variants counted over the same blocks, and the gates that follow from the counts."""
 
 from __future__ import annotations
 
@@ -19,99 +19,115 @@ from dualmetrics.experiments.statistics.critical import AnyLook, CriticalValues,
 from dualmetrics.experiments.window import Window
 
 MIN_ROUTE_REQUESTS = 1000
-Pair = tuple[BlockCounts, BlockCounts]
+CountsPair = tuple[BlockCounts, BlockCounts]
+"""The counts of the baseline and of the candidate, in this order."""
 
 
 @dataclass(frozen=True)
 class VariantCounts:
-    """What was counted: ``all`` together and by route, baseline first."""
+    """The counts of both variants: of all routes together, and of each route that both have."""
 
     names: Names
     edges: Array
     bounds: Array
-    total: Pair
-    routes: dict[str, Pair]
+    total: CountsPair
+    routes: dict[str, CountsPair]
     dropped: int
+    """How many series had their first value ignored."""
 
-    def gates(self, question: Question, critical: CriticalValues, of: Pair | None = None) -> list[Gate]:
-        """The gates that the question asks for."""
-        pair = of or self.total
-        margins = question.margins
-        gates = [error_gate("error ratio", *pair, margins, critical)]
-        timed = all(tally.durations.sum() > 0 for tally in pair)
-        if question.slo and not timed and of is None:
+    def gates(
+        self, question: Question, critical: CriticalValues, route: CountsPair | None = None
+    ) -> list[Gate]:
+        """Judge the gates that the question asks for, of one ``route`` or of all routes together.
+
+        Raises `InvalidExperimentError` if ``slo`` is asked for and there are no durations.
+        """
+        pair = route or self.total
+        gates = [error_gate("error ratio", *pair, question.margins, critical)]
+        if all(counts.durations.sum() > 0 for counts in pair):
+            return [*gates, *self._duration_gates(question, critical, pair)]
+        if question.slo and route is None:
             raise InvalidExperimentError("There are no durations, which --slo needs.")
-        for threshold in question.slo if timed else ():
-            named = f"{threshold * 1000:g}ms"
-            scaled = threshold * self.names.per_second
-            gates.append(slow_gate(scaled, named, self.bounds, pair, margins, critical))
-        if timed:
-            gates += [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
         return gates
 
+    def _duration_gates(self, question: Question, critical: CriticalValues, pair: CountsPair) -> list[Gate]:
+        margins = question.margins
+        slow = [
+            slow_gate(
+                threshold * self.names.per_second,
+                f"{threshold * 1000:g}ms",
+                self.bounds,
+                pair,
+                margins,
+                critical,
+            )
+            for threshold in question.slo
+        ]
+        return slow + [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
+
     def first_blocks(self, blocks: int) -> VariantCounts:
-        """What was known after so many blocks."""
-        pair = tuple(_first(each, blocks) for each in self.total)
-        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, (pair[0], pair[1]), {}, 0)
+        """Return what was known after the first ``blocks`` blocks, without the routes."""
+        baseline, candidate = self.total
+        pair = baseline.first(blocks), candidate.first(blocks)
+        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, pair, {}, 0)
 
     @property
     def comparable(self) -> bool:
-        """Whether both variants have requests, and durations if they have any at the end."""
+        """Whether both variants have requests, and durations if there are bucket bounds."""
         return all(
-            tally.requests.sum() > 0 and (tally.durations.sum() > 0 or not len(self.bounds))
-            for tally in self.total
+            counts.requests.sum() > 0 and (counts.durations.sum() > 0 or not len(self.bounds))
+            for counts in self.total
         )
 
-    def large_routes(self) -> dict[str, Pair]:
-        """Routes with enough requests to say anything, the largest first."""
+    def large_routes(self) -> dict[str, CountsPair]:
+        """Return the routes with at least `MIN_ROUTE_REQUESTS` requests, the largest first."""
         sizes = {route: sum(each.requests.sum() for each in pair) for route, pair in self.routes.items()}
-        found = [route for route, size in sizes.items() if size >= MIN_ROUTE_REQUESTS and self._both(route)]
-        return {route: self.routes[route] for route in sorted(found, key=lambda route: -sizes[route])}
+        large = [route for route, size in sizes.items() if size >= MIN_ROUTE_REQUESTS and self._both(route)]
+        return {route: self.routes[route] for route in sorted(large, key=lambda route: -sizes[route])}
 
     def _both(self, route: str) -> bool:
-        return all(each.requests.sum() > 0 for each in self.routes[route])
+        return all(counts.requests.sum() > 0 for counts in self.routes[route])
 
 
 def count_variants(
     baseline: VariantSamples, candidate: VariantSamples, names: Names, window: Window, question: Question
 ) -> VariantCounts:
-    """Count both.
+    """Count both variants over the same blocks.
 
-    Raises `InvalidExperimentError` where that cannot be done, `TooEarlyError` before a first sequential look.
+    Raises `InvalidExperimentError` if the samples cannot be counted or a variant has no requests, and
+    `TooEarlyError` if a sequential look comes before the first block is complete.
     """
-    interval = max(baseline.interval, candidate.interval)
-    edges = window.sequential_edges(interval) if question.sequential else window.edges(interval)
-    if len(edges) < 2:
-        raise TooEarlyError("The first block of the declared window is not over yet; look again later.")
+    edges = _block_edges(max(baseline.interval, candidate.interval), window, question)
     durations = [*baseline.durations, *candidate.durations]
     bounds = shared_bounds(durations) if durations else np.array([])
-    tellers = [
-        VariantCounter(
-            names, re.compile(question.error_status), each.scrape_history(window.start), edges, bounds
-        )
-        for each in (baseline, candidate)
+    error = re.compile(question.error_status)
+    counters = [
+        VariantCounter(names, error, samples.scrape_history(window.start), edges, bounds)
+        for samples in (baseline, candidate)
     ]
-    pair = [
-        teller.count(each.requests, each.durations)
-        for teller, each in zip(tellers, (baseline, candidate), strict=True)
-    ]
-    for variant, tally in zip((question.baseline, question.candidate), pair, strict=True):
-        if not tally.requests.sum():
+    total = (
+        counters[0].count(baseline.requests, baseline.durations),
+        counters[1].count(candidate.requests, candidate.durations),
+    )
+    for variant, counts in zip((question.baseline, question.candidate), total, strict=True):
+        if not counts.requests.sum():
             raise InvalidExperimentError(f"The {variant} had no traffic in the window.")
-    dropped = sum(teller.dropped for teller in tellers)
-    return VariantCounts(names, edges, bounds, (pair[0], pair[1]), _routes(tellers), dropped)
+    dropped = sum(counter.dropped for counter in counters)
+    return VariantCounts(names, edges, bounds, total, _shared_routes(*counters), dropped)
+
+
+def _block_edges(interval: float, window: Window, question: Question) -> Array:
+    edges = window.sequential_edges(interval) if question.sequential else window.edges(interval)
+    if len(edges) < 2:
+        raise TooEarlyError("The first block of the declared window is not complete yet; look again later.")
+    return edges
+
+
+def _shared_routes(baseline: VariantCounter, candidate: VariantCounter) -> dict[str, CountsPair]:
+    shared = [route for route in baseline.routes if route in candidate.routes]
+    return {route: (baseline.routes[route], candidate.routes[route]) for route in shared}
 
 
 def critical_values(question: Question, window: Window) -> CriticalValues:
-    """What the statistics are held against."""
+    """Return the critical values for one look, or for a sequence of looks if the question asks for it."""
     return AnyLook(window.fraction) if question.sequential else OneLook()
-
-
-def _routes(tellers: list[VariantCounter]) -> dict[str, Pair]:
-    baseline, candidate = (teller.routes for teller in tellers)
-    both = [route for route in baseline if route in candidate]
-    return {route: (baseline[route], candidate[route]) for route in both}
-
-
-def _first(tally: BlockCounts, blocks: int) -> BlockCounts:
-    return BlockCounts(tally.requests[:blocks], tally.errors[:blocks], tally.durations[:blocks])

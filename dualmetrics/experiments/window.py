@@ -1,4 +1,4 @@
-"""The time that is looked at, and the blocks that it is cut into."""
+"""The time that is compared, and the blocks that it is divided into."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ SCRAPES_PER_BLOCK = 2
 
 @dataclass(frozen=True)
 class Window:
-    """From ``start`` to ``end``, in seconds since the epoch; ``until`` is the end that was declared."""
+    """The time from ``start`` to ``end``, in seconds since the epoch. ``until`` is the declared end.
+
+    Raises `UsageError` if the window is empty.
+    """
 
     start: float
     end: float
@@ -23,25 +26,29 @@ class Window:
 
     def __post_init__(self) -> None:
         if not self.start < self.end:
-            raise UsageError("The window is empty: it ends before it starts, warm-up included.")
+            raise UsageError("The window is empty: after the warm-up, it ends before it starts.")
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The length of the window."""
         return self.end - self.start
 
     @property
     def fraction(self) -> float:
-        """The part of the declared time that is over."""
+        """How much of the declared time has passed, from 0 to 1."""
         return min(1.0, self.seconds / (self.until - self.start)) if self.until > self.start else 1.0
 
     @property
     def early(self) -> bool:
-        """Whether this is a look before the declared end; a scrape's time is no matter."""
+        """Whether the window ends before the declared end. The last 0.5 % do not matter."""
         return self.fraction < 0.995
 
     def edges(self, interval: float) -> Array:
-        """The ends of equal blocks: 40, or fewer if scrapes every ``interval`` seconds do not fill them."""
+        """Divide the window into equal blocks and return their edges, one more than there are blocks.
+
+        There are 40 blocks, or 20 or 10 if scrapes every ``interval`` seconds are too few to fill them.
+        There is one block if even 10 blocks are too short for a scrape each, or if the interval is unknown.
+        """
         blocks = MAX_BLOCKS
         while blocks > MIN_BLOCKS and self.seconds < blocks * SCRAPES_PER_BLOCK * interval:
             blocks //= 2
@@ -50,6 +57,9 @@ class Window:
         return np.linspace(self.start, self.end, blocks + 1)
 
     def sequential_edges(self, interval: float) -> Array:
-        """The ends of those of the declared window's blocks that are over; none if not one is."""
+        """Divide the declared window into blocks and return the edges of those that are complete.
+
+        Before the first block is complete there is only one edge.
+        """
         edges = Window(self.start, self.until, self.until).edges(interval)
         return edges[edges <= self.end + interval]

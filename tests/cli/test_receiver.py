@@ -13,7 +13,7 @@ from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.cli.receive import point_cells
 from dualmetrics.cli.samples import make_sample, received_samples
-from tests.unit.bridges.bridged import metric, of
+from tests.unit.bridges.bridged import make_metric, registry_of
 
 
 @pytest.fixture
@@ -101,8 +101,8 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
 
 
 def test_summaries_and_histograms_without_a_sum_are_shown_as_what_they_are(receiver: Receiver) -> None:
-    made = metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
-    registry = of(made, metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
+    made = make_metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
+    registry = registry_of(made, make_metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
     telemetry = Telemetry(endpoint=receiver.http_endpoint, registries=[registry], service_name="shop")
     assert telemetry.force_flush()
     assert telemetry.shutdown()

@@ -11,22 +11,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from dualmetrics.cli.main import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
-from tests.experiments.prometheus import binary, configuration, prometheus, ready, value
+from tests.experiments.prometheus import binary, ready, value
 from tests.ports import free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
-
-
-LOOKBACK = "--query.lookback-delta=1s"
-"""A series that is scraped no more is gone after that: five minutes are long for a test."""
 
 
 def run(*arguments: str, answer: str | None = None) -> Result:
@@ -113,7 +108,7 @@ def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dualmetrics.experiments.setup.removal.STOP_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr("dualmetrics.experiments.setup.prometheus_admin.TIMEOUT", 0.5)
+    monkeypatch.setattr("dualmetrics.experiments.setup.prometheus_admin._TIMEOUT_SECONDS", 0.5)
     port = free_port()
     directory = made(tmp_path, "--port", str(port))
     with started(directory, port) as process:
@@ -157,42 +152,6 @@ def test_expired_experiments_are_found_and_others_are_kept(tmp_path: Path) -> No
     assert not directory.exists()
 
 
-def test_the_two_modes_are_not_mixed(tmp_path: Path) -> None:
-    assert run("clean", "shop", "--mode", "delete-series").exit_code == 2
-    assert run("clean", "shop", "--prometheus", "http://127.0.0.1:1").exit_code == 2
+def test_clean_needs_either_a_name_or_expired() -> None:
     assert run("clean").exit_code == 2
     assert run("clean", "shop", "--expired").exit_code == 2
-
-
-def test_series_of_one_experiment_are_deleted_and_those_of_others_kept(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        targets = {
-            name: {each: stack.enter_context(serving(Exporter())) for each in ("baseline", "candidate")}
-            for name in ("old", "other")
-        }
-        first = tmp_path / "prometheus.yml"
-        flags = ("--web.enable-admin-api", "--web.enable-lifecycle", LOOKBACK)
-        url = stack.enter_context(prometheus(tmp_path, configuration(targets), *flags))
-        delete = ("clean", "--mode", "delete-series", "--prometheus", url, "--yes")
-        wait_until(lambda: value(url, "count(http_requests_total)") >= 8, 20, "series")
-        assert run(*delete, ".*").exit_code == 2
-        assert "still being scraped" in run(*delete, "old").output
-        first.write_text(configuration({"other": targets["other"]}))
-        httpx.post(f"{url}/-/reload", timeout=10).raise_for_status()
-        wait_until(lambda: value(url, 'count({experiment="old"})') == 0, 20, "stale series")
-        assert "nothing is removed" in run(*delete, "--dry-run", "old").output
-        done = run(*delete, "old")
-        assert (done.exit_code, "0 series remain" in done.output) == (0, True), done.output
-        assert value(url, 'count(http_requests_total{experiment="other"})') >= 4
-
-
-def test_a_server_without_the_admin_api_says_what_is_missing(tmp_path: Path) -> None:
-    with (
-        serving(Exporter()) as target,
-        prometheus(tmp_path, configuration({"old": {"baseline": target}})) as url,
-    ):
-        wait_until(lambda: value(url, "count(http_requests_total)") > 0, 20, "series")
-    with prometheus(tmp_path, configuration({}), LOOKBACK) as url:
-        wait_until(lambda: value(url, "count({experiment='old'})") == 0, 20, "stale series")
-        result = run("clean", "--mode", "delete-series", "--prometheus", url, "--yes", "old")
-        assert (result.exit_code, "--web.enable-admin-api" in result.output) == (4, True), result.output

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that needs nothing else."""
+"""A comparison as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from html import escape
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report import plots
-from dualmetrics.experiments.report.formatting import (
-    HEADERS,
-    describe_window,
-    gate_cells,
-    title,
-    verdict_reason,
-    visible_effect,
-)
+from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
+from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
@@ -31,37 +25,40 @@ th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px soli
 
 
 def html_report(comparison: Comparison) -> str:
-    """The whole page."""
+    """Return the whole page. It loads no other resource."""
     head = f'<meta charset="utf-8"><title>{escape(title(comparison))}</title><style>{STYLE}</style>'
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n'
-        + "\n".join(_body(comparison))
-        + "\n</body></html>\n"
-    )
+    body = "\n".join(_sections(comparison))
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
 
-def _body(comparison: Comparison) -> Iterator[str]:
-    verdict = comparison.verdict.name
-    yield f"<h1>{escape(title(comparison))}</h1>"
-    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(verdict_reason(comparison))}</p>'
-    yield f'<p class="small">{escape(describe_window(comparison))}. {escape("; ".join(comparison.notes))}.</p>'
-    yield _table(HEADERS, (gate_cells(comparison, gate) for gate in comparison.gates))
-    yield _list(f"{gate.name}: {gate.note}; visible now: {visible_effect(gate)}" for gate in comparison.gates)
+def _sections(comparison: Comparison) -> Iterator[str]:
+    yield from _summary(comparison)
+    yield _table(gate_headers(comparison), (gate_cells(comparison, gate) for gate in comparison.gates))
+    yield _list(map(gate_note, comparison.gates))
     yield "<h2>Gates</h2>" + plots.plot_gates(comparison)
     yield "<h2>Effect over time</h2>" + plots.plot_over_time(comparison)
     if len(comparison.evidence.bounds):
         yield "<h2>Latency</h2>" + plots.plot_latency(comparison)
     if comparison.routes:
-        rows = (
-            (each.route, *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
-            for each in comparison.routes
-        )
-        yield "<h2>Routes</h2>" + _table(("route", *HEADERS[:-1], "q"), rows)
-    yield "<h2>Validity</h2>" + _list(_check(each.holds, each.name, each.seen) for each in comparison.checks)
+        yield "<h2>Routes</h2>" + _route_table(comparison)
+    yield "<h2>Validity</h2>" + _list(
+        f"{'ok' if check.holds else 'broken'}: {check.name}: {check.seen}" for check in comparison.checks
+    )
 
 
-def _check(holds: bool, name: str, seen: str) -> str:
-    return f"{'ok' if holds else 'broken'}: {name}: {seen}"
+def _summary(comparison: Comparison) -> Iterator[str]:
+    verdict = comparison.verdict.name
+    notes = "; ".join(comparison.notes)
+    yield f"<h1>{escape(title(comparison))}</h1>"
+    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(verdict_reason(comparison))}</p>'
+    yield f'<p class="small">{escape(describe_window(comparison))}. {escape(notes)}.</p>'
+
+
+def _route_table(comparison: Comparison) -> str:
+    rows = (
+        (each.route, *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}") for each in comparison.routes
+    )
+    return _table(("route", *gate_headers(comparison)[:-1], "q"), rows)
 
 
 def _list(lines: Iterable[str]) -> str:
@@ -70,9 +67,9 @@ def _list(lines: Iterable[str]) -> str:
 
 def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{escape(header)}</th>" for header in headers)
-    lines = ("".join(f"<td{_state(cell)}>{escape(cell)}</td>" for cell in row) for row in rows)
-    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    body = ("".join(f"<td{_state_class(cell)}>{escape(cell)}</td>" for cell in row) for row in rows)
+    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in body) + "</table>"
 
 
-def _state(cell: str) -> str:
+def _state_class(cell: str) -> str:
     return f' class="{cell}"' if cell in ("within", "worse", "open") else ""

@@ -9,20 +9,21 @@ from typing import Any
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
-from dualmetrics.experiments.report.formatting import gate_state, verdict_reason
+from dualmetrics.experiments.report.formatting import gate_state
+from dualmetrics.experiments.report.summary import verdict_reason
 
 REPORT_VERSION = 1
 
 
 def json_report(comparison: Comparison) -> str:
-    """One JSON object; numbers that are not finite are null."""
-    return json.dumps(as_dict(comparison), indent=2, allow_nan=False) + "\n"
+    """Return one JSON object. Numbers that are not finite are null."""
+    return json.dumps(_finite(_as_dict(comparison)), indent=2, allow_nan=False) + "\n"
 
 
-def as_dict(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as dictionaries and lists."""
+def _as_dict(comparison: Comparison) -> dict[str, Any]:
+    question = comparison.question
     baseline, candidate = comparison.evidence.total
-    found: dict[str, Any] = {
+    return {
         "version": REPORT_VERSION,
         "experiment": comparison.experiment,
         "verdict": comparison.verdict.name,
@@ -30,11 +31,11 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "still_needed_seconds": comparison.still_needed,
         "early": comparison.window.early,
         "window": asdict(comparison.window),
-        "question": asdict(comparison.question),
+        "question": asdict(question),
         "metrics": asdict(comparison.names),
         "requests": {
-            comparison.question.baseline: float(baseline.requests.sum()),
-            comparison.question.candidate: float(candidate.requests.sum()),
+            question.baseline: float(baseline.requests.sum()),
+            question.candidate: float(candidate.requests.sum()),
         },
         "checks": [check._asdict() for check in comparison.checks],
         "gates": [_gate(comparison, gate) for gate in comparison.gates],
@@ -43,8 +44,6 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         ],
         "notes": comparison.notes,
     }
-    finite: dict[str, Any] = _finite(found)
-    return finite
 
 
 def _gate(comparison: Comparison, gate: Gate) -> dict[str, Any]:
@@ -52,8 +51,9 @@ def _gate(comparison: Comparison, gate: Gate) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
+    """Replace the numbers in nested dictionaries and lists that JSON cannot express."""
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,44 +1,42 @@
-"""A comparison as Markdown, for a pull request's comment."""
+"""A comparison as Markdown, for a comment on a pull request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import (
-    HEADERS,
-    describe_window,
-    gate_cells,
-    title,
-    verdict_reason,
-    visible_effect,
-)
+from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
+from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
 
 
 def markdown_report(comparison: Comparison) -> str:
-    """Verdict, gates, routes and checks."""
-    parts = [
-        f"## {comparison.verdict.name}: {_plain(title(comparison))}",
-        f"{_plain(verdict_reason(comparison))} {describe_window(comparison)}.",
-        _table(HEADERS, (gate_cells(comparison, gate) for gate in comparison.gates)),
-        "\n".join(
-            f"- {gate.name}: {gate.note}; now visible: {visible_effect(gate)}" for gate in comparison.gates
-        ),
-    ]
+    """Return the verdict, the gates, the routes and the checks."""
+    return "\n\n".join(_sections(comparison)) + "\n"
+
+
+def _sections(comparison: Comparison) -> Iterator[str]:
+    yield f"## {comparison.verdict.name}: {_escape(title(comparison))}"
+    yield f"{_escape(verdict_reason(comparison))} {describe_window(comparison)}."
+    yield _table(gate_headers(comparison), (gate_cells(comparison, gate) for gate in comparison.gates))
+    yield _list(map(gate_note, comparison.gates))
     if comparison.routes:
-        rows = (
-            (f"`{_plain(each.route)}`", *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
-            for each in comparison.routes
-        )
-        parts.append(_table(("route", *HEADERS[:-1], "q"), rows))
-    parts.append(
-        "\n".join(
-            f"- {'ok' if each.holds else '**broken**'}: {each.name}: {each.seen}"
-            for each in comparison.checks
-        )
+        yield _route_table(comparison)
+    yield _list(
+        f"{'ok' if check.holds else '**broken**'}: {check.name}: {check.seen}" for check in comparison.checks
     )
-    parts.append("\n".join(f"- {note}" for note in comparison.notes))
-    return "\n\n".join(parts) + "\n"
+    yield _list(comparison.notes)
+
+
+def _route_table(comparison: Comparison) -> str:
+    rows = (
+        (f"`{_escape(each.route)}`", *gate_cells(comparison, each.gate)[:-1], f"{each.q:.2g}")
+        for each in comparison.routes
+    )
+    return _table(("route", *gate_headers(comparison)[:-1], "q"), rows)
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -47,8 +45,8 @@ def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _plain(text: str) -> str:
-    """Names come from labels: they make no table, no code and no HTML of their own."""
-    for mark, stands in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("\n", " ")):
-        text = text.replace(mark, stands)
+def _escape(text: str) -> str:
+    """Names come from labels. Escape what Markdown would read as a table, code or HTML."""
+    for mark, replacement in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("\n", " ")):
+        text = text.replace(mark, replacement)
     return text

@@ -1,4 +1,4 @@
-"""The plots of the report, as SVG."""
+"""The plots of the HTML report, as SVG."""
 
 from __future__ import annotations
 
@@ -15,99 +15,104 @@ from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.report.formatting import TIME_UNITS, position_in_margins
 from dualmetrics.experiments.statistics.arrays import Array
 
-BASELINE, CANDIDATE, MARGIN = "#4878a8", "#d1731f", "#b02a2a"
-REACH = 4.0
-"""Effects are drawn up to so many margins at least."""
-SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
+BASELINE_COLOR, CANDIDATE_COLOR, MARGIN_COLOR = "#4878a8", "#d1731f", "#b02a2a"
+MIN_REACH = 4.0
+"""The axis of an effect reaches at least this many margins to both sides."""
+SVG_SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
 
 
 def plot_over_time(comparison: Comparison) -> str:
-    """Each gate's effect with its interval, as it stood after each block."""
-    story = comparison.over_time()
+    """Plot each gate's effect and interval as they were after each block."""
+    stages = comparison.over_time()
     figure = Figure(figsize=(9, 2.1 * len(comparison.gates)), layout="constrained")
     axes = figure.subplots(len(comparison.gates), 1, sharex=True, squeeze=False)[:, 0]
-    size, unit = next(each for each in TIME_UNITS if comparison.window.seconds >= 2 * each[0] or each[0] == 1)
-    times = [(at - comparison.window.start) / size for at, _ in story]
+    size, unit = _time_unit(comparison.window.seconds)
+    times = [(end - comparison.window.start) / size for end, _ in stages]
     for row, axis in enumerate(axes):
-        _effect(axis, times, [gates[row] for _, gates in story])
+        _plot_effect(axis, times, [gates[row] for _, gates in stages])
     axes[-1].set_xlabel(f"{unit} since the start")
     return to_svg(figure)
 
 
-def _effect(axis: Axes, times: Sequence[float], gates: Sequence[Gate]) -> None:
+def _time_unit(seconds: float) -> tuple[float, str]:
+    return next((size, unit) for size, unit in TIME_UNITS if seconds >= 2 * size or size == 1)
+
+
+def _plot_effect(axis: Axes, times: Sequence[float], gates: Sequence[Gate]) -> None:
     scale = 100 if gates[0].unit == "difference" else 1
-    middle, low, high = (scale * _column(gates, name) for name in ("effect", "lower", "upper"))
+    effect, lower, upper = (scale * _clipped(gates, name) for name in ("effect", "lower", "upper"))
     none, limit = gates[0].none * scale, gates[0].limit * scale
-    last = abs(middle[-1] - none) if np.isfinite(middle[-1]) else 0.0
-    reach = max(REACH * (limit - none), 1.5 * last)
-    axis.fill_between(times, low, high, color=CANDIDATE, alpha=0.25)
-    axis.plot(times, middle, color=CANDIDATE, marker="." if len(times) == 1 else None)
+    last = abs(effect[-1] - none) if np.isfinite(effect[-1]) else 0.0
+    reach = max(MIN_REACH * (limit - none), 1.5 * last)
+    axis.fill_between(times, lower, upper, color=CANDIDATE_COLOR, alpha=0.25)
+    axis.plot(times, effect, color=CANDIDATE_COLOR, marker="." if len(times) == 1 else None)
     axis.axhline(none, color="grey", linewidth=0.8)
-    axis.axhline(limit, color=MARGIN, linewidth=1, linestyle="--")
+    axis.axhline(limit, color=MARGIN_COLOR, linewidth=1, linestyle="--")
     axis.set_ylim(none - reach, none + reach)
     axis.set_title(gates[0].name + (", points" if scale == 100 else ", factor"), loc="left", fontsize=9)
 
 
-def _column(gates: Sequence[Gate], name: str) -> Array:
-    """One number of each gate; what is infinite lies outside of any picture."""
-    found: Array = np.array([getattr(gate, name) for gate in gates], dtype=np.float64)
-    return np.clip(found, -100.0, 100.0)
+def _clipped(gates: Sequence[Gate], name: str) -> Array:
+    """Return one number of each gate. Infinite numbers become finite, but stay outside the plot."""
+    numbers: Array = np.array([getattr(gate, name) for gate in gates], dtype=np.float64)
+    return np.clip(numbers, -100.0, 100.0)
 
 
 def plot_latency(comparison: Comparison) -> str:
-    """The share of requests slower than a duration, of both variants, at the buckets' bounds."""
+    """Plot the share of requests slower than each bucket bound, for both variants."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axis = figure.subplots()
     names = comparison.question.baseline, comparison.question.candidate
-    for name, tally, colour in zip(names, comparison.evidence.total, (BASELINE, CANDIDATE), strict=True):
-        at, share = _above(comparison.evidence.bounds, tally.durations.sum(axis=0))
-        axis.plot(
-            at / comparison.names.per_second * 1000, share, color=colour, marker="o", markersize=3, label=name
-        )
+    colors = BASELINE_COLOR, CANDIDATE_COLOR
+    for name, counts, color in zip(names, comparison.evidence.total, colors, strict=True):
+        bounds, share = _share_above(comparison.evidence.bounds, counts.durations.sum(axis=0))
+        milliseconds = bounds / comparison.names.per_second * 1000
+        axis.plot(milliseconds, share, color=color, marker="o", markersize=3, label=name)
     axis.set(xscale="log", yscale="log", xlabel="milliseconds", ylabel="share of slower requests")
     axis.grid(visible=True, which="both", alpha=0.2)
     axis.legend()
     return to_svg(figure)
 
 
-def _above(bounds: Array, counts: Array) -> tuple[Array, Array]:
+def _share_above(bounds: Array, counts: Array) -> tuple[Array, Array]:
+    """Return the bounds with the share of values above them. Shares of 0 cannot be on a log scale."""
     share = 1 - counts.cumsum()[:-1] / max(counts.sum(), 1)
-    shown = share > 1e-9
-    return bounds[shown], share[shown]
+    positive = share > 1e-9
+    return bounds[positive], share[positive]
 
 
 def plot_gates(comparison: Comparison) -> str:
-    """All gates, and the routes', in units of their margins: left of 1 is within."""
+    """Plot all gates, those of the routes too, in units of their margins: left of 1 is within."""
     rows = [(gate.name, gate) for gate in comparison.gates]
     rows += [(f"{each.route}  {each.gate.name}", each.gate) for each in comparison.routes]
     figure = Figure(figsize=(9, 0.9 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
-    positions = [[position_in_margins(gate, each) for each in _ends(gate)] for _, gate in rows]
-    reach = max(REACH, 1.3 * max(middle for _, middle, _ in positions))
-    for at, (low, middle, high) in enumerate(np.clip(positions, -reach, reach)):
-        axis.plot([low, high], [at, at], color=CANDIDATE, linewidth=2)
-        axis.plot([middle], [at], color=CANDIDATE, marker="s")
+    positions = [[position_in_margins(gate, effect) for effect in _effects(gate)] for _, gate in rows]
+    reach = max(MIN_REACH, 1.3 * max(effect for _, effect, _ in positions))
+    for row, (lower, effect, upper) in enumerate(np.clip(positions, -reach, reach)):
+        axis.plot([lower, upper], [row, row], color=CANDIDATE_COLOR, linewidth=2)
+        axis.plot([effect], [row], color=CANDIDATE_COLOR, marker="s")
     axis.axvline(0, color="grey", linewidth=0.8)
-    axis.axvline(1, color=MARGIN, linewidth=1, linestyle="--")
-    axis.set_yticks(range(len(rows)), [_unmarked(name) for name, _ in rows])
-    axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is none, 1 is the margin")
+    axis.axvline(1, color=MARGIN_COLOR, linewidth=1, linestyle="--")
+    axis.set_yticks(range(len(rows)), [_without_formulas(name) for name, _ in rows])
+    axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is no effect, 1 is the margin")
     axis.set_ylim(len(rows) - 0.5, -0.5)
     return to_svg(figure)
 
 
-def _ends(gate: Gate) -> Iterable[float]:
-    middle = gate.effect if np.isfinite(gate.effect) else gate.none
-    return gate.lower, middle, gate.upper
+def _effects(gate: Gate) -> Iterable[float]:
+    effect = gate.effect if np.isfinite(gate.effect) else gate.none
+    return gate.lower, effect, gate.upper
 
 
-def _unmarked(text: str) -> str:
-    """Dollars would be taken for formulas."""
+def _without_formulas(text: str) -> str:
+    """Escape dollar signs, which matplotlib would read as the start of a formula."""
     return text.replace("$", r"\$")
 
 
 def to_svg(figure: Figure) -> str:
-    """The picture, to be put into a page."""
-    with rc_context(SETTINGS):
+    """Return the figure as an SVG element that can be put into a page. Equal figures give equal text."""
+    with rc_context(SVG_SETTINGS):
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -10,66 +10,63 @@ from rich.markup import escape
 from rich.table import Table
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import (
-    HEADERS,
-    describe_window,
-    gate_cells,
-    title,
-    verdict_reason,
-    visible_effect,
-)
+from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
+from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
 from dualmetrics.experiments.verdict import Verdict
 
-COLOURS = {
+COLORS = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.INVALID: "bold magenta",
 }
-STATES = {"within": "green", "worse": "bold red", "open": "yellow"}
+STATE_COLORS = {"within": "green", "worse": "bold red", "open": "yellow"}
 
 
 def print_report(comparison: Comparison, console: Console) -> None:
-    """Print everything, the verdict last, where one looks first."""
+    """Print the whole comparison. The verdict comes last, next to the prompt."""
     console.print(Group(*_parts(comparison)))
 
 
 def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     yield f"[bold]{escape(title(comparison))}[/]"
     yield describe_window(comparison)
-    yield _gates(comparison)
+    yield _gate_table(comparison)
     for gate in comparison.gates:
-        yield f"[dim]{escape(gate.name)}: {escape(gate.note)}; visible now: {visible_effect(gate)}[/]"
+        yield f"[dim]{escape(gate_note(gate))}[/]"
     if comparison.routes:
-        yield _routes(comparison)
+        yield _route_table(comparison)
     for check in comparison.checks:
         mark = "[green]ok[/]" if check.holds else "[bold red]broken[/]"
         yield f"{mark} {check.name}: {escape(check.seen)}"
     for note in comparison.notes:
         yield f"[dim]{escape(note)}[/]"
-    yield f"[{COLOURS[comparison.verdict]}]{comparison.verdict.name}[/] {escape(verdict_reason(comparison))}"
+    verdict = comparison.verdict
+    yield f"[{COLORS[verdict]}]{verdict.name}[/] {escape(verdict_reason(comparison))}"
 
 
-def _gates(comparison: Comparison) -> Table:
-    table = Table(*HEADERS)
+def _gate_table(comparison: Comparison) -> Table:
+    table = Table(*gate_headers(comparison))
     for gate in comparison.gates:
         *values, state = gate_cells(comparison, gate)
-        table.add_row(*map(escape, values), f"[{STATES[state]}]{state}[/]")
+        table.add_row(*map(escape, values), f"[{STATE_COLORS[state]}]{state}[/]")
     return table
 
 
-def _routes(comparison: Comparison) -> Table:
-    table = Table("route", *HEADERS[:-1], "q", title="routes, for information", title_justify="left")
+def _route_table(comparison: Comparison) -> Table:
+    headers = gate_headers(comparison)[:-1]
+    caption = "routes" if comparison.question.gate_routes else "routes, for information only"
+    table = Table("route", *headers, "q", title=caption, title_justify="left")
     for each in comparison.routes:
         values = [escape(value) for value in gate_cells(comparison, each.gate)[:-1]]
-        shade = "[bold]" if each.q <= comparison.question.margins.alpha else "[dim]"
-        table.add_row(escape(each.route), *values, f"{shade}{each.q:.2g}[/]")
+        style = "[bold]" if each.q <= comparison.question.margins.alpha else "[dim]"
+        table.add_row(escape(each.route), *values, f"{style}{each.q:.2g}[/]")
     return table
 
 
 def terminal_text(comparison: Comparison) -> str:
-    """The same without colour, for a file."""
+    """Return the report without colors, for a file."""
     console = Console(file=io.StringIO(), width=120, color_system=None)
-    with console.capture() as printed:
+    with console.capture() as capture:
         print_report(comparison, console)
-    return printed.get()
+    return capture.get()

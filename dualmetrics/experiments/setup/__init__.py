@@ -1,1 +1,1 @@
-"""Directories of experiments: made, looked at, and removed."""
+"""The directories of experiments: created, inspected, and removed."""

@@ -1,4 +1,4 @@
-"""What an experiment's directory says of it."""
+"""The file that declares an experiment, in the experiment's directory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from pathlib import Path
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 
 MANIFEST_FILE = "experiment.json"
-NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEEP_SECONDS = 7 * 86400.0
-"""Seconds that the data is kept after the declared end."""
+"""The data is kept for so long after the declared end."""
+SCRAPE_SECONDS = 15
+"""The time between two scrapes of the experiment's Prometheus."""
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The experiment as it was declared; times are seconds."""
+    """The experiment as it was declared.
+
+    ``created`` is in seconds since the epoch, ``duration`` in seconds; ``split`` is the candidate's share of
+    the traffic; ``baseline`` and ``candidate`` are the addresses (``host:port``) of their pages. Raises
+    `UsageError` if the name is not allowed.
+    """
 
     name: str
     created: float
@@ -28,41 +35,42 @@ class Manifest:
     candidate: str
 
     def __post_init__(self) -> None:
-        checked_name(self.name)
+        check_name(self.name)
 
     @property
     def url(self) -> str:
-        """The experiment's own Prometheus."""
+        """The address of the experiment's own Prometheus."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def expires(self) -> float:
-        """When its data may go, if it began when it was made."""
+        """When the data may be removed, assuming that the experiment started when it was created."""
         return self.created + self.duration + KEEP_SECONDS
 
     def write_to(self, directory: Path) -> None:
-        """Put it into its directory."""
+        """Write the manifest into the experiment's directory."""
         text = json.dumps(asdict(self), indent=2)
         (directory / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, directory: Path) -> Manifest:
-        """Raises `InvalidExperimentError` if the directory has none."""
+        """Read the manifest of a directory. Raises `InvalidExperimentError` if it has none."""
         try:
-            found = json.loads((directory / MANIFEST_FILE).read_text(encoding="utf-8"))
-            return cls(**found)
+            fields = json.loads((directory / MANIFEST_FILE).read_text(encoding="utf-8"))
+            return cls(**fields)
         except (OSError, ValueError, TypeError) as error:
-            raise InvalidExperimentError(f"{directory} is no directory of an experiment: {error}.") from error
+            raise InvalidExperimentError(
+                f"{directory} is not the directory of an experiment: {error}."
+            ) from error
 
     @classmethod
-    def find(cls, place: str) -> Manifest | None:
-        """That of a directory, or None if ``place`` is none."""
-        directory = Path(place)
-        return cls.read(directory) if place and (directory / MANIFEST_FILE).is_file() else None
+    def find(cls, path: str) -> Manifest | None:
+        """Read the manifest if ``path`` is the directory of an experiment, else return None."""
+        directory = Path(path)
+        return cls.read(directory) if path and (directory / MANIFEST_FILE).is_file() else None
 
 
-def checked_name(name: str) -> str:
-    """The name, if it is one. Raises `UsageError`."""
-    if not NAME.fullmatch(name) or name in {".", ".."}:
-        raise UsageError(f"{name!r} is no name of an experiment: letters, digits, _ . - only.")
-    return name
+def check_name(name: str) -> None:
+    """Raise `UsageError` unless the name is safe in a path, a label and a shell command."""
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise UsageError(f"{name!r} is not a valid name: use only letters, digits, and _ . -")

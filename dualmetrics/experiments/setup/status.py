@@ -1,4 +1,4 @@
-"""How an experiment is doing."""
+"""The state of an experiment."""
 
 from __future__ import annotations
 
@@ -15,55 +15,63 @@ from dualmetrics.experiments.setup.templates import DATA_DIRECTORY
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.window import Window
 
-WEEK = 7 * 86400.0
+_WEEK = 7 * 86400.0
 
 
 @dataclass(frozen=True)
 class Status:
-    """What is up, since when, how large, how long until the end. None: not known."""
+    """Whether the experiment is up, how much it has recorded, and when it ends. None means not known."""
 
     manifest: Manifest
     up: bool
     since: str | None
+    """When the server started, in ISO 8601."""
     bytes: int
     series: int | None
     targets: dict[str, str]
-    """By variant: how many of its targets are up."""
+    """For each variant, how many of its targets are up: ``1 of 2``."""
     began: float | None
+    """The time of the first sample, in seconds since the epoch."""
 
     @property
     def until(self) -> float | None:
-        """The declared end; None as long as nothing was recorded."""
+        """The declared end. None if nothing has been recorded yet."""
         return None if self.began is None else self.began + self.manifest.duration
 
 
 def read_status(directory: Path) -> Status:
-    """Look at the directory, and ask its server if that is up."""
+    """Read the state from the directory, and from its server if that is up.
+
+    Raises `InvalidExperimentError` if the directory is not that of an experiment.
+    """
     manifest = Manifest.read(directory)
     server = PrometheusAdmin(manifest.url)
-    size = sum(file.lstat().st_size for file in (directory / DATA_DIRECTORY).rglob("*") if file.is_file())
-    if not server.answers():
+    files = (file for file in (directory / DATA_DIRECTORY).rglob("*") if file.is_file())
+    size = sum(file.lstat().st_size for file in files)
+    if not server.is_ready():
         return Status(manifest, False, None, size, None, {}, None)
     since = str(server.status("runtimeinfo")["startTime"])
     series = int(server.status("tsdb")["headStats"]["numSeries"])
-    return Status(manifest, True, since, size, series, _targets(server, manifest), _began(manifest))
+    return Status(
+        manifest, True, since, size, series, _count_targets(server, manifest), _first_sample(manifest)
+    )
 
 
-def _targets(server: PrometheusAdmin, manifest: Manifest) -> dict[str, str]:
+def _count_targets(server: PrometheusAdmin, manifest: Manifest) -> dict[str, str]:
     up: Counter[str] = Counter()
-    all_of: Counter[str] = Counter()
-    for target in server.targets():
+    total: Counter[str] = Counter()
+    for target in server.active_targets():
         if target["labels"].get("experiment") == manifest.name:
             variant = str(target["labels"].get("variant"))
             up[variant] += target["health"] == "up"
-            all_of[variant] += 1
-    return {variant: f"{up[variant]} of {count}" for variant, count in sorted(all_of.items())}
+            total[variant] += 1
+    return {variant: f"{up[variant]} of {count}" for variant, count in sorted(total.items())}
 
 
-def _began(manifest: Manifest) -> float | None:
+def _first_sample(manifest: Manifest) -> float | None:
     source = Prometheus(manifest.url, manifest.name)
     try:
         now = source.now()
-        return source.began(resolve_names(source, Window(now - WEEK, now, now), Question()))
+        return source.began(resolve_names(source, Window(now - _WEEK, now, now), Question()))
     except ExperimentError:
         return None

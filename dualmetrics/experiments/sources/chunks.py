@@ -1,4 +1,4 @@
-"""Long windows, read a piece at a time, of which only what is needed is kept."""
+"""Long windows are read in pieces, and only the samples that matter are kept."""
 
 from __future__ import annotations
 
@@ -10,87 +10,80 @@ import numpy as np
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 
-PIECE = 3600.0
+PIECE_SECONDS = 3600.0
 STEPS = 400
-"""Of each of so many steps of the window the last sample is kept, and all around a reset."""
+"""A long window has so many steps. The last sample of each step and those around each reset are kept."""
 
-Key = tuple[tuple[str, str], ...]
+_LabelKey = tuple[tuple[str, str], ...]
 
 
 class Chunks:
-    """Collects samples that arrive in pieces."""
+    """Collects the samples of a window that arrive in pieces. Windows of more than two pieces are thinned."""
 
     def __init__(self, start: float, end: float) -> None:
         self._start, self._end = start, end
-        self._thin = end - start > 2 * PIECE
-        self._found: dict[Key, list[SampledHistogram]] = defaultdict(list)
-        self._plain: dict[Key, list[SampledSeries]] = defaultdict(list)
+        self._thin = end - start > 2 * PIECE_SECONDS
+        self._histograms: dict[_LabelKey, list[SampledHistogram]] = defaultdict(list)
+        self._series: dict[_LabelKey, list[SampledSeries]] = defaultdict(list)
 
     @property
     def empty(self) -> bool:
         """Whether nothing has been added."""
-        return not self._found and not self._plain
+        return not self._histograms and not self._series
 
     def spans(self) -> Iterator[tuple[float, float]]:
-        """The (end, length in seconds) of each piece."""
-        at = self._start
-        while at < self._end:
-            length = min(PIECE, self._end - at)
-            at += length
-            yield at, length
+        """Yield the end of each piece and its length in seconds."""
+        position = self._start
+        while position < self._end:
+            length = min(PIECE_SECONDS, self._end - position)
+            position += length
+            yield position, length
 
     def add(self, series: Iterable[SampledSeries]) -> None:
-        """What a piece has of counters."""
-        for each in series:
-            keep = self._kept(each.times, each.values)
-            self._plain[_key(each.labels)].append(
-                SampledSeries(each.labels, each.times[keep], each.values[keep])
-            )
+        """Add the series of one piece."""
+        for piece in series:
+            keep = self._samples_to_keep(piece.times, piece.values)
+            kept = SampledSeries(piece.labels, piece.times[keep], piece.values[keep])
+            self._series[_label_key(piece.labels)].append(kept)
 
     def add_histograms(self, histograms: Iterable[SampledHistogram]) -> None:
-        """What a piece has of histograms."""
-        for each in histograms:
-            keep = self._kept(each.times, each.counts)
-            part = SampledHistogram(each.labels, each.times[keep], each.bounds, each.counts[keep])
-            self._found[(*_key(each.labels), ("le", str(each.bounds.tolist())))].append(part)
+        """Add the histograms of one piece."""
+        for piece in histograms:
+            keep = self._samples_to_keep(piece.times, piece.counts)
+            kept = SampledHistogram(piece.labels, piece.times[keep], piece.bounds, piece.counts[keep])
+            key = (*_label_key(piece.labels), ("le", str(piece.bounds.tolist())))
+            self._histograms[key].append(kept)
 
     def series(self) -> list[SampledSeries]:
-        """All pieces together."""
-        return [
-            SampledSeries(
-                parts[0].labels, *join_pieces([each.times for each in parts], [each.values for each in parts])
-            )
-            for parts in self._plain.values()
-        ]
+        """Join the pieces of each series."""
+        joined = []
+        for pieces in self._series.values():
+            times, values = join_pieces([each.times for each in pieces], [each.values for each in pieces])
+            joined.append(SampledSeries(pieces[0].labels, times, values))
+        return joined
 
     def histograms(self) -> list[SampledHistogram]:
-        """All pieces together."""
-        found = []
-        for parts in self._found.values():
-            times, counts = join_pieces([each.times for each in parts], [each.counts for each in parts])
-            found.append(SampledHistogram(parts[0].labels, times, parts[0].bounds, counts))
-        return found
+        """Join the pieces of each histogram."""
+        joined = []
+        for pieces in self._histograms.values():
+            times, counts = join_pieces([each.times for each in pieces], [each.counts for each in pieces])
+            joined.append(SampledHistogram(pieces[0].labels, times, pieces[0].bounds, counts))
+        return joined
 
-    def _kept(self, times: Array, values: Array) -> np.typing.NDArray[np.bool_]:
+    def _samples_to_keep(self, times: Array, values: Array) -> np.typing.NDArray[np.bool_]:
         if not self._thin or len(times) < 2:
             return np.ones(len(times), dtype=bool)
         step = np.floor((times - self._start) / (self._end - self._start) * STEPS)
-        down = np.diff(values, axis=0) < 0
-        reset = down if values.ndim == 1 else down.any(axis=1)
+        decreased = np.diff(values, axis=0) < 0
+        reset = decreased if values.ndim == 1 else decreased.any(axis=1)
         return np.append((np.diff(step) > 0) | reset, True) | np.insert(reset, 0, True)
 
 
 def join_pieces(times: Sequence[Array], values: Sequence[Array]) -> tuple[Array, Array]:
-    """Pieces in order; a sample on the edge of two is in both."""
-    found, first = np.unique(np.concatenate(times), return_index=True)
-    return found, np.concatenate(values)[first]
+    """Join pieces in order. A sample on the edge of two pieces is in both, and is kept once."""
+    joined, first = np.unique(np.concatenate(times), return_index=True)
+    return joined, np.concatenate(values)[first]
 
 
-def as_arrays(samples: Sequence[Sequence[object]]) -> tuple[Array, Array]:
-    """Times and values of Prometheus' ``[[time, "value"], ...]``."""
-    found = np.array(samples, dtype=np.float64)
-    return found[:, 0], found[:, 1]
-
-
-def _key(labels: SampleLabels) -> Key:
+def _label_key(labels: SampleLabels) -> _LabelKey:
     return tuple(sorted(labels.items()))

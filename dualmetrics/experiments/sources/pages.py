@@ -1,4 +1,4 @@
-"""Two pages, read again and again for a while: no server between."""
+"""Two metrics pages that are read again and again, without a server in between."""
 
 from __future__ import annotations
 
@@ -18,88 +18,97 @@ from dualmetrics.experiments.samples import SampledSeries, Target, target_of
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.sources.tls import system_certificates
 
-TIMEOUT = 10.0
-START = "process_start_time_seconds"
-UP = "up"
+_TIMEOUT_SECONDS = 10.0
+_PROCESS_START = "process_start_time_seconds"
+_UP = "up"
+_JOB = "page"
 
-Samples = dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]
+_LabelPairs = tuple[tuple[str, str], ...]
+_Samples = dict[_LabelPairs, list[tuple[float, float]]]
+"""The (time, value) pairs of each series."""
 
 
 class Pages:
-    """The pages of both variants; `watch` them before they are asked for anything."""
+    """The metrics pages of both variants. Call `watch` before anything else.
+
+    ``urls`` has the address of each variant's page; ``headers`` are sent with each request.
+    """
 
     def __init__(self, urls: dict[str, str], headers: dict[str, str] | None = None) -> None:
         self._urls = urls
         self._headers = headers or {}
-        self._samples: dict[str, Samples] = {variant: defaultdict(list) for variant in urls}
-        self._first = inf
+        self._samples: dict[str, _Samples] = {variant: defaultdict(list) for variant in urls}
+        self._first_read = inf
         self._once = False
 
     def watch(
         self, seconds: float, interval: float, progress: Callable[[float], None] = lambda _: None
     ) -> None:
-        """Read both pages every ``interval`` for so long; ``progress`` is told the seconds that are over.
+        """Read both pages every ``interval`` seconds for ``seconds``.
 
-        With 0 seconds each page is read once, and everything since its app's start is counted.
-        Raises `UnreachableError` if a page cannot be read at the first time.
+        ``progress`` is called with the seconds that have passed. With 0 seconds each page is read once, and
+        everything since the start of its app is counted. Raises `UnreachableError` if a page cannot be read
+        the first time; later failures count as failed scrapes.
         """
-        begun = time.monotonic()
+        started = time.monotonic()
         self._once = seconds == 0
-        self._look(must=True)
-        while (over := time.monotonic() - begun) < seconds:
-            progress(over)
-            rounds = over // interval + 1
-            time.sleep(max(0.0, begun + min(rounds * interval, seconds) - time.monotonic()))
-            self._look(must=False)
+        self._read_pages(required=True)
+        while (passed := time.monotonic() - started) < seconds:
+            progress(passed)
+            rounds = passed // interval + 1
+            time.sleep(max(0.0, started + min(rounds * interval, seconds) - time.monotonic()))
+            self._read_pages(required=False)
         progress(seconds)
 
     def now(self) -> float:
-        """When the pages were read last."""
-        return max(
-            (at for each in self._samples.values() for of in each.values() for at, _ in of), default=0.0
-        )
+        """Return the time when the pages were last read."""
+        series = (pairs for samples in self._samples.values() for pairs in samples.values())
+        return max((at for pairs in series for at, _ in pairs), default=0.0)
 
     def began(self, names: Names) -> float:
-        """When the pages were read first; just before that if they were read only once."""
-        return self._first - 1.0 if self._once else self._first
+        """Return the time when the pages were first read, or just before that if they were read only once."""
+        return self._first_read - 1.0 if self._once else self._first_read
 
     def names(self, start: float, end: float) -> Collection[str]:
-        """The metrics on either page."""
+        """Return the names of the metrics on either page."""
         return {dict(labels)["__name__"] for samples in self._samples.values() for labels in samples}
 
     def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
-        """What was read of one page."""
-        found = [_series(labels, samples) for labels, samples in self._samples[variant].items()]
+        """Return the samples of one page."""
+        series = [_sampled_series(labels, pairs) for labels, pairs in self._samples[variant].items()]
+        buckets = [each for each in series if names.duration and each.name == names.bucket]
         return VariantSamples(
-            [each for each in found if each.name == names.requests],
-            from_bucket_series(each for each in found if names.duration and each.name == names.bucket),
-            [each for each in found if each.name == UP],
-            {("page", self._urls[variant]): inf} if self._once else _started(found),
+            requests=[each for each in series if each.name == names.requests],
+            durations=from_bucket_series(buckets),
+            up=[each for each in series if each.name == _UP],
+            process_start={(_JOB, self._urls[variant]): inf} if self._once else _process_starts(series),
         )
 
-    def _look(self, must: bool) -> None:
+    def _read_pages(self, *, required: bool) -> None:
         for variant, url in self._urls.items():
-            at = time.time()
-            self._first = min(self._first, at)
-            found = self._page(url, must)
+            now = time.time()
+            self._first_read = min(self._first_read, now)
+            page = self._fetch(url, required=required)
+            target = {"job": _JOB, "instance": url}
             samples = self._samples[variant]
-            own = {"__name__": UP, "job": "page", "instance": url}
-            samples[tuple(sorted(own.items()))].append((at, float(found is not None)))
-            for labels, value in found or ():
-                samples[tuple(sorted({**labels, "job": "page", "instance": url}.items()))].append((at, value))
+            samples[_sorted_pairs({"__name__": _UP} | target)].append((now, float(page is not None)))
+            for labels, value in page or ():
+                samples[_sorted_pairs(labels | target)].append((now, value))
 
-    def _page(self, url: str, must: bool) -> list[tuple[dict[str, str], float]] | None:
+    def _fetch(self, url: str, *, required: bool) -> list[tuple[dict[str, str], float]] | None:
         try:
-            response = httpx.get(url, headers=self._headers, timeout=TIMEOUT, verify=system_certificates())
+            response = httpx.get(
+                url, headers=self._headers, timeout=_TIMEOUT_SECONDS, verify=system_certificates()
+            )
             response.raise_for_status()
-            return _parsed(response.text)
+            return _parse(response.text)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            if must:
+            if required:
                 raise UnreachableError(f"{url} cannot be read: {str(error).splitlines()[0]}.") from error
             return None
 
 
-def _parsed(page: str) -> list[tuple[dict[str, str], float]]:
+def _parse(page: str) -> list[tuple[dict[str, str], float]]:
     return [
         ({**sample.labels, "__name__": sample.name}, float(sample.value))
         for family in text_string_to_metric_families(page)
@@ -107,10 +116,14 @@ def _parsed(page: str) -> list[tuple[dict[str, str], float]]:
     ]
 
 
-def _started(found: list[SampledSeries]) -> dict[Target, float]:
-    return {target_of(each.labels): float(each.values[0]) for each in found if each.name == START}
+def _sorted_pairs(labels: dict[str, str]) -> _LabelPairs:
+    return tuple(sorted(labels.items()))
 
 
-def _series(labels: tuple[tuple[str, str], ...], samples: list[tuple[float, float]]) -> SampledSeries:
-    found = np.array(samples)
-    return SampledSeries(dict(labels), found[:, 0], found[:, 1])
+def _process_starts(series: list[SampledSeries]) -> dict[Target, float]:
+    return {target_of(each.labels): float(each.values[0]) for each in series if each.name == _PROCESS_START}
+
+
+def _sampled_series(labels: _LabelPairs, pairs: list[tuple[float, float]]) -> SampledSeries:
+    samples = np.array(pairs)
+    return SampledSeries(dict(labels), samples[:, 0], samples[:, 1])

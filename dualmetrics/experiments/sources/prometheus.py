@@ -1,4 +1,4 @@
-"""A Prometheus server, asked for raw samples."""
+"""The raw samples that a Prometheus server has."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import from_bucket_series, from_native_samples
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
-from dualmetrics.experiments.sources.chunks import Chunks, as_arrays
+from dualmetrics.experiments.sources.chunks import Chunks
 from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
 from dualmetrics.experiments.sources.source import VariantSamples
 
 LOOKBACK = 300.0
-"""Seconds before the window in which a counter's last value is looked for."""
-DAYS = 7 * 86400.0
-STEP = 60.0
+"""How many seconds before the window a counter's last value is searched."""
+_SEVEN_DAYS = 7 * 86400.0
+_STEP = 60.0
+
+_Result = Sequence[dict[str, Any]]
+"""The result of a range query, as JSON: a dictionary for each series."""
 
 
 class Prometheus:
-    """One experiment on one server, by the labels ``experiment`` and ``variant``."""
+    """One experiment on one server, found by the labels ``experiment`` and ``variant``."""
 
     def __init__(
         self,
@@ -35,120 +40,131 @@ class Prometheus:
         self.url = url
         self.experiment = experiment
         self._client = PrometheusClient(url, headers or {})
-        self._labels = experiment_label, variant_label
+        self._experiment_label = experiment_label
+        self._variant_label = variant_label
 
     def now(self) -> float:
-        """By the server's clock."""
+        """Return the time by the server's clock."""
         return float(self._client.query("time()")[1])
 
     def began(self, names: Names) -> float:
-        """When the experiment's first sample of the last seven days was taken."""
-        newest = self.now()
+        """Return the time of the experiment's first sample in the last seven days.
+
+        Without any sample, returns the present time less a minute. A range query finds the minute of the
+        first sample; the raw samples of that minute give the exact time.
+        """
+        now = self.now()
         selector = self._selector(None)
         counters = (names.requests or f"{names.duration}_count", names.duration)
-        either = [f"{counter}{selector}" for counter in counters if counter]
-        found = self._client.over_time(
-            " or ".join(map("group({})".format, either)), newest - DAYS, newest, STEP
-        )
-        minute = min((float(each["values"][0][0]) for each in found), default=newest)
-        raw = [each for counter in either for each in self._raw(counter, minute, 2 * STEP)]
-        return min((float(_samples(each)[0][0]) for each in raw), default=newest - STEP)
+        selectors = [f"{counter}{selector}" for counter in counters if counter]
+        query = " or ".join(f"group({each})" for each in selectors)
+        groups = self._client.query_range(query, now - _SEVEN_DAYS, now, _STEP)
+        minute = min((float(each["values"][0][0]) for each in groups), default=now)
+        series = [each for selector in selectors for each in self._raw(selector, minute, 2 * _STEP)]
+        return min((_first_time(each) for each in series), default=now - _STEP)
 
     def names(self, start: float, end: float) -> Collection[str]:
-        """The metrics of the experiment. Raises `InvalidExperimentError` if there is no such experiment."""
-        found = self._values("__name__", start - LOOKBACK, end)
-        if not found:
-            raise InvalidExperimentError(self._unknown(start, end))
-        return found
+        """Return the metrics of the experiment. Raises `InvalidExperimentError` if it is not known."""
+        recorded = self._values("__name__", start - LOOKBACK, end)
+        if not recorded:
+            raise InvalidExperimentError(self._unknown_experiment(start, end))
+        return recorded
 
     def variants(self, start: float, end: float) -> Collection[str]:
-        """The variants that there are."""
-        return self._values(self._labels[1], start - LOOKBACK, end)
+        """Return the variants of the experiment."""
+        return self._values(self._variant_label, start - LOOKBACK, end)
 
     def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
-        """Requests, histograms, the scrapes of their targets, and since when those run."""
-        begin = start - LOOKBACK
-        requests = self._counters(names.requests, variant, begin, end) if names.requests else []
-        durations = self._histograms(names, variant, begin, end) if names.duration else []
-        targets = {target_of(each.labels) for each in requests} | {
-            target_of(each.labels) for each in durations
-        }
-        own = f"up{self._selector(variant)}"
-        up = self._unique(self._about("up", targets, begin, end), self._series(own, begin, end))
-        began = self._about("process_start_time_seconds", targets, begin, end)
-        started = {target_of(each.labels): float(each.values[0]) for each in began}
-        return VariantSamples(requests, durations, up, started)
+        """Read the requests and durations, the scrapes of their targets, and the start of their processes."""
+        start -= LOOKBACK
+        requests = self._counters(names.requests, variant, start, end) if names.requests else []
+        durations = self._histograms(names, variant, start, end) if names.duration else []
+        targets = {target_of(each.labels) for each in requests}
+        targets |= {target_of(each.labels) for each in durations}
+        up_of_variant = self._series(f"up{self._selector(variant)}", start, end)
+        up = _one_per_target(*self._series_of_targets("up", targets, start, end), *up_of_variant)
+        process_starts = self._series_of_targets("process_start_time_seconds", targets, start, end)
+        process_start = {target_of(each.labels): float(each.values[0]) for each in process_starts}
+        return VariantSamples(requests, durations, up, process_start)
 
-    def _unknown(self, start: float, end: float) -> str:
-        label = self._labels[0]
-        known = ", ".join(self._client.values(label, None, start - LOOKBACK, end))
-        there = f"those there are: {known}" if known else "no series in that time has that label"
-        return f"{self.url} knows no experiment {self.experiment!r} in the window; {there}."
+    def _unknown_experiment(self, start: float, end: float) -> str:
+        known = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
+        hint = f"it knows {known}" if known else "no series in that time has that label"
+        return f"{self.url} knows no experiment {self.experiment!r} in the window; {hint}."
 
     def _values(self, label: str, start: float, end: float) -> list[str]:
         return self._client.values(label, self._selector(None), start, end)
 
     def _selector(self, variant: str | None) -> str:
-        experiment, of = self._labels
-        pairs = {experiment: self.experiment} | ({of: variant} if variant is not None else {})
-        return "{" + ",".join(f"{label}={json.dumps(value)}" for label, value in pairs.items()) + "}"
+        labels = {self._experiment_label: self.experiment}
+        if variant is not None:
+            labels[self._variant_label] = variant
+        return _selector(labels)
 
     def _counters(self, name: str, variant: str, start: float, end: float) -> list[SampledSeries]:
         return self._series(name + self._selector(variant), start, end)
 
     def _histograms(self, names: Names, variant: str, start: float, end: float) -> list[SampledHistogram]:
+        """Read classic histograms, or native ones if there are no classic ones."""
         chunks = Chunks(start, end)
-        for at, seconds in chunks.spans():
-            found = self._raw(names.bucket + self._selector(variant), at, seconds)
-            chunks.add_histograms(from_bucket_series(_plain(found)))
+        selector = self._selector(variant)
+        for piece_end, seconds in chunks.spans():
+            buckets = self._raw(names.bucket + selector, piece_end, seconds)
+            chunks.add_histograms(from_bucket_series(_float_series(buckets)))
         if chunks.empty:
-            return list(_natives(self._raw(f"{names.duration}{self._selector(variant)}", end, end - start)))
+            return list(_native_histograms(self._raw(f"{names.duration}{selector}", end, end - start)))
         return chunks.histograms()
 
-    def _about(self, name: str, targets: Iterable[Target], start: float, end: float) -> list[SampledSeries]:
-        found: list[SampledSeries] = []
+    def _series_of_targets(
+        self, name: str, targets: Iterable[Target], start: float, end: float
+    ) -> list[SampledSeries]:
+        series: list[SampledSeries] = []
         for job, instance in sorted(targets):
-            labels = f"{{job={json.dumps(job)},instance={json.dumps(instance)}}}"
-            found += self._series(name + labels, start, end)
-        return found
-
-    @staticmethod
-    def _unique(*found: list[SampledSeries]) -> list[SampledSeries]:
-        return list({target_of(each.labels): each for several in found for each in several}.values())
+            series += self._series(name + _selector({"job": job, "instance": instance}), start, end)
+        return series
 
     def _series(self, selector: str, start: float, end: float) -> list[SampledSeries]:
         chunks = Chunks(start, end)
-        for at, seconds in chunks.spans():
-            chunks.add(_plain(self._raw(selector, at, seconds)))
+        for piece_end, seconds in chunks.spans():
+            chunks.add(_float_series(self._raw(selector, piece_end, seconds)))
         return chunks.series()
 
-    def _raw(self, selector: str, at: float, seconds: float) -> Sequence[dict[str, Any]]:
-        found: Sequence[dict[str, Any]] = self._client.query(
-            f"{selector}[{max(1, round(seconds * 1000))}ms]", at
-        )
-        return found
+    def _raw(self, selector: str, end: float, seconds: float) -> _Result:
+        result: _Result = self._client.query(f"{selector}[{max(1, round(seconds * 1000))}ms]", end)
+        return result
 
 
-def _samples(series: dict[str, Any]) -> Sequence[Sequence[Any]]:
-    found: Sequence[Sequence[Any]] = series.get("values") or series["histograms"]
-    return found
+def _selector(labels: dict[str, str]) -> str:
+    """Return a PromQL selector. JSON's quoting is also PromQL's."""
+    return "{" + ",".join(f"{label}={json.dumps(value)}" for label, value in labels.items()) + "}"
 
 
-def _plain(result: Sequence[dict[str, Any]]) -> Iterator[SampledSeries]:
-    for found in result:
-        if found.get("values"):
-            times, values = as_arrays(found["values"])
-            yield SampledSeries(found["metric"], times, values)
+def _one_per_target(*series: SampledSeries) -> list[SampledSeries]:
+    return list({target_of(each.labels): each for each in series}.values())
 
 
-def _natives(result: Sequence[dict[str, Any]]) -> Iterator[SampledHistogram]:
-    for found in result:
-        samples = [(float(at), _buckets(histogram)) for at, histogram in found.get("histograms", ())]
+def _first_time(series: dict[str, Any]) -> float:
+    samples = series.get("values") or series["histograms"]
+    return float(samples[0][0])
+
+
+def _float_series(result: _Result) -> Iterator[SampledSeries]:
+    """Yield the series that have ordinary samples, not native histograms."""
+    for series in result:
+        if series.get("values"):
+            samples = np.array(series["values"], dtype=np.float64)
+            yield SampledSeries(series["metric"], samples[:, 0], samples[:, 1])
+
+
+def _native_histograms(result: _Result) -> Iterator[SampledHistogram]:
+    for series in result:
+        samples = [(float(at), _buckets(histogram)) for at, histogram in series.get("histograms", ())]
         if samples:
-            yield from_native_samples(found["metric"], samples)
+            yield from_native_samples(series["metric"], samples)
 
 
 def _buckets(histogram: dict[str, Any]) -> list[tuple[float, float, float]]:
+    """Return the (low, high, count) of each bucket. The first element says which bound is inclusive."""
     return [
         (float(low), float(high), float(count)) for _rule, low, high, count in histogram.get("buckets", ())
     ]

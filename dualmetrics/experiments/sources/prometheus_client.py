@@ -1,4 +1,4 @@
-"""Prometheus' HTTP API, the few requests that are needed."""
+"""The requests to Prometheus' HTTP API that a comparison needs."""
 
 from __future__ import annotations
 
@@ -9,38 +9,41 @@ import httpx
 from dualmetrics.experiments.errors import UnreachableError
 from dualmetrics.experiments.sources.tls import system_certificates
 
-TIMEOUT = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class PrometheusClient:
-    """Asks one server. Raises `UnreachableError` whatever goes wrong."""
+    """Queries one server. Raises `UnreachableError` if a request fails for any reason."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._url = url.rstrip("/")
         self._headers = headers
 
     def query(self, query: str, at: float | None = None) -> Any:
-        """The result of an instant query."""
+        """Return the result of an instant query."""
         parameters = {"query": query} | ({} if at is None else {"time": f"{at:.3f}"})
-        return self._asked("query", parameters)["result"]
+        return self._get("query", parameters)["result"]
 
-    def over_time(self, query: str, start: float, end: float, step: float) -> Any:
-        """The result of a query at each step."""
+    def query_range(self, query: str, start: float, end: float, step: float) -> Any:
+        """Return the result of a query at each step."""
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
-        return self._asked("query_range", {"query": query} | times)["result"]
+        return self._get("query_range", {"query": query} | times)["result"]
 
     def values(self, label: str, selector: str | None, start: float, end: float) -> list[str]:
-        """The values of a label, among the series of a selector."""
+        """Return the values of a label among the series that a selector matches. None matches all series."""
         parameters = {"start": f"{start:.3f}", "end": f"{end:.3f}"}
         if selector is not None:
             parameters["match[]"] = selector
-        return list(self._asked(f"label/{label}/values", parameters))
+        return list(self._get(f"label/{label}/values", parameters))
 
-    def _asked(self, what: str, parameters: dict[str, str]) -> Any:
+    def _get(self, path: str, parameters: dict[str, str]) -> Any:
         try:
-            url = f"{self._url}/api/v1/{what}"
             response = httpx.get(
-                url, params=parameters, headers=self._headers, timeout=TIMEOUT, verify=system_certificates()
+                f"{self._url}/api/v1/{path}",
+                params=parameters,
+                headers=self._headers,
+                timeout=_TIMEOUT_SECONDS,
+                verify=system_certificates(),
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
@@ -48,11 +51,11 @@ class PrometheusClient:
         try:
             return self._data(response.json())
         except ValueError as error:
-            message = f"{self._url} answers with status {response.status_code} and is no Prometheus."
+            message = f"{self._url} answers with status {response.status_code}, but is not a Prometheus."
             raise UnreachableError(message) from error
 
     def _data(self, answer: Any) -> Any:
         if not isinstance(answer, dict) or answer.get("status") != "success":
-            reason = answer.get("error", "no reason given") if isinstance(answer, dict) else "no reason given"
-            raise UnreachableError(f"{self._url} refuses the query: {reason}.")
+            reason = answer.get("error") if isinstance(answer, dict) else None
+            raise UnreachableError(f"{self._url} refuses the query: {reason or 'no reason given'}.")
         return answer["data"]

@@ -1,4 +1,4 @@
-"""What a source has of one variant, and what any source can be asked."""
+"""What every source of samples can be asked, and the samples of one variant that it returns."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from dualmetrics.experiments.statistics.arrays import Array
 
 @dataclass(frozen=True)
 class VariantSamples:
-    """Samples of one variant, from a while before the window to its end."""
+    """The samples of one variant, from some time before the window to its end."""
 
     requests: list[SampledSeries]
     durations: list[SampledHistogram]
     up: list[SampledSeries] = field(default_factory=list)
-    """1 for each successful scrape, 0 for each that failed, by target."""
+    """A series for each target: 1 for each scrape that succeeded, 0 for each that failed."""
     process_start: Mapping[Target, float] = field(default_factory=dict)
-    """When the targets' processes started, where they say so."""
+    """When the target's process started, if the target exposes it."""
 
     @property
     def times(self) -> Array:
-        """When there are samples of the variant."""
+        """All times at which there is a sample."""
         times = [each.times for each in self.requests] + [each.times for each in self.durations]
         return np.unique(np.concatenate(times)) if times else np.array([])
 
     @property
     def interval(self) -> float:
-        """The usual time between two scrapes, in seconds; 0 if that cannot be seen."""
-        found = np.concatenate([np.diff(each.times) for each in self.up] or [np.diff(self.times)])
-        return float(np.median(found)) if len(found) else 0.0
+        """The median seconds between two scrapes; 0 if there are fewer than two."""
+        intervals = np.concatenate([np.diff(each.times) for each in self.up] or [np.diff(self.times)])
+        return float(np.median(intervals)) if len(intervals) else 0.0
 
     def scrape_history(self, start: float) -> ScrapeHistory:
-        """What tells series that began at 0 from those that were not seen before."""
-        watched = {target_of(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
-        return ScrapeHistory(start, watched, self.process_start, start + 2 * self.interval)
+        """Return when each target was first scraped, for a window that begins at ``start``."""
+        first_scrape = {target_of(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
+        return ScrapeHistory(start, first_scrape, self.process_start, start + 2 * self.interval)
 
 
 class Source(Protocol):
-    """A place that can be asked for what both variants counted."""
+    """A place that has the samples of both variants."""
 
     def names(self, start: float, end: float) -> Collection[str]:
-        """The metrics that both or one of the variants have."""
+        """Return the names of all metrics of the variants."""
         ...
 
     def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
-        """The samples between two times, and of a while before."""
+        """Return the samples of a variant between two times, and those of some time before."""
         ...
 
     def now(self) -> float:
-        """The time by the source's own clock, which its samples have."""
+        """Return the time by the clock that the samples were stamped with."""
         ...
 
     def began(self, names: Names) -> float:
-        """When the experiment's first sample was taken."""
+        """Return the time of the experiment's first sample."""
         ...

@@ -1,4 +1,4 @@
-"""The certificates that are trusted, loaded once: that takes longer than most requests."""
+"""The trusted certificates. They are loaded once, because loading takes longer than most requests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from functools import cache
 
 @cache
 def system_certificates() -> ssl.SSLContext:
-    """The system's certificates."""
+    """Return a context that trusts the certificates of the system."""
     return ssl.create_default_context()

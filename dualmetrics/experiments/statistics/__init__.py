@@ -1,1 +1,1 @@
-"""Tests and intervals for two variants that were watched over the same blocks of time."""
+"""Tests and intervals for two variants that were observed over the same blocks of time."""

@@ -1,4 +1,4 @@
-"""The type of all numbers here: arrays of float64; the first axis is the block."""
+"""The type of all numbers here: arrays of float64 whose first axis is the block."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 
 def merge_neighbors(blocks: Array) -> Array:
-    """Half as many blocks: neighbours added up, an odd last one to the block before it."""
+    """Add up each pair of neighboring blocks. An odd last block is added to the last pair."""
     starts = np.arange(0, len(blocks) - 1, 2)
     return np.add.reduceat(blocks, starts, axis=0)

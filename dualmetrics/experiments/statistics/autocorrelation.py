@@ -1,4 +1,4 @@
-"""What neighbouring blocks have in common makes the sum vary more than independent blocks would."""
+"""How much more a sum over blocks varies because neighboring blocks are similar."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ MAX_BLOCKS = 40
 MIN_BLOCKS = 10
 MAX_AUTOCORRELATION = 0.25
 ROUNDING = 1e-24
-"""Squares that sum to no more are what is left of equal numbers."""
+"""A sum of squares that is not larger than this is a rounding error of equal numbers."""
 
 
 class Inflation(NamedTuple):
-    """The factor ``k`` of the variance, and the degrees of freedom that are left."""
+    """How much autocorrelation inflates a variance.
+
+    ``r`` is the autocorrelation, ``k`` the factor of the variance, ``df`` the remaining degrees of freedom.
+    """
 
     blocks: int
     r: float
@@ -26,22 +29,22 @@ class Inflation(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether there are blocks enough, and independent enough, to judge by."""
+        """Whether there are enough blocks, and independent enough, for a judgment."""
         return self.blocks >= MIN_BLOCKS and self.r <= MAX_AUTOCORRELATION
 
 
 def lag1(values: Array) -> float:
-    """The autocorrelation of neighbours; 0 where nothing varies."""
-    centred = values - values.mean()
-    total = float(centred @ centred)
-    return float(centred[:-1] @ centred[1:]) / total if total > ROUNDING else 0.0
+    """Return the autocorrelation of neighbors; 0 if the values do not vary."""
+    centered = values - values.mean()
+    total = float(centered @ centered)
+    return float(centered[:-1] @ centered[1:]) / total if total > ROUNDING else 0.0
 
 
 def inflation(values: Array) -> Inflation:
-    """``r = clip(r1 + (1 + 3 r1)/B, 0, .9)``, ``k = (1 + r)/(1 - r)``, ``df = (B - 1)/k``.
+    """Estimate ``r = clip(r1 + (1 + 3 r1)/B, 0, .9)``, ``k = (1 + r)/(1 - r)`` and ``df = (B - 1)/k``.
 
-    The term in 1/B takes out the bias of an estimate from few blocks (Kendall 1954); the factor is that of a
-    first-order autoregressive process.
+    ``r1`` is the observed lag-1 autocorrelation of ``B`` blocks. The term in 1/B removes the bias of an
+    estimate from few blocks (Kendall 1954). ``k`` is the factor of a first-order autoregressive process.
     """
     blocks = len(values)
     if blocks < 2:
@@ -53,14 +56,15 @@ def inflation(values: Array) -> Inflation:
 
 
 def merge_correlated_blocks(
-    tables: tuple[Array, ...], halved: Callable[[Array], Array], values: Callable[[tuple[Array, ...]], Array]
+    tables: tuple[Array, ...], merge: Callable[[Array], Array], values: Callable[[tuple[Array, ...]], Array]
 ) -> tuple[tuple[Array, ...], Inflation]:
-    """The tables in blocks so long that neighbours have little in common, if that leaves enough of them.
+    """Merge neighboring blocks of all tables until the autocorrelation is small or too few blocks are left.
 
-    ``values`` gives what a block adds to the estimate.
+    ``merge`` halves the number of blocks of a table. ``values`` returns what each block of the tables
+    contributes to the estimate.
     """
     found = inflation(values(tables))
     while found.r > MAX_AUTOCORRELATION and found.blocks // 2 >= MIN_BLOCKS:
-        tables = tuple(halved(table) for table in tables)
+        tables = tuple(merge(table) for table in tables)
         found = inflation(values(tables))
     return tables, found

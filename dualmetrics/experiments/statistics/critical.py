@@ -1,4 +1,4 @@
-"""How far from its null value a statistic may come: at one look, or at any number of looks."""
+"""Critical values and p-values of a statistic: for one look, or for any number of looks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.stats import norm, t
 
 
 class CriticalValues(Protocol):
-    """One-sided critical values of a statistic with mean 0 and variance 1, and its p-value."""
+    """One-sided critical values and p-values of a statistic with mean 0 and variance 1."""
 
     def critical_value(self, alpha: float, df: float) -> float: ...
 
@@ -19,41 +19,44 @@ class CriticalValues(Protocol):
 
 @dataclass(frozen=True)
 class OneLook:
-    """Student's t: the window was declared beforehand, and is looked at when it has ended."""
+    """Student's t, for a window that was declared beforehand and is looked at once, when it has ended."""
 
     def critical_value(self, alpha: float, df: float) -> float:
-        """The quantile that is exceeded with probability ``alpha``."""
+        """Return the value that the statistic exceeds with probability ``alpha``."""
         return float(t.isf(alpha, df) if df < inf else norm.isf(alpha))
 
     def p_value(self, statistic: float, df: float) -> float:
-        """The probability of a statistic at least so large."""
+        """Return the probability of a statistic at least this large."""
         return float(t.sf(statistic, df) if df < inf else norm.sf(statistic))
+
+
+ONE_LOOK = OneLook()
 
 
 @dataclass(frozen=True)
 class AnyLook:
-    """An asymptotic confidence sequence: right at every look at once, however often one looks.
+    """An asymptotic confidence sequence. It holds at all looks at once, however many there are.
 
     One-sided form of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and
-    asymptotic confidence sequences" (arXiv 2103.06476): with ``m = t rho^2``, ::
+    asymptotic confidence sequences" (arXiv 2103.06476). With ``m = t rho^2`` the boundary is ::
 
         sqrt(2 (m + 1)/m * log(1 + sqrt(m + 1)/(2 alpha)))
 
-    standard errors. ``rho`` is tuned for the declared end, so that ``m`` depends only on the ``fraction`` of
-    the declared time that is over. The variance is estimated from few blocks, so the boundary is moved to the
-    quantile of Student's t that belongs to the same probability.
+    standard errors. ``rho`` is tuned for the declared end, so ``m`` depends only on ``fraction``, the part of
+    the declared time that has passed. The variance is estimated from few blocks, so the boundary is moved to
+    the quantile of Student's t that has the same probability.
     """
 
     fraction: float
 
     def critical_value(self, alpha: float, df: float) -> float:
-        """The boundary in standard errors."""
+        """Return the boundary in standard errors."""
         m = self._information()
         normal = sqrt(2 * (m + 1) / m * log(1 + sqrt(m + 1) / (2 * alpha)))
         return float(t.isf(norm.sf(normal), df)) if df < inf else normal
 
     def p_value(self, statistic: float, df: float) -> float:
-        """The smallest alpha whose boundary the statistic reaches: a p-value that holds at every look."""
+        """Return the smallest alpha whose boundary the statistic reaches. It holds at every look."""
         if statistic <= 0:
             return 1.0
         normal = float(norm.isf(t.sf(statistic, df))) if df < inf else statistic
@@ -62,6 +65,6 @@ class AnyLook:
         return 0.0 if power > 700 else min(1.0, sqrt(m + 1) / (2 * (exp(power) - 1))) if power else 1.0
 
     def _information(self) -> float:
-        """``t rho^2`` for the rho that makes the sequence narrowest at the end, at alpha .05 one-sided."""
+        """Return ``t rho^2``. Rho makes the sequence narrowest at the end, at one-sided alpha .05."""
         alpha = 0.1
         return max(self.fraction, 1e-9) * (-2 * log(alpha) + log(-2 * log(alpha)) + 1)

@@ -1,4 +1,4 @@
-"""Few errors: the exact test, which needs no approximation."""
+"""The exact test for few errors, which needs no approximation."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ MAX_PHI = 1.2
 
 
 def applies(table: ContingencyTable, phi: float) -> bool:
-    """Whether the errors are few and come as independently as the exact test supposes."""
+    """Return whether the errors are few, and as independent of each other as the exact test assumes."""
     return table.x1 + table.x0 < MAX_ERRORS and phi < MAX_PHI
 
 
 def p_worse(table: ContingencyTable) -> float:
-    """The probability that, of all errors, at least so many fall to the candidate if both fail alike.
+    """Return the probability that at least so many of all errors are the candidate's, if both fail alike.
 
-    Given the sum, the candidate's errors are binomial with the candidate's share of the requests
-    (Przyborowski and Wilenski, Biometrika 31 (1940), 313).
+    Given the sum of the errors, the candidate's are binomial with its share of the requests (Przyborowski and
+    Wilenski, Biometrika 31 (1940), 313).
     """
     share = table.n1 / (table.n1 + table.n0)
     return float(binom.sf(round(table.x1) - 1, round(table.x1 + table.x0), share))

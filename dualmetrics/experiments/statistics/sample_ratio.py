@@ -1,4 +1,4 @@
-"""Did the traffic arrive in the proportion that was declared? If not, something else differs too."""
+"""Whether traffic was split as declared. If it was not, something besides the variants differs too."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
-from dualmetrics.experiments.statistics.critical import OneLook
+from dualmetrics.experiments.statistics.critical import ONE_LOOK
 from dualmetrics.experiments.statistics.error_ratio import variance_of_sum
 
 MISMATCH_ALPHA = 0.001
 
 
 class Mismatch(NamedTuple):
-    """The test of the sample ratio: ``chi2`` over ``phi``, and the p-value."""
+    """The test of the sample ratio: the p-value belongs to ``chi2`` divided by ``phi``."""
 
     chi2: float
     phi: float
@@ -22,30 +22,31 @@ class Mismatch(NamedTuple):
 
     @property
     def found(self) -> bool:
-        """Whether the proportion is not the declared one."""
+        """Whether the ratio surely differs from the declared one."""
         return self.p < MISMATCH_ALPHA
 
 
 def sample_ratio_mismatch(candidate: Array, baseline: Array, share: float) -> Mismatch:
-    """Chi-square of the two totals against the candidate's declared ``share``.
+    """Test the two totals against the candidate's declared ``share`` with chi-square.
 
-    Requests do not come independently: ``phi`` is how much more than a binomial count the candidate's part
-    varies from block to block, after the same corrections as for the error ratio.
+    Requests are not independent of each other. ``phi`` is how many times more than a binomial count the
+    candidate's share varies between blocks, after the same corrections as for the error ratio.
     """
     tables, inflation = merge_correlated_blocks((candidate, baseline), merge_neighbors, _surplus)
     total = float(candidate.sum() + baseline.sum())
     binomial = total * share * (1 - share)
     chi2 = (float(candidate.sum()) - share * total) ** 2 / binomial
     phi = max(1.0, inflation.k * variance_of_sum(_surplus(tables)) / binomial)
-    return Mismatch(chi2, phi, _p(chi2 / phi, inflation))
+    return Mismatch(chi2, phi, _two_sided_p(chi2 / phi, inflation))
 
 
 def _surplus(tables: tuple[Array, ...]) -> Array:
+    """Return the candidate's requests in each block less the number expected from its overall share."""
     candidate, baseline = tables
     share = candidate.sum() / (candidate.sum() + baseline.sum())
     surplus: Array = candidate - share * (candidate + baseline)
     return surplus
 
 
-def _p(chi2: float, inflation: Inflation) -> float:
-    return min(1.0, 2 * OneLook().p_value(sqrt(chi2), inflation.df))
+def _two_sided_p(chi2: float, inflation: Inflation) -> float:
+    return min(1.0, 2 * ONE_LOOK.p_value(sqrt(chi2), inflation.df))

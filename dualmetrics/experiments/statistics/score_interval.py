@@ -1,4 +1,4 @@
-"""Differences of two proportions: the score test and its interval."""
+"""The difference of two proportions: the score test and its interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BISECTIONS = 60
 
 
 class ContingencyTable(NamedTuple):
-    """Errors ``x`` of ``n`` requests; 1 is the candidate, 0 the baseline. Effective counts are fractions."""
+    """Errors ``x`` of ``n`` requests; 1 is the candidate, 0 the baseline. The counts may be fractions."""
 
     x1: float
     n1: float
@@ -24,19 +24,20 @@ class ContingencyTable(NamedTuple):
 
     @property
     def pooled(self) -> float:
-        """The proportion of both together."""
+        """The proportion of errors among the requests of both."""
         return (self.x1 + self.x0) / (self.n1 + self.n0)
 
     def divided_by(self, phi: float) -> ContingencyTable:
-        """As many independent requests as tell as much."""
+        """Divide all counts by the overdispersion ``phi``: the effective number of independent requests."""
         return ContingencyTable(*(count / phi for count in self))
 
 
 def constrained(table: ContingencyTable, delta: float) -> tuple[float, float]:
-    """The likeliest ``(p1, p0)`` among those with ``p1 - p0 = delta``.
+    """Return the most likely ``(p1, p0)`` among those with ``p1 - p0 = delta``.
 
-    The root of the likelihood's cubic in closed form: Farrington and Manning, Statistics in Medicine 9
-    (1990), 1447; the coefficients as in Miettinen and Nurminen, Statistics in Medicine 4 (1985), 213.
+    The root of the cubic equation of the likelihood in closed form: Farrington and Manning, Statistics in
+    Medicine 9 (1990), 1447. The coefficients are those of Miettinen and Nurminen, Statistics in Medicine 4
+    (1985), 213.
     """
     x1, n1, x0, n0 = table
     n, x = n1 + n0, x1 + x0
@@ -52,10 +53,10 @@ def constrained(table: ContingencyTable, delta: float) -> tuple[float, float]:
 
 
 def statistic(table: ContingencyTable, delta: float) -> float:
-    """``(p1 - p0 - delta)`` over its standard error at the constrained estimate.
+    """Return ``(p1 - p0 - delta)`` divided by its standard error at the constrained estimate.
 
-    Miettinen and Nurminen's, without their factor N/(N - 1): published examples are computed so (Fagerland,
-    Lydersen and Laake 2015), and with the counts of a web service it is 1.
+    This is Miettinen and Nurminen's statistic without their factor N/(N - 1). Published examples are computed
+    without it (Fagerland, Lydersen and Laake 2015), and with the counts of a web service it is about 1.
     """
     p1, p0 = constrained(table, delta)
     variance = p1 * (1 - p1) / table.n1 + p0 * (1 - p0) / table.n0
@@ -66,15 +67,15 @@ def statistic(table: ContingencyTable, delta: float) -> float:
 
 
 def interval(table: ContingencyTable, critical: float) -> tuple[float, float]:
-    """All differences whose statistic lies within ``critical`` of 0; found by bisection."""
+    """Find the limits of the differences whose statistic is within ``critical`` of 0, by bisection."""
     estimate = table.estimate
-    lower = bisect(lambda delta: statistic(table, delta) <= critical, -1.0, estimate)
-    upper = bisect(lambda delta: statistic(table, delta) < -critical, estimate, 1.0)
+    lower = _bisect(lambda delta: statistic(table, delta) <= critical, -1.0, estimate)
+    upper = _bisect(lambda delta: statistic(table, delta) < -critical, estimate, 1.0)
     return lower, upper
 
 
-def bisect(reached: Callable[[float], bool], below: float, above: float) -> float:
-    """Where ``reached`` becomes true between the two."""
+def _bisect(reached: Callable[[float], bool], below: float, above: float) -> float:
+    """Find where ``reached`` becomes true between ``below`` and ``above``."""
     for _ in range(BISECTIONS):
         middle = (below + above) / 2
         below, above = (below, middle) if reached(middle) else (middle, above)

@@ -1,0 +1,48 @@
+"""What was compared, when, and with which result: the sentences that all reports share."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.report.formatting import format_duration, format_time
+from dualmetrics.experiments.verdict import Verdict
+
+
+def title(comparison: Comparison) -> str:
+    """Return what was compared."""
+    question = comparison.question
+    prefix = f"{comparison.experiment}: " if comparison.experiment else ""
+    return f"{prefix}{question.candidate} against {question.baseline}"
+
+
+def describe_window(comparison: Comparison) -> str:
+    """Return the start, the end and the length of the window."""
+    window = comparison.window
+    text = f"{format_time(window.start)} to {format_time(window.end)}, {format_duration(window.seconds)}"
+    return f"{text} of {format_duration(window.until - window.start)} declared" if window.early else text
+
+
+def verdict_reason(comparison: Comparison) -> str:
+    """Return the reason for the verdict in one sentence."""
+    verdict = comparison.verdict
+    if verdict is Verdict.PASS:
+        return "Every gate is within its margin."
+    if verdict is Verdict.FAIL:
+        return f"Surely worse: {', '.join(comparison.failed)}."
+    if verdict is Verdict.INVALID:
+        broken = [f"{check.name}: {check.seen}" for check in comparison.checks if not check.holds]
+        return f"The experiment is not valid: {'; '.join(broken)}."
+    return _inconclusive_reason(comparison)
+
+
+def _inconclusive_reason(comparison: Comparison) -> str:
+    if comparison.window.early and not comparison.question.sequential:
+        left = format_duration(comparison.window.until - comparison.window.end)
+        return f"Early look: the declared end is {left} away."
+    undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
+    seconds = comparison.still_needed
+    if not isfinite(seconds) or seconds <= 0:
+        return f"Not decided: {undecided}."
+    needed = f"about {format_duration(seconds)} more would be needed"
+    return f"Not decided: {undecided}; {needed} if there is no difference."
