@@ -151,7 +151,7 @@ class Components:
         )
 
     def _resource(self) -> Attributes:
-        return self.group_resource.beside(self.bridges.resource(), self.store.instance_id)
+        return self.group_resource.with_target_info(self.bridges.resource(), self.store.instance_id)
 
     def _log_left_out(self, message: str) -> None:
         self.errors.log_once(message, "dualmetrics: left out: %s", message)

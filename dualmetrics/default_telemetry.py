@@ -1,4 +1,4 @@
-"""The process' default `Telemetry`, which is OpenTelemetry's global meter provider too."""
+"""The default `Telemetry` of the process. It is OpenTelemetry's global meter provider too."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ _default: Telemetry | None = None
 
 
 def configure(**settings: Any) -> Telemetry:
-    """The process' default `Telemetry`, made at the first call from the arguments and the environment.
+    """Return the default `Telemetry` of the process, made at the first call.
 
-    Arguments are the settings of README by their names in lower case. Called again without arguments, or with
-    the same, it gives the same object; with others it raises SettingsError, which names both values.
+    The arguments are the settings in README, by their names in lower case; what is not given comes from the
+    environment. A later call returns the same object. Raises SettingsError for a bad value, and for a later
+    call with other arguments; it names both values then.
     """
     global _default
     with _lock:
         if _default is None:
             _default = Telemetry(label="default", **settings)
             sources = pending.subscribe(_default.bridge)
-            if not any(source.name == "sdk" for source in sources):  # else the SDK's is to be the global one
+            if not any(
+                source.name == "sdk" for source in sources
+            ):  # otherwise the SDK's provider is the global one
                 _make_global(_default)
         elif settings:
             _refuse_change(_default.settings, load_settings(**settings))
@@ -36,14 +39,14 @@ def configure(**settings: Any) -> Telemetry:
 
 
 def global_meter_provider() -> metrics.MeterProvider:
-    """What OTEL_PYTHON_METER_PROVIDER=dualmetrics stands for."""
+    """The provider that OTEL_PYTHON_METER_PROVIDER=dualmetrics selects."""
     return configure().meter_provider
 
 
 def _refuse_change(old: Settings, new: Settings) -> None:
     if old != new:
         raise SettingsError(
-            "dualmetrics is configured already, and differently: " + "; ".join(old.difference(new))
+            "dualmetrics is already configured with other settings: " + "; ".join(old.difference(new))
         )
 
 
@@ -54,6 +57,6 @@ def _make_global(telemetry: Telemetry) -> None:
     metrics.set_meter_provider(provider)
     if metrics.get_meter_provider() is not provider:
         logger.warning(
-            "dualmetrics: another OpenTelemetry meter provider was set before; instruments made through it "
-            "are not exported by dualmetrics, its own HTTP metrics are"
+            "dualmetrics: another OpenTelemetry meter provider was set before. dualmetrics exports its own "
+            "HTTP metrics, but no instruments that are made through that provider"
         )

@@ -1,4 +1,4 @@
-"""The resource: what the metrics are of. One for the whole group."""
+"""The resource that the metrics describe. The whole group has one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dualmetrics.model.attributes import Attributes, AttributeValue
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-INSTANCE = "service.instance.id"
+_INSTANCE_ID = "service.instance.id"
 
 
 class GroupResource:
-    """The attributes of OpenTelemetry's `Resource`, with its detectors and variables, and ours."""
+    """The attributes of OpenTelemetry's `Resource`, from its detectors and variables and from our settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -23,38 +23,38 @@ class GroupResource:
         self._built: Attributes | None = None
 
     def detect(self) -> Resource:
-        """Run the detectors, once. They have a thread each, and an interpreter that ends starts none."""
+        """Run the detectors, once. Each needs a thread, and an interpreter that exits starts none."""
         if self._detected is None:
             from opentelemetry.sdk.resources import Resource
 
             self._detected = Resource.create()
         return self._detected
 
-    def attributes(self, instance: Callable[[], str]) -> Attributes:
-        """The same from the first call on. ``instance`` gives the id of the group."""
+    def attributes(self, instance_id: Callable[[], str]) -> Attributes:
+        """The attributes, built at the first call. ``instance_id`` returns the id of the group."""
         if self._built is None:
-            self._built = _frozen(self.detect().merge(self._given(instance())).attributes)
+            self._built = _frozen(self.detect().merge(self._configured(instance_id())).attributes)
         return self._built
 
-    def beside(self, told: Mapping[str, str], instance: Callable[[], str]) -> Attributes:
-        """With what the labels of a registry's ``target_info`` tell, where that is not ours."""
-        own = self.attributes(instance)
+    def with_target_info(self, target_info: Mapping[str, str], instance_id: Callable[[], str]) -> Attributes:
+        """The attributes, and those labels of a registry's ``target_info`` that we do not have ourselves."""
+        own = self.attributes(instance_id)
         labels = {key.replace(".", "_") for key, _ in own}
-        others = {key: value for key, value in told.items() if key not in labels}
+        others = {key: value for key, value in target_info.items() if key not in labels}
         return tuple(sorted({**others, **dict(own)}.items())) if others else own
 
-    def _given(self, instance: str) -> Resource:
-        """What the settings say.
+    def _configured(self, instance_id: str) -> Resource:
+        """The attributes from the settings.
 
-        The SDK would give each process an instance id of its own; the group has one, unless the user says
-        another.
+        The SDK would give each process an instance id of its own. The group has one for all of its workers,
+        unless the user sets another.
         """
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
         settings = self._settings
-        given: dict[str, str] = dict(settings.resource_attributes)
-        if INSTANCE not in OTELResourceDetector().detect().attributes:
-            given.setdefault(INSTANCE, instance)
+        configured: dict[str, str] = dict(settings.resource_attributes)
+        if _INSTANCE_ID not in OTELResourceDetector().detect().attributes:
+            configured.setdefault(_INSTANCE_ID, instance_id)
         for name, value in (
             ("service.name", settings.service_name),
             ("service.version", settings.service_version),
@@ -63,8 +63,8 @@ class GroupResource:
             ("pipeline", settings.pipeline),
         ):
             if value:
-                given[name] = value
-        return Resource(given)
+                configured[name] = value
+        return Resource(configured)
 
 
 def _frozen(attributes: Mapping[str, object]) -> Attributes:

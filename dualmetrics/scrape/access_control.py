@@ -1,4 +1,4 @@
-"""Who may read the page: a token, a password, networks."""
+"""Who may read the page: by a token, a password or the network."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_WRITTEN = re.compile(
+_ADDRESS = re.compile(
     r"\[(?P<v6>[0-9a-fA-F:.]+)(%[^\]]*)?\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}|(?P<bare>[0-9a-fA-F:.]+)(%.*)?"
 )
 
 
 class AccessControl:
-    """Checks a scrape. Where both a token and a password are set, either suffices; networks come on top.
+    """Checks who may scrape. If both a token and a password are set, either is enough.
 
-    Secrets are compared in constant time. A forwarded address is believed only of ``trusted_proxies``.
+    ``allow`` limits the networks in addition. A forwarded address is believed only if it comes from one of
+    ``trusted_proxies``. Secrets are compared in constant time.
     """
 
     def __init__(
@@ -41,8 +42,11 @@ class AccessControl:
         self._proxies = tuple(trusted_proxies)
 
     def denied_status(self, headers: Mapping[str, str], client: str | None) -> int | None:
-        """403 for an address, 401 for a secret, None to let in. Names of ``headers`` are in lower case."""
-        if self._allow and not self._inside(client, headers.get("x-forwarded-for", "")):
+        """403 for a wrong address, 401 for a wrong secret, None if the scrape is allowed.
+
+        The names of ``headers`` are in lower case.
+        """
+        if self._allow and not self._is_allowed(client, headers.get("x-forwarded-for", "")):
             return 403
         if self._accepted and not self._authorized(headers.get("authorization", "")):
             return 401
@@ -50,32 +54,32 @@ class AccessControl:
 
     def _authorized(self, header: str) -> bool:
         scheme, _, secret = header.strip().partition(" ")
-        # Servers decode headers as Latin-1, so this gives the bytes that were sent.
+        # Servers decode headers as Latin-1, so this restores the bytes that were sent.
         given = f"{scheme.lower()} {secret.strip()}".encode("latin-1", "backslashreplace")
-        # All of them, always: leaving at the first one that fits would tell by time which it was.
-        fits = [hmac.compare_digest(given, accepted) for accepted in self._accepted]
-        return any(fits)
+        # Always compare all of them: to stop at the first match would reveal by time which one it was.
+        matches = [hmac.compare_digest(given, accepted) for accepted in self._accepted]
+        return any(matches)
 
-    def _inside(self, client: str | None, forwarded: str) -> bool:
-        address = self._origin(client, forwarded)
-        return address is not None and _in(address, self._allow)
+    def _is_allowed(self, client: str | None, forwarded: str) -> bool:
+        address = self._client_address(client, forwarded)
+        return address is not None and _is_in(address, self._allow)
 
-    def _origin(self, client: str | None, forwarded: str) -> _Address | None:
-        """The last address, the peer's included, that is no trusted proxy's; None if it is unreadable."""
+    def _client_address(self, client: str | None, forwarded: str) -> _Address | None:
+        """The last address that does not belong to a trusted proxy; None if it cannot be parsed."""
         address = _address(client)
         hops = [hop for hop in forwarded.split(",") if hop.strip()]
-        while hops and address is not None and _in(address, self._proxies):
+        while hops and address is not None and _is_in(address, self._proxies):
             address = _address(hops.pop())
         return address
 
 
-def _in(address: _Address, networks: Sequence[Network]) -> bool:
+def _is_in(address: _Address, networks: Sequence[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
 def _address(text: str | None) -> _Address | None:
-    """An address as proxies write it: with a port, in brackets, an IPv4 one as IPv6; None if it is none."""
-    parts = _WRITTEN.fullmatch((text or "").strip())
+    """Parse an address as proxies write it: with a port, in brackets, IPv4 as IPv6; None if it is not one."""
+    parts = _ADDRESS.fullmatch((text or "").strip())
     try:
         address = ipaddress.ip_address((parts["v6"] or parts["v4"] or parts["bare"]) if parts else "")
     except ValueError:

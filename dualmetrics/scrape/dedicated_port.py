@@ -1,4 +1,4 @@
-"""The page on a port of its own (PROMETHEUS_PORT), served by the elected worker of the group."""
+"""The page on a port of its own (PROMETHEUS_PORT), served by the leader of the group."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ if TYPE_CHECKING:
 
 
 class DedicatedPort:
-    """Listens while this worker is the elected one. Another takes over when it is gone."""
+    """Listens while this worker is the leader. When it is gone, the next leader takes over."""
 
-    def __init__(self, port: int | None, path: str, page: ScrapeEndpoint, errors: ErrorReporter) -> None:
+    def __init__(self, port: int | None, path: str, endpoint: ScrapeEndpoint, errors: ErrorReporter) -> None:
         self._port = port
         self._path = path
-        self._page = page
+        self._endpoint = endpoint
         self._errors = errors
         self._server: PageServer | None = None
         forking.register(self)
 
     def open(self) -> None:
-        """Listen, if that is wanted and not so already. A port that is taken is said once."""
+        """Listen, unless no port is set or it is open already. A port that is taken is logged once."""
         if self._port is None or self._server is not None:
             return
-        from dualmetrics.scrape.http_listener import PageServer  # Python's HTTP server, which few need
+        from dualmetrics.scrape.http_listener import (
+            PageServer,
+        )  # loads Python's HTTP server, which few apps need
 
         try:
-            self._server = PageServer(self._port, self._path, self._page)
+            self._server = PageServer(self._port, self._path, self._endpoint)
         except OSError as error:
             message = (
-                "dualmetrics: PROMETHEUS_PORT=%s is not to be had (%s); the app's own server has the page"
+                "dualmetrics: cannot listen on PROMETHEUS_PORT=%s (%s); "
+                "the app's own server still serves the page"
             )
             self._errors.log_once("port", message, self._port, error)
         else:
@@ -51,11 +54,11 @@ class DedicatedPort:
             server.server_close()
 
     def after_fork_in_child(self) -> None:
-        """Close the inherited socket, which would keep the port taken after the parent's death."""
+        """Close the inherited socket: it would keep the port taken after the parent has died."""
         self._drop()
 
     def _drop(self) -> None:
-        """Close the socket of a server that no thread of this process serves: it cannot be shut down."""
+        """Close the socket of a server that no thread of this process runs: `shutdown` would never return."""
         server, self._server = self._server, None
         if server is not None:
             with contextlib.suppress(OSError):

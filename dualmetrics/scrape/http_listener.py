@@ -1,4 +1,4 @@
-"""The page by Python's own HTTP server."""
+"""The page on Python's own HTTP server."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dualmetrics.scrape.messages import ScrapeRequest
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves ``page`` on ``path`` of a port of all addresses. Raises OSError if that is taken."""
+    """Serves the page at ``path`` on a port of all addresses. Raises OSError if the port is taken."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, path: str, page: ScrapeEndpoint) -> None:
-        super().__init__(("", port), _handler(path, page))
+    def __init__(self, port: int, path: str, endpoint: ScrapeEndpoint) -> None:
+        super().__init__(("", port), _handler(path, endpoint))
 
 
-def _handler(path: str, page: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:
+def _handler(path: str, endpoint: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Answers the metrics path; any other is 404."""
+        """Answers the metrics path, and any other path with 404."""
 
-        timeout = 30  # seconds that a silent client may hold a thread
+        timeout = 30  # seconds for which a silent client may occupy a thread
 
         def _answer(self) -> None:
             url = urlsplit(self.path)
@@ -31,7 +31,7 @@ def _handler(path: str, page: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:
                 return
             names = {name.lower() for name in self.headers}
             headers = {name: ", ".join(self.headers.get_all(name, ())) for name in names}
-            response = page.respond(
+            response = endpoint.respond(
                 ScrapeRequest(self.command, headers, url.query, str(self.client_address[0]))
             )
             self.send_response(response.status)
@@ -43,6 +43,6 @@ def _handler(path: str, page: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:
         do_GET = do_HEAD = do_POST = _answer
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-            """Say nothing of each scrape; the page's own metrics count them."""
+            """Log nothing: our own metrics count the scrapes."""
 
     return Handler
