@@ -78,7 +78,7 @@ class Components:
             store=self.store,
             callbacks=self.callbacks,
             election=self.election,
-            importer=self.bridges,
+            refresh_bridges=self.bridges.refresh,
             resolve_conflicts=OwnNamesWin(
                 settings.translation_strategy, settings.namespace, self._log_left_out
             ),

@@ -55,7 +55,7 @@ class Lifecycle:
         self._enabled = enabled
         if enabled:
             store.on_use.add(self._used)
-        exit_hooks.register(self.at_exit)
+        exit_hooks.call_at_exit(self.at_exit)
 
     def start(self) -> None:
         """Start what does not run yet, and look for a tracer that was set late."""

@@ -15,7 +15,7 @@ _INSTANCE_ID = "service.instance.id"
 
 
 class GroupResource:
-    """The attributes of OpenTelemetry's `Resource`, from its detectors and variables and from our settings."""
+    """The attributes of OpenTelemetry's `Resource`, from its detectors, its variables and our settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

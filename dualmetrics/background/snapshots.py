@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.group_totals import GroupTotals
@@ -16,14 +15,6 @@ from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.workers.leader_election import LeaderElection
 
 
-class Importer(Protocol):
-    """What imports the metrics of other libraries."""
-
-    def refresh(self) -> None:
-        """Read the collectors whose values are the same for the whole group, in any worker."""
-        ...
-
-
 @dataclass(frozen=True)
 class SnapshotTaker:
     """Takes snapshots of one group. ``resolve_conflicts`` leaves out families whose names are taken."""
@@ -31,7 +22,7 @@ class SnapshotTaker:
     store: GroupStore
     callbacks: CallbackRunner
     election: LeaderElection
-    importer: Importer
+    refresh_bridges: Callable[[], None]
     resolve_conflicts: Callable[[tuple[Family, ...]], tuple[Family, ...]]
     resource: Callable[[], Attributes]
 
@@ -43,7 +34,7 @@ class SnapshotTaker:
         """
         self.store.on_use()
         if not self.observe():
-            self.importer.refresh()
+            self.refresh_bridges()
         totals = self.store.read(exponential)
         if totals.has_dead_workers:
             self.store.fold()

@@ -12,7 +12,7 @@ _callbacks = WeakCallbacks()
 _finalizer: Finalize | None = None
 
 
-def register(callback: Callback) -> None:
+def call_at_exit(callback: Callback) -> None:
     """Call ``callback`` when the interpreter exits. A bound method does not keep its object alive."""
     _callbacks.add(callback)
 
