@@ -23,8 +23,8 @@ from dualmetrics.model.descriptor import Descriptor, Kind, Scope
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
 from tests.unit.bridges import renamed
-from tests.unit.bridges.bridged import foreign, of
-from tests.unit.bridges.test_generated import plain
+from tests.unit.bridges.bridged import registry_of, registry_snapshot
+from tests.unit.bridges.test_generated import plain_registries
 from tests.unit.exporters import generated
 from tests.waiting import wait_until
 
@@ -182,9 +182,9 @@ def test_every_metric_of_a_registry_has_the_same_series_scraped_and_pushed(tmp_p
     with backends.victoria_metrics(tmp_path) as there:
 
         @generating
-        @given(plain)
+        @given(plain_registries)
         def every_registry(registry: CollectorRegistry) -> None:
-            agrees(there, [metric("there"), *foreign(registry).families])
+            agrees(there, [metric("there"), *registry_snapshot(registry).families])
 
         every_registry()
 
@@ -227,7 +227,7 @@ def shown(labels: backends.Labels) -> str:
 
 
 def test_names_of_a_registry_are_changed_as_the_table_says(tmp_path: Path) -> None:
-    bridged = [*foreign(of(*(row.metric for row in renamed.TABLE))).families]
+    bridged = [*registry_snapshot(registry_of(*(row.metric for row in renamed.TABLE))).families]
     with backends.victoria_metrics(tmp_path) as there:
         page, pushed = both_ways(there, of_now(bridged, 0), 0)
     assert set(map(shown, page)) == {row.page for row in renamed.TABLE}

@@ -1,4 +1,4 @@
-"""A Flask app with metrics of prometheus_client and of an SDK provider, and the lines that bridge both."""
+"""A Flask app with metrics of prometheus_client and of an SDK provider, which are both imported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DualMetrics(app, registries="default", gauge_merge={"level": "last"})
 
 @app.get("/work/<int:number>")
 def work(number: int) -> str:
-    """Count in every kind of metric, and answer with the worker's pid."""
+    """Record each kind of metric, and answer with the pid of the worker."""
     jobs.labels("request").inc()
     sizes.observe(number % 20)
     waits.observe(0.5)
@@ -46,6 +46,6 @@ def work(number: int) -> str:
 
 @app.get("/count/<int:number>")
 def count(number: int) -> str:
-    """Count one, and answer with when that was."""
+    """Count one, and answer with the pid and the time."""
     jobs.labels("count").inc()
     return f"{os.getpid()} {time.time()}"

@@ -1,4 +1,4 @@
-"""A Flask app that others measure: all types of prometheus_client, and a provider of OpenTelemetry's SDK."""
+"""A Flask app with metrics of other libraries: all types of prometheus_client, and an SDK provider."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ REGISTRY.set_target_info({"team": "a"})
 
 
 def custom_metric(kind: str, name: str, *samples: tuple[str, dict[str, str], float]) -> Metric:
-    """A metric as a custom collector gives it."""
-    found = Metric(name, "Custom.", kind)
+    """A metric as a custom collector returns it."""
+    metric = Metric(name, "Custom.", kind)
     for suffix, labels, value in samples:
-        found.add_sample(name + suffix, labels, value)
-    return found
+        metric.add_sample(name + suffix, labels, value)
+    return metric
 
 
 class Custom:
-    """What prometheus_client has no instrument for. The numbers are the same in every worker."""
+    """Metrics for which prometheus_client has no instrument. The numbers are the same in every worker."""
 
     def collect(self) -> Iterator[Metric]:
-        """One of each."""
+        """One metric of each such type."""
         yield custom_metric("unknown", "mystery", ("", {"a": "b"}, 7))
         yield custom_metric(
             "gauge", "scoped", ("", {"otel_scope_name": "lib", "otel_scope_version": "2", "a": "b"}, 1.5)
@@ -65,7 +65,7 @@ took = meter.create_histogram("shop.took", "s", "Took.", explicit_bucket_boundar
 
 
 def observe(options: CallbackOptions) -> Iterator[Observation]:
-    """Something that is counted elsewhere."""
+    """A total that is counted elsewhere."""
     yield Observation(5, {"disk": "a"})
 
 
@@ -76,7 +76,7 @@ DualMetrics(app, registries="default")
 
 @app.get("/work/<int:number>")
 def work(number: int) -> str:
-    """Count in every kind of metric, all workers' gauges alike, and answer with the worker's pid."""
+    """Record each kind of metric, with the same gauge values in all workers, and answer with the pid."""
     jobs.labels("request").inc()
     sent.inc(number / 8)
     level.labels("north").set(24.75)

@@ -1,4 +1,4 @@
-"""Foreign metrics over the workers of a real server."""
+"""Metrics of other libraries are added up over the workers of a real server."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.server
 
 REQUESTS = 400
-PRELOAD = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["each", "preload"])
+PRELOAD = pytest.mark.parametrize("options", [(), ("--preload",)], ids=["no_preload", "preload"])
 
 
 def wait_for_total(server: Server, name: str, value: float, **labels: str) -> Samples:
-    """The page of some worker, once it shows so much: the others' shares come at their next read."""
+    """Wait until some worker's page shows this total, which it does after the next read of each worker."""
     wait_until(
         lambda: total(server.page(), name, **labels) == value,
         20,
         f"{name} to be {value}",
-        details=lambda: {key: found for key, found in server.page().items() if key[0].startswith(name)},
+        details=lambda: {key: value for key, value in server.page().items() if key[0].startswith(name)},
     )
     return server.page()
 
 
 def last_pushed_total(receiver: Receiver, name: str, **attributes: str) -> float:
-    """The last total that was received."""
-    wanted = set(attributes.items())
+    """The total that was received last."""
+    expected = set(attributes.items())
     return sum(
         received.value
         for (_, metric, pairs, _), received in receiver.series().items()
-        if metric == name and wanted <= set(pairs)
+        if metric == name and expected <= set(pairs)
     )
 
 
 @PRELOAD
-def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
+def test_registry_totals_are_exact_on_page_and_push_after_a_worker_was_killed(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with (
@@ -60,7 +60,7 @@ def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
         wait_for_total(server, "jobs_total", done, where="request")
         victim = max(answered, key=lambda pid: answered[pid])
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new one")
+        wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new worker")
         done += server.work_until_several_answer(REQUESTS).total()
         page = wait_for_total(server, "jobs_total", done, where="request")
         assert total(page, "sizes_count") == total(page, "waits_count") == done
@@ -70,7 +70,7 @@ def test_totals_of_a_registry_are_exact_on_page_and_push_and_outlive_a_worker(
         wait_until(lambda: last_pushed_total(receiver, "jobs_total", where="request") == done, 20, "the push")
 
 
-def test_what_was_counted_before_the_fork_is_counted_once(tmp_path: Path) -> None:
+def test_counts_from_before_the_fork_are_counted_once(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, "--preload") as server:
         server.work_until_several_answer(200)
         for _ in range(10):
@@ -81,17 +81,19 @@ def test_each_worker_counts_its_own_import(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path) as server:
         seen = server.work_until_several_answer(200)
         while len(seen) < 4:
-            assert seen.total() < 10_000, "a worker that does not serve"
+            assert seen.total() < 10_000, "one worker serves no requests"
             seen.update(server.work(50))
         wait_for_total(server, "jobs_total", 12, where="import")
         page = server.page()
         workers = {dict(pairs).get("worker") for (name, pairs) in page if name == "process_open_fds"}
         assert workers == {None, "0", "1", "2", "3"}
-        each = sum(total(page, "process_resident_memory_bytes", worker=str(slot)) for slot in range(4))
-        assert page["process_resident_memory_bytes", ()] == each
+        sum_of_workers = sum(
+            total(page, "process_resident_memory_bytes", worker=str(slot)) for slot in range(4)
+        )
+        assert page["process_resident_memory_bytes", ()] == sum_of_workers
 
 
-def test_pages_never_go_back(tmp_path: Path) -> None:
+def test_totals_on_the_page_never_decrease(tmp_path: Path) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, "--max-requests", "60") as server:
         last: Samples = {}
         for _ in range(20):
@@ -105,18 +107,18 @@ def test_pages_never_go_back(tmp_path: Path) -> None:
 
 
 @PRELOAD
-def test_a_graceful_end_loses_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_a_graceful_shutdown_loses_nothing(tmp_path: Path, options: tuple[str, ...]) -> None:
     with Receiver() as receiver:
         with gunicorn(
             "gunicorn-bridged",
             tmp_path,
             *options,
             OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
-            DUALMETRICS_SHUTDOWN_TIMEOUT="10",  # four workers that end at once keep a slow machine busy
+            DUALMETRICS_SHUTDOWN_TIMEOUT="10",  # four workers exit at once, perhaps on a slow machine
         ) as server:
             seen = server.work_until_several_answer(200)
-            while len(seen) < 4:  # gunicorn ends one that still starts without further ado
-                assert seen.total() < 10_000, "a worker that does not serve"
+            while len(seen) < 4:  # gunicorn kills a worker that is still starting
+                assert seen.total() < 10_000, "one worker serves no requests"
                 seen.update(server.work(50))
             done = seen.total()
             server.stop()
@@ -142,13 +144,13 @@ jobs.inc(5)
 """
 
 
-def test_a_script_that_nobody_asked_pushes_when_it_ends(tmp_path: Path) -> None:
+def test_registries_are_pushed_at_exit_even_if_the_page_was_never_scraped(tmp_path: Path) -> None:
     with Receiver() as receiver:
         subprocess.run([sys.executable, "-c", SCRIPT, receiver.http_endpoint], check=True, timeout=60)
         assert (last_pushed_total(receiver, "jobs_total"), last_pushed_total(receiver, "rows")) == (5, 7)
 
 
-def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) -> None:
+def test_the_files_of_the_multi_process_mode_of_prometheus_client_are_read_once(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
     with gunicorn("gunicorn-bridged", tmp_path, PROMETHEUS_MULTIPROC_DIR=str(files)) as server:
@@ -164,13 +166,13 @@ def test_prometheus_clients_own_multi_process_mode_is_read_once(tmp_path: Path) 
 
 
 @PRELOAD
-def test_an_sdks_metrics_add_up_once_though_a_prometheus_reader_shows_them_too(
+def test_sdk_metrics_count_once_although_a_prometheus_reader_has_them_too(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     with gunicorn("gunicorn-bridged", tmp_path, *options, BRIDGE_SDK="1") as server:
         done = server.work_until_several_answer(200).total()
         page = wait_for_total(server, "steps_total", done, where="request")
-        found = [key for key in page if key[0] == "steps_total" and ("where", "request") in key[1]]
-        assert len(found) == 1
+        series = [key for key in page if key[0] == "steps_total" and ("where", "request") in key[1]]
+        assert len(series) == 1
         if options:
             assert total(page, "steps_total", where="import") == 2

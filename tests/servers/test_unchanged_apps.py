@@ -1,4 +1,4 @@
-"""Apps that know nothing of us, under several workers."""
+"""Apps that do not know dualmetrics, with several workers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ kinto.prometheus_prefix = kinto
 REQUESTS = 300
 
 
-def test_kintos_own_metrics_are_exact_on_page_and_push(tmp_path: Path) -> None:
+def test_the_metrics_of_kinto_are_exact_on_page_and_push(tmp_path: Path) -> None:
     ini = tmp_path / "kinto.ini"
     ini.write_text(KINTO)
     with (
@@ -52,7 +52,7 @@ def test_kintos_own_metrics_are_exact_on_page_and_push(tmp_path: Path) -> None:
         assert total(page, "dualmetrics_workers") > 1
 
 
-def test_common_instrumentations_record_through_us(tmp_path: Path) -> None:
+def test_common_instrumentations_record_into_dualmetrics(tmp_path: Path) -> None:
     script = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
     with (
         Receiver() as receiver,
@@ -70,13 +70,13 @@ def test_common_instrumentations_record_through_us(tmp_path: Path) -> None:
     ):
         server.work(100)
 
-        def told(scope: str) -> int:
-            """The calls of the last push that one library made: both tell of them by the same attributes."""
+        def pushed_calls(scope: str) -> int:
+            """The calls of one library in the last push."""
             points = (
                 point
-                for found in received_scopes(receiver)[-50:]
-                if found.scope.name.endswith(scope)
-                for metric in found.metrics
+                for received in received_scopes(receiver)[-50:]
+                if received.scope.name.endswith(scope)
+                for metric in received.metrics
                 if metric.name == "http.client.request.duration"
                 for point in metric.histogram.data_points
             )
@@ -84,7 +84,7 @@ def test_common_instrumentations_record_through_us(tmp_path: Path) -> None:
             return sum(latest.values())
 
         def state() -> object:
-            return told("httpx"), told("requests")
+            return pushed_calls("httpx"), pushed_calls("requests")
 
         wait_until(lambda: state() == (100, 100), 30, "the push", details=state)
         names = {name for _, name, *_ in receiver.series()}

@@ -1,4 +1,4 @@
-"""Registries through the bridge: what the page shows, and what a Collector receives."""
+"""Helpers: registries that are imported, what the page shows of them, and what a Collector receives."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ OWN = ("dualmetrics_", "ns_dualmetrics_", "target_info")
 
 @contextlib.contextmanager
 def telemetry(tmp_path: Path | str, *registries: object, **settings: Any) -> Iterator[Telemetry]:
-    """A recording that reads registries, until the end of the block."""
-    made = Telemetry(registries=registries or None, directory=str(tmp_path), **settings)
+    """A Telemetry that reads these registries. It is shut down at the end of the block."""
+    recording = Telemetry(registries=registries or None, directory=str(tmp_path), **settings)
     try:
-        yield made
+        yield recording
     finally:
-        made.shutdown()
+        recording.shutdown()
 
 
-def shown(made: Telemetry, accept: str = "text/plain") -> dict[reading.Sample, str]:
-    """The samples on the page that are not our own."""
-    content_type, body = made.render(accept)
+def shown_samples(recording: Telemetry, accept: str = "text/plain") -> dict[reading.Sample, str]:
+    """The samples on the page, without those of the library itself."""
+    content_type, body = recording.render(accept)
     return _foreign(reading.samples(Page(content_type, [body])))
 
 
-def expected(registry: Any, accept: str = "text/plain") -> dict[reading.Sample, str]:
-    """The samples of prometheus_client's own page, without the times of creation."""
+def expected_samples(registry: Any, accept: str = "text/plain") -> dict[reading.Sample, str]:
+    """The samples on prometheus_client's own page, without the ``_created`` ones."""
     generate = generate_openmetrics if "openmetrics" in accept else generate_latest
     samples = _foreign(reading.samples(Page(accept, [generate(registry)])))
     return {key: value for key, value in samples.items() if not key[0].endswith("_created")}
@@ -51,29 +51,29 @@ def _foreign(samples: dict[reading.Sample, str]) -> dict[reading.Sample, str]:
     return {key: value for key, value in samples.items() if not key[0].startswith(OWN)}
 
 
-def foreign(registry: object) -> Snapshot:
-    """What a registry holds, bridged, and nothing of our own."""
+def registry_snapshot(registry: object) -> Snapshot:
+    """A snapshot of an imported registry, without the metrics of the library itself."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        telemetry(directory, registry, metrics_exporter="prometheus") as made,
+        telemetry(directory, registry, metrics_exporter="prometheus") as recording,
     ):
-        return replace(bridged(made.snapshot()), resource=())
+        return replace(without_own_metrics(recording.snapshot()), resource=())
 
 
-def bridged(snapshot: Snapshot) -> Snapshot:
-    """Without our own metrics."""
+def without_own_metrics(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without the metrics of the library itself."""
     families = (family for family in snapshot.families if family.descriptor.scope.name != "dualmetrics")
     return replace(snapshot, families=tuple(families))
 
 
-def received(receiver: Receiver) -> dict[str, Pushed]:
-    """The metrics of a registry that were pushed, by name."""
-    scoped = [each for each in scopes(receiver) if each.scope.name == "prometheus_client"]
-    return {metric.name: metric for each in scoped for metric in each.metrics}
+def registry_metrics(receiver: Receiver) -> dict[str, Pushed]:
+    """The received metrics of a registry, by name."""
+    scopes = [scope for scope in received_scopes(receiver) if scope.scope.name == "prometheus_client"]
+    return {metric.name: metric for scope in scopes for metric in scope.metrics}
 
 
-def scopes(receiver: Receiver) -> list[ScopeMetrics]:
-    """All that was received, by scope."""
+def received_scopes(receiver: Receiver) -> list[ScopeMetrics]:
+    """All metrics that were received, grouped by scope."""
     return [
         scope
         for request in receiver.requests
@@ -82,21 +82,21 @@ def scopes(receiver: Receiver) -> list[ScopeMetrics]:
     ]
 
 
-def pushed(tmp_path: Path, registry: object, protocol: str = "http/protobuf") -> dict[str, Pushed]:
-    """What a Collector receives of a registry, by the metrics' names."""
+def push_registry(tmp_path: Path, registry: object, protocol: str = "http/protobuf") -> dict[str, Pushed]:
+    """Push a registry, and return the metrics that the Collector received, by name."""
     with Receiver() as receiver:
         endpoint = receiver.grpc_endpoint if protocol == "grpc" else receiver.http_endpoint
-        with telemetry(tmp_path, registry, endpoint=endpoint, protocol=protocol) as made:
-            assert made.force_flush()
-        return received(receiver)
+        with telemetry(tmp_path, registry, endpoint=endpoint, protocol=protocol) as recording:
+            assert recording.force_flush()
+        return registry_metrics(receiver)
 
 
-def attributes(point: Any) -> dict[str, str]:
+def string_attributes(point: Any) -> dict[str, str]:
     return {pair.key: pair.value.string_value for pair in point.attributes}
 
 
-class Custom:
-    """A collector that gives what it is given."""
+class FixedCollector:
+    """A collector that returns always the same metrics."""
 
     def __init__(self, *metrics: Metric) -> None:
         self.metrics = metrics
@@ -105,16 +105,16 @@ class Custom:
         return self.metrics
 
 
-def of(*metrics: Metric) -> CollectorRegistry:
+def registry_of(*metrics: Metric) -> CollectorRegistry:
     """A registry with these metrics."""
     registry = CollectorRegistry()
-    registry.register(Custom(*metrics))
+    registry.register(FixedCollector(*metrics))
     return registry
 
 
-def metric(kind: str, name: str, *samples: tuple[str, dict[str, str], float], unit: str = "") -> Metric:
-    """A metric made by hand."""
-    made = Metric(name, "Help.", kind, unit)
+def make_metric(kind: str, name: str, *samples: tuple[str, dict[str, Any], Any], unit: str = "") -> Metric:
+    """A metric with these samples, each a suffix of the name, labels and a value. They may be invalid."""
+    metric = Metric(name, "Help.", kind, unit)
     for suffix, labels, value in samples:
-        made.add_sample(name + suffix, labels, value)
-    return made
+        metric.add_sample(name + suffix, labels, value)
+    return metric

@@ -1,4 +1,4 @@
-"""What a Collector received, as a snapshot again: what it knows of the metrics, and nothing else."""
+"""Turns what a Collector received into a snapshot again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from dualmetrics.cli.otlp_points import SeriesKey, ReceivedPoint, read_points
+from dualmetrics.cli.otlp_points import ReceivedPoint, SeriesKey, read_points
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, Kind
@@ -14,22 +14,24 @@ from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
 def through_otlp(snapshot: Snapshot) -> Snapshot:
-    """A snapshot after its way through the bytes of a push."""
+    """The snapshot after it was encoded to the bytes of a push and decoded."""
     messages = map(ExportMetricsServiceRequest.FromString, OtlpEncoder().messages(snapshot))
-    return decoded(found for message in messages for found in read_points(message))
+    return decode(point for message in messages for point in read_points(message))
 
 
-def decoded(received: Iterable[tuple[SeriesKey, ReceivedPoint]]) -> Snapshot:
-    """The series as families, and the resource of the last one."""
-    found: dict[Descriptor, list[Point]] = {}
+def decode(received: Iterable[tuple[SeriesKey, ReceivedPoint]]) -> Snapshot:
+    """A snapshot of these series, with the resource of the last one."""
+    points_by_descriptor: dict[Descriptor, list[Point]] = {}
     resource: Attributes = ()
-    for key, each in received:
-        resource = each.resource
-        kind = Kind(each.kind)
-        descriptor = Descriptor(key.scope, key.name, kind, each.unit, each.description, each.bounds)
-        point = Point(key.attributes, each.start, _cells(kind, each))
-        found.setdefault(descriptor, []).append(point)
-    families = tuple(Family(descriptor, tuple(points)) for descriptor, points in found.items())
+    for key, received_point in received:
+        resource = received_point.resource
+        kind = Kind(received_point.kind)
+        descriptor = Descriptor(
+            key.scope, key.name, kind, received_point.unit, received_point.description, received_point.bounds
+        )
+        point = Point(key.attributes, received_point.start, _cells(kind, received_point))
+        points_by_descriptor.setdefault(descriptor, []).append(point)
+    families = tuple(Family(descriptor, tuple(points)) for descriptor, points in points_by_descriptor.items())
     return Snapshot(0, resource, families)
 
 

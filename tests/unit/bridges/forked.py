@@ -1,4 +1,4 @@
-"""Workers that are forked, and end by being killed."""
+"""Forks workers that are killed at the end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dualmetrics import Telemetry
 
 
 @contextmanager
-def worker(made: Telemetry, count: Callable[[], None]) -> Iterator[int]:
-    """A forked process that counts, is read in the background, and never ends by itself."""
+def forked_worker(recording: Telemetry, count: Callable[[], None]) -> Iterator[int]:
+    """Fork a process that starts reading, calls ``count`` and waits. It is killed at the end of the block."""
     pid = os.fork()
     if pid == 0:
         try:
-            made.start()
+            recording.start()
             count()
             while True:
                 signal.pause()

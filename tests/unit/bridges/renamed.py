@@ -1,4 +1,4 @@
-"""Names of a registry that translators change on their way through OTLP: the table of docs/bridges.md."""
+"""The names of a registry that OTLP receivers change: the table of docs/bridges.md."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from prometheus_client import Metric
 
-from tests.unit.bridges.bridged import metric
+from tests.unit.bridges.bridged import make_metric
 
 
 class Renamed(NamedTuple):
-    """A metric with one series: that on our page, after Prometheus' translator, and in VictoriaMetrics."""
+    """A metric with one series, and its name on our page, in Prometheus, and in VictoriaMetrics."""
 
     metric: Metric
     page: str
@@ -19,16 +19,19 @@ class Renamed(NamedTuple):
 
 
 TABLE = [
-    Renamed(metric("gauge", "a__b", ("", {}, 1)), "a__b", "a_b", "a_b"),
-    Renamed(metric("gauge", "_q_", ("", {}, 1)), "_q_", "q", "q"),
-    Renamed(metric("gauge", "a:b", ("", {}, 1)), "a:b", "a:b", "a_b"),
-    Renamed(metric("gauge", "p", ("", {"_l": "x"}, 1)), "p{_l=x}", "p{key_l=x}", "p{key_l=x}"),
+    Renamed(make_metric("gauge", "a__b", ("", {}, 1)), "a__b", "a_b", "a_b"),
+    Renamed(make_metric("gauge", "_q_", ("", {}, 1)), "_q_", "q", "q"),
+    Renamed(make_metric("gauge", "a:b", ("", {}, 1)), "a:b", "a:b", "a_b"),
+    Renamed(make_metric("gauge", "p", ("", {"_l": "x"}, 1)), "p{_l=x}", "p{key_l=x}", "p{key_l=x}"),
     Renamed(
-        metric("counter", "c_total_d", ("_total", {}, 1)), "c_total_d_total", "c_d_total", "c_d_total_total"
+        make_metric("counter", "c_total_d", ("_total", {}, 1)),
+        "c_total_d_total",
+        "c_d_total",
+        "c_d_total_total",
     ),
-    Renamed(metric("counter", "total", ("_total", {}, 1)), "total_total", "total", "total_total"),
+    Renamed(make_metric("counter", "total", ("_total", {}, 1)), "total_total", "total", "total_total"),
     Renamed(
-        metric("gauge", "v_bytes_per_second", ("", {}, 1), unit="bytes_per_second"),
+        make_metric("gauge", "v_bytes_per_second", ("", {}, 1), unit="bytes_per_second"),
         "v_bytes_per_second",
         "v_bytes_per_second_per_second",
         "v_bytes_per_second",

@@ -1,4 +1,4 @@
-"""The exemplars of other libraries' metrics: on the page, in the push, and over workers."""
+"""Exemplars of other libraries are on the page and in the push, and are merged over workers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from opentelemetry import trace
 from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.view import View
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
-from prometheus_client.samples import Exemplar as Found
+from prometheus_client.samples import Exemplar as ClientExemplar
 from prometheus_client.samples import Timestamp
 
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import Page
-from tests.unit.bridges.bridged import of, pushed, scopes, telemetry
-from tests.unit.bridges.forked import worker
+from tests.unit.bridges.bridged import push_registry, received_scopes, registry_of, telemetry
+from tests.unit.bridges.forked import forked_worker
 from tests.unit.exporters.prometheus import client_model, reading
 from tests.waiting import wait_until
 
@@ -29,9 +29,9 @@ IDS = {"trace_id": TRACE, "span_id": SPAN}
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
 
-def shown(made: Telemetry) -> dict[reading.Sample, tuple[dict[str, str], float]]:
-    """Labels and value of the exemplar of each sample that has one, by prometheus_client's parser."""
-    content_type, body = made.render(reading.OPENMETRICS)
+def shown_exemplars(recording: Telemetry) -> dict[reading.Sample, tuple[dict[str, str], float]]:
+    """The labels and value of each exemplar on the OpenMetrics page, by sample."""
+    content_type, body = recording.render(reading.OPENMETRICS)
     return {
         reading.named(sample.name, sample.labels): (sample.exemplar.labels, sample.exemplar.value)
         for family in reading.metrics(Page(content_type, [body]))
@@ -40,10 +40,10 @@ def shown(made: Telemetry) -> dict[reading.Sample, tuple[dict[str, str], float]]
     }
 
 
-def in_protobuf(made: Telemetry) -> dict[str, list[Any]]:
-    """The exemplars of each family."""
-    _, body = made.render(PROTOBUF)
-    found = {
+def protobuf_exemplars(recording: Telemetry) -> dict[str, list[Any]]:
+    """The exemplars on the protobuf page, by family."""
+    _, body = recording.render(PROTOBUF)
+    by_family = {
         family.name: [
             holder.exemplar
             for metric in family.metric
@@ -52,10 +52,10 @@ def in_protobuf(made: Telemetry) -> dict[str, list[Any]]:
         ]
         for family in client_model.families(body)
     }
-    return {name: each for name, each in found.items() if each}
+    return {name: exemplars for name, exemplars in by_family.items() if exemplars}
 
 
-def labels(exemplar: Any) -> dict[str, str]:
+def label_dict(exemplar: Any) -> dict[str, str]:
     return {pair.name: pair.value for pair in exemplar.label}
 
 
@@ -71,61 +71,65 @@ def span(number: int = 0) -> Iterator[None]:
         yield
 
 
-def work(registry: CollectorRegistry) -> None:
-    """A counter and a histogram with exemplars."""
+def record_in_registry(registry: CollectorRegistry) -> None:
+    """Record a counter and a histogram with exemplars."""
     Counter("jobs", "", registry=registry).inc(2, exemplar={**IDS, "user": 'u"1"'})
     sizes = Histogram("sizes", "", registry=registry, buckets=[1, 10])
-    for value, said in ((0.5, {"part": "a"}), (5, IDS), (50, {"trace_id": "short"})):
-        sizes.observe(value, exemplar=said)
+    for value, labels in ((0.5, {"part": "a"}), (5, IDS), (50, {"trace_id": "short"})):
+        sizes.observe(value, exemplar=labels)
 
 
-# A registry
+# Exemplars of a registry
 
 
-def test_a_page_shows_a_registrys_exemplars_as_they_were(tmp_path: Path) -> None:
+def test_the_page_shows_the_exemplars_of_a_registry_unchanged(tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    work(registry)
-    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
+    record_in_registry(registry)
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as recording:
         expected = {
             ("jobs_total", ()): ({**IDS, "user": 'u"1"'}, 2.0),
             ("sizes_bucket", (("le", "1.0"),)): ({"part": "a"}, 0.5),
             ("sizes_bucket", (("le", "10.0"),)): (IDS, 5.0),
             ("sizes_bucket", (("le", "+Inf"),)): ({"trace_id": "short"}, 50.0),
         }
-        assert shown(made) == expected
-        found = in_protobuf(made)
-        assert [labels(each) for each in found["jobs_total"]] == [{**IDS, "user": 'u"1"'}]
-        assert [labels(each) for each in found["sizes"]] == [{"part": "a"}, IDS, {"trace_id": "short"}]
+        assert shown_exemplars(recording) == expected
+        by_family = protobuf_exemplars(recording)
+        assert [label_dict(exemplar) for exemplar in by_family["jobs_total"]] == [{**IDS, "user": 'u"1"'}]
+        assert [label_dict(exemplar) for exemplar in by_family["sizes"]] == [
+            {"part": "a"},
+            IDS,
+            {"trace_id": "short"},
+        ]
 
 
-def test_a_collector_receives_ids_and_the_other_labels_as_attributes(tmp_path: Path) -> None:
+def test_a_collector_receives_the_ids_and_all_other_labels_as_attributes(tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    work(registry)
-    found = pushed(tmp_path, registry)
-    [jobs] = found["jobs_total"].sum.data_points[0].exemplars
-    assert (ids(jobs), attributes_of(jobs), jobs.as_double) == ((TRACE, SPAN), {"user": 'u"1"'}, 2.0)
-    [sizes] = found["sizes"].histogram.data_points
-    assert [(ids(each), attributes_of(each), each.as_double) for each in sizes.exemplars] == [
+    record_in_registry(registry)
+    metrics = push_registry(tmp_path, registry)
+    [jobs] = metrics["jobs_total"].sum.data_points[0].exemplars
+    assert (ids(jobs), attribute_dict(jobs), jobs.as_double) == ((TRACE, SPAN), {"user": 'u"1"'}, 2.0)
+    [sizes] = metrics["sizes"].histogram.data_points
+    assert [(ids(found), attribute_dict(found), found.as_double) for found in sizes.exemplars] == [
         (("", ""), {"part": "a"}, 0.5),
         ((TRACE, SPAN), {}, 5.0),
         (("", ""), {"trace_id": "short"}, 50.0),
     ]
-    assert all(0 < each.time_unix_nano <= sizes.time_unix_nano for each in (jobs, *sizes.exemplars))
+    assert all(0 < found.time_unix_nano <= sizes.time_unix_nano for found in (jobs, *sizes.exemplars))
 
 
-def attributes_of(exemplar: Any) -> dict[str, str]:
+def attribute_dict(exemplar: Any) -> dict[str, str]:
     return {pair.key: pair.value.string_value for pair in exemplar.filtered_attributes}
 
 
-def counted(said: dict[str, str], value: float = 1.0, at: Any = None) -> Metric:
-    """A counter of a custom collector with such an exemplar."""
-    made = Metric("jobs", "", "counter")
-    made.add_sample("jobs_total", {}, 1.0, exemplar=Found(said, value, at))
-    return made
+def counter_with_exemplar(labels: dict[str, Any], value: Any = 1.0, timestamp: Any = None) -> Metric:
+    """A counter with one exemplar, as a custom collector returns it. The exemplar may be invalid."""
+    metric = Metric("jobs", "", "counter")
+    metric.add_sample("jobs_total", {}, 1.0, exemplar=ClientExemplar(labels, value, timestamp))
+    return metric
 
 
 @pytest.mark.parametrize(
-    ("said", "trace_id", "span_id", "others"),
+    ("labels", "trace_id", "span_id", "others"),
     [
         ({"trace_id": TRACE}, TRACE, "0" * 16, {}),  # the encoder writes both ids or none; zeros are none
         ({"span_id": SPAN}, "0" * 32, SPAN, {}),
@@ -141,64 +145,70 @@ def counted(said: dict[str, str], value: float = 1.0, at: Any = None) -> Metric:
         ({}, "", "", {}),
     ],
 )
-def test_only_whole_hexadecimal_ids_become_ids(
-    tmp_path: Path, said: dict[str, str], trace_id: str, span_id: str, others: dict[str, str]
+def test_only_complete_hexadecimal_ids_become_ids(
+    tmp_path: Path, labels: dict[str, str], trace_id: str, span_id: str, others: dict[str, str]
 ) -> None:
-    registry = of(counted(said))
-    [found] = pushed(tmp_path / "push", registry)["jobs_total"].sum.data_points[0].exemplars
-    assert (ids(found), attributes_of(found)) == ((trace_id, span_id), others)
-    with telemetry(tmp_path / "page", registry, metrics_exporter="prometheus") as made:
-        kept = {name: value.lower() for name, value in said.items()}
-        assert shown(made) == {("jobs_total", ()): (kept, 1.0)}
+    registry = registry_of(counter_with_exemplar(labels))
+    [exemplar] = push_registry(tmp_path / "push", registry)["jobs_total"].sum.data_points[0].exemplars
+    assert (ids(exemplar), attribute_dict(exemplar)) == ((trace_id, span_id), others)
+    with telemetry(tmp_path / "page", registry, metrics_exporter="prometheus") as recording:
+        lower_case = {name: value.lower() for name, value in labels.items()}
+        assert shown_exemplars(recording) == {("jobs_total", ()): (lower_case, 1.0)}
 
 
 @pytest.mark.parametrize(
-    ("at", "expected"),
+    ("timestamp", "expected"),
     [
         (1_700_000_000.5, 1_700_000_000_500_000_000),
         (Timestamp(1_700_000_000, 123_456_789), 1_700_000_000_123_456_789),
     ],
 )
-def test_its_time_is_kept(tmp_path: Path, at: Any, expected: int) -> None:
-    [found] = pushed(tmp_path, of(counted({}, at=at)))["jobs_total"].sum.data_points[0].exemplars
-    assert found.time_unix_nano == expected
+def test_the_time_of_an_exemplar_is_kept(tmp_path: Path, timestamp: Any, expected: int) -> None:
+    registry = registry_of(counter_with_exemplar({}, timestamp=timestamp))
+    [exemplar] = push_registry(tmp_path, registry)["jobs_total"].sum.data_points[0].exemplars
+    assert exemplar.time_unix_nano == expected
 
 
 @pytest.mark.parametrize(
     "metric",
-    [counted({}, float("nan")), counted({}, at="soon"), counted({"a": 1}), counted({}, value="x")],  # type: ignore[arg-type, dict-item]
+    [
+        counter_with_exemplar({}, float("nan")),
+        counter_with_exemplar({}, timestamp="soon"),
+        counter_with_exemplar({"a": 1}),
+        counter_with_exemplar({}, value="x"),
+    ],
 )
-def test_one_that_is_garbage_costs_itself_alone(tmp_path: Path, metric: Metric) -> None:
-    with telemetry(tmp_path, of(metric), metrics_exporter="prometheus") as made:
-        assert shown(made) == {}
-        assert "jobs_total 1\n" in made.render()[1].decode()
+def test_an_invalid_exemplar_is_left_out_but_its_series_is_not(tmp_path: Path, metric: Metric) -> None:
+    with telemetry(tmp_path, registry_of(metric), metrics_exporter="prometheus") as recording:
+        assert shown_exemplars(recording) == {}
+        assert "jobs_total 1\n" in recording.render()[1].decode()
 
 
-def test_labels_that_openmetrics_has_no_room_for_are_left_out_of_the_page(tmp_path: Path) -> None:
-    registry = of(counted({**IDS, "long": "x" * 62, "short": "y"}))
-    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as made:
-        assert shown(made) == {("jobs_total", ()): ({**IDS, "short": "y"}, 1.0)}
+def test_labels_beyond_the_limit_of_openmetrics_are_left_out_of_the_page(tmp_path: Path) -> None:
+    registry = registry_of(counter_with_exemplar({**IDS, "long": "x" * 62, "short": "y"}))
+    with telemetry(tmp_path, registry, metrics_exporter="prometheus") as recording:
+        assert shown_exemplars(recording) == {("jobs_total", ()): ({**IDS, "short": "y"}, 1.0)}
 
 
-def test_a_later_one_takes_its_place_though_no_total_changed(tmp_path: Path) -> None:
-    metric = counted({"n": "1"})
-    with telemetry(tmp_path, of(metric), metrics_exporter="prometheus") as made:
-        assert shown(made)["jobs_total", ()] == ({"n": "1"}, 1.0)
-        metric.samples = counted({"n": "2"}).samples
-        assert shown(made)["jobs_total", ()] == ({"n": "2"}, 1.0)
+def test_a_later_exemplar_replaces_the_old_one_even_if_no_total_changed(tmp_path: Path) -> None:
+    metric = counter_with_exemplar({"n": "1"})
+    with telemetry(tmp_path, registry_of(metric), metrics_exporter="prometheus") as recording:
+        assert shown_exemplars(recording)["jobs_total", ()] == ({"n": "1"}, 1.0)
+        metric.samples = counter_with_exemplar({"n": "2"}).samples
+        assert shown_exemplars(recording)["jobs_total", ()] == ({"n": "2"}, 1.0)
 
 
-# An SDK
+# Exemplars of an SDK
 
 
-def provider(made: Telemetry, *views: View) -> MeterProvider:
-    return MeterProvider([MetricReader(made)], exemplar_filter=AlwaysOnExemplarFilter(), views=views)
+def provider(recording: Telemetry, *views: View) -> MeterProvider:
+    return MeterProvider([MetricReader(recording)], exemplar_filter=AlwaysOnExemplarFilter(), views=views)
 
 
-def record(made: Telemetry) -> None:
-    """One measurement in a span for a counter, and one outside for each of two buckets."""
+def record_in_sdk(recording: Telemetry) -> None:
+    """Record a counter inside a span, and a histogram with two buckets outside of it."""
     views = [View(instrument_name="jobs", attribute_keys={"kept"})]
-    meter = provider(made, *views).get_meter("app")
+    meter = provider(recording, *views).get_meter("app")
     with span():
         meter.create_counter("jobs").add(3, {"kept": "x", "user.name": "u", "n": 7})
     sizes = meter.create_histogram("sizes", explicit_bucket_boundaries_advisory=[1, 10])
@@ -208,9 +218,9 @@ def record(made: Telemetry) -> None:
     meter.create_gauge("level").set(1)
 
 
-def test_a_page_shows_an_sdks_exemplars_until_later_ones_come(tmp_path: Path) -> None:
-    with telemetry(tmp_path, metrics_exporter="prometheus") as made:
-        record(made)
+def test_the_page_shows_the_exemplars_of_an_sdk_until_there_are_later_ones(tmp_path: Path) -> None:
+    with telemetry(tmp_path, metrics_exporter="prometheus") as recording:
+        record_in_sdk(recording)
         scope = ("otel_scope_name", "app")
         expected = {
             ("jobs_total", (("kept", "x"), scope)): ({**IDS, "user_name": "u", "n": "7"}, 3.0),
@@ -218,71 +228,85 @@ def test_a_page_shows_an_sdks_exemplars_until_later_ones_come(tmp_path: Path) ->
             ("sizes_bucket", (("le", "+Inf"), scope)): ({}, 50.0),
         }
         for _ in range(3):
-            assert shown(made) == expected
+            assert shown_exemplars(recording) == expected
 
 
-def test_a_collector_receives_an_sdks_exemplars(tmp_path: Path) -> None:
-    with Receiver() as receiver, telemetry(tmp_path, endpoint=receiver.http_endpoint) as made:
-        record(made)
-        assert made.force_flush()
-        [scope] = [each for each in scopes(receiver) if each.scope.name == "app"]
-    found = {metric.name: metric for metric in scope.metrics}
-    [jobs] = found["jobs"].sum.data_points[0].exemplars
-    said = {pair.key: pair.value for pair in jobs.filtered_attributes}
+def test_a_collector_receives_the_exemplars_of_an_sdk(tmp_path: Path) -> None:
+    with Receiver() as receiver, telemetry(tmp_path, endpoint=receiver.http_endpoint) as recording:
+        record_in_sdk(recording)
+        assert recording.force_flush()
+        [scope] = [scope for scope in received_scopes(receiver) if scope.scope.name == "app"]
+    metrics = {metric.name: metric for metric in scope.metrics}
+    [jobs] = metrics["jobs"].sum.data_points[0].exemplars
+    attributes = {pair.key: pair.value for pair in jobs.filtered_attributes}
     assert (ids(jobs), jobs.as_double) == ((TRACE, SPAN), 3.0)
-    assert (said["user.name"].string_value, said["n"].int_value) == ("u", 7)
-    assert [each.as_double for each in found["sizes"].histogram.data_points[0].exemplars] == [1.0, 50.0]
+    assert (attributes["user.name"].string_value, attributes["n"].int_value) == ("u", 7)
+    assert [exemplar.as_double for exemplar in metrics["sizes"].histogram.data_points[0].exemplars] == [
+        1.0,
+        50.0,
+    ]
 
 
-# Both
+# Exemplars of both
 
 
-def test_always_off_leaves_them_out_on_both_ways(tmp_path: Path) -> None:
+def test_always_off_leaves_all_exemplars_out_of_page_and_push(tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    work(registry)
+    record_in_registry(registry)
     off = {"exemplar_filter": "always_off"}
     with (
         Receiver() as receiver,
-        telemetry(tmp_path, registry, endpoint=receiver.http_endpoint, **off) as made,
+        telemetry(tmp_path, registry, endpoint=receiver.http_endpoint, **off) as recording,
     ):
-        record(made)
-        assert made.force_flush()
-        assert shown(made) == {}
-        assert in_protobuf(made) == {}
-        sent = str(scopes(receiver))
+        record_in_sdk(recording)
+        assert recording.force_flush()
+        assert shown_exemplars(recording) == {}
+        assert protobuf_exemplars(recording) == {}
+        sent = str(received_scopes(receiver))
         assert "sizes" in sent
         assert "exemplars" not in sent
 
 
-def test_any_worker_shows_the_latest_also_of_one_that_was_killed(tmp_path: Path) -> None:
+def test_each_worker_shows_the_latest_exemplars_even_of_a_killed_worker(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     jobs = Counter("jobs", "", registry=registry)
     sizes = Histogram("sizes", "", registry=registry, buckets=[1, 10])
 
-    def count(value: float, said: dict[str, str]) -> None:
-        jobs.inc(value, exemplar=said)
-        sizes.observe(value, exemplar=said)
+    def count(value: float, labels: dict[str, str]) -> None:
+        jobs.inc(value, exemplar=labels)
+        sizes.observe(value, exemplar=labels)
 
     first, second = (0.5, {**IDS, "by": "first"}), (5.0, {"by": "second"})
     low, high = (("sizes_bucket", (("le", le),)) for le in ("1.0", "10.0"))
     total = ("jobs_total", ())
     with (
         Receiver() as receiver,
-        telemetry(tmp_path, registry, label="fork", endpoint=receiver.http_endpoint) as made,
+        telemetry(tmp_path, registry, label="fork", endpoint=receiver.http_endpoint) as recording,
     ):
-        with worker(made, lambda: count(*first)):
-            wait_until(lambda: shown(made) == {total: first[::-1], low: first[::-1]}, 20, "the first one's")
-        with worker(made, lambda: count(*second)):
+        with forked_worker(recording, lambda: count(*first)):
+            wait_until(
+                lambda: shown_exemplars(recording) == {total: first[::-1], low: first[::-1]},
+                20,
+                "the exemplars of the first worker",
+            )
+        with forked_worker(recording, lambda: count(*second)):
             expected = {total: second[::-1], low: first[::-1], high: second[::-1]}
-            wait_until(lambda: shown(made) == expected, 20, "both", details=lambda: shown(made))
+            wait_until(
+                lambda: shown_exemplars(recording) == expected,
+                20,
+                "the exemplars of both workers",
+                details=lambda: shown_exemplars(recording),
+            )
         for _ in range(3):
-            assert shown(made) == expected
-        assert made.force_flush()
-        [sent] = [each for each in scopes(receiver) if each.scope.name == "prometheus_client"]
-    found = {metric.name: metric for metric in sent.metrics}
-    [of_jobs] = found["jobs_total"].sum.data_points[0].exemplars
-    assert attributes_of(of_jobs) == {"by": "second"}
-    assert [attributes_of(each)["by"] for each in found["sizes"].histogram.data_points[0].exemplars] == [
+            assert shown_exemplars(recording) == expected
+        assert recording.force_flush()
+        [sent] = [scope for scope in received_scopes(receiver) if scope.scope.name == "prometheus_client"]
+    metrics = {metric.name: metric for metric in sent.metrics}
+    [of_jobs] = metrics["jobs_total"].sum.data_points[0].exemplars
+    assert attribute_dict(of_jobs) == {"by": "second"}
+    assert [
+        attribute_dict(exemplar)["by"] for exemplar in metrics["sizes"].histogram.data_points[0].exemplars
+    ] == [
         "first",
         "second",
     ]

@@ -1,4 +1,4 @@
-"""Exponential histograms of an SDK provider: bucket for bucket what it counted, summed over workers."""
+"""Exponential histograms of an SDK provider keep each bucket, and are added up over workers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus.formats.native_histograms import to_native
 from dualmetrics.model.exponential_histogram import MAX_BUCKETS, ExponentialHistogram, trimmed
 from dualmetrics.model.snapshot import Point, Snapshot
-from tests.unit.bridges.bridged import scopes, shown, telemetry
-from tests.unit.bridges.forked import worker as forked
+from tests.unit.bridges.bridged import received_scopes, shown_samples, telemetry
+from tests.unit.bridges.forked import forked_worker as forked
 from tests.unit.exporters.prometheus import client_model
 from tests.unit.stores import die, worker
 from tests.waiting import wait_until
@@ -33,18 +33,18 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 SMALL, LARGE = [0.25, 0.2501, 0.3, 0.0, 0.31], [3e-7, 5.0, 5.0, 9.0, 4e9, 0.0, 0.0]
 
 
-class Unjoined:
-    """A recording that leaves the reading to the test."""
+class UnreadTelemetry:
+    """Stands for a Telemetry, so that only the test reads."""
 
     def bridge(self, source: Any) -> None:
-        """Nothing is read in the background."""
+        """Read nothing in the background."""
 
 
-class Sdk:
-    """A provider with an exponential histogram, our reader and one of the SDK's own."""
+class TwoReaders:
+    """A provider with an exponential histogram, our reader, and a reader of the SDK to compare with."""
 
     def __init__(self, telemetry: Telemetry | None = None, most: int = 160) -> None:
-        self.reader, self.own = MetricReader(telemetry or Unjoined()), InMemoryMetricReader()
+        self.reader, self.own = MetricReader(telemetry or UnreadTelemetry()), InMemoryMetricReader()
         view = View(instrument_name="size", aggregation=ExponentialBucketHistogramAggregation(max_size=most))
         self._provider = MeterProvider(
             [self.reader, self.own],
@@ -55,49 +55,49 @@ class Sdk:
         self.record = self._provider.get_meter("app").create_histogram("size").record
 
     def counted(self) -> ExponentialHistogram:
-        """What the SDK says itself."""
+        """The histogram as the SDK's own reader gets it."""
         data = self.own.get_metrics_data()
         assert data is not None
         [point] = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
         assert isinstance(point, ExponentialHistogramDataPoint)
         counts = [*map(float, point.positive.bucket_counts)]
-        found = trimmed(point.scale, point.positive.offset, counts)
-        return found._replace(zero_count=float(point.zero_count), sum=float(point.sum))
+        histogram = trimmed(point.scale, point.positive.offset, counts)
+        return histogram._replace(zero_count=float(point.zero_count), sum=float(point.sum))
 
 
-def total(*recorded: float) -> ExponentialHistogram:
-    """What one SDK counts of all these values."""
-    sdk = Sdk()
+def sdk_total(*recorded: float) -> ExponentialHistogram:
+    """The histogram that one SDK makes of all these values."""
+    sdk = TwoReaders()
     for value in recorded:
         sdk.record(value)
     return sdk.counted()
 
 
-def point(store: GroupStore) -> Point:
+def stored_point(store: GroupStore) -> Point:
     [family] = store.read().families
-    [found] = family.points
-    return found
+    [point] = family.points
+    return point
 
 
-def counted(store: GroupStore) -> ExponentialHistogram:
-    found = point(store).exponential
-    assert found is not None
-    assert point(store).cells == (found.total_count, found.sum)
-    return found
+def stored_histogram(store: GroupStore) -> ExponentialHistogram:
+    histogram = stored_point(store).exponential
+    assert histogram is not None
+    assert stored_point(store).cells == (histogram.total_count, histogram.sum)
+    return histogram
 
 
 def assert_same(found: ExponentialHistogram, expected: ExponentialHistogram) -> None:
-    """Whether they are one histogram at the lower scale, but for the order of adding up."""
+    """Compare two histograms at the lower scale of the two. Their sums may differ by a rounding error."""
     one, other = found.downscaled_to(expected.scale), expected.downscaled_to(found.scale)
     assert one._replace(sum=0.0) == other._replace(sum=0.0)
     assert found.sum == pytest.approx(expected.sum, rel=1e-12)
 
 
-class Shared:
-    """An SDK that is read into the rows of a worker when the test says so."""
+class ImportedSdk:
+    """An SDK that is imported into the rows of a worker whenever the test calls `read`."""
 
     def __init__(self, store: GroupStore, most: int = 160) -> None:
-        self.store, self.sdk, self._rows = store, Sdk(most=most), SeriesImporter(store)
+        self.store, self.sdk, self._rows = store, TwoReaders(most=most), SeriesImporter(store)
 
     def read(self) -> None:
         self._rows.import_families("sdk", self.sdk.reader.read())
@@ -114,12 +114,14 @@ values = (
 
 
 @given(st.lists(st.none() | values, max_size=40), st.sampled_from([2, 20, 160, 320]))
-def test_it_is_what_the_sdk_counted_whenever_it_was_read(steps: list[float | None], most: int) -> None:
-    shared = Shared(worker(None), most)
+def test_the_histogram_equals_that_of_the_sdk_whenever_it_was_read(
+    steps: list[float | None], most: int
+) -> None:
+    shared = ImportedSdk(worker(None), most)
     for step in steps:
         shared.read() if step is None else shared.sdk.record(step)
     shared.record(1.0)
-    found, expected = counted(shared.store), shared.sdk.counted()
+    found, expected = stored_histogram(shared.store), shared.sdk.counted()
     assert_same(found, expected)
     if most <= MAX_BUCKETS:
         assert found.scale >= expected.scale
@@ -128,89 +130,91 @@ def test_it_is_what_the_sdk_counted_whenever_it_was_read(steps: list[float | Non
 @pytest.mark.parametrize(
     "interrupt", [GroupStore.invalidate_rows, lambda store: store.leave_group(1.0), GroupStore.fold]
 )
-def test_nothing_is_lost_or_doubled_when_rows_become_void(
+def test_nothing_is_lost_or_doubled_when_rows_become_invalid(
     tmp_path: Path, interrupt: Callable[[GroupStore], object]
 ) -> None:
-    shared = Shared(worker(tmp_path))
+    shared = ImportedSdk(worker(tmp_path))
     for values in (SMALL, [], LARGE, [0.0], SMALL):
         shared.record(*values)
         interrupt(shared.store)
-    assert_same(counted(shared.store), shared.sdk.counted())
+    assert_same(stored_histogram(shared.store), shared.sdk.counted())
 
 
-def test_zeros_alone_between_two_reads_do_not_make_it_coarse(tmp_path: Path) -> None:
-    shared = Shared(worker(tmp_path))
+def test_only_zeros_between_two_reads_do_not_lower_the_scale(tmp_path: Path) -> None:
+    shared = ImportedSdk(worker(tmp_path))
     for values in ([1.5, 1.6], [0.0], [0.0, 0.0], [1.55]):
         shared.record(*values)
-    assert counted(shared.store).scale > 8
-    assert_same(counted(shared.store), total(1.5, 1.6, 1.55, 0.0, 0.0, 0.0))
+    assert stored_histogram(shared.store).scale > 8
+    assert_same(stored_histogram(shared.store), sdk_total(1.5, 1.6, 1.55, 0.0, 0.0, 0.0))
 
 
-def test_past_the_limit_they_add_up_in_one(tmp_path: Path) -> None:
-    shared = Shared(worker(tmp_path, limit=1))
+def test_histograms_beyond_the_cardinality_limit_are_added_up_in_one_series(tmp_path: Path) -> None:
+    shared = ImportedSdk(worker(tmp_path, limit=1))
     for _ in range(2):
         for number, recorded in enumerate((SMALL, LARGE, SMALL)):
             for value in recorded:
                 shared.sdk.record(value, {"n": number})
         shared.read()
     [family] = worker(tmp_path).read().families
-    first, overflow = (each.exponential for each in family.points)
+    first, overflow = (point.exponential for point in family.points)
     assert first is not None
     assert overflow is not None
-    assert_same(first, total(*SMALL, *SMALL))
-    assert_same(overflow, total(*LARGE, *SMALL, *LARGE, *SMALL))
+    assert_same(first, sdk_total(*SMALL, *SMALL))
+    assert_same(overflow, sdk_total(*LARGE, *SMALL, *LARGE, *SMALL))
 
 
-def test_workers_of_different_scales_add_up_and_the_dead_ones_stay(tmp_path: Path) -> None:
-    first, second = Shared(worker(tmp_path)), Shared(worker(tmp_path))
+def test_workers_with_different_scales_are_added_up_and_dead_ones_are_kept(tmp_path: Path) -> None:
+    first, second = ImportedSdk(worker(tmp_path)), ImportedSdk(worker(tmp_path))
     first.record(*SMALL)
     second.record(*LARGE)
-    expected = total(*SMALL, *LARGE)
+    expected = sdk_total(*SMALL, *LARGE)
     assert first.sdk.counted().scale > second.sdk.counted().scale
-    assert counted(first.store) == counted(second.store) == expected
+    assert stored_histogram(first.store) == stored_histogram(second.store) == expected
     die(second.store)
     first.store.fold()
-    assert counted(first.store) == expected
+    assert stored_histogram(first.store) == expected
     first.record(*LARGE)
-    assert counted(first.store) == expected.plus(total(*LARGE))
+    assert stored_histogram(first.store) == expected.plus(sdk_total(*LARGE))
 
 
-def test_who_is_elected_next_knows_what_was_sent(tmp_path: Path) -> None:
-    shared = Shared(worker(tmp_path))
+def test_the_next_leader_knows_what_was_sent(tmp_path: Path) -> None:
+    shared = ImportedSdk(worker(tmp_path))
     shared.record(*LARGE)
     membership = shared.store.membership()
     assert membership is not None
     sent = Snapshot(1, (), tuple(shared.store.read().families))
     delta_baseline.save_baseline(membership.directory, membership.identity.group_id, sent)
-    found = delta_baseline.load_baseline(membership.directory)
-    assert found is not None
-    [kept], [told] = found.families, sent.families
-    assert kept.descriptor == told.descriptor
-    assert kept.points == tuple(point._replace(exemplars=()) for point in told.points)
+    baseline = delta_baseline.load_baseline(membership.directory)
+    assert baseline is not None
+    [kept_family], [sent_family] = baseline.families, sent.families
+    assert kept_family.descriptor == sent_family.descriptor
+    assert kept_family.points == tuple(point._replace(exemplars=()) for point in sent_family.points)
 
 
-# On both ways
+# Page and push
 
 
-def in_protobuf(made: Telemetry) -> Any:
+def protobuf_histogram(recording: Telemetry) -> Any:
     """The histogram on the protobuf page."""
-    [family] = [each for each in client_model.families(made.render(PROTOBUF)[1]) if each.name == "size"]
+    [family] = [
+        found for found in client_model.families(recording.render(PROTOBUF)[1]) if found.name == "size"
+    ]
     [metric] = family.metric
     return metric.histogram
 
 
-def pushed(receiver: Receiver) -> Any:
-    """The last data point that was received."""
-    [metric] = [each for each in scopes(receiver) if each.scope.name == "app"][-1].metrics
-    [found] = metric.exponential_histogram.data_points
-    return found
+def last_received_point(receiver: Receiver) -> Any:
+    """The data point that was received last."""
+    [metric] = [scope for scope in received_scopes(receiver) if scope.scope.name == "app"][-1].metrics
+    [point] = metric.exponential_histogram.data_points
+    return point
 
 
 def assert_native(found: Any, expected: ExponentialHistogram) -> None:
-    wanted = to_native(expected)
-    assert (found.sample_count, found.zero_count, found.schema) == (wanted.total, wanted.zeros, wanted.schema)
-    assert [(span.offset, span.length) for span in found.positive_span] == [*wanted.spans]
-    assert [*found.positive_delta] == [*wanted.deltas]
+    native = to_native(expected)
+    assert (found.sample_count, found.zero_count, found.schema) == (native.total, native.zeros, native.schema)
+    assert [(span.offset, span.length) for span in found.positive_span] == [*native.spans]
+    assert [*found.positive_delta] == [*native.deltas]
     assert found.sample_sum == expected.sum
 
 
@@ -224,83 +228,89 @@ def assert_sent(found: Any, expected: ExponentialHistogram) -> None:
     assert [*found.positive.bucket_counts] == [*expected.counts]
 
 
-def test_workers_of_different_ranges_one_of_them_killed_are_one_on_page_and_push(tmp_path: Path) -> None:
+def wait_for_count(recording: Telemetry, count: float) -> None:
+    key = "size_count", (SCOPE,)
+    wait_until(lambda: shown_samples(recording).get(key) == str(count), 20, "the values of the worker")
+
+
+def test_killed_workers_with_different_ranges_are_added_up_on_page_and_push(tmp_path: Path) -> None:
     with (
         Receiver() as receiver,
-        telemetry(tmp_path, label="fork", endpoint=receiver.http_endpoint) as made,
+        telemetry(tmp_path, label="fork", endpoint=receiver.http_endpoint) as recording,
     ):
-        sdk = Sdk(made)
+        sdk = TwoReaders(recording)
 
         def work(values: list[float]) -> None:
             for value in values:
                 sdk.record(value)
 
         for recorded, so_far in ((SMALL, SMALL), (LARGE, SMALL + LARGE)):
-            with forked(made, lambda recorded=recorded: work(recorded)):  # type: ignore[misc]
-                expected = total(*so_far)
-                key = "size_count", (SCOPE,)
-                wait_until(lambda: shown(made).get(key) == str(expected.total_count), 20, "its values")  # noqa: B023
-                assert_native(in_protobuf(made), expected)
+            with forked(recording, lambda recorded=recorded: work(recorded)):  # type: ignore[misc]
+                expected = sdk_total(*so_far)
+                wait_for_count(recording, expected.total_count)
+                assert_native(protobuf_histogram(recording), expected)
         sdk.record(7.5)
-        expected = total(*SMALL, *LARGE, 7.5)
-        assert_native(in_protobuf(made), expected)
-        assert made.force_flush()
-        found = pushed(receiver)
+        expected = sdk_total(*SMALL, *LARGE, 7.5)
+        assert_native(protobuf_histogram(recording), expected)
+        assert recording.force_flush()
+        found = last_received_point(receiver)
         assert_sent(found, expected)
-        assert [each.as_double for each in found.exemplars] == [7.5]
+        assert [exemplar.as_double for exemplar in found.exemplars] == [7.5]
         assert 0 < found.start_time_unix_nano < found.time_unix_nano
 
 
-def test_pages_of_text_have_sum_and_count(tmp_path: Path) -> None:
-    with telemetry(tmp_path, metrics_exporter="prometheus") as made:
-        sdk = Sdk(made)
+def test_text_pages_show_sum_and_count(tmp_path: Path) -> None:
+    with telemetry(tmp_path, metrics_exporter="prometheus") as recording:
+        sdk = TwoReaders(recording)
         for value in SMALL:
             sdk.record(value)
         for accept in ("text/plain", "application/openmetrics-text"):
-            assert shown(made, accept) == {
+            assert shown_samples(recording, accept) == {
                 ("size_bucket", (("le", "inf"), SCOPE)): "5.0",
                 ("size_sum", (SCOPE,)): str(sum(SMALL)),
                 ("size_count", (SCOPE,)): "5.0",
             }
 
 
-def test_deltas_are_what_came_since(tmp_path: Path) -> None:
+def test_a_delta_has_the_values_since_the_last_push(tmp_path: Path) -> None:
     with (
         Receiver() as receiver,
-        telemetry(tmp_path, endpoint=receiver.http_endpoint, temporality="delta") as made,
+        telemetry(tmp_path, endpoint=receiver.http_endpoint, temporality="delta") as recording,
     ):
-        sdk = Sdk(made)
+        sdk = TwoReaders(recording)
         for recorded in (LARGE, SMALL):
             for value in recorded:
                 sdk.record(value)
-            assert made.force_flush()
-            found = pushed(receiver)
+            assert recording.force_flush()
+            found = last_received_point(receiver)
             assert found.sum == pytest.approx(sum(recorded))
-            assert_sent(found, total(*recorded).downscaled_to(found.scale)._replace(sum=found.sum))
+            assert_sent(found, sdk_total(*recorded).downscaled_to(found.scale)._replace(sum=found.sum))
 
 
-def test_buckets_too_wide_for_prometheus_are_pushed_and_shown_as_one(tmp_path: Path) -> None:
+def test_a_scale_too_low_for_prometheus_is_pushed_but_shown_as_one_bucket(tmp_path: Path) -> None:
     with (
         Receiver() as receiver,
-        telemetry(tmp_path, endpoint=receiver.http_endpoint) as made,
+        telemetry(tmp_path, endpoint=receiver.http_endpoint) as recording,
     ):
-        sdk = Sdk(made, most=2)
+        sdk = TwoReaders(recording, most=2)
         for value in (1e-300, 1.0, 1e300):
             sdk.record(value)
-        found = in_protobuf(made)
+        found = protobuf_histogram(recording)
         assert not found.HasField("schema")
-        assert (found.sample_count, [each.cumulative_count for each in found.bucket]) == (3, [3])
-        assert made.force_flush()
-        assert_sent(pushed(receiver), sdk.counted())
-        assert pushed(receiver).scale < -4
+        assert (found.sample_count, [bucket.cumulative_count for bucket in found.bucket]) == (3, [3])
+        assert recording.force_flush()
+        assert_sent(last_received_point(receiver), sdk.counted())
+        assert last_received_point(receiver).scale < -4
 
 
-def test_negative_values_are_left_out_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with telemetry(tmp_path, metrics_exporter="prometheus") as made:
+def test_histograms_with_negative_values_are_left_out_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with telemetry(tmp_path, metrics_exporter="prometheus") as recording:
         views = [View(instrument_name="open", aggregation=ExponentialBucketHistogramAggregation())]
-        meter = MeterProvider([MetricReader(made)], views=views).get_meter("app")
+        meter = MeterProvider([MetricReader(recording)], views=views).get_meter("app")
         meter.create_up_down_counter("open").add(-3)
         meter.create_counter("jobs").add(1)
         for _ in range(3):
-            assert shown(made) == {("jobs_total", (SCOPE,)): "1.0"}
+            assert shown_samples(recording) == {("jobs_total", (SCOPE,)): "1.0"}
     assert len([line for line in caplog.messages if "negative" in line]) == 1

@@ -1,4 +1,4 @@
-"""Whatever a registry holds, our page of it is its own page, also after a way through OTLP's data model."""
+"""Our page shows whatever a registry holds as prometheus_client's own page does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from tests.unit.bridges.bridged import expected, of, shown, telemetry
+from tests.unit.bridges.bridged import expected_samples, registry_of, shown_samples, telemetry
 from tests.unit.exporters.prometheus import reading
 
 NAMES = st.sampled_from(["a", "a_b", "A__c", "_q", "z9", "http_requests", "le_", "total", "b_bytes"])
@@ -27,7 +27,7 @@ def registries(
     names: st.SearchStrategy[str] = NAMES,
     keys: st.SearchStrategy[list[str]] = LABELS,
 ) -> CollectorRegistry:
-    """Registries with up to five metrics of all types that prometheus_client has."""
+    """Registries with up to five metrics of any type that prometheus_client has."""
     registry = CollectorRegistry()
     for name in draw(st.lists(names, max_size=5, unique=True)):
         labels = draw(keys)
@@ -44,28 +44,28 @@ def _values(draw: st.DrawFn, labels: list[str]) -> dict[str, str]:
 
 
 def _counter(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Counter(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
+    metric = Counter(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
-        (made.labels(**_values(draw, labels)) if labels else made).inc(draw(VALUES))
+        (metric.labels(**_values(draw, labels)) if labels else metric).inc(draw(VALUES))
 
 
 def _gauge(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Gauge(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
+    metric = Gauge(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
-        (made.labels(**_values(draw, labels)) if labels else made).set(draw(st.floats()))
+        (metric.labels(**_values(draw, labels)) if labels else metric).set(draw(st.floats()))
 
 
 def _histogram(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
     bounds = sorted(draw(st.sets(st.floats(0.001, 1e6), min_size=1, max_size=3)))
-    made = Histogram(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS), buckets=bounds)
+    metric = Histogram(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS), buckets=bounds)
     for _ in range(draw(st.integers(0, 3))):
-        (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
+        (metric.labels(**_values(draw, labels)) if labels else metric).observe(draw(VALUES))
 
 
 def _summary(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
-    made = Summary(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
+    metric = Summary(name, draw(TEXTS), labels, registry=registry, unit=draw(UNITS))
     for _ in range(draw(st.integers(0, 3))):
-        (made.labels(**_values(draw, labels)) if labels else made).observe(draw(VALUES))
+        (metric.labels(**_values(draw, labels)) if labels else metric).observe(draw(VALUES))
 
 
 def _info(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegistry) -> None:
@@ -77,33 +77,37 @@ def _enum(draw: st.DrawFn, name: str, labels: list[str], registry: CollectorRegi
     Enum(name, draw(TEXTS), registry=registry, states=states).state(draw(st.sampled_from(states)))
 
 
-plain = registries(
+plain_registries = registries(
     st.sampled_from(["a", "a_b", "z9", "http_requests", "b_bytes"]),
     st.lists(st.sampled_from(["l", "m", "N_o", "worker", "job"]), max_size=2, unique=True),
 )
-"""Names that Prometheus' translator leaves alone."""
+"""Registries with names that Prometheus' translator does not change."""
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
 @given(registry=registries())
-def test_our_page_of_a_registry_is_its_own_page(accept: str, registry: CollectorRegistry) -> None:
+def test_our_page_shows_the_same_as_the_page_of_prometheus_client(
+    accept: str, registry: CollectorRegistry
+) -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
-        telemetry(directory, registry, metrics_exporter="prometheus") as made,
+        telemetry(directory, registry, metrics_exporter="prometheus") as recording,
     ):
-        assert shown(made, accept) == expected(registry, accept)
+        assert shown_samples(recording, accept) == expected_samples(registry, accept)
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
 @given(registry=registries())
-def test_a_page_that_is_read_and_bridged_gives_the_same_page_again(
+def test_a_page_that_is_parsed_and_imported_again_gives_the_same_page(
     accept: str, registry: CollectorRegistry
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         with telemetry(f"{directory}/1", registry, metrics_exporter="prometheus") as first:
             content_type, body = first.render(accept)
-            before = shown(first, accept)
+            before = shown_samples(first, accept)
         read = read_openmetrics if "openmetrics" in content_type else read_text
-        with telemetry(f"{directory}/2", of(*read(body.decode())), metrics_exporter="prometheus") as second:
-            after = shown(second, accept)
+        with telemetry(
+            f"{directory}/2", registry_of(*read(body.decode())), metrics_exporter="prometheus"
+        ) as second:
+            after = shown_samples(second, accept)
     assert {key: value for key, value in after.items() if key in before} == before

@@ -1,4 +1,4 @@
-"""The metrics of an SDK provider through our reader."""
+"""The metrics of an SDK provider are imported by our `MetricReader`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from dualmetrics import Telemetry
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.unit.bridges.bridged import scopes, shown, telemetry
+from tests.unit.bridges.bridged import received_scopes, shown_samples, telemetry
 
 SCOPE = ("otel_scope_name", "app")
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Iterator[Telemetry]:
-    with telemetry(tmp_path, metrics_exporter="prometheus") as made:
-        yield made
+    with telemetry(tmp_path, metrics_exporter="prometheus") as recording:
+        yield recording
 
 
 def provider(recording: Telemetry, *views: View) -> MeterProvider:
@@ -42,12 +42,16 @@ def test_every_kind_of_instrument_is_shown(recording: Telemetry) -> None:
     meter.create_observable_counter("seen", [observe])
     meter.create_observable_up_down_counter("held", [observe])
     meter.create_observable_gauge("heat", [observe])
-    found = {name: value for (name, labels), value in shown(recording).items() if ("le", "1.0") not in labels}
-    assert found["jobs_total"] == "2.5"
-    assert found["open"] == "-2.0"
-    assert found["level"] == "3.0"
-    assert (found["size_count"], found["size_sum"]) == ("1.0", "5.0")
-    assert found["seen_total"] == found["held"] == found["heat"] == "7.0"
+    values = {
+        name: value
+        for (name, labels), value in shown_samples(recording).items()
+        if ("le", "1.0") not in labels
+    }
+    assert values["jobs_total"] == "2.5"
+    assert values["open"] == "-2.0"
+    assert values["level"] == "3.0"
+    assert (values["size_count"], values["size_sum"]) == ("1.0", "5.0")
+    assert values["seen_total"] == values["held"] == values["heat"] == "7.0"
 
 
 def test_views_are_applied(recording: Telemetry) -> None:
@@ -59,7 +63,7 @@ def test_views_are_applied(recording: Telemetry) -> None:
     ).get_meter("app")
     meter.create_counter("jobs").add(1, {"kept": "x", "dropped": "y"})
     meter.create_histogram("size").record(3)
-    samples = shown(recording)
+    samples = shown_samples(recording)
     assert samples["tasks_total", (("kept", "x"), SCOPE)] == "1.0"
     bounds = {dict(labels)["le"] for name, labels in samples if name == "size_bucket"}
     assert bounds == {"2.0", "4.0", "inf"}
@@ -74,7 +78,7 @@ def test_scope_unit_description_and_start_are_kept(tmp_path: Path) -> None:
         meter.create_counter("jobs", "By", "Jobs.").add(1, {"n": 1})
         meter.create_counter("jobs", "By", "Jobs.").add(1, {"n": True})
         assert recording.force_flush()
-        [scope] = [each for each in scopes(receiver) if each.scope.name == "app"]
+        [scope] = [scope for scope in received_scopes(receiver) if scope.scope.name == "app"]
     [metric] = scope.metrics
     assert (scope.scope.version, scope.schema_url) == ("1.2", "https://schema")
     assert (metric.name, metric.unit, metric.description) == ("jobs", "By", "Jobs.")
@@ -82,31 +86,31 @@ def test_scope_unit_description_and_start_are_kept(tmp_path: Path) -> None:
     assert all(point.start_time_unix_nano for point in metric.sum.data_points)
 
 
-def test_a_flush_of_the_provider_loses_nothing(recording: Telemetry) -> None:
-    made = provider(recording)
-    meter = made.get_meter("app")
+def test_flushing_the_provider_loses_nothing(recording: Telemetry) -> None:
+    sdk_provider = provider(recording)
+    meter = sdk_provider.get_meter("app")
     jobs, sizes = meter.create_counter("jobs"), meter.create_histogram("sizes")
     for _ in range(3):
         jobs.add(1)
         sizes.record(5)
-        made.force_flush()
-    samples = shown(recording)
+        sdk_provider.force_flush()
+    samples = shown_samples(recording)
     assert samples["jobs_total", (SCOPE,)] == samples["sizes_count", (SCOPE,)] == "3.0"
     assert samples["sizes_sum", (SCOPE,)] == "15.0"
 
 
-def test_what_was_counted_before_the_providers_shutdown_stays(recording: Telemetry) -> None:
-    made = provider(recording)
-    meter = made.get_meter("app")
+def test_counts_from_before_the_shutdown_of_the_provider_are_kept(recording: Telemetry) -> None:
+    sdk_provider = provider(recording)
+    meter = sdk_provider.get_meter("app")
     counter, sizes = meter.create_counter("jobs"), meter.create_histogram("sizes")
     for before in range(2):
         counter.add(1)
         sizes.record(5)
         if not before:
-            assert shown(recording)["jobs_total", (SCOPE,)] == "1.0"
-    made.shutdown()
+            assert shown_samples(recording)["jobs_total", (SCOPE,)] == "1.0"
+    sdk_provider.shutdown()
     for _ in range(2):
-        samples = shown(recording)
+        samples = shown_samples(recording)
         assert samples["jobs_total", (SCOPE,)] == samples["sizes_count", (SCOPE,)] == "2.0"
 
 
@@ -131,7 +135,9 @@ assert metrics.get_meter_provider() is provider
         "telemetry = configure(metrics_exporter='prometheus'); provider.add_metric_reader(MetricReader())",
     ],
 )
-def test_the_default_recording_is_joined_before_or_after_it_is_made(tmp_path: Path, lines: str) -> None:
+def test_a_reader_is_used_by_the_default_telemetry_whichever_is_created_first(
+    tmp_path: Path, lines: str
+) -> None:
     code = DEFAULT.format(lines=lines)
     environment = {"DUALMETRICS_DIR": str(tmp_path)}
     done = subprocess.run(
