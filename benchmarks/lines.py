@@ -7,8 +7,11 @@ times. The questions ``asgi`` and ``wsgi`` measure the time, without a profiler.
 from __future__ import annotations
 
 import linecache
+import operator
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks import peers
@@ -17,9 +20,11 @@ from benchmarks.collector import COLLECTOR_ADDRESS, run_collector
 from benchmarks.in_process import asgi_server, wsgi_server
 from benchmarks.question import Measure
 
-REQUESTS = 20_000
+BATCHES = 30
+REQUESTS = 1000
+"""Requests per batch. A line's time is its median over the batches, so that interruptions do not count."""
 
-SMALLEST_SHARE = 0.02
+SMALLEST_SHARE = 0.03
 """Lines below this share of the time are not printed, only counted."""
 
 CALLS = (
@@ -27,17 +32,16 @@ CALLS = (
     "self._send(",
     "self._receive(",
     "self._start_response(",
-    "self._close()",
+    "self._close_body()",
     "in self._body:",
-    "_request(",
-    "self._start(",
-    "self._finish(",
+    "self._request_type(",
+    "self._send_start(",
+    "self._send_end(",
     "self._record(",
-    "self._end(",
     "self._find_route(",
-    "self._name(",
-    "self._requests.end(",
-    "requests.start()",
+    "self._namer(",
+    "self._recorder.end(",
+    "recorder.start()",
     "record(seconds)",
 )
 """Calls of the app, the server, or a function that is profiled too. Lines with these count as no time."""
@@ -46,11 +50,15 @@ Profile = tuple[Any, Measure, list[Any]]
 """A `Telemetry`, a server of an app that records with it, and the functions between the two."""
 
 
-class Line(NamedTuple):
-    """A line of code, with how long all its executions took, and how many there were."""
+Function = tuple[str, int, str]
+"""File, first line and name."""
 
-    time: int
-    executions: int
+
+class Line(NamedTuple):
+    """A line of code, with the time that it takes in a batch, and its executions per request."""
+
+    time: float
+    executions: float
     text: str
 
 
@@ -99,30 +107,37 @@ def profile(telemetry: Any, serve: Measure, functions: Iterable[Callable[..., An
     profiler = LineProfiler()
     for function in (*functions, requests.start, *requests.shortcuts.values()):
         profiler.add_callable(function)
-    profiler.enable()
-    serve(REQUESTS)
-    profiler.disable()
-    yield from _report(profiler.get_stats().timings)
+    yield from _report(_median_lines(profiler, serve))
     telemetry.shutdown()
 
 
-def _report(timings: dict[tuple[str, int, str], list[tuple[int, int, int]]]) -> Iterator[str]:
-    functions = [(name, [*_lines(file, timed)]) for (file, _, name), timed in timings.items() if timed]
-    total = sum(line.time for _, lines in functions for line in lines)
-    for name, lines in sorted(functions, key=lambda function: _time(function[1]), reverse=True):
-        large = [line for line in lines if line.time >= SMALLEST_SHARE * total]
+def _median_lines(profiler: Any, serve: Measure) -> dict[Function, list[Line]]:
+    """The executed lines of each function."""
+    totals: dict[tuple[Function, int, int], list[int]] = defaultdict(lambda: [0])
+    for batch in range(1, BATCHES + 1):
+        with profiler:
+            serve(REQUESTS)
+        for function, timed in profiler.get_stats().timings.items():
+            for number, executions, time in timed:
+                totals[function, number, executions // batch].append(time)
+    lines: dict[Function, list[Line]] = defaultdict(list)
+    for (function, number, executions), times in sorted(totals.items()):
+        text = linecache.getline(function[0], number).rstrip()
+        time = 0 if any(call in text for call in CALLS) else median(map(operator.sub, times[1:], times))
+        lines[function].append(Line(time, executions / REQUESTS, text))
+    return lines
+
+
+def _report(functions: Mapping[Function, list[Line]]) -> Iterator[str]:
+    total = sum(map(_time, functions.values()))
+    for (_, _, name), lines in sorted(functions.items(), key=lambda item: _time(item[1]), reverse=True):
         yield f"{_time(lines) / total:6.1%}       {name}, {len(lines)} lines"
-        for line in large:
-            yield f"{line.time / total:6.1%} {line.executions / REQUESTS:4.2g}  {line.text}"
+        for line in lines:
+            if line.time >= SMALLEST_SHARE * total:
+                yield f"{line.time / total:6.1%} {line.executions:4.2g}  {line.text}"
 
 
-def _lines(file: str, timed: list[tuple[int, int, int]]) -> Iterator[Line]:
-    for number, executions, time in timed:
-        text = linecache.getline(file, number).rstrip()
-        yield Line(0 if any(call in text for call in CALLS) else time, executions, text)
-
-
-def _time(lines: Iterable[Line]) -> int:
+def _time(lines: Iterable[Line]) -> float:
     return sum(line.time for line in lines)
 
 
