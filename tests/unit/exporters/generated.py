@@ -35,7 +35,7 @@ sequences: st.SearchStrategy[AttributeValue] = st.one_of(
     *(st.lists(kind, max_size=3).map(tuple) for kind in (texts, st.booleans(), st.integers(), numbers))
 )
 attributes: st.SearchStrategy[Attributes] = st.dictionaries(keys, scalars | sequences, max_size=3).map(
-    lambda found: tuple(sorted(found.items()))
+    lambda pairs: tuple(sorted(pairs.items()))
 )
 scopes = st.builds(
     Scope,
@@ -44,7 +44,7 @@ scopes = st.builds(
     st.just(""),
     attributes,
 )
-bounds = st.lists(finite, max_size=4, unique=True).map(lambda found: tuple(sorted(found)))
+bounds = st.lists(finite, max_size=4, unique=True).map(lambda values: tuple(sorted(values)))
 
 
 @st.composite

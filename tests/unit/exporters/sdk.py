@@ -71,7 +71,7 @@ def _point(point: object) -> Point:
 
 def _attributes(given: object) -> Attributes:
     assert hasattr(given, "items")
-    found: list[tuple[str, AttributeValue]] = [
+    pairs: list[tuple[str, AttributeValue]] = [
         (key, tuple(value) if isinstance(value, list | tuple) else value) for key, value in given.items()
     ]
-    return tuple(sorted(found))
+    return tuple(sorted(pairs))

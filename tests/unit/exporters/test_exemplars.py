@@ -35,9 +35,9 @@ def observed(*, late: bool = False) -> Snapshot:
     )
 
 
-def openmetrics(found: Snapshot) -> dict[reading.Sample, object]:
+def openmetrics(whole: Snapshot) -> dict[reading.Sample, object]:
     """The exemplar of each sample as parsed: labels, value, and time in milliseconds."""
-    page = PrometheusExporter().render(found, negotiate(reading.OPENMETRICS))
+    page = PrometheusExporter().render(whole, negotiate(reading.OPENMETRICS))
     return {
         reading.named(sample.name, sample.labels): _read(sample.exemplar)
         for metric in reading.metrics(page)
@@ -52,11 +52,11 @@ def _read(exemplar: Any) -> object:
 
 def test_openmetrics_has_exemplars_on_buckets_and_totals() -> None:
     ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
-    at = TIME // 1_000_000
+    now = TIME // 1_000_000
     assert openmetrics(observed()) == {
-        ("http_requests_total", ()): ({}, 1.0, at - 1000),
-        ("http_request_duration_milliseconds_bucket", (("le", "5.0"),)): (ids, 1.5, at - 2000),
-        ("http_request_duration_milliseconds_bucket", (("le", "10.0"),)): (ids, 7.25, at - 2000),
+        ("http_requests_total", ()): ({}, 1.0, now - 1000),
+        ("http_request_duration_milliseconds_bucket", (("le", "5.0"),)): (ids, 1.5, now - 2000),
+        ("http_request_duration_milliseconds_bucket", (("le", "10.0"),)): (ids, 7.25, now - 2000),
     }
 
 
@@ -65,20 +65,23 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 
 def test_protobuf_has_exemplars_on_buckets_and_counters() -> None:
     page = PrometheusExporter().render(observed(), negotiate(PROTOBUF))
-    families = {each.name: each for each in client_model.families(b"".join(page.chunks()))}
+    families = {family.name: family for family in client_model.families(b"".join(page.chunks()))}
     [counter] = families["http_requests_total"].metric
     [histogram] = families["http_request_duration_milliseconds"].metric
     assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time_ns)
     ids = {"trace_id": "ab" + "0" * 30, "span_id": "00000000000000cd"}
     *buckets, last = histogram.histogram.bucket
-    assert [_plain(each.exemplar) for each in buckets] == [(ids, 1.5, ONE.time_ns), (ids, 7.25, TWO.time_ns)]
+    assert [_plain(bucket.exemplar) for bucket in buckets] == [
+        (ids, 1.5, ONE.time_ns),
+        (ids, 7.25, TWO.time_ns),
+    ]
     assert not last.HasField("exemplar")
 
 
 def _plain(exemplar: Any) -> object:
-    at = exemplar.timestamp
+    time = exemplar.timestamp
     labels = {pair.name: pair.value for pair in exemplar.label}
-    return labels, exemplar.value, at.seconds * SECOND + at.nanos
+    return labels, exemplar.value, time.seconds * SECOND + time.nanos
 
 
 def test_the_text_format_has_no_exemplars() -> None:
@@ -107,9 +110,9 @@ def test_a_collector_receives_exemplars(protocol: str) -> None:
         target = otlp_target(endpoint, False, protocol, None, timeout=5)
         assert target.export(observed()).success
         target.shutdown()
-        found = by_name(receiver)
-    assert found["http.requests"].exemplars == (ALONE,)
-    assert found["http.request.duration"].exemplars == (ONE, TWO)
+        received = by_name(receiver)
+    assert received["http.requests"].exemplars == (ALONE,)
+    assert received["http.request.duration"].exemplars == (ONE, TWO)
 
 
 def test_an_exemplar_without_a_span_is_sent_without_ids() -> None:
@@ -125,12 +128,12 @@ def test_an_exemplar_without_a_span_is_sent_without_ids() -> None:
 def test_a_delta_has_the_exemplars_since_the_baseline() -> None:
     baseline = Snapshot(TIME - 3 * SECOND // 2, (), observed().families)
     sent = subtract(observed(late=True), baseline, delta_predicate("delta"))
-    found = {family.descriptor.name: family.points[0].exemplars for family in sent.families}
-    assert found == {
+    exemplars = {family.descriptor.name: family.points[0].exemplars for family in sent.families}
+    assert exemplars == {
         "http.requests": (ALONE,),
         "http.request.duration": (TWO._replace(time_ns=TIME - SECOND),),
     }
 
 
 def by_name(receiver: Receiver) -> dict[str, ReceivedPoint]:
-    return {name: found for (_, name, _, _), found in receiver.series().items()}
+    return {name: series for (_, name, _, _), series in receiver.series().items()}

@@ -100,9 +100,9 @@ def test_deltas_add_up_to_the_total(history: list[tuple[list[float], bool]]) -> 
     values: list[float] = []
     baseline: Snapshot | None = None
     arrived = ExponentialHistogram()
-    for at, (more, acknowledged) in enumerate([*history, ([1.0], True)]):
+    for step, (more, acknowledged) in enumerate([*history, ([1.0], True)]):
         values += more
-        now = snapshot(recorded(*values), time=TIME + at)
+        now = snapshot(recorded(*values), time=TIME + step)
         if acknowledged:
             for point in subtract(now, baseline, DELTA).families[0].points:
                 assert point.exponential is not None
@@ -136,7 +136,7 @@ def test_a_restarted_histogram_is_sent_completely() -> None:
 
 def test_messages_with_many_exponential_histograms_are_small_enough() -> None:
     wide = ExponentialHistogram(MAX_SCALE, -5, (2.0**50,) * 160)
-    many = tuple(Point((("n", at),), 1, (1.0,) * 4, (), wide) for at in range(8000))
+    many = tuple(Point((("n", number),), 1, (1.0,) * 4, (), wide) for number in range(8000))
     parts = [*batches(snapshot(Family(HISTOGRAM, many)))]
     sizes = [encode_metrics(to_metrics_data(part)).ByteSize() for part in parts]
     assert max(sizes) < 4 << 20
@@ -151,7 +151,7 @@ def receiver() -> Iterator[Receiver]:
 
 def pushed(receiver: Receiver, name: str) -> Metric:
     """The last metric with this name."""
-    found = [
+    metrics = [
         metric
         for request in receiver.requests
         for resource in request.message.resource_metrics
@@ -159,7 +159,7 @@ def pushed(receiver: Receiver, name: str) -> Metric:
         for metric in scope.metrics
         if metric.name == name
     ]
-    return found[-1]
+    return metrics[-1]
 
 
 def use(telemetry: Telemetry) -> None:
@@ -222,12 +222,12 @@ def test_deltas_of_a_group_add_up_to_what_was_recorded(receiver: Receiver) -> No
         if metric.name == "took"
         for point in metric.exponential_histogram.data_points
     ]
-    found = (
+    deltas = (
         ExponentialHistogram(
             point.scale, point.positive.offset, tuple(point.positive.bucket_counts), sum=point.sum
         )
         for point in points
     )
-    total = reduce(ExponentialHistogram.plus, found, ExponentialHistogram())
+    total = reduce(ExponentialHistogram.plus, deltas, ExponentialHistogram())
     assert total == histogram([0.5, 700.0, 3.0])._replace(sum=703.5)
     assert receiver.series()[next(key for key in receiver.series() if key[1] == "took")].value == 3

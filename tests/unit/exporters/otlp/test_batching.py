@@ -15,24 +15,30 @@ values = st.one_of(st.text(max_size=40), st.integers(-(2**63), 2**63 - 1), st.bo
 attributes = st.dictionaries(st.text(min_size=1, max_size=20), values, max_size=4).map(
     lambda d: tuple(sorted(d.items()))
 )
-points = st.lists(attributes.map(lambda found: Point(found, START, (1.0,))), max_size=12).map(tuple)
+points = st.lists(attributes.map(lambda pairs: Point(pairs, START, (1.0,))), max_size=12).map(tuple)
 
 
 @given(st.lists(st.tuples(st.sampled_from([COUNTER, UP_DOWN]), points), max_size=4), st.integers(100, 2000))
 def test_the_parts_have_every_point_once_and_in_order(
-    found: list[tuple[object, tuple[Point, ...]]], limit: int
+    metrics: list[tuple[object, tuple[Point, ...]]], limit: int
 ) -> None:
-    whole = snapshot(*(Family(*one) for one in found))  # type: ignore[arg-type]  # pairs of a descriptor and points
+    whole = snapshot(*(Family(*metric) for metric in metrics))  # type: ignore[arg-type]  # pairs of a descriptor and points
     parts = list(batches(whole, limit))
-    pairs = [(one.descriptor, point) for part in parts for one in part.families for point in one.points]
-    assert repr(pairs) == repr([(one.descriptor, point) for one in whole.families for point in one.points])
+    pairs = [
+        (family.descriptor, point) for part in parts for family in part.families for point in family.points
+    ]
+    assert repr(pairs) == repr(
+        [(family.descriptor, point) for family in whole.families for point in family.points]
+    )
     assert all((part.time_ns, part.resource) == (whole.time_ns, whole.resource) for part in parts)
-    assert all(one.points for part in parts for one in part.families)
+    assert all(family.points for part in parts for family in part.families)
 
 
 @given(points, st.integers(500, 3000))
-def test_an_encoded_part_of_several_points_is_within_the_limit(found: tuple[Point, ...], limit: int) -> None:
-    for part in batches(snapshot(Family(COUNTER, found)), limit):
+def test_an_encoded_part_of_several_points_is_within_the_limit(
+    several: tuple[Point, ...], limit: int
+) -> None:
+    for part in batches(snapshot(Family(COUNTER, several)), limit):
         size = sum(
             point.ByteSize()
             for metric in encode_metrics(to_metrics_data(part)).resource_metrics[0].scope_metrics[0].metrics

@@ -80,28 +80,28 @@ def test_every_kind_is_encoded_like_the_official_encoder_does(preference: str) -
 
 @given(st.data())
 def test_any_snapshots_are_encoded_like_the_official_encoder_does(data: st.DataObject) -> None:
-    encoder, found = OtlpEncoder(), data.draw(generated.snapshots)
+    encoder, current = OtlpEncoder(), data.draw(generated.snapshots)
     for _ in range(3):
-        assume(are_scopes_distinct(found))
+        assume(are_scopes_distinct(current))
         try:
-            expected = encode_officially(found)
+            expected = encode_officially(current)
         except ValueError:  # text that UTF-8 cannot encode, which is never recorded
             with pytest.raises(ValueError, match="surrogates"):
-                [*encoder.messages(found)]
+                [*encoder.messages(current)]
             return
         if any(scope.metrics for scope in expected.resource_metrics[0].scope_metrics):
-            [message] = parsed(encoder.messages(found))
+            [message] = parsed(encoder.messages(current))
             assert plain(message) == plain(expected)
         else:
-            assert [*encoder.messages(found)] == []
-        found = data.draw(generated.successors(found))
+            assert [*encoder.messages(current)] == []
+        current = data.draw(generated.successors(current))
 
 
 @given(st.integers(1, 20_000))
 def test_messages_are_split_at_the_limit_and_have_every_point_once(limit: int) -> None:
-    found = snapshot(*everything().families, *many(30).families)
-    messages = [*OtlpEncoder().messages(found, limit)]
-    assert sorted(points(parsed(messages))) == sorted(points([encode_officially(found)]))
+    whole = snapshot(*everything().families, *many(30).families)
+    messages = [*OtlpEncoder().messages(whole, limit)]
+    assert sorted(points(parsed(messages))) == sorted(points([encode_officially(whole)]))
     assert all(len(message) < limit + 1000 for message in messages)
     assert len(messages) <= 1 + sum(map(len, messages)) // limit
 
@@ -112,12 +112,12 @@ def test_a_snapshot_without_points_has_no_message() -> None:
 
 
 def test_summaries_and_histograms_without_a_sum_are_encoded() -> None:
-    found = snapshot(
+    whole = snapshot(
         family(SUMMARY, 3.0, 6.5, 1.0, 2.0, TIME / 1e9), family(HISTOGRAM, 1.0, 0.0, 2.0, float("nan"))
     )
-    [message] = parsed(OtlpEncoder().messages(found))
-    expected = encode_officially(found)
-    expected.MergeFrom(summaries.encode_summaries(found))
+    [message] = parsed(OtlpEncoder().messages(whole))
+    expected = encode_officially(whole)
+    expected.MergeFrom(summaries.encode_summaries(whole))
     assert sorted(points([message])) == sorted(points([expected]))
 
 
@@ -142,22 +142,23 @@ def test_attributes_of_removed_series_are_released() -> None:
 
 
 def test_attributes_that_are_equal_only_in_python_are_distinguished() -> None:
-    found = Family(
+    metric = Family(
         HISTOGRAM, tuple(Point((("a", value),), 1, (0.0, 0.0, 1.0, 1.0)) for value in (1, True, 1.0))
     )
-    [message] = parsed(OtlpEncoder().messages(snapshot(found)))
-    assert message == encode_officially(snapshot(found))
+    [message] = parsed(OtlpEncoder().messages(snapshot(metric)))
+    assert message == encode_officially(snapshot(metric))
 
 
 def test_points_with_and_without_exemplars_keep_their_order() -> None:
     seen = (Exemplar(1.0, TIME, 3, 4), None, None)
     cells = ((1.0, 0.0, 2.0, 3.0), (2.0, 0.0, 2.0, 3.0), (3.0, 0.0, 2.0, math.nan), (4.0, 0.0, 0.0, 3.0))
     points = tuple(
-        Point((("number", number),), 1, each, seen if number % 2 else ()) for number, each in enumerate(cells)
+        Point((("number", number),), 1, point_cells, seen if number % 2 else ())
+        for number, point_cells in enumerate(cells)
     )
-    found = snapshot(Family(HISTOGRAM, points))
-    [message] = parsed(OtlpEncoder().messages(found))
-    assert plain(message) == plain(encode_officially(found))
+    whole = snapshot(Family(HISTOGRAM, points))
+    [message] = parsed(OtlpEncoder().messages(whole))
+    assert plain(message) == plain(encode_officially(whole))
 
 
 class Silent(MetricExporter):

@@ -56,9 +56,9 @@ def target(received: Received, protocol: str) -> Iterator[OtlpExporter]:
 def plain(value: Any) -> AttributeValue:
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return tuple(plain(one) for one in value.array_value.values)  # type: ignore[return-value]  # of one type each
-    found: AttributeValue = getattr(value, kind)
-    return found
+        return tuple(plain(item) for item in value.array_value.values)  # type: ignore[return-value]  # of one type each
+    scalar: AttributeValue = getattr(value, kind)
+    return scalar
 
 
 def attributes(pairs: Any) -> Attributes:

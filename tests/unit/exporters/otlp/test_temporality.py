@@ -45,33 +45,35 @@ def test_the_preference_selects_the_kinds_that_are_sent_as_deltas(
     assert [descriptor for descriptor in ALL if delta_predicate(preference)(descriptor)] == expected
 
 
-def only(found: Snapshot) -> Point:
-    (one,) = found.families
-    (point,) = one.points
+def only_point(whole: Snapshot) -> Point:
+    (metric,) = whole.families
+    (point,) = metric.points
     return point
 
 
 def test_without_a_baseline_everything_is_new() -> None:
-    assert only(subtract(snapshot(family(COUNTER, 5.0)), None, DELTA)) == only(snapshot(family(COUNTER, 5.0)))
+    assert only_point(subtract(snapshot(family(COUNTER, 5.0)), None, DELTA)) == only_point(
+        snapshot(family(COUNTER, 5.0))
+    )
 
 
 def test_a_delta_is_the_change_since_the_baseline_and_starts_there() -> None:
     before = snapshot(family(COUNTER, 5.0), time=TIME)
     after = snapshot(family(COUNTER, 7.5), time=TIME + 10)
-    point = only(subtract(after, before, DELTA))
+    point = only_point(subtract(after, before, DELTA))
     assert (point.start_time_ns, tuple(point.cells)) == (TIME, (2.5,))
 
 
 def test_a_series_that_is_newer_than_the_baseline_keeps_its_start() -> None:
     after = snapshot(family(COUNTER, 3.0, start=TIME + 5), time=TIME + 10)
-    point = only(subtract(after, snapshot(time=TIME), DELTA))
+    point = only_point(subtract(after, snapshot(time=TIME), DELTA))
     assert (point.start_time_ns, tuple(point.cells)) == (TIME + 5, (3.0,))
 
 
 def test_a_delta_of_a_histogram_has_every_cell() -> None:
     before = snapshot(family(HISTOGRAM, 2.0, 0.0, 1.0, 30.5))
     after = snapshot(family(HISTOGRAM, 2.0, 4.0, 1.0, 60.5), time=TIME + 10)
-    assert tuple(only(subtract(after, before, DELTA)).cells) == (0.0, 4.0, 0.0, 30.0)
+    assert tuple(only_point(subtract(after, before, DELTA)).cells) == (0.0, 4.0, 0.0, 30.0)
 
 
 def test_an_unchanged_series_is_omitted() -> None:
@@ -85,7 +87,7 @@ def test_an_unchanged_series_is_omitted() -> None:
 def test_gauges_and_up_down_counters_are_not_changed() -> None:
     after = everything()
     kept = subtract(after, after, DELTA).families
-    assert [one for one in kept if one.points] == [after.families[1], after.families[3]]
+    assert [metric for metric in kept if metric.points] == [after.families[1], after.families[3]]
 
 
 def test_cumulative_changes_nothing() -> None:
@@ -98,7 +100,7 @@ def test_cumulative_changes_nothing() -> None:
 )
 def test_a_restarted_series_counts_from_zero(restarted: Family) -> None:
     before = snapshot(family(COUNTER, 5.0))
-    point = only(subtract(snapshot(restarted, time=TIME + 10), before, DELTA))
+    point = only_point(subtract(snapshot(restarted, time=TIME + 10), before, DELTA))
     assert tuple(point.cells) == tuple(restarted.points[0].cells)
     assert point.start_time_ns >= TIME
 
@@ -106,7 +108,7 @@ def test_a_restarted_series_counts_from_zero(restarted: Family) -> None:
 def test_a_histogram_with_a_fallen_bucket_counts_from_zero() -> None:
     before = snapshot(family(HISTOGRAM, 2.0, 0.0, 1.0, 30.5))
     after = snapshot(family(HISTOGRAM, 1.0, 9.0, 1.0, 90.0), time=TIME + 10)
-    assert tuple(only(subtract(after, before, DELTA)).cells) == (1.0, 9.0, 1.0, 90.0)
+    assert tuple(only_point(subtract(after, before, DELTA)).cells) == (1.0, 9.0, 1.0, 90.0)
 
 
 def test_a_rounding_error_is_not_a_restart() -> None:
@@ -124,14 +126,14 @@ def test_a_rounding_error_is_not_a_restart() -> None:
 def test_series_are_distinguished_by_the_types_of_their_attributes() -> None:
     before = snapshot(family(COUNTER, 5.0, attributes=(("a", 1),)))
     after = snapshot(family(COUNTER, 6.0, attributes=(("a", True),)), time=TIME + 10)
-    assert tuple(only(subtract(after, before, DELTA)).cells) == (6.0,)
+    assert tuple(only_point(subtract(after, before, DELTA)).cells) == (6.0,)
 
 
 def test_metrics_with_different_bounds_are_different_metrics() -> None:
     other = Descriptor(HISTOGRAM.scope, HISTOGRAM.name, Kind.HISTOGRAM, "ms", bounds=(1.0, 2.0))
     before = snapshot(family(HISTOGRAM, 1.0, 1.0, 1.0, 3.0))
     after = snapshot(family(other, 2.0, 2.0, 2.0, 6.0), time=TIME + 10)
-    assert tuple(only(subtract(after, before, DELTA)).cells) == (2.0, 2.0, 2.0, 6.0)
+    assert tuple(only_point(subtract(after, before, DELTA)).cells) == (2.0, 2.0, 2.0, 6.0)
 
 
 Key = tuple[str, Attributes]
@@ -167,7 +169,7 @@ class Group:
             )
             for descriptor in (COUNTER, OBSERVED, HISTOGRAM)
         }
-        return snapshot(*(Family(*one) for one in families.items()), time=self.time)
+        return snapshot(*(Family(*metric) for metric in families.items()), time=self.time)
 
 
 @given(pushes)
@@ -183,14 +185,16 @@ def test_acknowledged_deltas_add_up_to_the_totals_of_the_last_push(
         now = group.snapshot()
         if not acknowledged:
             continue
-        for one in subtract(now, baseline, DELTA).families:
-            for point in one.points:
+        for metric in subtract(now, baseline, DELTA).families:
+            for point in metric.points:
                 assert (
-                    ends.get((one.descriptor, point.attributes), START) <= point.start_time_ns < now.time_ns
+                    ends.get((metric.descriptor, point.attributes), START)
+                    <= point.start_time_ns
+                    < now.time_ns
                 )
-                ends[one.descriptor, point.attributes] = now.time_ns
+                ends[metric.descriptor, point.attributes] = now.time_ns
                 for index, cell in enumerate(point.cells):
-                    arrived[one.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # an integer
+                    arrived[metric.descriptor, point.attributes, index] += cell  # type: ignore[assignment]  # an integer
         baseline = now
     totals = {(*series, i): cell for series, (_, cells) in group.rows.items() for i, cell in enumerate(cells)}
     assert {key: value for key, value in arrived.items() if value} == {k: v for k, v in totals.items() if v}

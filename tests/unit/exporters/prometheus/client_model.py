@@ -69,14 +69,14 @@ _SCHEMA = {
 
 def families(body: bytes) -> Iterator[Any]:
     """The messages of a page. Fails if a message is invalid or has a field that is not in the schema."""
-    at = 0
-    while at < len(body):
-        length, at = _varint(body, at)
-        found = _MetricFamily()
-        assert found.ParseFromString(body[at : at + length]) == length
-        assert _all_known(found)
-        yield found
-        at += length
+    offset = 0
+    while offset < len(body):
+        length, offset = _varint(body, offset)
+        family = _MetricFamily()
+        assert family.ParseFromString(body[offset : offset + length]) == length
+        assert _all_known(family)
+        yield family
+        offset += length
 
 
 def type_name(family: Any) -> str:
@@ -84,13 +84,13 @@ def type_name(family: Any) -> str:
     return _ENUM[family.type].lower()
 
 
-def _varint(body: bytes, at: int) -> tuple[int, int]:
+def _varint(body: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        value |= (body[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if body[at - 1] < 0x80:
-            return value, at
+        value |= (body[offset] & 0x7F) << shift
+        offset, shift = offset + 1, shift + 7
+        if body[offset - 1] < 0x80:
+            return value, offset
 
 
 def _all_known(message: Any) -> bool:

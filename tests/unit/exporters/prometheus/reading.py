@@ -26,13 +26,13 @@ def metrics(page: Page) -> list[Metric]:
 
 def samples(page: Page) -> dict[Sample, str]:
     """The value of each sample, as text that is equal for equal numbers. Fails if a sample occurs twice."""
-    found: dict[Sample, str] = {}
+    values: dict[Sample, str] = {}
     for metric in metrics(page):
         for sample in metric.samples:
             key = named(sample.name, sample.labels, bucket=metric.type == "histogram")
-            assert key not in found
-            found[key] = number(sample.value)
-    return found
+            assert key not in values
+            values[key] = number(sample.value)
+    return values
 
 
 def number(value: float) -> str:

@@ -75,20 +75,17 @@ def test_a_histogram_without_a_sum_keeps_its_created_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("text/plain", "text/plain;version=1.0.0"),
         (reading.OPENMETRICS, "application/openmetrics-text;version=0.0.1"),
     ],
 )
-def test_both_versions_of_a_format_have_the_same_text(one: str, other: str) -> None:
+def test_both_versions_of_a_format_have_the_same_text(first: str, second: str) -> None:
     exporter = PrometheusExporter()
-    first, second = (
-        exporter.render(everything(), negotiate(one)),
-        exporter.render(everything(), negotiate(other)),
-    )
-    assert first.pieces == second.pieces
-    assert first.content_type != second.content_type
+    one, other = (exporter.render(everything(), negotiate(accept)) for accept in (first, second))
+    assert one.pieces == other.pieces
+    assert one.content_type != other.content_type
 
 
 def test_the_settings_reach_the_page(tmp_path: Path) -> None:

@@ -56,13 +56,13 @@ instruments = st.builds(
 
 
 @given(
-    found=st.lists(
+    used=st.lists(
         instruments, min_size=1, max_size=4, unique_by=lambda instrument: instrument.name.replace(".", "_")
     )
 )
-def test_the_page_has_the_same_samples_as_that_of_opentelemetrys_exporter(found: list[Instrument]) -> None:
+def test_the_page_has_the_same_samples_as_that_of_opentelemetrys_exporter(used: list[Instrument]) -> None:
     def record(meter: Meter) -> None:
-        for instrument in found:
+        for instrument in used:
             instrument.use(meter)
 
     ours, theirs, reports = both(record)
@@ -135,8 +135,8 @@ DEVIATIONS = [
 @pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda deviation: deviation.reason)
 def test_the_known_deviations_still_exist(deviation: Deviation) -> None:
     ours, theirs, _ = both(deviation.instrument.use)
-    assert shown(theirs, deviation.theirs) == deviation.theirs
-    assert shown(ours, deviation.ours) == deviation.ours
+    assert only_sample(theirs, deviation.theirs) == deviation.theirs
+    assert only_sample(ours, deviation.ours) == deviation.ours
 
 
 def both(record: Callable[[Meter], None]) -> tuple[dict[Sample, str], dict[Sample, str], list[str]]:
@@ -153,9 +153,9 @@ def _without_empty(sample: Sample) -> Sample:
     return name, tuple((key, value) for key, value in labels if value)
 
 
-def shown(found: dict[Sample, str], like: str) -> str:
+def only_sample(samples_: dict[Sample, str], like: str) -> str:
     """The name or the labels (without the scope's) of the only sample besides ``target_info``."""
-    [(name, labels)] = [key for key in found if key[0] != "target_info"]
+    [(name, labels)] = [key for key in samples_ if key[0] != "target_info"]
     if not like.startswith("{"):
         return name
     return (

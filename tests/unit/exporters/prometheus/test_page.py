@@ -138,8 +138,8 @@ def test_unknown_scope_labels_are_refused() -> None:
 @pytest.mark.parametrize("accept", FORMATS)
 def test_everything_but_target_info_has_namespace_and_constant_labels(accept: str) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "prod", "http.method": "none"})
-    found = samples(exporter.render(snapshot(*ALL[:1], ALL[2], resource=RESOURCE), negotiate(accept)))
-    assert {name: dict(labels) for name, labels in found} == {
+    shown = samples(exporter.render(snapshot(*ALL[:1], ALL[2], resource=RESOURCE), negotiate(accept)))
+    assert {name: dict(labels) for name, labels in shown} == {
         "target_info": {"service_instance_id": "i-1", "service_name": "shop"},
         "ns_http_requests_total": {"env": "prod", "http_method": "GET", "http_status_code": "200"},
         "ns_http_connections_active": {"env": "prod", "http_method": "none"},
@@ -160,8 +160,8 @@ def test_everything_but_target_info_has_namespace_and_constant_labels(accept: st
 def test_the_filter_accepts_names_of_families_and_samples(
     accept: str, names: list[str], expected: set[str]
 ) -> None:
-    found = samples(PrometheusExporter().render(snapshot(*ALL, resource=RESOURCE), negotiate(accept), names))
-    assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in found} == expected
+    shown = samples(PrometheusExporter().render(snapshot(*ALL, resource=RESOURCE), negotiate(accept), names))
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in shown} == expected
 
 
 def test_a_filtered_page_does_not_change_the_next_full_page() -> None:

@@ -43,14 +43,14 @@ def test_the_parser_reads_the_names_labels_and_values_of_the_snapshot(
 ) -> None:
     reports: list[str] = []
     page = PrometheusExporter(on_conflict=reports.append).render(snapshot, negotiate(accept))
-    found = reading.samples(page)
+    shown = reading.samples(page)
     expected = _expected(snapshot, "openmetrics" in accept)
     if reports:
-        assert found.keys() <= expected.keys()
+        assert shown.keys() <= expected.keys()
     else:
         is_unsent = _unsent_in_openmetrics if "openmetrics" in accept else _unsent_in_text
         unsent = {key for key in expected if is_unsent(key, expected, snapshot)}
-        assert found == {key: reading.number(expected[key]) for key in expected.keys() - unsent}
+        assert shown == {key: reading.number(expected[key]) for key in expected.keys() - unsent}
 
 
 @given(snapshot=generated.snapshots, draw=st.data())
@@ -81,19 +81,19 @@ def test_descriptions_survive_escaping(description: str) -> None:
 
 def _expected(snapshot: Snapshot, openmetrics: bool) -> dict[reading.Sample, float]:
     """All possible samples. Those that are reported as omitted are not on the page."""
-    found: dict[reading.Sample, float] = {}
+    samples: dict[reading.Sample, float] = {}
     latest: dict[reading.Sample, float] = {}
     if snapshot.resource:
-        found.update(_one("target_info", _resource(snapshot), 1.0))
+        samples.update(_one("target_info", _resource(snapshot), 1.0))
     for family in snapshot.families:
         for point in family.points:
             for key, value in _samples(family.descriptor, point, openmetrics):
                 time = point.cells[1] if family.descriptor.kind is Kind.GAUGE else 0.0
-                if key not in found or (time and time >= latest[key]):
-                    found[key], latest[key] = value, time
+                if key not in samples or (time and time >= latest[key]):
+                    samples[key], latest[key] = value, time
                 elif not (time or latest[key]):
-                    found[key] += value
-    return found
+                    samples[key] += value
+    return samples
 
 
 def _samples(
@@ -113,15 +113,15 @@ def _samples(
         yield reading.named(name, labels), point.cells[0]
 
 
-def _unsent_in_text(key: reading.Sample, found: dict[reading.Sample, float], snapshot: Snapshot) -> bool:
+def _unsent_in_text(key: reading.Sample, samples: dict[reading.Sample, float], snapshot: Snapshot) -> bool:
     """Whether it is the sum of a histogram and NaN, which is not on the page."""
     name = key[0]
     is_sum = name.endswith("_sum") and name.removesuffix("_sum") in _histograms(snapshot)
-    return is_sum and math.isnan(found[key])
+    return is_sum and math.isnan(samples[key])
 
 
 def _unsent_in_openmetrics(
-    key: reading.Sample, found: dict[reading.Sample, float], snapshot: Snapshot
+    key: reading.Sample, samples: dict[reading.Sample, float], snapshot: Snapshot
 ) -> bool:
     """Whether OpenMetrics forbids the sample.
 
@@ -131,14 +131,14 @@ def _unsent_in_openmetrics(
     stem = re.sub("_(sum|count)$", "", name)
     if not name.endswith(("_sum", "_count")) or stem not in _histograms(snapshot):
         return False
-    buckets = (other for other in found if other[0] == f"{stem}_bucket")
+    buckets = (other for other in samples if other[0] == f"{stem}_bucket")
     bounds = [float(dict(other)["le"]) for _, other in buckets if set(labels) < set(other)]
-    return not found[f"{stem}_sum", labels] >= 0 or any(bound < 0 for bound in bounds)
+    return not samples[f"{stem}_sum", labels] >= 0 or any(bound < 0 for bound in bounds)
 
 
 def _histograms(snapshot: Snapshot) -> set[str]:
-    of = (family.descriptor for family in snapshot.families if family.points)
-    return {metric_name(one.name, one.unit, one.kind) for one in of if one.kind is Kind.HISTOGRAM}
+    descriptors = (family.descriptor for family in snapshot.families if family.points)
+    return {metric_name(one.name, one.unit, one.kind) for one in descriptors if one.kind is Kind.HISTOGRAM}
 
 
 def _one(name: str, labels: dict[str, str], value: float) -> dict[reading.Sample, float]:

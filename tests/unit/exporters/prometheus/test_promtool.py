@@ -52,9 +52,9 @@ def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
         timeout=60,
         check=False,
     )
-    found = run.stdout.decode()
-    assert bool(found) == bool(run.returncode)
-    return found
+    findings = run.stdout.decode()
+    assert bool(findings) == bool(run.returncode)
+    return findings
 
 
 def test_promtool_accepts_a_page_with_all_kinds_of_metrics() -> None:

@@ -21,16 +21,16 @@ from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from tests.unit.model.test_exponential_histogram import histogram, several
 
 
-def buckets(found: NativeHistogram) -> dict[int, int]:
+def buckets(native: NativeHistogram) -> dict[int, int]:
     """The counts by Prometheus' bucket index, decoded from spans and deltas as Prometheus does."""
-    counts = iter([*accumulate(found.deltas)])
+    counts = iter([*accumulate(native.deltas)])
     counts_by_index: dict[int, int] = {}
-    at = 0
-    for span in found.spans:
-        at += span.offset
+    position = 0
+    for span in native.spans:
+        position += span.offset
         for _ in range(span.length):
-            counts_by_index[at] = next(counts)
-            at += 1
+            counts_by_index[position] = next(counts)
+            position += 1
     assert not [*counts]
     return {index: count for index, count in counts_by_index.items() if count}
 
@@ -43,13 +43,13 @@ def index(value: float, schema: int) -> int:
 
 @given(several)
 def test_every_value_is_in_the_bucket_where_prometheus_expects_it(values: list[float]) -> None:
-    found = to_native(histogram(values))
+    native = to_native(histogram(values))
     expected: dict[int, int] = {}
     for value in filter(None, values):
-        at = index(value, found.schema)
-        expected[at] = expected.get(at, 0) + 1
-    assert buckets(found) == expected
-    assert (found.zeros, found.total) == (values.count(0), len(values))
+        bucket = index(value, native.schema)
+        expected[bucket] = expected.get(bucket, 0) + 1
+    assert buckets(native) == expected
+    assert (native.zeros, native.total) == (values.count(0), len(values))
 
 
 @given(several)
@@ -59,10 +59,10 @@ def test_the_schema_is_one_that_prometheus_accepts(values: list[float]) -> None:
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_spans_begin_and_end_with_counts_and_have_long_gaps_between_them(counts: list[int]) -> None:
-    found = to_native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
-    assert sum(span.length for span in found.spans) == len(found.deltas)
-    assert all(span.offset > 2 for span in found.spans[1:])
-    assert found.spans[0].offset == 6
+    native = to_native(ExponentialHistogram(3, 5, (1.0, *map(float, counts), 1.0)))
+    assert sum(span.length for span in native.spans) == len(native.deltas)
+    assert all(span.offset > 2 for span in native.spans[1:])
+    assert native.spans[0].offset == 6
 
 
 def test_an_empty_histogram_is_still_native() -> None:
@@ -72,12 +72,12 @@ def test_an_empty_histogram_is_still_native() -> None:
 
 
 def test_an_example() -> None:
-    found = to_native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
-    assert found == NativeHistogram(0, 3, 10, 99.0, (BucketSpan(2, 2), BucketSpan(3, 1)), (2, -1, 3))
+    native = to_native(ExponentialHistogram(0, 1, (2.0, 1.0, 0.0, 0.0, 0.0, 4.0), zero_count=3.0, sum=99.0))
+    assert native == NativeHistogram(0, 3, 10, 99.0, (BucketSpan(2, 2), BucketSpan(3, 1)), (2, -1, 3))
 
 
 @pytest.mark.parametrize("scale", [9, 20])
 def test_a_scale_above_the_highest_schema_is_reduced(scale: int) -> None:
-    found = to_native(ExponentialHistogram(scale, 0, (1.0,) * 100))
-    assert found.schema == MAX_SCHEMA
-    assert sum(buckets(found).values()) == 100
+    native = to_native(ExponentialHistogram(scale, 0, (1.0,) * 100))
+    assert native.schema == MAX_SCHEMA
+    assert sum(buckets(native).values()) == 100

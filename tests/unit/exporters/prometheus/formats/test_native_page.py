@@ -23,16 +23,16 @@ from tests.unit.model.test_exponential_histogram import histogram, several
 FORMATS = ["text/plain", "application/openmetrics-text; version=1.0.0", PROTOBUF]
 
 
-def of(body: bytes, name: str) -> Any:
+def histogram_named(body: bytes, name: str) -> Any:
     """The histogram of the only series of a family."""
     [family] = [family for family in client_model.families(body) if family.name == name]
     [metric] = family.metric
     return metric.histogram
 
 
-def shown(*points: Point) -> Any:
+def rendered(*points: Point) -> Any:
     page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), negotiate(PROTOBUF))
-    return of(b"".join(page.chunks()), "http_request_duration_milliseconds")
+    return histogram_named(b"".join(page.chunks()), "http_request_duration_milliseconds")
 
 
 def point(cells: tuple[float, ...], exponential: ExponentialHistogram, attributes: Attributes = ()) -> Point:
@@ -42,40 +42,40 @@ def point(cells: tuple[float, ...], exponential: ExponentialHistogram, attribute
 @given(several)
 def test_the_fields_are_those_of_the_native_histogram(values: list[float]) -> None:
     expected = to_native(histogram(values)._replace(sum=2.5))
-    found = shown(point((0.0, 0.0, 0.0, 2.5), histogram(values)._replace(sum=2.5)))
-    assert (found.schema, found.zero_threshold, found.zero_count) == (expected.schema, 0.0, expected.zeros)
-    assert (found.sample_count, found.sample_sum) == (len(values), 2.5)
-    assert [(span.offset, span.length) for span in found.positive_span] == [*expected.spans]
-    assert [*found.positive_delta] == [*expected.deltas]
-    assert not [*found.negative_span, *found.negative_delta]
+    native = rendered(point((0.0, 0.0, 0.0, 2.5), histogram(values)._replace(sum=2.5)))
+    assert (native.schema, native.zero_threshold, native.zero_count) == (expected.schema, 0.0, expected.zeros)
+    assert (native.sample_count, native.sample_sum) == (len(values), 2.5)
+    assert [(span.offset, span.length) for span in native.positive_span] == [*expected.spans]
+    assert [*native.positive_delta] == [*expected.deltas]
+    assert not [*native.negative_span, *native.negative_delta]
 
 
 def test_a_native_histogram_has_classic_buckets_as_well() -> None:
-    found = shown(point((1.0, 0.0, 2.0, 30.5), histogram([1.0, 11.0, 12.0])._replace(sum=30.5)))
-    buckets = [(bucket.upper_bound, bucket.cumulative_count) for bucket in found.bucket]
+    native = rendered(point((1.0, 0.0, 2.0, 30.5), histogram([1.0, 11.0, 12.0])._replace(sum=30.5)))
+    buckets = [(bucket.upper_bound, bucket.cumulative_count) for bucket in native.bucket]
     assert buckets == [(5.0, 1), (10.0, 1), (float("inf"), 3)]
 
 
 def test_no_bucket_exceeds_the_count_while_a_value_is_being_recorded() -> None:
-    found = shown(point((0.0, 3.0, 0.0, 24.0), histogram([8.0, 8.0])._replace(sum=16.0)))
-    assert found.sample_count == 2
-    assert [bucket.cumulative_count for bucket in found.bucket] == [0, 2, 2]
+    native = rendered(point((0.0, 3.0, 0.0, 24.0), histogram([8.0, 8.0])._replace(sum=16.0)))
+    assert native.sample_count == 2
+    assert [bucket.cumulative_count for bucket in native.bucket] == [0, 2, 2]
 
 
 def test_series_with_equal_labels_are_added() -> None:
     """The labels of `200` and `"200"` are equal."""
-    found = shown(
+    native = rendered(
         point((1.0, 0.0, 0.0, 2.0), histogram([2.0])._replace(sum=2.0), (("status", 200),)),
         point((0.0, 0.0, 1.0, 64.0), histogram([64.0])._replace(sum=64.0), (("status", "200"),)),
     )
-    assert (found.sample_count, found.sample_sum) == (2, 66.0)
-    assert found.schema == to_native(histogram([2.0, 64.0])).schema
+    assert (native.sample_count, native.sample_sum) == (2, 66.0)
+    assert native.schema == to_native(histogram([2.0, 64.0])).schema
 
 
 def test_a_histogram_without_exponential_buckets_is_classic() -> None:
-    found = shown(Point((), START, (1.0, 0.0, 2.0, 30.5)))
-    assert (found.sample_count, len(found.bucket)) == (3, 3)
-    assert not [*found.positive_span]
+    native = rendered(Point((), START, (1.0, 0.0, 2.0, 30.5)))
+    assert (native.sample_count, len(native.bucket)) == (3, 3)
+    assert not [*native.positive_span]
 
 
 def test_the_setting_affects_only_the_protobuf_page() -> None:
@@ -83,7 +83,7 @@ def test_the_setting_affects_only_the_protobuf_page() -> None:
     use(telemetry)
     pages = {accept: telemetry.render(accept)[1] for accept in FORMATS}
     telemetry.shutdown()
-    took = of(pages.pop(PROTOBUF), "took")
+    took = histogram_named(pages.pop(PROTOBUF), "took")
     assert (took.sample_count, took.zero_count, len(took.positive_delta)) == (2, 1, 1)
     assert (len(took.bucket), took.bucket[0].cumulative_count) == (16, 1)
     for page in pages.values():
@@ -94,6 +94,6 @@ def test_the_setting_affects_only_the_protobuf_page() -> None:
 def test_exponential_buckets_for_the_push_alone_are_not_on_the_page(aggregation: str) -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", histogram_aggregation=aggregation)
     use(telemetry)
-    found = of(telemetry.render(PROTOBUF)[1], "took")
+    took = histogram_named(telemetry.render(PROTOBUF)[1], "took")
     telemetry.shutdown()
-    assert (found.sample_count, [*found.positive_span]) == (2, [])
+    assert (took.sample_count, [*took.positive_span]) == (2, [])

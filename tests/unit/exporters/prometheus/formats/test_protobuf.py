@@ -26,14 +26,14 @@ def read(page: Page) -> list[Any]:
 
 def samples(page: Page) -> dict[reading.Sample, str]:
     """The samples that Prometheus reads from the page."""
-    found: dict[reading.Sample, str] = {}
+    values: dict[reading.Sample, str] = {}
     for family in read(page):
         for metric in family.metric:
             labels = {pair.name: pair.value for pair in metric.label}
             for key, value in _values(family.name, metric, labels):
-                assert key not in found
-                found[key] = reading.number(value)
-    return found
+                assert key not in values
+                values[key] = reading.number(value)
+    return values
 
 
 def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[reading.Sample, float]]:
@@ -58,17 +58,17 @@ def _values(name: str, metric: Any, labels: dict[str, str]) -> list[tuple[readin
 @given(snapshot=generated.snapshots)
 def test_the_protobuf_page_has_the_same_samples_as_the_text_page(snapshot: Snapshot) -> None:
     exporter = PrometheusExporter(namespace="ns", const_labels={"env": "é"})
-    found, text = samples(exporter.render(snapshot, negotiate(PROTOBUF))), {}
+    protobuf, text = samples(exporter.render(snapshot, negotiate(PROTOBUF))), {}
     for key, value in reading.samples(exporter.render(snapshot)).items():
         # The text parser considers a counter named `total` a name without the suffix.
         plain = key[0].replace("ns_total_total", "ns_total"), key[1]
-        text[key if key in found else plain] = value
-    assert found == text
+        text[key if key in protobuf else plain] = value
+    assert protobuf == text
 
 
 def test_families_have_type_help_and_unit() -> None:
-    found = {one.name: (client_model.type_name(one), one.help, one.unit) for one in read(page())}
-    assert found == {
+    families = {one.name: (client_model.type_name(one), one.help, one.unit) for one in read(page())}
+    assert families == {
         "target_info": ("gauge", "Target metadata", ""),
         "http_requests_total": ("counter", "Requests.", ""),
         "http_connections_active": ("gauge", "", ""),
