@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 """The length of each unit of a duration."""
 
 
@@ -25,7 +25,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
             self.fail(
                 f"{value!r} is not a duration; write for example 500ms, 90s, 10m, 24h or 7d", param, ctx
             )
-        return float(match[1]) * SECONDS[match[2]]
+        return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only

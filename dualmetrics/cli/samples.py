@@ -27,7 +27,7 @@ class Sample(NamedTuple):
 
 Samples = dict[Sample, float]
 
-SCOPE_LABELS = ("otel_scope_name",)
+_SCOPE_LABELS = ("otel_scope_name",)
 """Labels of the page for the instrumentation scope, which an OTLP point does not have as attributes."""
 
 
@@ -39,7 +39,7 @@ def make_sample(name: str, **labels: str) -> Sample:
 def without_scope_labels(page: Samples) -> Samples:
     """Return a page's samples without the labels of the instrumentation scope."""
     return {
-        Sample(sample.name, tuple(pair for pair in sample.labels if pair[0] not in SCOPE_LABELS)): value
+        Sample(sample.name, tuple(pair for pair in sample.labels if pair[0] not in _SCOPE_LABELS)): value
         for sample, value in page.items()
     }
 

@@ -75,7 +75,7 @@ def _span(samples: VariantSamples, window: Window) -> tuple[float, float]:
     return (float(inside[0]), float(inside[-1])) if len(inside) else (window.end, window.start)
 
 
-def check_bounds(variants: Sequence[VariantSamples], bounds: Array) -> Check:
+def check_buckets(variants: Sequence[VariantSamples], bounds: Array) -> Check:
     """Report whether all histograms have the same buckets. If not, only the ``bounds`` of all are used."""
     lengths = {len(histogram.bounds) for samples in variants for histogram in samples.durations}
     if lengths <= {len(bounds)}:

@@ -113,7 +113,7 @@ def _run_checks(
         checks.check_split(candidate.requests, baseline.requests, question.split),
     ]
     if len(counts.bounds):
-        results.append(checks.check_bounds(variants, counts.bounds))
+        results.append(checks.check_buckets(variants, counts.bounds))
     return results
 
 

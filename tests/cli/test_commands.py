@@ -20,55 +20,59 @@ from tests.waiting import wait_until
 DUALMETRICS = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]
 
 
-def test_the_help_lists_each_command_with_what_it_does() -> None:
+def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as if a module were not installed."""
+    code = f"import sys; sys.modules[{module!r}] = None; from dualmetrics.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_help_lists_each_command_with_a_description() -> None:
     result = CliRunner().invoke(dualmetrics_command, ["--help"])
     assert result.exit_code == 0
     assert re.search(r"demo +Run the examples", result.output)
     assert re.search(r"receive +Receive metrics", result.output)
 
 
-def test_an_unknown_command_is_an_error_of_usage() -> None:
+def test_an_unknown_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(dualmetrics_command, ["no-such-command"])
     assert result.exit_code == 2
     assert "no-such-command" in result.output
 
 
-@pytest.mark.parametrize("missing", ["click", "rich"])
-def test_without_the_extra_the_command_says_what_to_install(missing: str) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; from dualmetrics.cli import main; main()"
-    arguments = [sys.executable, "-c", code, "receive", "--help"]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("module", ["click", "rich"])
+def test_without_the_cli_extra_the_command_prints_what_to_install(module: str) -> None:
+    done = run_without(module, "receive", "--help")
     assert done.returncode == 2
     assert 'pip install "dualmetrics[cli]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "arguments",
     [["plan", "--rate", "1", "--error-ratio", "1%"], ["compare", "shop"], ["experiment", "status", "."]],
 )
-def test_without_the_extra_of_experiments_their_commands_say_what_to_install(asked: list[str]) -> None:
-    code = "import sys; sys.modules['numpy'] = None; from dualmetrics.cli import main; main()"
-    arguments = [sys.executable, "-c", code]
-    helped = subprocess.run([*arguments, "--help"], capture_output=True, text=True, timeout=60, check=False)
-    assert helped.returncode == 0, helped.stderr
-    done = subprocess.run([*arguments, *asked], capture_output=True, text=True, timeout=60, check=False)
+def test_without_the_experiments_extra_the_commands_print_what_to_install(arguments: list[str]) -> None:
+    help_page = run_without("numpy", "--help")
+    assert help_page.returncode == 0, help_page.stderr
+    done = run_without("numpy", *arguments)
     assert done.returncode == 2
     assert 'pip install "dualmetrics[experiments]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_plan_says_how_long() -> None:
+def test_plan_prints_how_long_the_experiment_must_run() -> None:
     result = CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
     assert result.exit_code == 0
     assert re.search(r"error ratio .* 0.1 points .* 41 min", result.output)
-    assert (
-        CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "0", "--error-ratio", "0.5%"]).exit_code
-        == 2
-    )
 
 
-def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+def test_plan_refuses_a_rate_of_0() -> None:
+    result = CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "0", "--error-ratio", "0.5%"])
+    assert result.exit_code == 2
+
+
+def test_receive_prints_what_arrives_until_ctrl_c(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:
         arguments = [*DUALMETRICS, "receive", "--grpc-port", "0", "--http-port", "0"]
@@ -76,9 +80,9 @@ def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
         process = subprocess.Popen(arguments, stdout=output, stderr=output, env=environment)
     try:
         wait_until(lambda: "Ctrl-C" in log.read_text(), 30, "the receiver", details=log.read_text)
-        found = re.search(r"HTTP on (\S+);", log.read_text())
-        assert found is not None
-        telemetry = Telemetry(endpoint=found[1], service_name="shop")
+        endpoint = re.search(r"HTTP on (\S+);", log.read_text())
+        assert endpoint is not None
+        telemetry = Telemetry(endpoint=endpoint[1], service_name="shop")
         telemetry.meter("app").create_counter("orders").add(42, {"payment": "card"})
         assert telemetry.shutdown()
         wait_until(lambda: "orders{payment=card}" in log.read_text(), 10, "the table", details=log.read_text)
@@ -88,7 +92,7 @@ def test_receive_prints_what_arrives_and_ends_at_ctrl_c(tmp_path: Path) -> None:
         assert process.wait(10) == 0
 
 
-def test_receive_on_a_port_that_is_taken_says_so() -> None:
+def test_receive_reports_a_port_that_is_taken() -> None:
     with Receiver() as receiver:
         port = receiver.http_endpoint.rpartition(":")[2]
         result = CliRunner().invoke(dualmetrics_command, ["receive", "--grpc-port", "0", "--http-port", port])

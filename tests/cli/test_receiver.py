@@ -1,4 +1,4 @@
-"""The embedded receiver, asked by the official exporters and by strangers."""
+"""The embedded OTLP receiver: requests of the official exporters, and malformed ones."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(params=["grpc", "http/protobuf"])
 def telemetry(request: pytest.FixtureRequest, receiver: Receiver) -> Iterator[Telemetry]:
     endpoint = receiver.grpc_endpoint if request.param == "grpc" else receiver.http_endpoint
-    made = Telemetry(endpoint=endpoint, protocol=request.param, service_name="shop")
-    yield made
-    made.shutdown()
+    telemetry = Telemetry(endpoint=endpoint, protocol=request.param, service_name="shop")
+    yield telemetry
+    telemetry.shutdown()
 
 
 def post(receiver: Receiver, path: str, body: bytes, **headers: str) -> int:
@@ -41,7 +41,7 @@ def post(receiver: Receiver, path: str, body: bytes, **headers: str) -> int:
         connection.close()
 
 
-def test_what_was_recorded_arrives_with_kind_value_unit_and_scope(
+def test_recorded_metrics_arrive_with_kind_value_unit_and_scope(
     receiver: Receiver, telemetry: Telemetry
 ) -> None:
     meter = telemetry.meter("app")
@@ -59,17 +59,15 @@ def test_what_was_recorded_arrives_with_kind_value_unit_and_scope(
     assert (histogram.value, histogram.sum, histogram.buckets, histogram.bounds) == (1, 3, (0, 1), (1,))
 
 
-def test_series_of_two_scopes_stay_apart_though_their_names_are_one(
-    receiver: Receiver, telemetry: Telemetry
-) -> None:
+def test_series_of_two_scopes_with_the_same_name_stay_apart(receiver: Receiver, telemetry: Telemetry) -> None:
     for amount, version in ((1, "1.0"), (2, "2.0")):
         telemetry.meter("app", version).create_counter("c").add(amount)
     assert telemetry.force_flush()
-    found = {key.scope.version: each.value for key, each in receiver.series().items() if key.name == "c"}
-    assert found == {"1.0": 1, "2.0": 2}
+    values = {key.scope.version: point.value for key, point in receiver.series().items() if key.name == "c"}
+    assert values == {"1.0": 1, "2.0": 2}
 
 
-def test_waiting_ends_when_what_is_waited_for_has_arrived(receiver: Receiver, telemetry: Telemetry) -> None:
+def test_waiting_ends_when_the_awaited_request_arrives(receiver: Receiver, telemetry: Telemetry) -> None:
     assert not receiver.wait_for(lambda: bool(receiver.requests), 0.01)
     telemetry.meter("app").create_counter("c").add(1)
     assert telemetry.force_flush()
@@ -85,13 +83,13 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
         histogram.record(amount)
         assert telemetry.force_flush()
     assert telemetry.shutdown()
-    counted = receiver.one("shop", "c")
-    assert (counted.delta, counted.value) == (True, 6)
+    counter_point = receiver.one("shop", "c")
+    assert (counter_point.delta, counter_point.value) == (True, 6)
     assert receiver.one("shop", "h").buckets == (1, 2)
     sent = [
         point.as_double
-        for delivered in receiver.requests
-        for resource in delivered.message.resource_metrics
+        for request in receiver.requests
+        for resource in request.message.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
         if metric.name == "c"
@@ -100,27 +98,27 @@ def test_deltas_add_up_to_the_total(receiver: Receiver) -> None:
     assert sent == [1, 2, 3]
 
 
-def test_summaries_and_histograms_without_a_sum_are_shown_as_what_they_are(receiver: Receiver) -> None:
-    made = make_metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
-    registry = registry_of(made, make_metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
+def test_summaries_and_histograms_without_a_sum_are_shown_with_their_kind(receiver: Receiver) -> None:
+    histogram = make_metric("histogram", "bare", ("_bucket", {"le": "1"}, 2), ("_bucket", {"le": "+Inf"}, 3))
+    registry = registry_of(histogram, make_metric("summary", "size", ("_sum", {}, 2.5), ("_count", {}, 4)))
     telemetry = Telemetry(endpoint=receiver.http_endpoint, registries=[registry], service_name="shop")
     assert telemetry.force_flush()
     assert telemetry.shutdown()
-    lines = {key.name: point_cells(key, found)[2:4] for key, found in receiver.series().items()}
-    assert (lines["bare"], lines["size"]) == (("histogram", "3"), ("summary", "4 (sum 2.5)"))
+    cells = {key.name: point_cells(key, point)[2:4] for key, point in receiver.series().items()}
+    assert (cells["bare"], cells["size"]) == (("histogram", "3"), ("summary", "4 (sum 2.5)"))
     samples = received_samples(receiver.series(), "shop")
     assert samples[make_sample("size_sum")] == 2.5
     assert make_sample("bare_sum") not in samples
 
 
-def test_headers_are_noted_in_lower_case(receiver: Receiver) -> None:
+def test_headers_are_stored_in_lower_case(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.grpc_endpoint, protocol="grpc", headers={"Api-Key": "secret"})
     telemetry.meter("app").create_counter("c").add(1)
     assert telemetry.shutdown()
     assert receiver.requests[0].headers["api-key"] == "secret"
 
 
-def test_a_body_in_gzip_is_taken_and_garbage_is_refused(receiver: Receiver) -> None:
+def test_a_gzip_body_is_accepted_and_a_malformed_one_is_refused(receiver: Receiver) -> None:
     assert post(receiver, "/v1/metrics", gzip.compress(b""), Content_Encoding="gzip") == 200
     assert post(receiver, "/v1/metrics", b"no gzip", Content_Encoding="gzip") == 400
     assert post(receiver, "/v1/metrics", b"", Content_Encoding="unheard of") == 400
@@ -136,5 +134,5 @@ def test_a_port_that_is_taken_is_an_error(receiver: Receiver) -> None:
     assert http_port is not None
     with pytest.raises(OSError, match=str(grpc_port)):
         Receiver(grpc_port=grpc_port)
-    with pytest.raises(OSError):  # noqa: PT011  # the system's own words
+    with pytest.raises(OSError):  # noqa: PT011  # the message is that of the operating system
         Receiver(http_port=http_port)

@@ -10,7 +10,7 @@ from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.increments import ScrapeHistory, increments, sum_by_block
 from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognize_names
 from dualmetrics.experiments.samples import SampledHistogram
-from dualmetrics.experiments.setup.manifest import check_name
+from dualmetrics.experiments.setup.manifest import check_experiment_name
 from dualmetrics.experiments.sources.chunks import join_pieces
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.window import Window
@@ -120,4 +120,4 @@ def test_a_look_before_the_declared_end_is_early() -> None:
 @pytest.mark.parametrize("name", ["a b", "", "a/b", "..", '"}', "x\n"])
 def test_names_that_could_match_more_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="not a valid name"):
-        check_name(name)
+        check_experiment_name(name)

@@ -35,7 +35,7 @@ class Manifest:
     candidate: str
 
     def __post_init__(self) -> None:
-        check_name(self.name)
+        check_experiment_name(self.name)
 
     @property
     def url(self) -> str:
@@ -70,7 +70,7 @@ class Manifest:
         return cls.read(directory) if path and (directory / MANIFEST_FILE).is_file() else None
 
 
-def check_name(name: str) -> None:
+def check_experiment_name(name: str) -> None:
     """Raise `UsageError` unless the name is safe in a path, a label and a shell command."""
     if not _NAME.fullmatch(name) or name in {".", ".."}:
         raise UsageError(f"{name!r} is not a valid name: use only letters, digits, and _ . -")
