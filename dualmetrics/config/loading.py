@@ -1,4 +1,7 @@
-"""Loads the settings from arguments and environment variables. No other module reads settings from the environment."""
+"""Loads the settings from arguments and environment variables.
+
+No other module reads settings from the environment.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from dualmetrics.config.per_instrument import PerInstrument
 from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttributes
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
 from dualmetrics.http.semantic_conventions import conventions_for
@@ -17,7 +18,7 @@ from dualmetrics.runtime.errors import ErrorReporter
 
 
 class HttpSettings(Protocol):
-    """The part of `Settings` that the HTTP metrics use. ``buckets`` are bounds in seconds."""
+    """The part of `Settings` that the HTTP metrics use. ``buckets.default`` are bounds in seconds."""
 
     @property
     def convention(self) -> str: ...
@@ -26,7 +27,7 @@ class HttpSettings(Protocol):
     def known_methods(self) -> Collection[str] | None: ...
 
     @property
-    def buckets(self) -> tuple[float, ...]: ...
+    def buckets(self) -> PerInstrument[tuple[float, ...]]: ...
 
 
 class ServerMetrics:

@@ -8,7 +8,8 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from dualmetrics.config.validators import Network
+
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _ADDRESS = re.compile(

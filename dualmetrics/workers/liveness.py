@@ -1,4 +1,7 @@
-"""Whether the owner of a worker file is alive. It holds the lock of the file for as long as it lives."""
+"""Whether the owner of a worker file is alive. It holds the lock of the file for as long as it lives.
+
+`GroupReader` asks `file_locks.is_locked_by_other` itself, because it has opened the file anyway.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read the page, and who may not, whatever they try."""
+"""Who may read the page, and who may not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import ipaddress
 
 import pytest
 
-from dualmetrics.scrape.access_control import Network
+from dualmetrics.config.validators import Network
+from dualmetrics.scrape.access_control import 
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import body, get, page
 
@@ -27,7 +28,7 @@ def status(of: ScrapeEndpoint, authorization: str | None = None, **more: str) ->
 
 
 def as_received(header: str) -> str:
-    """A header as servers hand it over: the bytes that were sent, decoded as Latin-1."""
+    """A header as servers pass it on: the bytes that were sent, decoded as Latin-1."""
     return header.encode().decode("latin-1")
 
 
@@ -41,7 +42,7 @@ def test_the_token_opens_the_page(authorization: str) -> None:
     [None, "", "s3cret", "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Bearer S3CRET",
      "Basic s3cret", "Bearer s3cret, Bearer s3cret", "Bearers3cret", "Bearer s3\u1234", "Bearer \x00"],
 )  # fmt: skip
-def test_anything_else_does_not(authorization: str | None) -> None:
+def test_no_other_header_opens_the_page(authorization: str | None) -> None:
     assert status(page(token="s3cret"), authorization) == 401
 
 
@@ -55,7 +56,7 @@ def test_user_and_password_open_the_page(user: str) -> None:
     [None, basic("admin:other"), basic("admin"), basic("admin:pass "), basic(""), "Basic", "Basic !!!",
      "Basic admin:pass", "Bearer admin:pass", "Digest " + basic("admin:pass")[6:]],
 )  # fmt: skip
-def test_other_users_and_passwords_do_not(authorization: str | None) -> None:
+def test_other_users_and_passwords_do_not_open_the_page(authorization: str | None) -> None:
     assert status(page(basic_auth="admin:pass"), authorization) == 401
 
 
@@ -64,7 +65,7 @@ def test_a_token_that_is_not_ascii_works_too() -> None:
     assert status(page(token="schlüssel"), as_received("Bearer schlussel")) == 401
 
 
-def test_with_both_set_either_suffices_and_both_are_offered() -> None:
+def test_if_both_are_set_either_is_enough_and_both_are_offered() -> None:
     both = page(token="t", basic_auth="u:p")
     assert status(both, "Bearer t") == status(both, basic("u:p")) == 200
     response = get(both)
@@ -92,7 +93,7 @@ def test_no_method_gets_around_the_protection(method: str) -> None:
     assert get(page(allow=networks("10.0.0.0/8")), method=method).status == 403
 
 
-def test_a_refusal_says_nothing_about_why() -> None:
+def test_a_denial_does_not_say_why() -> None:
     refused = get(page(allow=networks("10.0.0.0/8"), token="t"))
     assert (refused.status, body(refused)) == (403, b"")
     assert not any(key.lower() == "www-authenticate" for key, _ in refused.headers)
@@ -151,9 +152,7 @@ def test_only_the_networks_that_are_allowed_may_read(client: str | None, expecte
         ("", 403),
     ],
 )
-def test_a_trusted_proxy_is_believed_about_the_last_address_that_is_no_proxy(
-    forwarded: str, expected: int
-) -> None:
+def test_the_last_address_that_is_no_trusted_proxy_counts(forwarded: str, expected: int) -> None:
     guarded = page(allow=networks("10.0.0.0/8", "2001:db8::/32"), trusted_proxies=networks("192.0.2.0/24"))
     for proxy in ("192.0.2.1", "::ffff:192.0.2.1"):
         assert get(guarded, {"x-forwarded-for": forwarded}, client=proxy).status == expected
@@ -161,18 +160,18 @@ def test_a_trusted_proxy_is_believed_about_the_last_address_that_is_no_proxy(
 
 @pytest.mark.parametrize("client", ["8.8.8.8", None, "", "unix"])
 @pytest.mark.parametrize("trusted", [(), ("192.0.2.0/24",)])
-def test_nobody_else_is_believed(client: str | None, trusted: tuple[str, ...]) -> None:
+def test_a_forwarded_address_from_others_is_ignored(client: str | None, trusted: tuple[str, ...]) -> None:
     guarded = page(allow=networks("10.0.0.0/8"), trusted_proxies=networks(*trusted))
     claims = {"x-forwarded-for": "10.1.2.3", "x-real-ip": "10.1.2.3", "forwarded": "for=10.1.2.3"}
     assert get(guarded, claims, client=client).status == 403
 
 
-def test_an_allowed_peer_that_is_no_proxy_is_judged_by_its_own_address() -> None:
+def test_a_peer_that_is_no_proxy_is_judged_by_its_own_address() -> None:
     guarded = page(allow=networks("10.0.0.0/8"), trusted_proxies=networks("192.0.2.0/24"))
     assert get(guarded, {"x-forwarded-for": "8.8.8.8"}, client="10.1.2.3").status == 200
 
 
-def test_networks_and_secrets_are_both_asked() -> None:
+def test_both_the_network_and_the_secret_have_to_match() -> None:
     guarded = page(allow=networks("10.0.0.0/8"), token="t")
     authorized = {"authorization": "Bearer t"}
     assert get(guarded, authorized, client="8.8.8.8").status == 403
@@ -180,5 +179,5 @@ def test_networks_and_secrets_are_both_asked() -> None:
     assert get(guarded, authorized, client="10.0.0.1").status == 200
 
 
-def test_without_protections_everybody_may_read() -> None:
+def test_everybody_may_read_an_unprotected_page() -> None:
     assert get(page(), client=None).status == 200
