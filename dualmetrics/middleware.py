@@ -1,4 +1,8 @@
-"""What the middleware of both protocols and the integrations ask of a `Telemetry`."""
+"""What the integrations and the middleware of both protocols have in common.
+
+`BaseMiddleware` and `PAGE_DISABLED` are for `dualmetrics.asgi` and `dualmetrics.wsgi` alone. The other names
+are for integrations too, and documented in ``docs/writing-an-integration.md``.
+"""
 
 from __future__ import annotations
 
