@@ -1,4 +1,4 @@
-"""Exponential histograms of a worker group: the sum of all workers, whoever of them lives."""
+"""Exponential histograms of a worker group are the sum of all workers, dead ones included."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def with_sum(*recorded: float) -> ExponentialHistogram:
 
 @contextmanager
 def child(work: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """A forked child that does ``work`` meanwhile; gives whether it is still at it."""
+    """Run ``work`` in a forked child meanwhile; yields a function that says whether it still runs."""
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     try:
@@ -44,7 +44,7 @@ def one(directory: Path | None, limit: int = 2000) -> GroupStore:
     return worker(directory, limit=limit, exponential=True)
 
 
-def test_a_worker_alone_shows_what_it_recorded() -> None:
+def test_a_single_worker_shows_what_it_recorded() -> None:
     store = one(None)
     record(store, 0.5, 0.75, 0.0)
     assert exponentials(store) == {(): with_sum(0.5, 0.75, 0.0)}
@@ -68,7 +68,7 @@ def test_series_are_kept_apart(tmp_path: Path) -> None:
     assert exponentials(second) == {a: with_sum(0.25, 0.5), (): with_sum(8.0)}
 
 
-def test_what_a_dead_worker_recorded_stays_through_every_fold(tmp_path: Path) -> None:
+def test_every_fold_keeps_what_dead_workers_recorded(tmp_path: Path) -> None:
     survivor = one(tmp_path)
     record(survivor, 1.0)
     for value in (2.0, 3.0, 1000.0):
@@ -82,7 +82,7 @@ def test_what_a_dead_worker_recorded_stays_through_every_fold(tmp_path: Path) ->
     assert exponentials(one(tmp_path)) == exponentials(survivor)
 
 
-def test_a_worker_that_records_none_folds_those_of_others_all_the_same(tmp_path: Path) -> None:
+def test_a_worker_without_exponential_histograms_folds_those_of_others(tmp_path: Path) -> None:
     victim = one(tmp_path)
     record(victim, 2.0)
     die(victim)
@@ -90,8 +90,8 @@ def test_a_worker_that_records_none_folds_those_of_others_all_the_same(tmp_path:
     assert exponentials(one(tmp_path)) == {(): with_sum(2.0)}
 
 
-def test_the_sum_is_of_those_workers_that_record_them(tmp_path: Path) -> None:
-    """As after a reload that turned them on."""
+def test_the_total_has_only_the_workers_that_record_exponential_buckets(tmp_path: Path) -> None:
+    """As it happens after a reload that turned them on."""
     before, after = worker(tmp_path), one(tmp_path)
     before.row(HISTOGRAM, ())[0] += 1
     before.row(HISTOGRAM, ())[-1] += 0.5
@@ -103,21 +103,21 @@ def test_the_sum_is_of_those_workers_that_record_them(tmp_path: Path) -> None:
     assert exponentials(one(tmp_path)) == {(): with_sum(2.0)}
 
 
-def test_where_they_are_off_nothing_is_kept_and_nothing_shown(tmp_path: Path) -> None:
+def test_nothing_is_recorded_and_shown_if_they_are_off(tmp_path: Path) -> None:
     store = worker(tmp_path)
     store.row(HISTOGRAM, ())[0] += 1
     record(one(tmp_path), 2.0)
     assert exponentials(store) == {(): None}
 
 
-def test_they_are_left_out_where_they_are_not_wanted(tmp_path: Path) -> None:
+def test_a_read_without_them_leaves_them_out(tmp_path: Path) -> None:
     store = one(tmp_path)
     record(store, 2.0)
     [family] = store.read(exponential=False).families
     assert [point.exponential for point in family.points] == [None]
 
 
-def test_what_is_past_the_limit_is_counted_in_the_overflow(tmp_path: Path) -> None:
+def test_values_past_the_limit_are_counted_in_the_overflow_series(tmp_path: Path) -> None:
     store = one(tmp_path, limit=1)
     for value in (1.0, 2.0, 4.0):
         record(store, value, attributes=(("n", int(value)),))
@@ -127,7 +127,7 @@ def test_what_is_past_the_limit_is_counted_in_the_overflow(tmp_path: Path) -> No
     }
 
 
-def test_who_interrupts_the_making_of_a_series_is_counted_too(tmp_path: Path) -> None:
+def test_a_value_that_interrupts_the_making_of_a_series_is_counted(tmp_path: Path) -> None:
     store = one(tmp_path, limit=1)
     record(store, 1.0)
     store.on_overflow = lambda descriptor: record(store, 0.25, 1024.0)
@@ -135,7 +135,7 @@ def test_who_interrupts_the_making_of_a_series_is_counted_too(tmp_path: Path) ->
     assert exponentials(store)[()] == with_sum(1.0, 0.25, 1024.0)
 
 
-def test_a_forked_child_begins_anew(tmp_path: Path) -> None:
+def test_a_forked_child_records_into_its_own_row(tmp_path: Path) -> None:
     store = one(tmp_path)
     record(store, 1.0)
 
@@ -146,7 +146,7 @@ def test_a_forked_child_begins_anew(tmp_path: Path) -> None:
     assert exponentials(store) == {(): with_sum(1.0, 2.0)}
 
 
-def test_a_full_disk_leaves_them_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_private_if_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = one(tmp_path)
     record(store, 1.0)
     monkeypatch.setattr("dualmetrics.storage.regions.CAPACITY", 0)
@@ -155,12 +155,14 @@ def test_a_full_disk_leaves_them_private(tmp_path: Path, monkeypatch: pytest.Mon
     assert exponentials(one(tmp_path)) == {(): with_sum(1.0)}
 
 
-def test_a_baseline_keeps_them(tmp_path: Path) -> None:
+def test_the_baseline_keeps_them(tmp_path: Path) -> None:
     store = one(tmp_path)
     record(store, 0.0, 0.5, 700.0)
     families, membership = tuple(store.read().families), store.membership()
     assert membership is not None
-    delta_baseline.save_baseline(membership.directory, membership.identity.group_id, Snapshot(1, (), families))
+    delta_baseline.save_baseline(
+        membership.directory, membership.identity.group_id, Snapshot(1, (), families)
+    )
     found = delta_baseline.load_baseline(membership.directory)
     assert found is not None
     assert [point.exponential for family in found.families for point in family.points] == [
@@ -173,7 +175,7 @@ parts = st.lists(st.lists(st.floats(0, 1e9), max_size=8), min_size=1, max_size=4
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts, st.data())
-def test_any_group_has_all_that_was_recorded(
+def test_any_group_shows_everything_that_was_recorded(
     tmp_path_factory: pytest.TempPathFactory, recorded: list[list[float]], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("group")
@@ -191,7 +193,7 @@ def test_any_group_has_all_that_was_recorded(
 
 
 def test_a_reader_never_sees_a_count_fall(tmp_path: Path) -> None:
-    """While another process records what makes the buckets coarser all the time."""
+    """Another process records values meanwhile that make the buckets coarser again and again."""
     reader, series, each = one(tmp_path), 200, 60
 
     def write() -> None:

@@ -1,4 +1,4 @@
-"""Several workers of one group. Stores of one process stand for workers: their locks exclude each other."""
+"""Several workers of one group; each store acts like a worker, because their locks exclude each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_worker_that_has_not_recorded_shows_the_total_too(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_a_killed_worker_loses_nothing_but_its_share_of_what_goes_up_and_down(
+def test_a_killed_worker_loses_only_its_share_of_gauges_and_up_down_counters(
     tmp_path: Path, folded: bool
 ) -> None:
     survivor, victim = worker(tmp_path), worker(tmp_path)
@@ -55,7 +55,7 @@ def test_a_killed_worker_loses_nothing_but_its_share_of_what_goes_up_and_down(
     assert values(survivor, UP_DOWN) == {(): [1.0], (("only", "the victim"),): [0.0]}
 
 
-def test_an_up_down_counter_that_is_retained_keeps_the_shares_of_the_dead(tmp_path: Path) -> None:
+def test_a_retained_up_down_counter_keeps_the_shares_of_dead_workers(tmp_path: Path) -> None:
     rules = AggregationPolicies(retain=frozenset({"connections"}))
     survivor, victim = worker(tmp_path, rules), worker(tmp_path, rules)
     victim.row(UP_DOWN, ())[0] += 3
@@ -65,7 +65,7 @@ def test_an_up_down_counter_that_is_retained_keeps_the_shares_of_the_dead(tmp_pa
     assert values(survivor, UP_DOWN) == {(): [3.0]}
 
 
-def test_a_real_sigkill_gives_up_the_lock(tmp_path: Path) -> None:
+def test_a_sigkill_releases_the_lock_of_the_worker_file(tmp_path: Path) -> None:
     survivor = worker(tmp_path)
     survivor.row(UP_DOWN, ())[0] += 1
     read, write = os.pipe()
@@ -108,7 +108,7 @@ def test_folding_many_workers_leaves_one_archive(tmp_path: Path) -> None:
     assert values(survivor, COUNTER) == {(): [20.0]}
 
 
-def test_files_that_a_folder_did_not_come_to_remove_are_not_counted_twice(tmp_path: Path) -> None:
+def test_files_that_a_fold_did_not_remove_are_not_counted_twice(tmp_path: Path) -> None:
     survivor, victim = worker(tmp_path), worker(tmp_path)
     victim.row(COUNTER, ())[0] += 5
     membership = victim.membership()
@@ -123,7 +123,7 @@ def test_files_that_a_folder_did_not_come_to_remove_are_not_counted_twice(tmp_pa
         assert "worker-0" not in names(tmp_path)
 
 
-def test_the_limit_holds_over_the_group_and_workers_agree_on_the_sets(tmp_path: Path) -> None:
+def test_the_cardinality_limit_holds_for_the_group_and_all_workers_agree(tmp_path: Path) -> None:
     workers = [worker(tmp_path, limit=5) for _ in range(3)]
     for number in range(10):
         for store in workers:
@@ -134,7 +134,7 @@ def test_the_limit_holds_over_the_group_and_workers_agree_on_the_sets(tmp_path: 
     assert set(map(tuple, found.values())) == {(3.0,)}
 
 
-def test_start_times_are_the_series_first_appearance_in_the_group(tmp_path: Path) -> None:
+def test_the_start_time_of_a_series_is_its_first_appearance_in_the_group(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
     first.row(COUNTER, ())
     began = first.read().families[0].points[0].start_time_ns
@@ -147,7 +147,7 @@ def test_start_times_are_the_series_first_appearance_in_the_group(tmp_path: Path
 
 
 @pytest.mark.parametrize(("how", "expected"), [("last", 2.0), ("sum", 5.0), ("min", 2.0), ("max", 3.0)])
-def test_gauges_merge_as_set(tmp_path: Path, how: str, expected: float) -> None:
+def test_gauges_are_merged_as_the_setting_says(tmp_path: Path, how: str, expected: float) -> None:
     rules = AggregationPolicies(gauges=how)
     workers = [worker(tmp_path, rules) for _ in range(3)]
     for at, (store, value) in enumerate(zip(workers, (3.0, 2.0, 99.0), strict=True), start=1):
@@ -157,7 +157,7 @@ def test_gauges_merge_as_set(tmp_path: Path, how: str, expected: float) -> None:
     assert values(workers[0], GAUGE)[()][0] == expected
 
 
-def test_gauges_of_each_worker_carry_its_slot(tmp_path: Path) -> None:
+def test_gauges_that_are_kept_per_worker_have_its_slot_as_a_label(tmp_path: Path) -> None:
     rules = AggregationPolicies(gauge_by_name={"temperature": "each"})
     workers = [worker(tmp_path, rules) for _ in range(3)]
     for number, store in enumerate(workers):
@@ -177,7 +177,7 @@ def test_what_is_observed_once_per_group_is_overwritten_not_added(tmp_path: Path
     assert values(workers[0], once) == {(): [12.0]}
 
 
-def test_after_a_reload_the_newest_declaration_is_in_force(tmp_path: Path) -> None:
+def test_after_a_reload_the_newest_declaration_of_a_metric_counts(tmp_path: Path) -> None:
     changed = replace(HISTOGRAM, bounds=(5.0,))
     old = worker(tmp_path)
     old.row(HISTOGRAM, ())[0] += 1
@@ -192,7 +192,7 @@ def test_after_a_reload_the_newest_declaration_is_in_force(tmp_path: Path) -> No
     assert values(new, COUNTER) == {(): [1.0]}
 
 
-def test_the_last_worker_to_retire_gets_the_totals_and_the_others_do_not(tmp_path: Path) -> None:
+def test_only_the_last_worker_that_leaves_gets_the_totals(tmp_path: Path) -> None:
     one, other = worker(tmp_path), worker(tmp_path)
     one.row(COUNTER, ())[0] += 1
     other.row(COUNTER, ())[0] += 2
@@ -202,7 +202,7 @@ def test_the_last_worker_to_retire_gets_the_totals_and_the_others_do_not(tmp_pat
     assert [list(point.cells) for family in last.families for point in family.points] == [[3.0]]
 
 
-def test_recording_goes_on_after_retiring(tmp_path: Path) -> None:
+def test_recording_goes_on_after_leaving_the_group(tmp_path: Path) -> None:
     store, told = worker(tmp_path), []
     store.on_invalidate(lambda: told.append(1))
     store.row(COUNTER, ())[0] += 1

@@ -1,4 +1,4 @@
-"""What every store must do, whether its rows are shared or private."""
+"""What a store must do, whether its rows are shared or private."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_attributes_of_other_types_are_other_series(make: Make) -> None:
     assert [list(point.cells) for point in family.points] == [[1.0]] * 4
 
 
-def test_past_the_limit_all_goes_into_one_overflow_series(make: Make) -> None:
+def test_all_sets_past_the_limit_are_counted_in_one_overflow_series(make: Make) -> None:
     store = make(limit=3)
     for number in range(10):
         store.row(COUNTER, (("k", number),))[0] += 1
@@ -64,7 +64,7 @@ def test_past_the_limit_all_goes_into_one_overflow_series(make: Make) -> None:
     assert found[OVERFLOW_ATTRIBUTES] == [7.0]
 
 
-def test_a_series_once_shown_never_moves_into_the_overflow(make: Make) -> None:
+def test_a_series_that_was_shown_never_moves_to_the_overflow(make: Make) -> None:
     store = make(limit=2)
     for _ in range(3):
         for number in range(4):
@@ -79,7 +79,7 @@ def test_each_metric_has_its_own_limit(make: Make) -> None:
     assert OVERFLOW_ATTRIBUTES not in values(store, HISTOGRAM)
 
 
-def test_an_overflow_is_told(make: Make) -> None:
+def test_an_overflow_is_reported(make: Make) -> None:
     store, told = make(limit=1), []
     store.on_overflow = lambda descriptor: told.append(descriptor.name)
     store.row(COUNTER, (("k", 1),))
@@ -93,14 +93,14 @@ def test_a_gauge_that_was_never_set_is_absent(make: Make) -> None:
     assert store.read().families == []
 
 
-def test_use_is_told_so_that_the_thread_can_start(make: Make) -> None:
+def test_giving_a_row_reports_a_use_so_that_the_thread_can_start(make: Make) -> None:
     store, used = make(), []
     store.on_use.add(lambda: used.append(1))
     store.row(COUNTER, ())
     assert used == [1]
 
 
-def test_a_forked_child_begins_at_zero_and_is_told_that_its_rows_are_void(make: Make) -> None:
+def test_a_forked_child_begins_at_zero_and_its_rows_are_invalidated(make: Make) -> None:
     store, told = make(), []
     store.on_invalidate(lambda: told.append(1))
     store.row(COUNTER, ())[0] += 5
@@ -122,7 +122,7 @@ def test_a_reset_forgets_everything(make: Make) -> None:
     assert values(store, COUNTER) == {(("k", 2),): [1.0]}
 
 
-def test_start_times_stay(make: Make) -> None:
+def test_the_start_time_of_a_series_never_changes(make: Make) -> None:
     store = make()
     store.row(COUNTER, ())
     first = store.read().families[0].points[0].start_time_ns

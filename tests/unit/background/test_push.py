@@ -1,4 +1,4 @@
-"""Deltas over a change of the elected worker, and over a Collector that is away."""
+"""Deltas over a change of the leader, and while the Collector is away."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def delivery(store: GroupStore, endpoint: str) -> MetricPusher:
     return MetricPusher(settings, store, ErrorReporter())
 
 
-def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> None:
+def test_deltas_add_up_over_a_change_of_the_leader(tmp_path: Path) -> None:
     with Receiver() as receiver:
         one, other = worker(tmp_path), worker(tmp_path)
         first, second = (delivery(store, receiver.http_endpoint) for store in (one, other))
@@ -45,7 +45,7 @@ def test_deltas_add_up_over_a_change_of_the_elected_worker(tmp_path: Path) -> No
         assert receiver.one("shop", "duration").value == 1
 
 
-def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> None:
+def test_the_next_push_carries_what_the_collector_missed(tmp_path: Path) -> None:
     with Receiver() as receiver:
         port = int(receiver.http_endpoint.rpartition(":")[2])
     store = worker(tmp_path)
@@ -59,7 +59,7 @@ def test_what_a_collector_missed_comes_with_the_next_push(tmp_path: Path) -> Non
 
 
 @given(st.lists(attribute_sets, max_size=5, unique_by=repr), st.integers(0, 2**53))
-def test_a_baseline_comes_back_as_it_was_kept(sets: list[object], total: int) -> None:
+def test_a_baseline_is_read_as_it_was_saved(sets: list[object], total: int) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def _plain(families: tuple[Family, ...]) -> list[object]:
     ]
 
 
-def test_a_damaged_baseline_is_none(tmp_path: Path) -> None:
+def test_a_damaged_baseline_counts_as_none(tmp_path: Path) -> None:
     membership = worker(tmp_path).membership()
     assert membership is not None
     assert delta_baseline.load_baseline(membership.directory) is None

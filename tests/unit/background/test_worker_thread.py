@@ -1,4 +1,4 @@
-"""The background thread, with duties that tell what they were asked."""
+"""The background thread, with tasks that note their calls."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dualmetrics.background.worker_thread import BackgroundWorker
 from dualmetrics.runtime.errors import ErrorReporter
 
 
-class Recorded:
-    """Duties that note what is asked of them."""
+class RecordedTasks:
+    """Tasks that note their calls."""
 
-    def __init__(self, leading: bool = True) -> None:
-        self.leading = leading
-        self.done: list[str] = []
+    def __init__(self, is_leader: bool = True) -> None:
+        self.is_leader = is_leader
+        self.calls: list[str] = []
         self.pushed = threading.Semaphore(0)
-        self.fails: set[str] = set()
+        self.failing: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
 
-    def _note(self, what: str) -> bool:
-        self.done.append(what)
-        if what in self.fails:
-            raise OSError(f"{what} failed")
+    def _note(self, task: str) -> bool:
+        self.calls.append(task)
+        if task in self.failing:
+            raise OSError(f"{task} failed")
         return True
 
     def tick(self) -> bool:
         self._note("tick")
-        return self.leading
+        return self.is_leader
 
     def push(self) -> bool:
         self.pushed.release()
@@ -42,73 +42,73 @@ class Recorded:
         self._note("resign")
 
 
-def pusher(duties: Recorded, interval: float = 3600) -> BackgroundWorker:
-    return BackgroundWorker(duties, interval, ErrorReporter())
+def worker(tasks: RecordedTasks, interval: float = 3600) -> BackgroundWorker:
+    return BackgroundWorker(tasks, interval, ErrorReporter())
 
 
-def test_the_elected_worker_pushes_at_the_interval() -> None:
-    duties = Recorded()
-    thread = pusher(duties, interval=0.01)
+def test_the_leader_pushes_at_each_interval() -> None:
+    tasks = RecordedTasks()
+    thread = worker(tasks, interval=0.01)
     thread.start()
     for _ in range(3):
-        assert duties.pushed.acquire(timeout=10)
+        assert tasks.pushed.acquire(timeout=10)
     assert thread.finish(10)
 
 
-def test_others_do_not_push() -> None:
-    duties = Recorded(leading=False)
-    thread = pusher(duties, interval=0.001)
+def test_other_workers_do_not_push() -> None:
+    tasks = RecordedTasks(is_leader=False)
+    thread = worker(tasks, interval=0.001)
     assert thread.flush(10)
     assert thread.finish(10)
-    assert "push" not in duties.done
+    assert "push" not in tasks.calls
 
 
 def test_a_flush_pushes_at_once() -> None:
-    duties = Recorded()
-    thread = pusher(duties)
+    tasks = RecordedTasks()
+    thread = worker(tasks)
     assert thread.flush(10)
-    assert duties.done[-1] == "push"
+    assert tasks.calls[-1] == "push"
     assert thread.finish(10)
 
 
-def test_a_flush_waits_no_longer_than_it_may_for_a_collector_that_hangs() -> None:
-    duties = Recorded()
-    duties.gate.clear()
-    thread = pusher(duties)
+def test_a_flush_does_not_wait_beyond_its_timeout_for_a_collector_that_hangs() -> None:
+    tasks = RecordedTasks()
+    tasks.gate.clear()
+    thread = worker(tasks)
     started = time.monotonic()
     assert not thread.flush(0.05)
     assert not thread.finish(0.05)
     assert time.monotonic() - started < 5
-    duties.gate.set()
+    tasks.gate.set()
 
 
-def test_the_thread_survives_duties_that_raise() -> None:
-    duties = Recorded()
-    duties.fails = {"tick", "push", "finish"}
-    thread = pusher(duties)
+def test_the_thread_survives_tasks_that_raise() -> None:
+    tasks = RecordedTasks()
+    tasks.failing = {"tick", "push", "finish"}
+    thread = worker(tasks)
     assert thread.flush(10)
-    duties.fails = {"push"}
+    tasks.failing = {"push"}
     assert not thread.flush(10)
-    duties.fails = set()
+    tasks.failing = set()
     assert thread.flush(10)
     assert thread.finish(10)
 
 
 def test_finishing_twice_is_harmless_and_starting_again_works() -> None:
-    duties = Recorded()
-    thread = pusher(duties)
+    tasks = RecordedTasks()
+    thread = worker(tasks)
     thread.start()
     assert thread.finish(10)
     assert thread.finish(10)
     assert thread.flush(10)
     assert thread.finish(10)
-    assert duties.done.count("finish") == 2
+    assert tasks.calls.count("finish") == 2
 
 
-def test_before_a_fork_the_thread_ends_and_its_worker_is_no_longer_elected() -> None:
-    duties = Recorded()
-    thread = pusher(duties)
+def test_the_thread_ends_and_the_worker_resigns_before_a_fork() -> None:
+    tasks = RecordedTasks()
+    thread = worker(tasks)
     assert thread.flush(10)
     thread.pause()
-    assert duties.done[-1] == "resign"
+    assert tasks.calls[-1] == "resign"
     assert not thread.running

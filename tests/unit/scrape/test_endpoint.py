@@ -66,7 +66,7 @@ def test_other_methods_are_not_allowed(method: str) -> None:
         ("gzipped", False),
     ],
 )
-def test_a_long_page_is_zipped_for_those_who_like_it(accepted: str, zipped: bool) -> None:
+def test_a_long_page_is_compressed_if_the_scraper_accepts_gzip(accepted: str, zipped: bool) -> None:
     response = get(page(LONG), {"accept-encoding": accepted})
     assert header(response, "content-encoding") == ("gzip" if zipped else None)
     sent = body(response)
@@ -74,7 +74,7 @@ def test_a_long_page_is_zipped_for_those_who_like_it(accepted: str, zipped: bool
     assert (gzip.decompress(sent) if zipped else sent) == LONG
 
 
-def test_a_short_page_is_not_zipped() -> None:
+def test_a_short_page_is_not_compressed() -> None:
     assert header(get(page(b"a 1\n"), {"accept-encoding": "gzip"}), "content-encoding") is None
 
 
@@ -85,7 +85,7 @@ def test_many_chunks_are_one_gzip_stream() -> None:
     assert gzip.decompress(body(response)) == b"".join(chunks)
 
 
-def test_the_format_is_negotiated_and_the_filter_applied() -> None:
+def test_the_format_is_negotiated_and_the_page_filtered_by_name() -> None:
     points = (Point((), 1, (3.0,)),)
     families = tuple(Family(Descriptor(Scope("dualmetrics"), name, Kind.COUNTER), points) for name in "ab")
     renderer = PageRenderer(PrometheusExporter(), lambda exponential: Snapshot(1, (), families), False)
@@ -100,7 +100,7 @@ def test_the_format_is_negotiated_and_the_filter_applied() -> None:
 @pytest.mark.parametrize(
     "query", ["&".join(f"name[]=n{number}" for number in range(101)), "name[]=" + "x" * 10_000]
 )
-def test_a_filter_without_measure_is_refused(query: str) -> None:
+def test_a_filter_that_is_too_long_is_refused(query: str) -> None:
     response = get(page(), query=query)
     assert response.status == 400
     assert b"at most" in body(response)

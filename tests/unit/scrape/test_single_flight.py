@@ -1,4 +1,4 @@
-"""Scrapes at the same time share a rendering, but never one that began before they arrived."""
+"""Concurrent scrapes share a rendering, but never one that began before they arrived."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def callers() -> Iterator[Callers]:
             event.set()
 
 
-def test_who_arrives_during_a_call_shares_the_next_one_and_never_that_one(callers: Callers) -> None:
+def test_a_caller_that_arrives_during_a_call_shares_the_next_one(callers: Callers) -> None:
     work = callers.work
     first = callers.arrive(1)
     assert work.begun[0].wait(10)
