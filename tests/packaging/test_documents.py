@@ -14,6 +14,9 @@ DOCUMENTS = [*sorted(CHECKOUT.glob("*.md")), *sorted(CHECKOUT.glob("docs/*.md"))
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 PATH = re.compile(r"`((?:benchmarks|docs|dualmetrics|examples|integrations|tests)/[\w./-]*)`")
+ROOM_PATH = re.compile(r"`((?:\w+/)+\w+\.py)`")
+"""A module relative to ``dualmetrics``, as docs/architecture.md names them."""
+
 MODULE = re.compile(r"python -m ((?:benchmarks|tests)[\w.]*)")
 TEST_FILE = re.compile(r"(?<=[ ,])(?:chaos|servers|unit)/[\w/]*test_\w+")
 """A test file in the tables of docs/reliability.md, relative to ``tests``."""
@@ -47,6 +50,10 @@ def test_links_lead_to_files_and_headings() -> None:
 def test_paths_exist() -> None:
     for document, path in occurrences(PATH):
         assert (CHECKOUT / path[1]).exists(), f"{document}: {path[1]}"
+    rooms = {path.name for path in (CHECKOUT / "dualmetrics").iterdir() if path.is_dir()}
+    for document, path in occurrences(ROOM_PATH):
+        if path[1].partition("/")[0] in rooms:
+            assert (CHECKOUT / "dualmetrics" / path[1]).exists(), f"{document}: {path[1]}"
 
 
 def test_modules_that_are_commands_exist() -> None:
@@ -59,6 +66,7 @@ def test_modules_that_are_commands_exist() -> None:
 def test_tests_exist() -> None:
     for document, file in occurrences(TEST_FILE):
         assert (CHECKOUT / "tests" / f"{file[0]}.py").exists(), f"{document}: {file[0]}"
-    sources = [path.read_text(encoding="utf-8") for path in CHECKOUT.glob("tests/**/test_*.py")]
+    folders = (CHECKOUT / "tests", CHECKOUT / "dualmetrics" / "testing")
+    sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
     for document, name in occurrences(TEST_NAME):
         assert any(f"def {name[1]}(" in source for source in sources), f"{document}: {name[1]}"
