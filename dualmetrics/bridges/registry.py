@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from dualmetrics.bridges.registry_metrics import to_families
+from dualmetrics.bridges.registry_metrics import metric_to_families
 from dualmetrics.model.snapshot import Family
 
 _Report = Callable[[str, str], None]
@@ -52,7 +52,7 @@ class RegistryCollector:
                 if metric.name == "target" and metric.type == "info":
                     self.target_info = dict(metric.samples[0].labels)
                 else:
-                    yield from to_families(metric, self.once_per_group)
+                    yield from metric_to_families(metric, self.once_per_group)
             except Exception as error:
                 self.forgets_removed = False  # a series that is missing now may still exist
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")

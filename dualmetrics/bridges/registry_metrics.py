@@ -33,7 +33,7 @@ _NOT_ADDED = ("info", "stateset")
 """Types whose values are not added up: each worker has its own copy of the same thing."""
 
 
-def to_families(metric: Metric, once_per_group: bool = False) -> list[Family]:
+def metric_to_families(metric: Metric, once_per_group: bool = False) -> list[Family]:
     """Convert a metric to families: one for each scope, name and set of bounds that its series have.
 
     ``once_per_group``: the values are already those of all workers. Raises UnmappableMetricError, or

@@ -29,12 +29,12 @@ PHASE = Descriptor(
 )
 
 
-def import_point(rows: SeriesImporter, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
-    rows.import_families("source", [Family(descriptor, (Point((), start, cells),))])
+def import_point(importer: SeriesImporter, descriptor: Descriptor, *cells: float, start: int = 1) -> None:
+    importer.import_families("source", [Family(descriptor, (Point((), start, cells),))])
 
 
-def remembered(rows: SeriesImporter) -> list[BoundSeries[Any]]:
-    return [*rows.counters.table.all(), *rows.gauges.table.all()]
+def remembered(importer: SeriesImporter) -> list[BoundSeries[Any]]:
+    return [*importer.counters.table.all(), *importer.gauges.table.all()]
 
 
 def stored_cells(store: GroupStore, descriptor: Descriptor) -> list[float]:
@@ -48,21 +48,21 @@ def test_nothing_is_lost_or_doubled_when_rows_become_invalid(
     tmp_path: Path, interrupt: Callable[[GroupStore], object]
 ) -> None:
     store = worker(tmp_path)
-    rows = SeriesImporter(store)
+    importer = SeriesImporter(store)
     for count in (3.0, 3.0, 5.5):
-        import_point(rows, JOBS, count)
+        import_point(importer, JOBS, count)
         interrupt(store)
-    import_point(rows, JOBS, 6.0)
+    import_point(importer, JOBS, 6.0)
     assert stored_cells(store, JOBS) == [6.0]
 
 
 def test_a_total_that_falls_or_has_a_new_start_time_has_restarted(tmp_path: Path) -> None:
     store = worker(tmp_path)
-    rows = SeriesImporter(store)
-    import_point(rows, JOBS, 5.0)
-    import_point(rows, JOBS, 2.0)
+    importer = SeriesImporter(store)
+    import_point(importer, JOBS, 5.0)
+    import_point(importer, JOBS, 2.0)
     assert stored_cells(store, JOBS) == [7.0]
-    import_point(rows, JOBS, 4.0, start=2)
+    import_point(importer, JOBS, 4.0, start=2)
     assert stored_cells(store, JOBS) == [11.0]
 
 
@@ -77,26 +77,26 @@ def test_workers_are_added_up_and_the_totals_of_dead_ones_are_kept(tmp_path: Pat
 
 def test_series_beyond_the_cardinality_limit_are_added_up_in_one(tmp_path: Path) -> None:
     store = worker(tmp_path, limit=1)
-    rows = SeriesImporter(store)
+    importer = SeriesImporter(store)
     for count in (1.0, 2.0, 5.0):
         points = tuple(Point((("n", str(number)),), 1, (count,)) for number in range(3))
-        rows.import_families("source", [Family(JOBS, points)])
+        importer.import_families("source", [Family(JOBS, points)])
     assert sorted(cells[0] for cells in values(store, JOBS).values()) == [5.0, 10.0]
 
 
 def test_the_gauge_that_was_set_last_is_shown_and_not_that_of_a_new_worker(tmp_path: Path) -> None:
     first, second = worker(tmp_path), worker(tmp_path)
-    rows = SeriesImporter(first)
-    import_point(rows, LEVEL, 0.0, 1.0)
-    import_point(rows, LEVEL, 7.0, 1.0)
+    importer = SeriesImporter(first)
+    import_point(importer, LEVEL, 0.0, 1.0)
+    import_point(importer, LEVEL, 7.0, 1.0)
     import_point(SeriesImporter(second), LEVEL, 0.0, 1.0)
     assert stored_cells(second, LEVEL)[0] == 7.0
 
 
-def import_state(rows: SeriesImporter, state: str) -> None:
+def import_state(importer: SeriesImporter, state: str) -> None:
     """Import an enum with the states a, b and c, which is in ``state``."""
     points = tuple(Point((("phase", name),), 1, (float(name == state),)) for name in "abc")
-    rows.import_families("source", [Family(PHASE, points)])
+    importer.import_families("source", [Family(PHASE, points)])
 
 
 def shown_states(store: GroupStore) -> dict[object, float]:
@@ -105,8 +105,8 @@ def shown_states(store: GroupStore) -> dict[object, float]:
 
 def test_the_states_of_two_workers_are_not_mixed(tmp_path: Path) -> None:
     first, second = SeriesImporter(worker(tmp_path)), SeriesImporter(worker(tmp_path))
-    for rows, state in ((first, "a"), (second, "a"), (first, "b"), (second, "c")):
-        import_state(rows, state)
+    for importer, state in ((first, "a"), (second, "a"), (first, "b"), (second, "c")):
+        import_state(importer, state)
     assert shown_states(worker(tmp_path)) == {"a": 0, "b": 0, "c": 1}
 
 
@@ -219,14 +219,14 @@ def test_a_series_that_one_collector_shows_twice_is_added_up(tmp_path: Path) -> 
 def test_removed_labels_are_forgotten(tmp_path: Path, kind: type[Any]) -> None:
     registry = CollectorRegistry()
     churning = kind("churning", "", ["a"], registry=registry)
-    rows = SeriesImporter(worker(tmp_path))
+    importer = SeriesImporter(worker(tmp_path))
     read = RegistryCollector(churning, lambda what, why: None)
     for number in range(20):
         churning.labels("kept" if number % 2 else str(number))
-        rows.import_families(read, read.read(), forgets_removed=read.forgets_removed)
+        importer.import_families(read, read.read(), forgets_removed=read.forgets_removed)
         if not number % 2:
             churning.remove(str(number))
-    assert [series.key for series in remembered(rows)] == [(("a", "kept"),)]
+    assert [series.key for series in remembered(importer)] == [(("a", "kept"),)]
 
 
 def raise_error() -> Metric:
@@ -255,16 +255,16 @@ def test_a_failed_read_does_not_end_a_series(tmp_path: Path, fail: Callable[[], 
 
 def test_values_of_a_removed_source_are_forgotten_and_its_sums_continue(tmp_path: Path) -> None:
     store = worker(tmp_path)
-    rows = SeriesImporter(store)
+    importer = SeriesImporter(store)
     for life in range(1, 4):
-        rows.import_families(
+        importer.import_families(
             life, [Family(descriptor, (Point((), 1, (life,)),)) for descriptor in (JOBS, LEVEL)]
         )
         assert (stored_cells(store, JOBS), stored_cells(store, LEVEL)[:1]) == ([life], [life])
-        rows.remove_source(life)
+        importer.remove_source(life)
         assert (stored_cells(store, JOBS), stored_cells(store, LEVEL)) == ([life], [])
-    assert len([*rows.counters.table.all()]) == 1
-    assert [*rows.gauges.table.all()] == []
+    assert len([*importer.counters.table.all()]) == 1
+    assert [*importer.gauges.table.all()] == []
 
 
 def test_labels_that_are_removed_and_set_again_start_at_zero_and_are_added_up(tmp_path: Path) -> None:
