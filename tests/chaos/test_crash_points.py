@@ -119,17 +119,16 @@ def test_after_a_crash_in_the_election_another_worker_can_be_elected(tmp_path: P
 def test_after_a_crash_the_baseline_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     store = worker(tmp_path)
     store.row(COUNTER, ())[0] += 1
-    membership = membership_of(store)
     families = tuple(store.read().families)
 
     def save(time_ns: int) -> None:
-        delta_baseline.save_baseline(
-            membership.directory, membership.identity.group_id, Snapshot(time_ns, (), families)
-        )
+        membership = membership_of(store)  # a forked child has its own
+        snapshot = Snapshot(time_ns, (), families)
+        delta_baseline.save_baseline(membership.directory, membership.identity.group_id, snapshot)
 
     save(1)
     for _ in crash_at_each_call(lambda: save(2)):
-        baseline = delta_baseline.load_baseline(membership.directory)
+        baseline = delta_baseline.load_baseline(membership_of(store).directory)
         assert baseline is not None
         assert baseline.time_ns in (1, 2)
         assert [list(point.cells) for family in baseline.families for point in family.points] == [[1.0]]

@@ -1,9 +1,8 @@
-"""One server's metrics in a real database by both ways, and whether these agree."""
+"""A server whose metrics reach a real database both by scrape and by push, and comparisons of the two."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import time
@@ -15,80 +14,79 @@ from tests import agents, backends
 from tests.servers.server import Server
 from tests.waiting import wait_until
 
-MARK = frozenset({("way", "scraped")})
-ADDED = {"job", "instance", "way"}
-"""The labels of a scrape, which the operator gives (docs/parity.md)."""
+SCRAPED = frozenset({("export", "scrape")})
+"""Marks the series that were scraped; pushed ones have no such label."""
 
-OWN = "up|scrape_.*|target_info|dualmetrics_.*"
-"""Series of the scrape itself, and our own health, which scrapes and pushes change."""
+SCRAPE_LABELS = {"job", "instance", "export"}
+"""The labels that a scrape adds (docs/parity.md)."""
 
-Start = Callable[..., Context[Server]]
-Way = Callable[[backends.VictoriaMetrics, Path], Context[dict[str, str]]]
-"""How a push gets into a database: the variables that say where it begins."""
+SELF_METRICS = "up|scrape_.*|target_info|dualmetrics_.*"
+"""Series about the scrape itself, and the library's own, which each scrape and push changes."""
+
+StartServer = Callable[..., Context[Server]]
+PushPath = Callable[[backends.VictoriaMetrics, Path], Context[dict[str, str]]]
+"""How a push reaches a database; gives the settings of the server that pushes."""
 
 Series = dict[backends.Labels, float]
 
 
-def site(but: str = "nothing") -> str:
-    """The app's series; without those that the expression ``but`` names."""
-    return f'{{__name__=~".+",__name__!~"{OWN}|{but}"}}'
+def app_series(without: str = "nothing") -> str:
+    """The selector of the app's series, without the names that match ``without``."""
+    return f'{{__name__=~".+",__name__!~"{SELF_METRICS}|{without}"}}'
 
 
-def plain(labels: backends.Labels) -> backends.Labels:
-    """Without the scrape's labels; a bound of ``1`` and of ``1.0`` is one (docs/parity.md)."""
-    found = {key: value for key, value in labels if key not in ADDED}
-    if "le" in found:
-        found["le"] = str(float(found["le"]))
-    return frozenset(found.items())
+def comparable(labels: backends.Labels) -> backends.Labels:
+    """Drop the scrape's labels, and write bounds alike: ``1`` and ``1.0`` are one bound (docs/parity.md)."""
+    kept = {key: value for key, value in labels if key not in SCRAPE_LABELS}
+    if "le" in kept:
+        kept["le"] = str(float(kept["le"]))
+    return frozenset(kept.items())
 
 
-def by_way(found: Series) -> list[Series]:
-    """What was scraped, and what was pushed."""
-    scraped = {plain(labels): value for labels, value in found.items() if labels >= MARK}
-    return [scraped, {plain(labels): value for labels, value in found.items() if not labels >= MARK}]
+def split_by_export(series: Series) -> list[Series]:
+    """Return the series that were scraped, and those that were pushed."""
+    scraped = {comparable(labels): value for labels, value in series.items() if labels >= SCRAPED}
+    pushed = {comparable(labels): value for labels, value in series.items() if not labels >= SCRAPED}
+    return [scraped, pushed]
 
 
-def agree(database: backends.VictoriaMetrics, expression: str) -> bool:
-    """Whether an expression gives the same for both ways, and something."""
+def exports_agree(database: backends.VictoriaMetrics, expression: str) -> bool:
+    """Whether an expression gives the same result, and not an empty one, for scrape and push."""
     database.flush()
-    scraped, pushed = by_way(database.query(expression))
+    scraped, pushed = split_by_export(database.query(expression))
     return bool(scraped) and scraped == pushed
 
 
 def differences(database: backends.Database, expression: str) -> list[str]:
-    """The series that one of the ways has not, or with another value."""
-    scraped, pushed = by_way(database.query(expression))
-    either = dict.fromkeys((*scraped, *pushed))
-    found = {each: (scraped.get(each), pushed.get(each)) for each in either}
-    return [f"{sorted(each)}: {values}" for each, values in found.items() if values[0] != values[1]]
+    """Return the series that only one of the exports has, or that have different values."""
+    scraped, pushed = split_by_export(database.query(expression))
+    pairs = {labels: (scraped.get(labels), pushed.get(labels)) for labels in (*scraped, *pushed)}
+    return [f"{sorted(labels)}: {one} {other}" for labels, (one, other) in pairs.items() if one != other]
 
 
-def requests(database: backends.Database) -> float:
-    """How many requests the database knows of from scrapes."""
-    found = database.query('sum(http_requests_total{way="scraped"})')
-    return sum(found.values())
+def scraped_requests(database: backends.Database) -> float:
+    """Return how many requests the database has from scrapes."""
+    return sum(database.query('sum(http_requests_total{export="scrape"})').values())
 
 
-def under_load(server: Server, end: int = signal.SIGKILL) -> int:
-    """Serve, while the worker that served first is ended if there are several; how many they answered."""
+def send_requests_around_a_death(server: Server, number: int = signal.SIGKILL) -> int:
+    """Send 200 requests. After the first 100 a worker gets the signal, if there are several."""
     answered = server.work(100)
     if len(server.workers()) > 1:
-        victim = next(iter(answered))
-        os.kill(victim, end)
-        wait_until(lambda: victim not in server.workers(), 10, "the worker to be gone")
+        server.kill_worker(next(iter(answered)), number)
     server.work(100)
     return 200
 
 
 @contextlib.contextmanager
-def directly(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
-    """The push goes to the database."""
+def push_directly(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
+    """Push to the database."""
     yield {"OTEL_EXPORTER_OTLP_ENDPOINT": database.otlp, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 
 
 @contextlib.contextmanager
-def through_an_agent(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
-    """The push goes to an agent over gRPC, which forwards it, and complains of nothing."""
+def push_through_agent(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
+    """Push over gRPC to an agent, which forwards to the database and must log no warning."""
     with agents.rotel(folder, database.otlp) as agent:
         yield {"OTEL_EXPORTER_OTLP_ENDPOINT": agent.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
         assert not re.search(r"ERROR|WARN", agent.log.read_text())
@@ -96,42 +94,44 @@ def through_an_agent(database: backends.VictoriaMetrics, folder: Path) -> Iterat
 
 @contextlib.contextmanager
 def scraped_and_pushed(
-    start: Start, folder: Path, way: Way = directly
+    start: StartServer, folder: Path, push_path: PushPath = push_directly
 ) -> Iterator[tuple[Server, backends.VictoriaMetrics]]:
-    """A server that VictoriaMetrics scrapes as it pushes to it."""
+    """Run a server that pushes to VictoriaMetrics and is scraped by it."""
     settings = {"OTEL_METRIC_EXPORT_INTERVAL": "500", "DUALMETRICS_SCOPE_LABELS": "none"}
     with (
         backends.victoria_metrics(folder) as database,
-        way(database, folder) as env,
+        push_path(database, folder) as env,
         start(folder, **env, **settings) as server,
     ):
-        database.scrape(backends.Target(server.port, dict(MARK)))
+        database.scrape(backends.Target(server.port, dict(SCRAPED)))
         yield server, database
 
 
-def agreed(server: Server, database: backends.VictoriaMetrics, sent: int, expression: str) -> float:
-    """Wait until both ways show all requests, and the same for an expression; the time then."""
+def wait_until_exports_agree(
+    server: Server, database: backends.VictoriaMetrics, sent: int, expression: str
+) -> float:
+    """Wait until all requests were scraped, and the push agrees on an expression. Returns the time."""
     server.wait_for_requests(sent)
-    wait_until(lambda: requests(database) == sent, 20, "the scrape of all", details=server.page)
+    wait_until(lambda: scraped_requests(database) == sent, 20, "the scrape", details=server.page)
     wait_until(
-        lambda: agree(database, expression),
+        lambda: exports_agree(database, expression),
         20,
-        "both ways to agree",
+        "scrape and push to agree",
         details=lambda: differences(database, expression),
     )
     return time.time()
 
 
-def on_page(server: Server, sent: int) -> Series:
-    """The app's series on its page, once that shows all requests."""
+def page_series(server: Server, sent: int) -> Series:
+    """Return the app's series on its page, once it shows all requests."""
     return {
-        plain(frozenset((("__name__", name), *labels))): value
+        comparable(frozenset((("__name__", name), *labels))): value
         for (name, labels), value in server.wait_for_requests(sent).items()
-        if not re.fullmatch(OWN, name)
+        if not re.fullmatch(SELF_METRICS, name)
     }
 
 
-def complaints(log: Path) -> list[str]:
-    """What Prometheus warned of, by the words of both versions."""
+def prometheus_warnings(log: Path) -> list[str]:
+    """Return the warnings and errors in the log of Prometheus 2 or 3."""
     lines = log.read_text().splitlines()
     return [line for line in lines if re.search(r"level=(warn|error)", line, re.IGNORECASE)]

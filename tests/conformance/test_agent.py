@@ -1,4 +1,4 @@
-"""A real OTLP agent takes the push, over both protocols, and tells of the numbers that were recorded."""
+"""A real OTLP agent accepts the push over both protocols, and logs the numbers that were recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOTAL = re.compile(r"Name: shop\.hits\n.*?Monotonic: true.*?-> where: Str\(here\
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_an_agent_gets_the_total(protocol: str, compression: str, tmp_path: Path) -> None:
+def test_an_agent_receives_the_total(protocol: str, compression: str, tmp_path: Path) -> None:
     with agents.rotel(tmp_path) as agent:
         endpoint = agent.grpc if protocol == "grpc" else agent.http
         telemetry = Telemetry(endpoint=endpoint, protocol=protocol, compression=compression)

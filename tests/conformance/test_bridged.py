@@ -1,4 +1,4 @@
-"""What others measured in an app, in real databases: every series of docs/bridges.md, scraped and pushed."""
+"""Bridged metrics in real databases: every series of docs/bridges.md, by scrape and by push."""
 
 from __future__ import annotations
 
@@ -13,23 +13,36 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests import backends
-from tests.conformance import scrape_and_push
+from tests.conformance.scrape_and_push import (
+    SCRAPED,
+    PushPath,
+    Series,
+    app_series,
+    page_series,
+    prometheus_warnings,
+    push_directly,
+    push_through_agent,
+    scraped_and_pushed,
+    send_requests_around_a_death,
+    split_by_export,
+    wait_until_exports_agree,
+)
 from tests.servers.server import Server, gunicorn, total
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
 
 PROCESSES = 5
-"""Four workers, one of which is ended and comes back."""
+"""Four workers, one of which is ended and replaced."""
 
 SENT = 200
-MOVING = "process_.*|python_gc_.*"
-"""Of processes: never the same twice."""
+CHANGING = "process_.*|python_gc_.*"
+"""Series about the process itself, whose values change all the time."""
 
 PAGE_ONLY = "queue_.*"
-"""Gauge histograms, which OpenTelemetry's rules leave out of OTLP."""
+"""Gauge histograms, which the rules of OpenTelemetry do not map to OTLP."""
 
-STILL = scrape_and_push.site(f"{MOVING}|{PAGE_ONLY}")
+STABLE = app_series(f"{CHANGING}|{PAGE_ONLY}")
 Version = Callable[..., Context[backends.Database]]
 versions = pytest.mark.parametrize("version", [backends.prometheus, backends.prometheus3])
 
@@ -78,43 +91,41 @@ TABLE = {
     series("shop_took_seconds_count"): SENT,
     series("shop_reads_total", disk="a"): 5 * PROCESSES,
 }
-"""What the app's page and its push are, as Prometheus names it (tests/servers/foreign_app.py)."""
+"""The series of tests/servers/foreign_app.py, with the names that Prometheus gives them."""
 
 
-def serve(server: Server) -> None:
-    """Make the table's numbers. A worker that has answered nothing yet is not among those that are seen."""
-    assert scrape_and_push.under_load(server, signal.SIGTERM) == SENT
+def send_requests(server: Server) -> None:
+    """Send the requests that lead to the table's values, and scrape until every worker has answered once."""
+    assert send_requests_around_a_death(server, signal.SIGTERM) == SENT
     wait_until(lambda: total(server.page(), "dualmetrics_workers") == 4, 20, "all workers to answer")
 
 
 NOT_IN_OPENMETRICS = {series("sumless_count")}
-"""What Prometheus does not get, which asks for OpenMetrics: that has no count without a sum."""
+"""Prometheus scrapes OpenMetrics, which allows no count without a sum."""
 
 
-def of_table(found: scrape_and_push.Series) -> scrape_and_push.Series:
-    """The series of the names of the table: all there are but our own and those of Python itself."""
+def in_table(all_series: Series) -> Series:
+    """Keep the series whose names are in the table."""
     names = {dict(labels)["__name__"] for labels in TABLE}
-    return {labels: value for labels, value in found.items() if dict(labels)["__name__"] in names}
+    return {labels: value for labels, value in all_series.items() if dict(labels)["__name__"] in names}
 
 
 @pytest.mark.parametrize(
-    "way",
-    [pytest.param(scrape_and_push.directly, marks=backends.takes_long), scrape_and_push.through_an_agent],
+    "push_path",
+    [pytest.param(push_directly, marks=backends.takes_long), push_through_agent],
 )
-def test_victoria_metrics_has_every_bridged_series_by_both_ways(
-    way: scrape_and_push.Way, tmp_path: Path
+def test_victoria_metrics_gets_every_bridged_series_by_scrape_and_by_push(
+    push_path: PushPath, tmp_path: Path
 ) -> None:
-    with scrape_and_push.scraped_and_pushed(workers, tmp_path, way) as (server, database):
-        serve(server)
-        scrape_and_push.agreed(server, database, SENT, STILL)
-        wait_until(
-            lambda: shown(database) == [TABLE, TABLE], 20, "the table", details=lambda: shown(database)
+    with scraped_and_pushed(workers, tmp_path, push_path) as (server, database):
+        send_requests(server)
+        wait_until_exports_agree(server, database, SENT, STABLE)
+        wait_for_table(database, [TABLE, TABLE])
+        changing, page_only = (
+            [{*one} for one in split_by_export(database.query(f'{{__name__=~"{names}"}}'))]
+            for names in (CHANGING, PAGE_ONLY)
         )
-        moving, page_only = (
-            [{*found} for found in scrape_and_push.by_way(database.query(f'{{__name__=~"{names}"}}'))]
-            for names in (MOVING, PAGE_ONLY)
-        )
-        assert moving[0] == moving[1]
+        assert changing[0] == changing[1]
         assert page_only == [
             {
                 series("queue_bucket", le="1.0"),
@@ -126,29 +137,35 @@ def test_victoria_metrics_has_every_bridged_series_by_both_ways(
         ]
 
 
-def shown(database: backends.Database) -> list[scrape_and_push.Series]:
-    """The series of the table, scraped and pushed."""
+def wait_for_table(database: backends.Database, expected: list[Series]) -> None:
+    wait_until(
+        lambda: table_series(database) == expected, 20, "the table", details=lambda: table_series(database)
+    )
+
+
+def table_series(database: backends.Database) -> list[Series]:
+    """Return the series of the table, first the scraped ones, then the pushed ones."""
     database.flush()
-    return [of_table(found) for found in scrape_and_push.by_way(database.query(STILL))]
+    return [in_table(one) for one in split_by_export(database.query(STABLE))]
 
 
 @versions
-def test_prometheus_has_every_bridged_series_of_the_page(version: Version, tmp_path: Path) -> None:
+def test_prometheus_gets_every_bridged_series_of_the_page(version: Version, tmp_path: Path) -> None:
     with (
         workers(tmp_path, DUALMETRICS_SCOPE_LABELS="none") as server,
-        version(tmp_path, [backends.Target(server.port, dict(scrape_and_push.MARK))]) as database,
+        version(tmp_path, [backends.Target(server.port, dict(SCRAPED))]) as database,
     ):
-        serve(server)
+        send_requests(server)
         table = {labels: value for labels, value in TABLE.items() if labels not in NOT_IN_OPENMETRICS}
-        wait_until(lambda: shown(database)[0] == table, 20, "the table", details=lambda: shown(database))
-        scraped, pushed = scrape_and_push.by_way(database.query(scrape_and_push.site()))
-        assert {*scraped} == {*scrape_and_push.on_page(server, SENT)} - NOT_IN_OPENMETRICS
+        wait_for_table(database, [table, {}])
+        scraped, pushed = split_by_export(database.query(app_series()))
+        assert {*scraped} == {*page_series(server, SENT)} - NOT_IN_OPENMETRICS
         assert not pushed
-        assert scrape_and_push.complaints(database.log) == []
+        assert prometheus_warnings(database.log) == []
 
 
 @versions
-def test_debians_prometheus_takes_no_push(version: Version, tmp_path: Path) -> None:
+def test_prometheus_without_its_otlp_receiver_takes_no_push(version: Version, tmp_path: Path) -> None:
     with version(tmp_path, []) as database:
         request = Request(f"{database.url}/api/v1/otlp/v1/metrics", b"", method="POST")
         with pytest.raises(HTTPError) as refused:

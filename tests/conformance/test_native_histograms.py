@@ -1,12 +1,11 @@
-"""Native histograms in a real Prometheus: the quantiles that it reckons are those of what was recorded."""
+"""Native histograms in a real Prometheus: its quantiles are those of the recorded values."""
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -14,37 +13,31 @@ import pytest
 
 from dualmetrics import Telemetry
 from tests import backends
+from tests.forking import run_in_child
 from tests.ports import free_port
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
 
-WORKERS, EACH = 4, 25_000
+WORKERS, VALUES_PER_WORKER = 4, 25_000
 NATIVE = "--enable-feature=native-histograms"
 
 
 def values(worker: int) -> list[float]:
-    source = random.Random(worker)
-    return [source.lognormvariate(0, 1) for _ in range(EACH)]
+    """The values that a worker records, the same in each run."""
+    randomness = random.Random(worker)
+    return [randomness.lognormvariate(0, 1) for _ in range(VALUES_PER_WORKER)]
 
 
-def record(telemetry: Telemetry, recorded: list[float]) -> None:
+def record(telemetry: Telemetry, worker: int) -> None:
     histogram = telemetry.meter("app").create_histogram("took", "s", explicit_bucket_boundaries_advisory=[1])
-    for value in recorded:
+    for value in values(worker):
         histogram.record(value)
-
-
-def record_and_die(telemetry: Telemetry, recorded: list[float]) -> None:
-    pid = os.fork()
-    if pid == 0:
-        record(telemetry, recorded)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(pid, 0)
 
 
 @contextmanager
 def group(directory: Path, port: int) -> Iterator[Telemetry]:
-    """Workers that have recorded, all of them dead but for the one that shows the page."""
+    """A worker that shows the page of a group. It has recorded, as have other workers, which are dead."""
     telemetry = Telemetry(
         metrics_exporter="prometheus",
         native_histograms=True,
@@ -53,18 +46,18 @@ def group(directory: Path, port: int) -> Iterator[Telemetry]:
         scope_labels="none",
     )
     for worker in range(1, WORKERS):
-        record_and_die(telemetry, values(worker))
-    record(telemetry, values(0))
+        run_in_child(partial(record, telemetry, worker))
+    record(telemetry, 0)
     yield telemetry
     telemetry.shutdown()
 
 
 def value(database: backends.Database, expression: str) -> float:
-    """The value of an expression with one result; 0 while there is none."""
+    """Return the value of an expression with one result, or 0 if there is none."""
     return sum(database.query(expression).values())
 
 
-def test_the_quantiles_are_within_the_error_of_a_bucket(tmp_path: Path) -> None:
+def test_quantiles_of_native_histograms_are_within_the_error_of_a_bucket(tmp_path: Path) -> None:
     port = free_port()
     recorded = sorted(value for worker in range(WORKERS) for value in values(worker))
     with (
@@ -82,12 +75,12 @@ def test_the_quantiles_are_within_the_error_of_a_bucket(tmp_path: Path) -> None:
         )
         error = 2**2**-scale - 1
         for quantile in (0.01, 0.25, 0.5, 0.9, 0.99, 0.999):
-            true = recorded[ceil(quantile * len(recorded)) - 1]
-            found = value(database, f"histogram_quantile({quantile}, took_seconds)")
-            assert found == pytest.approx(true, rel=error)
+            exact = recorded[ceil(quantile * len(recorded)) - 1]
+            shown = value(database, f"histogram_quantile({quantile}, took_seconds)")
+            assert shown == pytest.approx(exact, rel=error)
 
 
-def test_without_asking_prometheus_gets_the_classic_buckets_of_the_same_values(tmp_path: Path) -> None:
+def test_a_prometheus_without_native_histograms_gets_the_explicit_buckets(tmp_path: Path) -> None:
     port = free_port()
     expected = sum(value <= 1 for worker in range(WORKERS) for value in values(worker))
     with (
@@ -95,5 +88,5 @@ def test_without_asking_prometheus_gets_the_classic_buckets_of_the_same_values(t
         backends.prometheus3(tmp_path, [backends.Target(port, {})]) as database,
     ):
         count = "took_seconds_count"
-        wait_until(lambda: value(database, count) == WORKERS * EACH, 30, "the scrape")
+        wait_until(lambda: value(database, count) == WORKERS * VALUES_PER_WORKER, 30, "the scrape")
         assert value(database, 'took_seconds_bucket{le="1.0"}') == expected

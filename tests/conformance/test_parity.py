@@ -1,4 +1,4 @@
-"""The same app in real databases, scraped and pushed: every series with the same name, labels and value."""
+"""An app in real databases: each series has the same name, labels and value by scrape and by push."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests import backends
-from tests.conformance import scrape_and_push
+from tests.conformance.scrape_and_push import (
+    SCRAPED,
+    StartServer,
+    app_series,
+    exports_agree,
+    page_series,
+    prometheus_warnings,
+    scraped_and_pushed,
+    scraped_requests,
+    send_requests_around_a_death,
+    split_by_export,
+    wait_until_exports_agree,
+)
 from tests.servers.server import Server, gunicorn, uvicorn
 from tests.waiting import wait_until
 
@@ -24,40 +36,38 @@ def four_workers(folder: Path, **env: str) -> Context[Server]:
     return gunicorn("gunicorn-sync", folder, workers=4, **env)
 
 
-ways_to_run = pytest.mark.parametrize(
+servers = pytest.mark.parametrize(
     "start", [pytest.param(one_process, marks=backends.takes_long), four_workers]
 )
 
 
-@ways_to_run
-def test_victoria_metrics_has_the_same_series_scraped_and_pushed(
-    start: scrape_and_push.Start, tmp_path: Path
+@servers
+def test_victoria_metrics_gets_the_same_series_by_scrape_and_by_push(
+    start: StartServer, tmp_path: Path
 ) -> None:
-    with scrape_and_push.scraped_and_pushed(start, tmp_path) as (server, database):
-        quiet = scrape_and_push.agreed(
-            server, database, sum(server.work(20).values()), scrape_and_push.site()
-        )
-        # Not rate(): VictoriaMetrics divides by the time between samples, and the ways have their own.
-        ended = scrape_and_push.agreed(
-            server, database, 20 + scrape_and_push.under_load(server), scrape_and_push.site()
+    with scraped_and_pushed(start, tmp_path) as (server, database):
+        quiet = wait_until_exports_agree(server, database, sum(server.work(20).values()), app_series())
+        # Not rate(): VictoriaMetrics divides by the time between samples, which differs between the exports.
+        ended = wait_until_exports_agree(
+            server, database, 20 + send_requests_around_a_death(server), app_series()
         )
         window = f"[{ended - quiet + 1:.0f}s]"
-        assert scrape_and_push.agree(database, f"increase(http_requests_total{window})")
-        buckets = f"sum by (le, way) (increase(http_request_duration_milliseconds_bucket{window}))"
-        assert scrape_and_push.agree(database, f"histogram_quantile(0.9, {buckets})")
+        assert exports_agree(database, f"increase(http_requests_total{window})")
+        buckets = f"sum by (le, export) (increase(http_request_duration_milliseconds_bucket{window}))"
+        assert exports_agree(database, f"histogram_quantile(0.9, {buckets})")
 
 
-@ways_to_run
+@servers
 @pytest.mark.parametrize("version", [backends.prometheus, backends.prometheus3])
-def test_prometheus_has_what_the_page_has(
-    version: Callable[..., Context[backends.Database]], start: scrape_and_push.Start, tmp_path: Path
+def test_prometheus_gets_every_series_of_the_page(
+    version: Callable[..., Context[backends.Database]], start: StartServer, tmp_path: Path
 ) -> None:
     with start(tmp_path) as server:
-        target = backends.Target(server.port, dict(scrape_and_push.MARK))
+        target = backends.Target(server.port, dict(SCRAPED))
         with version(tmp_path, [target]) as database:
-            sent = scrape_and_push.under_load(server)
-            page = scrape_and_push.on_page(server, sent)
-            wait_until(lambda: scrape_and_push.requests(database) == sent, 20, "the scrape of all")
-            scraped, _ = scrape_and_push.by_way(database.query(scrape_and_push.site()))
+            sent = send_requests_around_a_death(server)
+            page = page_series(server, sent)
+            wait_until(lambda: scraped_requests(database) == sent, 20, "the scrape")
+            scraped, _ = split_by_export(database.query(app_series()))
             assert scraped == page
-            assert scrape_and_push.complaints(database.log) == []
+            assert prometheus_warnings(database.log) == []

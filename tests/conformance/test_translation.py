@@ -1,4 +1,4 @@
-"""What VictoriaMetrics makes of a push is what it makes of the page: names, labels, values, case by case."""
+"""VictoriaMetrics stores the same names, labels and values for a page and for a push of one snapshot."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ from tests.unit.bridges.test_generated import plain_registries
 from tests.unit.exporters import generated
 from tests.waiting import wait_until
 
+Series = dict[backends.Labels, float]
+
 pytestmark = [pytest.mark.server, pytest.mark.conformance]
 
-numbered = itertools.count()
+numbers = itertools.count()
+"""Make each metric and each batch unique in the database."""
+
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 keys = st.sampled_from(["a.b", "A", "_a", "9", "9a", "a b c", "é1", "aé2", "http.route", "a__b"])
 finite = st.integers(-(2**40), 2**40).map(lambda value: value / 8)
-# What is not generated is in DIFFERENCES.
+# What is not generated here is in DIFFERENCES.
 readable = st.one_of(st.just(0.0), st.floats(1e-5, 1e20), st.floats(-1e20, -1e-5))
 scalars = st.one_of(texts, st.booleans(), st.integers(-(2**63), 2**63 - 1), readable)
 in_lists = (st.text('aZ09é/_."\\ ', max_size=9), st.booleans(), st.integers(0, 99), st.floats(0.125, 1e5))
@@ -60,15 +64,17 @@ words = st.lists(st.sampled_from([*generated.WORDS, "seconds", "percent"]), min_
 
 @st.composite
 def names(draw: st.DrawFn) -> str:
-    """A name that no other metric has, by a word anywhere in it."""
-    found = draw(words)
-    found.insert(0 if found[0] == "9" else draw(st.integers(0, len(found))), f"x{next(numbered)}")
-    return draw(st.sampled_from("._-/")).join(found)
+    """A name that no other metric has, because of a number somewhere in it."""
+    parts = draw(words)
+    parts.insert(0 if parts[0] == "9" else draw(st.integers(0, len(parts))), f"x{next(numbers)}")
+    return draw(st.sampled_from("._-/")).join(parts)
 
 
 @st.composite
 def families(draw: st.DrawFn) -> Family:
-    kind = draw(st.sampled_from([kind for kind in Kind if kind is not Kind.SUMMARY]))  # that is bridged only
+    kind = draw(
+        st.sampled_from([kind for kind in Kind if kind is not Kind.SUMMARY])
+    )  # summaries are only bridged
     bounds = (0.5, 1.0, 2.5) if kind is Kind.HISTOGRAM else ()
     scope = draw(
         st.sampled_from([Scope("shop"), Scope("shop", "1.0"), Scope("bank", "2", "", (("k", "v"),))])
@@ -81,41 +87,43 @@ def families(draw: st.DrawFn) -> Family:
         Kind.HISTOGRAM: (1.0, 0.0, 3.0, 2.0, number),
     }[kind]
     name = draw(names())
-    unit = draw(units.filter(lambda unit: _alike(name, unit, kind)))
+    unit = draw(units.filter(lambda unit: _is_named_alike(name, unit, kind)))
     descriptor = Descriptor(scope, name, kind, unit, "", bounds)
     return Family(descriptor, (Point(draw(attributes), 1, cells),))
 
 
-def _alike(name: str, unit: str, kind: Kind) -> bool:
-    """Whether it is in no row of DIFFERENCES."""
+def _is_named_alike(name: str, unit: str, kind: Kind) -> bool:
+    """Whether no row of DIFFERENCES is about such a metric."""
     if kind is Kind.UP_DOWN_COUNTER:
         return unit != "1"
     return kind is not Kind.COUNTER or "total" not in name
 
 
-def import_page(there: backends.VictoriaMetrics, snapshot: Snapshot, scope_labels: str) -> None:
+def import_page(database: backends.VictoriaMetrics, snapshot: Snapshot, scope_labels: str) -> None:
+    """Write the page of a snapshot to the database, marked with a label."""
     page = PrometheusExporter(scope_labels=scope_labels).render(snapshot, negotiate("text/plain"))
-    url = f"{there.url}/api/v1/import/prometheus?extra_label=way=page"
+    url = f"{database.url}/api/v1/import/prometheus?extra_label=export=page"
     with urlopen(Request(url, b"".join(page.pieces)), timeout=10) as response:
         assert response.status == 204
 
 
-def push(there: backends.VictoriaMetrics, snapshot: Snapshot) -> None:
-    target = otlp_target(there.otlp, False, "http/protobuf", None)
+def push(database: backends.VictoriaMetrics, snapshot: Snapshot) -> None:
+    target = otlp_target(database.otlp, False, "http/protobuf", None)
     assert target.export(snapshot) == (True, 0, "")
     target.shutdown()
 
 
-def found(there: backends.VictoriaMetrics, batch: int) -> list[dict[backends.Labels, float]]:
-    """What came by the page and by the push, without the mark of the way."""
-    there.flush()
-    every = there.query(f'{{batch="{batch}",__name__!="target_info"}}', time.time() + 1)
-    page = {labels - {("way", "page")}: value for labels, value in every.items() if ("way", "page") in labels}
-    return [page, {labels: value for labels, value in every.items() if ("way", "page") not in labels}]
+def stored(database: backends.VictoriaMetrics, batch: int) -> list[Series]:
+    """Return the series of the page and those of the push, without the label that marks the page."""
+    database.flush()
+    both = database.query(f'{{batch="{batch}",__name__!="target_info"}}', time.time() + 1)
+    mark = ("export", "page")
+    page = {labels - {mark}: value for labels, value in both.items() if mark in labels}
+    return [page, {labels: value for labels, value in both.items() if mark not in labels}]
 
 
-def of_now(families: list[Family], batch: int, resource: Attributes = ()) -> Snapshot:
-    """With the mark of the batch, and set now: a query tells of the last five minutes alone."""
+def snapshot_of(families: list[Family], batch: int, resource: Attributes = ()) -> Snapshot:
+    """Return a snapshot of now, since queries see the last five minutes. Labels mark its batch."""
     now = time.time()
     return Snapshot(int(now * 1e9), resource, tuple(_marked(family, batch, now) for family in families))
 
@@ -132,24 +140,25 @@ def _marked(family: Family, batch: int, now: float) -> Family:
     return Family(family.descriptor, tuple(map(mark, family.points)))
 
 
-def both_ways(
-    there: backends.VictoriaMetrics, snapshot: Snapshot, batch: int, scope_labels: str = "none"
-) -> list[dict[backends.Labels, float]]:
-    import_page(there, snapshot, scope_labels)
-    push(there, snapshot)
-    wait_until(lambda: all(found(there, batch)), 10, "both ways to be there")
-    return found(there, batch)
+def store_both(
+    database: backends.VictoriaMetrics, snapshot: Snapshot, batch: int, scope_labels: str = "none"
+) -> list[Series]:
+    """Store a snapshot by page and by push. Returns the series of each."""
+    import_page(database, snapshot, scope_labels)
+    push(database, snapshot)
+    wait_until(lambda: all(stored(database, batch)), 10, "the series of both exports")
+    return stored(database, batch)
 
 
-def agrees(there: backends.VictoriaMetrics, generated: list[Family]) -> None:
-    batch = next(numbered)
-    snapshot = of_now(generated, batch, (("service.name", "shop"),))
-    page, pushed = both_ways(there, snapshot, batch)
-    assert _only(page, pushed) == _only(pushed, page)
+def check_exports_agree(database: backends.VictoriaMetrics, generated: list[Family]) -> None:
+    batch = next(numbers)
+    snapshot = snapshot_of(generated, batch, (("service.name", "shop"),))
+    page, pushed = store_both(database, snapshot, batch)
+    assert _different(page, pushed) == _different(pushed, page)
 
 
-def _only(one: dict[backends.Labels, float], other: dict[backends.Labels, float]) -> list[str]:
-    """The series that the other has not, or with another value: VictoriaMetrics rounds at the 16th digit."""
+def _different(one: Series, other: Series) -> list[str]:
+    """The series that ``other`` lacks or has with another value. VictoriaMetrics rounds to 16 digits."""
     return sorted(
         f"{sorted(labels)} {value}"
         for labels, value in one.items()
@@ -157,34 +166,34 @@ def _only(one: dict[backends.Labels, float], other: dict[backends.Labels, float]
     )
 
 
-# Without shrinking: numbered names make every try another one, and a difference names its series.
+# Without shrinking: unique names make every example a new one, and a failure names the series.
 generating = settings(
     max_examples=15,
     deadline=None,
-    derandomize="TEST_CONFORMANCE" not in os.environ,  # CI's quick form finds what it found before
+    derandomize="TEST_CONFORMANCE" not in os.environ,  # CI tries the same examples each time
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )
 
 
-def test_every_metric_has_the_same_series_scraped_and_pushed(tmp_path: Path) -> None:
-    with backends.victoria_metrics(tmp_path) as there:
+def test_every_metric_is_stored_alike_from_page_and_push(tmp_path: Path) -> None:
+    with backends.victoria_metrics(tmp_path) as database:
 
         @generating
         @given(st.lists(families(), min_size=15, max_size=40))
         def every_metric(generated: list[Family]) -> None:
-            agrees(there, generated)
+            check_exports_agree(database, generated)
 
         every_metric()
 
 
-def test_every_metric_of_a_registry_has_the_same_series_scraped_and_pushed(tmp_path: Path) -> None:
-    with backends.victoria_metrics(tmp_path) as there:
+def test_every_metric_of_a_registry_is_stored_alike_from_page_and_push(tmp_path: Path) -> None:
+    with backends.victoria_metrics(tmp_path) as database:
 
         @generating
         @given(plain_registries)
         def every_registry(registry: CollectorRegistry) -> None:
-            agrees(there, [metric("there"), *registry_snapshot(registry).families])
+            check_exports_agree(database, [metric("there"), *registry_snapshot(registry).families])
 
         every_registry()
 
@@ -207,38 +216,40 @@ DIFFERENCES: list[tuple[Family, str, str]] = [
     (metric("share", "1", Kind.UP_DOWN_COUNTER), "share", "share_ratio"),
     (metric("total.total.hits", "s", Kind.COUNTER), "hits_seconds_total", "total_hits_seconds_total"),
 ]
-"""What VictoriaMetrics names otherwise than Prometheus' translator, and so than the page: the table of
-docs/parity.md."""
+"""Series that VictoriaMetrics names in another way than Prometheus and the page: the table of docs/parity.md.
+
+Each row has a metric, its series on the page, and its series from the push.
+"""
 
 
-def test_the_differences_of_the_table_are_still_there(tmp_path: Path) -> None:
-    with backends.victoria_metrics(tmp_path) as there:
-        page, pushed = both_ways(there, of_now([family for family, _, _ in DIFFERENCES], 0), 0)
-    assert set(map(shown, page)) == {on_page for _, on_page, _ in DIFFERENCES}
-    assert set(map(shown, pushed)) == {by_push for _, _, by_push in DIFFERENCES}
+def test_the_documented_differences_still_exist(tmp_path: Path) -> None:
+    with backends.victoria_metrics(tmp_path) as database:
+        page, pushed = store_both(database, snapshot_of([family for family, _, _ in DIFFERENCES], 0), 0)
+    assert set(map(written, page)) == {on_page for _, on_page, _ in DIFFERENCES}
+    assert set(map(written, pushed)) == {by_push for _, _, by_push in DIFFERENCES}
 
 
-def shown(labels: backends.Labels) -> str:
-    """A series with its name and labels, the batch apart."""
+def written(labels: backends.Labels) -> str:
+    """Write the name and labels of a series, without the batch."""
     rest = dict(labels)
     name = rest.pop("__name__")
     text = ",".join(f"{key}={value}" for key, value in sorted(rest.items()) if key != "batch")
     return f"{name}{{{text}}}" if text else name
 
 
-def test_names_of_a_registry_are_changed_as_the_table_says(tmp_path: Path) -> None:
+def test_names_of_a_registry_change_as_documented(tmp_path: Path) -> None:
     bridged = [*registry_snapshot(registry_of(*(row.metric for row in renamed.TABLE))).families]
-    with backends.victoria_metrics(tmp_path) as there:
-        page, pushed = both_ways(there, of_now(bridged, 0), 0)
-    assert set(map(shown, page)) == {row.page for row in renamed.TABLE}
-    assert set(map(shown, pushed)) == {row.victoria_metrics for row in renamed.TABLE}
+    with backends.victoria_metrics(tmp_path) as database:
+        page, pushed = store_both(database, snapshot_of(bridged, 0), 0)
+    assert set(map(written, page)) == {row.page for row in renamed.TABLE}
+    assert set(map(written, pushed)) == {row.victoria_metrics for row in renamed.TABLE}
 
 
-def test_scopes_are_labels_of_other_names_where_the_operator_asks_for_them(tmp_path: Path) -> None:
-    with backends.victoria_metrics(tmp_path, (), "-opentelemetry.promoteScopeMetadata=true") as there:
+def test_promoted_scope_metadata_has_other_label_names_than_the_page(tmp_path: Path) -> None:
+    with backends.victoria_metrics(tmp_path, (), "-opentelemetry.promoteScopeMetadata=true") as database:
         family = metric("scoped")
         scope = Scope("bank", "2", "", (("k", "v"),))
         scoped = Family(replace(family.descriptor, scope=scope), family.points)
-        page, pushed = both_ways(there, of_now([scoped], 0), 0, "all")
-    assert list(map(shown, page)) == ["scoped{otel_scope_k=v,otel_scope_name=bank,otel_scope_version=2}"]
-    assert list(map(shown, pushed)) == ["scoped{scope_attributes_k=v,scope_name=bank,scope_version=2}"]
+        page, pushed = store_both(database, snapshot_of([scoped], 0), 0, "all")
+    assert list(map(written, page)) == ["scoped{otel_scope_k=v,otel_scope_name=bank,otel_scope_version=2}"]
+    assert list(map(written, pushed)) == ["scoped{scope_attributes_k=v,scope_name=bank,scope_version=2}"]

@@ -26,7 +26,7 @@ def worker(
     limit: int = 2000,
     exponential: bool = False,
 ) -> GroupStore:
-    """Return a store that is one worker of the group in ``directory``; without it, the worker counts alone."""
+    """Return a store that is one worker of the group in ``directory``, or one that counts alone."""
     address = GroupAddress(str(directory) if directory else "/proc/nowhere", "test")
     return GroupStore(address, rules or AggregationPolicies(), limit, ErrorReporter(), exponential)
 
