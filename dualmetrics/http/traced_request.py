@@ -21,12 +21,12 @@ class TracedRequest:
     _span: SpanContext | None
 
     def __init__(self, *arguments: Any) -> None:
-        self._span = local_span()
+        self._span = local_span()  # type: ignore[misc]  # a slot of the classes that this one is mixed into
         super().__init__(*arguments)
 
-    def _record(self, *arguments: Any) -> None:
+    def _record(self, status: int, error: str | None) -> None:
         token = REQUEST_SPAN.set(self._span)
         try:
-            super()._record(*arguments)  # type: ignore[misc]  # of the class that this one is mixed into
+            super()._record(status, error)  # type: ignore[misc]  # a method of those classes
         finally:
             REQUEST_SPAN.reset(token)

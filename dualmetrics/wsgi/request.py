@@ -93,13 +93,13 @@ class WsgiRequest:
             for part in self._body:
                 self._bytes_left -= len(part)
                 if self._bytes_left <= 0 and self._in_progress:
-                    self._record(500)
+                    self._record(500, None)
                 yield part
         except BaseException as error:
             self.failed(error)
             raise
         if self._in_progress:
-            self._record(500)
+            self._record(500, None)
 
     def close(self) -> None:
         """Close the body of the app. The server calls this after the last part, or before if it gives up."""
@@ -110,7 +110,7 @@ class WsgiRequest:
             self.failed(error)
             raise
         if self._in_progress:
-            self._record(CLIENT_GONE)
+            self._record(CLIENT_GONE, None)
 
     def failed(self, error: BaseException) -> None:
         """Record a request whose app has raised, or whose client has disconnected."""
@@ -119,17 +119,17 @@ class WsgiRequest:
         if not self._status:
             self._find_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
-            self._environ[ERROR_KEY] = error_type(error)
-            self._record(500)
+            self._record(500, error_type(error))
         else:
-            self._record(CLIENT_GONE)
+            self._record(CLIENT_GONE, None)
 
-    def _record(self, status_if_not_started: int) -> None:
+    def _record(self, status_if_not_started: int, error: str | None) -> None:
         self._in_progress = False
         seconds = perf_counter() - self._started
         environ = self._environ
         route = environ.get(ROUTE_KEY, self._route)
-        self._recorder.end(route, self._status or status_if_not_started, environ.get(ERROR_KEY), seconds)
+        status = self._status or status_if_not_started
+        self._recorder.end(route, status, error or environ.get(ERROR_KEY), seconds)
 
     def _find_route(self) -> None:
         try:
