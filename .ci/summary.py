@@ -1,7 +1,7 @@
-"""Sum up the reports that pytest wrote, one an environment: ``python .ci/summary.py FOLDER``.
+"""Summarize the reports that pytest wrote for each environment: ``python .ci/summary.py FOLDER``.
 
-A line an environment, then ``N passed, N failed`` over all of them alone on the last line. Exit status 1 if a
-test failed or none ran.
+Prints one line per environment, and last ``N passed, N failed`` over all of them. The exit status is 1 if a
+test failed or no test ran.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 
 def count(report: Path) -> tuple[int, int]:
-    """How many tests passed and failed; an error before or after a test is a failure of it."""
+    """The numbers of passed and failed tests. An error in setup or teardown counts as a failure."""
     passed = failed = 0
     for case in ET.parse(report).iter("testcase"):
         outcomes = {child.tag for child in case}
@@ -24,14 +24,14 @@ def count(report: Path) -> tuple[int, int]:
 
 
 def main(folder: str) -> int:
-    """Print the lines."""
-    passed = failed = 0
+    """Print the summary, and return the exit status."""
+    total_passed = total_failed = 0
     for report in sorted(Path(folder).glob("*.xml")):
-        here = count(report)
-        print(f"{report.stem}: {here[0]} passed, {here[1]} failed")
-        passed, failed = passed + here[0], failed + here[1]
-    print(f"{passed} passed, {failed} failed")
-    return int(failed > 0 or passed == 0)
+        passed, failed = count(report)
+        print(f"{report.stem}: {passed} passed, {failed} failed")
+        total_passed, total_failed = total_passed + passed, total_failed + failed
+    print(f"{total_passed} passed, {total_failed} failed")
+    return int(total_failed > 0 or total_passed == 0)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,27 @@
-"""README says what is so: its programs run, and its settings are the settings."""
+"""README is correct: its programs run, its page is the real page, and its table has all settings."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from dualmetrics.config.options import options_of
 from dualmetrics.config.settings import Settings
+from tests.programs import run_python
 
 README = Path("README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+QUICKSTARTS = [program for program in PROGRAMS if "/users/" in program]
+HELP_LINES = re.findall(r"^# (?:HELP|TYPE) http_.*$", README, re.MULTILINE)
 TABLE = README.partition("| variable | argument |")[2].partition("\n\n")[0]
 VARIABLES = set(re.findall(r"`((?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]+)`", TABLE))
-FILES = {f"OTEL_EXPORTER_OTLP_{name}" for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")}
-OFFICIAL = {"OTEL_RESOURCE_ATTRIBUTES", "OTEL_SEMCONV_STABILITY_OPT_IN", *FILES}
-"""Variables that OpenTelemetry reads itself, and one that stands behind ours."""
+TLS_FILES = {f"OTEL_EXPORTER_OTLP_{name}" for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")}
+NOT_SETTINGS = {"OTEL_RESOURCE_ATTRIBUTES", "OTEL_SEMCONV_STABILITY_OPT_IN", *TLS_FILES}
+"""Variables that OpenTelemetry reads itself, and one that is a fallback for ``DUALMETRICS_CONVENTION``."""
 
-ASK = {
+REQUEST_AND_SCRAPE = {
     "flask": "assert app.test_client().get('/users/7').status_code == 200\n"
     "page = app.test_client().get('/metrics').text\n",
     "starlette": "from starlette.testclient import TestClient\n"
@@ -30,42 +31,49 @@ ASK = {
     "assert Client(app).get('/users/7').status_code == 200\n"
     "page = Client(app).get('/metrics').text\n",
 }
-CHECK = "assert 'http_requests_total{' in page, page\nassert '/users/' in page, page\n"
+CHECK = (
+    "assert 'http_requests_total{' in page, page\n"
+    "assert '/users/' in page, page\n"
+    f"assert set({HELP_LINES!r}) <= set(page.splitlines()), page\n"
+)
 
 
 def run(program: str) -> None:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
-def protocol(program: str) -> str:
+def client_of(program: str) -> str:
     return "flask" if "flask" in program else "wsgi" if ".wsgi" in program else "starlette"
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[f"program{number}" for number in range(len(PROGRAMS))])
 def test_the_programs_run(program: str) -> None:
-    run(program)
+    run_python(program)
 
 
-@pytest.mark.parametrize("program", [text for text in PROGRAMS if "/users/" in text], ids=protocol)
-def test_the_quickstarts_record_and_show(program: str) -> None:
-    run(program + ASK[protocol(program)] + CHECK)
+@pytest.mark.parametrize("program", QUICKSTARTS, ids=client_of)
+def test_the_quickstarts_have_the_page_that_readme_shows(program: str) -> None:
+    run_python(program + REQUEST_AND_SCRAPE[client_of(program)] + CHECK)
 
 
 def test_there_is_a_quickstart_for_each_framework() -> None:
-    quick = [text for text in PROGRAMS if "/users/" in text]
     for module in ("flask", "fastapi", "starlette", "dualmetrics.asgi", "dualmetrics.wsgi"):
-        assert any(f"from {module}" in text for text in quick), module
+        assert any(f"from {module}" in program for program in QUICKSTARTS), module
 
 
-def test_the_table_has_every_setting_and_no_other() -> None:
+def test_the_table_has_exactly_the_settings_that_exist() -> None:
     options = options_of(Settings)
-    read = {name.replace("_OTLP_METRICS_", "_OTLP_") for each in options.values() for name in each.variables}
-    named = {name.replace("_OTLP_METRICS_", "_OTLP_") for name in VARIABLES}
-    assert named == read | OFFICIAL
+    read = {variable for option in options.values() for variable in option.variables}
+    assert set(map(_generic, VARIABLES)) == set(map(_generic, read)) | NOT_SETTINGS
     assert {name for name in options if f"`{name}`" not in TABLE} == set()
 
 
-def test_every_variable_that_is_mentioned_is_in_the_table() -> None:
+def _generic(variable: str) -> str:
+    """The form without ``_METRICS``, which README describes once for all variables."""
+    return variable.replace("_OTLP_METRICS_", "_OTLP_")
+
+
+def test_every_variable_in_the_text_is_in_the_table() -> None:
     mentioned = set(re.findall(r"\b(?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]+\b", README))
     assert {name for name in mentioned - VARIABLES if not name.endswith("_")} == set()
