@@ -1,4 +1,4 @@
-"""Exporters whose truth is known: every page that was served is written down."""
+"""Exporters whose true counts are known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Step = Callable[["Exporter", int], None]
 
 
 class Exporter:
-    """Requests that are counted as an app would; each scrape lets some more happen before it is answered."""
+    """Counts requests as an app would. Each scrape first lets some requests happen: `step` says which."""
 
     def __init__(self, step: Step | None = None) -> None:
         self.step = step or (lambda exporter, _: exporter.serve(40))
@@ -26,28 +26,28 @@ class Exporter:
         self.failing: Container[int] = ()
         self.extra = ""
         self.behind: float | None = None
-        """Seconds that the target's clock, which it stamps its samples with, is behind."""
+        """How many seconds the target's clock is behind. None: the samples have no timestamps."""
         self.served = 0
         self.failed = 0
         self.counts: dict[tuple[str, str], list[int]] = {}
         self.lock = threading.Lock()
 
     def serve(self, requests: int, error: float = 0.02, median: float = 20.0, route: str = "/") -> None:
-        """Requests of log-normal durations in milliseconds; the same each time: nothing is up to chance."""
+        """Count requests with log-normal durations in milliseconds. They are the same each time."""
         for number in range(requests):
             failed = number * 7 % requests < round(error * requests)
             self.served += 1
             self.failed += failed
-            taken = median * exp(0.7 * NORMAL.inv_cdf((number + 0.5) / requests))
+            duration = median * exp(0.7 * NORMAL.inv_cdf((number + 0.5) / requests))
             row = self.counts.setdefault((route, "500" if failed else "200"), [0] * (len(self.bounds) + 1))
-            row[sum(taken > bound for bound in self.bounds)] += 1
+            row[sum(duration > bound for bound in self.bounds)] += 1
 
     def restart(self) -> None:
-        """A new process: all counts at 0, no series there."""
+        """Start a new process, which has no series yet."""
         self.counts.clear()
 
     def page(self) -> bytes | None:
-        """What the next scrape gets; None if it fails."""
+        """Return the page for the next scrape, or None if the scrape fails."""
         with self.lock:
             self.step(self, self.scrapes)
             self.scrapes += 1
@@ -64,8 +64,8 @@ class Exporter:
 
     def _histogram(self, labels: str, row: list[int]) -> Iterator[str]:
         name = "http_request_duration_milliseconds"
-        for at, bound in enumerate([*self.bounds, "+Inf"]):
-            yield f'{name}_bucket{{{labels},le="{bound}"}} {sum(row[: at + 1])}'
+        for index, bound in enumerate([*self.bounds, "+Inf"]):
+            yield f'{name}_bucket{{{labels},le="{bound}"}} {sum(row[: index + 1])}'
         yield f"{name}_count{{{labels}}} {sum(row)}"
         yield f"{name}_sum{{{labels}}} {sum(row) * 20}"
 
@@ -76,7 +76,7 @@ def _labels(key: tuple[str, str]) -> str:
 
 @contextmanager
 def serving(exporter: Exporter) -> Iterator[str]:
-    """The exporter on a free port; gives ``host:port``."""
+    """Serve the exporter on a free port during the block. Gives ``host:port``."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -88,11 +88,11 @@ def serving(exporter: Exporter) -> Iterator[str]:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            with suppress(BrokenPipeError, ConnectionResetError):  # a scrape that timed out
+            with suppress(BrokenPipeError, ConnectionResetError):  # the scrape timed out
                 self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True  # Prometheus keeps its connections open

@@ -1,4 +1,4 @@
-"""A real Prometheus."""
+"""Runs a real Prometheus."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ INTERVAL = "500ms"
 
 
 def binary(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         pytest.fail(f"{name} is not on the PATH (Debian: apt-get install prometheus)")
-    return found
+    return path
 
 
 def configuration(experiments: Mapping[str, Mapping[str, str]], unstamped: Container[str] = ()) -> str:
-    """One job an experiment, JSON being YAML; the target by variant."""
+    """Return a configuration with one job for each experiment. It is JSON, which is valid YAML."""
     jobs = [
         {
             "job_name": experiment,
@@ -39,13 +39,13 @@ def configuration(experiments: Mapping[str, Mapping[str, str]], unstamped: Conta
         }
         for experiment, variants in experiments.items()
     ]
-    every = {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL}
-    return json.dumps({"global": every, "scrape_configs": jobs})
+    intervals = {"scrape_interval": INTERVAL, "scrape_timeout": INTERVAL}
+    return json.dumps({"global": intervals, "scrape_configs": jobs})
 
 
 @contextmanager
 def prometheus(directory: Path, config: str, *flags: str) -> Iterator[str]:
-    """The server's address, once it answers."""
+    """Run the server during the block. Gives its address once it answers."""
     port = free_port()
     file, log = directory / "prometheus.yml", directory / "log"
     file.write_text(config)
@@ -75,6 +75,6 @@ def ready(url: str) -> bool:
 
 
 def value(url: str, query: str) -> float:
-    """The sum of a query's result; 0 if it is empty."""
-    found: dict[str, Any] = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=10).json()
-    return sum(float(each["value"][1]) for each in found["data"]["result"])
+    """Return the sum of a query's result; 0 if it is empty."""
+    answer: dict[str, Any] = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=10).json()
+    return sum(float(each["value"][1]) for each in answer["data"]["result"])

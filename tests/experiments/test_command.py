@@ -1,4 +1,4 @@
-"""``dualmetrics compare`` as a user and as CI call it: what it says, and what it exits with."""
+"""``dualmetrics compare`` as a user and as CI call it: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LENIENT = ["--errors", "1%", "--latency", "100%"]
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("prometheus")) as found:
-        yield found
+    with world(tmp_path_factory.mktemp("prometheus")) as running:
+        yield running
 
 
 def run(*arguments: str) -> Result:
@@ -34,36 +34,36 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def asked(live: World, *arguments: str) -> Result:
+def run_on(live: World, *arguments: str) -> Result:
     until = () if {"--end", "--duration"} & {*arguments} else ("--end", str(live.until))
     return run("--prometheus", live.url, *until, *arguments)
 
 
 def test_the_three_verdicts_and_their_status(live: World) -> None:
-    passed = asked(live, "faultless", *LENIENT)
+    passed = run_on(live, "faultless", *LENIENT)
     assert (passed.exit_code, "PASS Every gate is within its margin." in passed.output) == (0, True), (
         passed.output
     )
-    failed = asked(live, "worse")
+    failed = run_on(live, "worse")
     assert (failed.exit_code, "FAIL Surely worse: error ratio" in failed.output) == (1, True), failed.output
-    open_end = asked(live, "same", "--errors", "0.001%")
-    assert (open_end.exit_code, "more would be needed" in open_end.output) == (3, True), open_end.output
+    undecided = run_on(live, "same", "--errors", "0.001%")
+    assert (undecided.exit_code, "more would be needed" in undecided.output) == (3, True), undecided.output
 
 
 @pytest.mark.parametrize(("treated", "status"), [("pass", 0), ("fail", 1)])
-def test_an_open_end_exits_as_it_is_told_to(live: World, treated: str, status: int) -> None:
-    assert asked(live, "same", "--errors", "0.001%", "--inconclusive", treated).exit_code == status
+def test_inconclusive_exits_as_the_option_says(live: World, treated: str, status: int) -> None:
+    assert run_on(live, "same", "--errors", "0.001%", "--inconclusive", treated).exit_code == status
 
 
 def early_look(live: World, *options: str) -> Result:
-    """It ends now: scrapes that Prometheus missed a moment ago have to be outweighed by later ones."""
+    """The window ends now. If Prometheus missed scrapes a moment ago, wait until later ones outweigh them."""
     looks: list[Result] = []
 
-    def is_whole() -> bool:
-        looks.append(asked(live, "worse", *options))
+    def has_enough_scrapes() -> bool:
+        looks.append(run_on(live, "worse", *options))
         return "broken scrapes" not in looks[-1].output
 
-    wait_until(is_whole, 90, "scrapes enough for a judgement", details=lambda: looks[-1].output)
+    wait_until(has_enough_scrapes, 90, "enough scrapes for a verdict", details=lambda: looks[-1].output)
     return looks[-1]
 
 
@@ -76,15 +76,15 @@ def test_an_early_look_gives_no_verdict_unless_it_is_sequential(live: World) -> 
 
 
 @pytest.mark.parametrize(("arguments", "status"), [((), 3), (("--inconclusive", "pass"), 0)])
-def test_before_the_first_sequential_look_the_end_is_open(
+def test_before_the_first_complete_block_a_sequential_look_is_inconclusive(
     live: World, arguments: tuple[str, ...], status: int
 ) -> None:
-    result = asked(live, "same", "--duration", "7d", "--sequential", *arguments)
+    result = run_on(live, "same", "--duration", "7d", "--sequential", *arguments)
     assert (result.exit_code, "The first block" in result.output) == (status, True), result.output
 
 
-def test_the_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World) -> None:
-    result = asked(live, "down")
+def test_an_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World) -> None:
+    result = run_on(live, "down")
     assert result.exit_code == 4
     assert "broken scrapes" in result.output
 
@@ -95,59 +95,59 @@ def test_the_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: Worl
         (["nobody"], 4, "knows no experiment 'nobody'"),
         (["lonely"], 4, "no requests of the variant 'candidate'"),
         (["idle"], 4, "The candidate had no traffic"),
-        (["broken"], 4, "http_requests_total has a value that is no number"),
+        (["broken"], 4, "http_requests_total has a value that is not a finite number"),
         (["buckets"], 4, "no bucket bound in common"),
-        (["same", "--slo", "60ms"], 2, "no bucket bound; the bounds are 5, 10, 25"),
+        (["same", "--slo", "60ms"], 2, "not a bucket bound; the bounds are 5, 10, 25"),
         (["same", "--requests", "no_such_total"], 4, "no requests of the variant"),
         (["same", "--end", "1970-01-02"], 2, "The window is empty"),
-        (["same", "--end", "2100-01-01", "--duration", "1h"], 2, "Not both: --end and --duration"),
-        (["same", "--pages", "a", "b"], 2, "Not both: --pages and"),
-        (["same", "--watch", "1m"], 2, "--watch goes with --pages"),
+        (["same", "--end", "2100-01-01", "--duration", "1h"], 2, "cannot be combined: --end and --duration"),
+        (["same", "--pages", "a", "b"], 2, "cannot be combined: --pages and"),
+        (["same", "--watch", "1m"], 2, "--watch can be used only with --pages"),
         (["same", "--baseline", "candidate"], 2, "the same variant"),
         (["same", "--quantile", "99"], 2, "between 0 and 1"),
-        (["same", "--error-status", "5("], 2, "no regular expression"),
+        (["same", "--error-status", "5("], 2, "not a regular expression"),
         (["same", "--header", "secret"], 2, "NAME:VALUE"),
-        (["same", "--split", "50"], 2, "no split"),
-        (["same", "--duration", "soon"], 2, "no duration"),
+        (["same", "--split", "50"], 2, "not a split"),
+        (["same", "--duration", "soon"], 2, "not a duration"),
         ([], 2, "Name an experiment and a server"),
     ],
 )
-def test_wrong_input_is_answered_with_one_sentence(
+def test_wrong_input_is_reported_in_one_sentence(
     live: World, arguments: list[str], status: int, words: str
 ) -> None:
-    result = asked(live, *arguments)
+    result = run_on(live, *arguments)
     assert result.exit_code == status, result.output
     assert words in result.output
     assert "Traceback" not in result.output
 
 
-def test_a_server_that_is_not_there_or_is_something_else_exits_with_5(live: World) -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
-    assert run("same", "--prometheus", nobody).exit_code == 5
+def test_a_server_that_does_not_answer_or_is_no_prometheus_exits_with_5(live: World) -> None:
+    unused = f"http://127.0.0.1:{free_port()}"
+    assert run("same", "--prometheus", unused).exit_code == 5
     assert run("same", "--prometheus", "no url").exit_code == 5
     with serving(Exporter()) as target:
-        other = run("same", "--prometheus", f"http://{target}")
-        assert (other.exit_code, "is no Prometheus" in other.output) == (5, True)
-        assert run("--pages", f"http://{target}/metrics", nobody, "--watch", "0s").exit_code == 5
+        result = run("same", "--prometheus", f"http://{target}")
+        assert (result.exit_code, "is not a Prometheus" in result.output) == (5, True)
+        assert run("--pages", f"http://{target}/metrics", unused, "--watch", "0s").exit_code == 5
 
 
 def test_json_has_every_number(live: World) -> None:
-    found = json.loads(asked(live, "worse", "--by", "route", "--format", "json").output)
-    assert found["verdict"] == "FAIL"
-    assert found["requests"]["candidate"] == live.truth("worse", "candidate")
-    assert [gate["name"] for gate in found["gates"]] == ["error ratio", "p95", "p99"]
-    assert found["routes"][0]["route"] == "/"
+    report = json.loads(run_on(live, "worse", "--by", "route", "--format", "json").output)
+    assert report["verdict"] == "FAIL"
+    assert report["requests"]["candidate"] == live.true_requests("worse", "candidate")
+    assert [gate["name"] for gate in report["gates"]] == ["error ratio", "p95", "p99"]
+    assert report["routes"][0]["route"] == "/"
 
 
 def test_markdown_is_a_table(live: World) -> None:
-    output = asked(live, "worse", "--format", "markdown").output
+    output = run_on(live, "worse", "--format", "markdown").output
     assert output.startswith("## FAIL: worse: candidate against baseline\n")
     assert "\n| error ratio | " in output
 
 
-def test_the_html_report_needs_nothing_else(live: World, tmp_path: Path) -> None:
+def test_the_html_report_is_self_contained(live: World, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    assert asked(live, "worse", "--by", "route", "--report", str(report)).exit_code == 1
+    assert run_on(live, "worse", "--by", "route", "--report", str(report)).exit_code == 1
     text = report.read_text()
     assert text.count("<svg") == 3
     assert "src=" not in text
@@ -156,13 +156,13 @@ def test_the_html_report_needs_nothing_else(live: World, tmp_path: Path) -> None
         ET.fromstring("<svg" + picture.partition("</svg>")[0] + "</svg>")
 
 
-def test_a_report_that_cannot_be_written_says_so(live: World, tmp_path: Path) -> None:
-    result = asked(live, "worse", "--report", str(tmp_path / "no" / "report.html"))
+def test_a_report_that_cannot_be_written_is_reported(live: World, tmp_path: Path) -> None:
+    result = run_on(live, "worse", "--report", str(tmp_path / "no" / "report.html"))
     assert (result.exit_code, "cannot be written" in result.output) == (2, True)
 
 
-def test_the_share_of_slow_requests_is_a_gate_at_a_bound(live: World) -> None:
-    result = asked(live, "worse", "--slo", "50ms", "--format", "json")
+def test_the_share_of_slow_requests_is_a_gate(live: World) -> None:
+    result = run_on(live, "worse", "--slo", "50ms", "--format", "json")
     assert [gate["name"] for gate in json.loads(result.output)["gates"]] == [
         "error ratio",
         "slower than 50ms",

@@ -1,4 +1,4 @@
-"""Directories of experiments with a real Prometheus: made, running, removed; and series of a shared one."""
+"""Directories of experiments with a real Prometheus: created, running, and removed."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def run(*arguments: str, answer: str | None = None) -> Result:
     return result
 
 
-def made(parent: Path, *options: str) -> Path:
+def create(parent: Path, *options: str) -> Path:
     result = run("init", "shop", "--in", str(parent), *options)
     assert result.exit_code == 0, result.output
     return parent / "shop"
 
 
 @contextmanager
-def started(directory: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The server of the directory, by its own script."""
+def run_prometheus(directory: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the directory's own start script during the block, with more frequent scrapes."""
     config = directory / "prometheus.yml"
     config.write_text(config.read_text().replace("15s", "300ms").replace("10s", "300ms"))
     with (directory.parent / "log").open("wb") as log:
@@ -54,40 +54,40 @@ def started(directory: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
-    directory = made(tmp_path, "--baseline", "app-1:8000", "--candidate", "app-2:8000")
+    directory = create(tmp_path, "--baseline", "app-1:8000", "--candidate", "app-2:8000")
     tool = [binary("promtool"), "check", "config", str(directory / "prometheus.yml")]
     assert subprocess.run(tool, capture_output=True, check=False).returncode == 0
     assert "retention.time=7d" in (directory / "start-prometheus.sh").read_text()
 
 
-def test_every_pipeline_of_the_collector_goes_both_ways_and_names_what_there_is(tmp_path: Path) -> None:
-    found = yaml.safe_load((made(tmp_path, "--duration", "6h") / "collector.yaml").read_text())
-    for pipeline in found["service"]["pipelines"].values():
+def test_every_pipeline_of_the_collector_exports_twice_and_uses_only_defined_parts(tmp_path: Path) -> None:
+    config = yaml.safe_load((create(tmp_path, "--duration", "6h") / "collector.yaml").read_text())
+    for pipeline in config["service"]["pipelines"].values():
         assert pipeline["exporters"] == ["otlphttp/production", "prometheus"]
         for kind in ("receivers", "processors", "exporters"):
-            assert set(pipeline[kind]) <= set(found[kind])
-    assert found["exporters"]["prometheus"]["metric_expiration"] == "21600s"
-    assert found["exporters"]["prometheus"]["endpoint"].endswith(":8889")
-    assert found["exporters"]["otlphttp/production"]["headers"]["api-key"] == "${env:PRODUCTION_API_KEY}"
+            assert set(pipeline[kind]) <= set(config[kind])
+    assert config["exporters"]["prometheus"]["metric_expiration"] == "21600s"
+    assert config["exporters"]["prometheus"]["endpoint"].endswith(":8889")
+    assert config["exporters"]["otlphttp/production"]["headers"]["api-key"] == "${env:PRODUCTION_API_KEY}"
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "a/b", "", "x{", ".."])
-def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: str) -> None:
     assert run("init", "--in", str(tmp_path), "--", name).exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    made(tmp_path)
+def test_an_existing_directory_is_not_overwritten(tmp_path: Path) -> None:
+    create(tmp_path)
     assert run("init", "shop", "--in", str(tmp_path)).exit_code == 2
 
 
 def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as stack:
-        one, other = (stack.enter_context(serving(Exporter())) for _ in range(2))
-        directory = made(tmp_path, "--baseline", one, "--candidate", other, "--port", str(port))
-        process = stack.enter_context(started(directory, port))
+        baseline, candidate = (stack.enter_context(serving(Exporter())) for _ in range(2))
+        directory = create(tmp_path, "--baseline", baseline, "--candidate", candidate, "--port", str(port))
+        process = stack.enter_context(run_prometheus(directory, port))
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: value(url, 'sum(sum_over_time(up{experiment="shop"}[1h]))') >= 12, 20, "scrapes")
         wait_until(lambda: "1 of 1 targets up" in run("status", str(directory)).output, 20, "the status")
@@ -104,14 +104,14 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
+def test_the_data_of_a_server_that_does_not_stop_is_not_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dualmetrics.experiments.setup.removal.STOP_TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr("dualmetrics.experiments.setup.prometheus_admin._TIMEOUT_SECONDS", 0.5)
     port = free_port()
-    directory = made(tmp_path, "--port", str(port))
-    with started(directory, port) as process:
+    directory = create(tmp_path, "--port", str(port))
+    with run_prometheus(directory, port) as process:
         os.kill(process.pid, signal.SIGSTOP)
         try:
             result = run("clean", str(directory), "--yes")
@@ -121,15 +121,15 @@ def test_a_server_that_does_not_answer_but_holds_its_data_is_in_the_way(
         assert (directory / "data" / "wal").exists()
 
 
-def test_what_is_not_ours_stays(tmp_path: Path) -> None:
-    directory = made(tmp_path)
+def test_files_that_init_did_not_create_stay(tmp_path: Path) -> None:
+    directory = create(tmp_path)
     (directory / "notes.txt").write_text("mine")
     assert run("clean", str(directory), "--yes").exit_code == 0
     assert [file.name for file in directory.iterdir()] == ["notes.txt"]
 
 
-def test_a_directory_that_is_no_experiment_is_not_touched(tmp_path: Path) -> None:
-    directory = made(tmp_path)
+def test_a_directory_that_is_not_an_experiment_is_not_removed(tmp_path: Path) -> None:
+    directory = create(tmp_path)
     for broken in (tmp_path, tmp_path / "nowhere"):
         assert run("clean", str(broken), "--yes").exit_code == 4
     (tmp_path / "link").symlink_to(directory)
@@ -140,8 +140,8 @@ def test_a_directory_that_is_no_experiment_is_not_touched(tmp_path: Path) -> Non
     assert (directory / "data" / "photo.jpg").exists()
 
 
-def test_expired_experiments_are_found_and_others_are_kept(tmp_path: Path) -> None:
-    directory = made(tmp_path, "--duration", "1h")
+def test_expired_experiments_are_removed_and_others_are_kept(tmp_path: Path) -> None:
+    directory = create(tmp_path, "--duration", "1h")
     clean = ("clean", "--expired", "--in", str(tmp_path), "--yes")
     assert run(*clean).exit_code == 0
     assert directory.exists()

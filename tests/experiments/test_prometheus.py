@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes exporters whose truth is known; what is compared is exactly that."""
+"""A real Prometheus scrapes exporters whose true counts are known; the comparison must have exactly these."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from dualmetrics.experiments import Comparison, Prometheus, Question, Verdict, Window, compare
 from dualmetrics.experiments.metric_names import CLASSIC
 from tests.experiments.prometheus import value
-from tests.experiments.world import STEPS, World, world
+from tests.experiments.world import World, world
 
 pytestmark = pytest.mark.server
 
@@ -19,75 +19,73 @@ EXACT = ("same", "worse", "resets", "births", "gap", "unstamped", "faultless")
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("prometheus")) as found:
-        yield found
+    with world(tmp_path_factory.mktemp("prometheus")) as running:
+        yield running
 
 
-def compared(live: World, experiment: str, **asked: object) -> Comparison:
+def run_comparison(live: World, experiment: str, **question: object) -> Comparison:
     source = Prometheus(live.url, experiment)
     window = Window(source.began(CLASSIC), live.until, live.until)
-    return compare(source, window, Question(**asked), experiment)  # type: ignore[arg-type]
+    return compare(source, window, Question(**question), experiment)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("experiment", EXACT)
 def test_requests_and_histograms_are_exact(live: World, experiment: str) -> None:
-    found = compared(live, experiment)
-    for variant, tally in zip(BOTH, found.evidence.total, strict=True):
-        assert tally.requests.sum() == tally.durations.sum() == live.truth(experiment, variant)
+    comparison = run_comparison(live, experiment)
+    for variant, counts in zip(BOTH, comparison.evidence.total, strict=True):
+        assert counts.requests.sum() == counts.durations.sum() == live.true_requests(experiment, variant)
 
 
-def test_increase_would_not_have_been_exact(live: World) -> None:
-    """Or this test of ours tells nothing."""
-    found = value(live.url, 'sum(increase(http_requests_total{experiment="births",variant="candidate"}[1h]))')
-    assert abs(found - live.truth("births", "candidate")) > 1
+def test_promqls_increase_is_not_exact(live: World) -> None:
+    """Otherwise the tests above would prove nothing."""
+    increase = value(
+        live.url, 'sum(increase(http_requests_total{experiment="births",variant="candidate"}[1h]))'
+    )
+    assert abs(increase - live.true_requests("births", "candidate")) > 1
 
 
-def test_errors_are_exact_where_no_first_scrape_had_one(live: World) -> None:
-    found = compared(live, "births")
+def test_errors_are_exact_except_for_those_before_the_first_scrape(live: World) -> None:
+    comparison = run_comparison(live, "births")
     exporter = live.exporters["births"]["candidate"]
-    assert found.evidence.total[1].errors.sum() <= exporter.failed
-    assert found.evidence.total[1].errors.sum() >= exporter.failed - 10
+    assert comparison.evidence.total[1].errors.sum() <= exporter.failed
+    assert comparison.evidence.total[1].errors.sum() >= exporter.failed - 10
 
 
-def test_a_series_born_midway_counts_from_its_first_value(live: World) -> None:
-    found = compared(live, "births", by_route=True)
+def test_a_series_that_appears_later_counts_from_0(live: World) -> None:
+    comparison = run_comparison(live, "births", by_route=True)
     exporter = live.exporters["births"]["candidate"]
     expected = sum(sum(row) for (route, _), row in exporter.counts.items() if route == "/new")
-    recording = Prometheus(live.url, "births").read(
-        "candidate", CLASSIC, found.window.start, found.window.end
+    samples = Prometheus(live.url, "births").read(
+        "candidate", CLASSIC, comparison.window.start, comparison.window.end
     )
-    new = [each for each in recording.requests if each.labels["http_route"] == "/new"]
+    new = [each for each in samples.requests if each.labels["http_route"] == "/new"]
     assert sum(float(each.values[-1]) for each in new) == expected
-    assert "/new" not in found.evidence.routes  # the baseline has no such route
+    assert "/new" not in comparison.evidence.routes  # the baseline has no such route
 
 
 @pytest.mark.parametrize(("experiment", "check"), [("down", "scrapes"), ("skewed", "overlap")])
-def test_what_may_not_be_compared_is_invalid_and_says_why(live: World, experiment: str, check: str) -> None:
-    found = compared(live, experiment)
-    assert found.verdict is Verdict.INVALID
-    assert check in [each.name for each in found.checks if not each.holds]
+def test_an_invalid_experiment_names_the_broken_check(live: World, experiment: str, check: str) -> None:
+    comparison = run_comparison(live, experiment)
+    assert comparison.verdict is Verdict.INVALID
+    assert check in [each.name for each in comparison.checks if not each.holds]
 
 
-def test_a_short_gap_is_no_matter(live: World) -> None:
-    assert all(check.holds for check in compared(live, "gap").checks)
+def test_a_short_gap_is_tolerated(live: World) -> None:
+    assert all(check.holds for check in run_comparison(live, "gap").checks)
 
 
 def test_the_declared_split_is_checked(live: World) -> None:
-    assert all(check.holds for check in compared(live, "same", split=0.5).checks)
-    assert compared(live, "same", split=0.1).verdict is Verdict.INVALID
+    assert all(check.holds for check in run_comparison(live, "same", split=0.5).checks)
+    assert run_comparison(live, "same", split=0.1).verdict is Verdict.INVALID
 
 
 def test_a_worse_candidate_fails_and_an_equal_one_does_not(live: World) -> None:
-    assert compared(live, "worse").verdict is Verdict.FAIL
-    assert compared(live, "same").verdict is not Verdict.FAIL
+    assert run_comparison(live, "worse").verdict is Verdict.FAIL
+    assert run_comparison(live, "same").verdict is not Verdict.FAIL
 
 
-def test_routes_are_shown_and_may_make_it_fail(live: World) -> None:
-    found = compared(live, "worse", by_route=True)
-    assert {each.route for each in found.routes} == {"/"}
-    assert all(each.q >= each.gate.p_worse for each in found.routes)
-    assert "error ratio of /" in compared(live, "worse", gate_routes=True).failed
-
-
-def test_every_experiment_of_this_world_is_known(live: World) -> None:
-    assert set(live.exporters) == set(STEPS)
+def test_routes_are_shown_and_can_make_the_comparison_fail(live: World) -> None:
+    comparison = run_comparison(live, "worse", by_route=True)
+    assert {each.route for each in comparison.routes} == {"/"}
+    assert all(each.q >= each.gate.p_worse for each in comparison.routes)
+    assert "error ratio of /" in run_comparison(live, "worse", gate_routes=True).failed

@@ -1,4 +1,4 @@
-"""What sources give: births, resets, native histograms, names, windows; without a server."""
+"""What becomes of samples: new series, resets, native histograms, names, windows. No server is needed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.window import Window
 
 
-def test_a_reset_counts_all_that_came_after_it() -> None:
+def test_after_a_reset_the_whole_value_counts() -> None:
     assert increments(np.array([5.0, 8.0, 2.0, 2.0, 7.0]), from_zero=False).tolist() == [0, 3, 2, 0, 5]
 
 
 def test_a_histogram_resets_as_a_whole() -> None:
-    """One bucket rose over the restart: alone it would look as if it had gone on."""
+    """One bucket is higher after the restart. By itself it would not show the reset."""
     for before, after in (([9.0, 1.0], [2.0, 3.0]), ([1.0, 9.0], [3.0, 2.0])):
         counts: Array = np.array([before, after])
         assert increments(counts, from_zero=False).tolist() == [[0, 0], after]
 
 
 @pytest.mark.parametrize(
-    ("watched", "started", "first", "expected"),
+    ("first_scrape", "process_start", "first_sample", "expected"),
     [
         (5.0, None, 50.0, True),
         (50.0, None, 50.0, False),
@@ -37,20 +37,21 @@ def test_a_histogram_resets_as_a_whole() -> None:
         (5.0, None, 9.0, False),
     ],
 )
-def test_a_series_began_at_0_if_its_target_was_watched_before_or_started_since(
-    watched: float, started: float | None, first: float, expected: bool
+def test_a_series_started_at_0_if_its_target_was_scraped_before_or_started_since(
+    first_scrape: float, process_start: float | None, first_sample: float, expected: bool
 ) -> None:
-    of = {"job": "a", "instance": "b"}
-    known = {} if started is None else {("a", "b"): started}
-    assert ScrapeHistory(10.0, {("a", "b"): watched}, known).starts_at_zero(of, first) is expected
+    labels, target = {"job": "a", "instance": "b"}, ("a", "b")
+    process_starts = {} if process_start is None else {target: process_start}
+    history = ScrapeHistory(10.0, {target: first_scrape}, process_starts)
+    assert history.starts_at_zero(labels, first_sample) is expected
 
 
-def test_blocks_are_open_at_their_begin_and_closed_at_their_end() -> None:
+def test_blocks_exclude_their_start_and_include_their_end() -> None:
     times, edges = np.array([0.0, 1.0, 2.0, 2.5, 4.0, 9.0]), np.array([0.0, 2.0, 4.0])
     assert sum_by_block(times, np.ones(6), edges).tolist() == [2, 2]
 
 
-def test_native_histograms_meet_on_the_lowest_schema() -> None:
+def test_native_histograms_get_the_bounds_of_the_coarsest_schema() -> None:
     fine = histograms.from_native_samples(
         {"__name__": "d"}, [(1.0, [(2**0.5, 2.0, 3.0), (2.0, 2**1.5, 4.0)])]
     )
@@ -61,7 +62,7 @@ def test_native_histograms_meet_on_the_lowest_schema() -> None:
     assert histograms.rebucket(coarse, bounds).tolist() == [[0, 5, 6, 0]]
 
 
-def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
+def test_the_zero_bucket_and_a_change_of_schema_lose_no_counts() -> None:
     samples = [
         (1.0, [(-0.001, 0.001, 2.0), (1.0, 2**0.5, 1.0)]),
         (2.0, [(-0.001, 0.001, 2.0), (1.0, 2.0, 4.0)]),
@@ -70,7 +71,7 @@ def test_zeros_and_the_change_of_schema_within_a_series_lose_nothing() -> None:
     assert found.counts.sum(axis=1).tolist() == [3, 6]
 
 
-def test_different_bounds_are_intersected_or_refused() -> None:
+def test_only_common_bounds_are_used_and_their_absence_is_an_error() -> None:
     one, other, strange = (
         SampledHistogram(
             {"__name__": "d_bucket"}, np.array([1.0]), np.array(bounds), np.ones((1, len(bounds) + 1))
@@ -95,7 +96,7 @@ def test_both_conventions_are_recognised_with_any_prefix() -> None:
         recognize_names(["up"])
 
 
-def test_pieces_that_share_a_sample_are_joined_without_it_twice() -> None:
+def test_a_sample_that_two_pieces_share_is_kept_once() -> None:
     times, values = join_pieces(
         [np.array([1.0, 2.0]), np.array([2.0, 3.0])], [np.array([5.0, 6.0]), np.array([6.0, 7.0])]
     )
@@ -105,7 +106,7 @@ def test_pieces_that_share_a_sample_are_joined_without_it_twice() -> None:
 @pytest.mark.parametrize(
     ("interval", "blocks"), [(1.0, 40), (12.0, 40), (13.0, 20), (40.0, 10), (99.0, 10), (101.0, 1), (0.0, 1)]
 )
-def test_a_window_has_as_many_blocks_as_scrapes_fill(interval: float, blocks: int) -> None:
+def test_the_number_of_blocks_depends_on_the_interval_between_scrapes(interval: float, blocks: int) -> None:
     assert len(Window(0.0, 1000.0, 1000.0).edges(interval)) - 1 == blocks
 
 
@@ -118,6 +119,6 @@ def test_a_look_before_the_declared_end_is_early() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "", "a/b", "..", '"}', "x\n"])
-def test_names_that_could_match_more_are_refused(name: str) -> None:
+def test_invalid_names_of_experiments_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="not a valid name"):
         check_experiment_name(name)

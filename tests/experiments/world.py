@@ -13,55 +13,56 @@ from tests.experiments.prometheus import configuration, prometheus
 from tests.waiting import wait_until
 
 SCRAPES = 30
-"""After so many an exporter counts no more, so that the truth is the same for all who look later."""
-EACH = 40
+"""After this many scrapes an exporter stops counting, so that all tests see the same counts."""
+REQUESTS_PER_SCRAPE = 40
 RESTART = 12
+"""The scrape before which something changes."""
 
 
 class World(NamedTuple):
-    """A Prometheus' address, and the exporters by experiment and variant."""
+    """The address of a Prometheus, and the exporters by experiment and variant."""
 
     url: str
     exporters: dict[str, dict[str, Exporter]]
     until: float
-    """When all was over."""
+    """The time after the last scrape that counted."""
 
-    def truth(self, experiment: str, variant: str) -> int:
-        """The requests after the first scrape: that one only says where counting stood."""
-        return self.exporters[experiment][variant].served - EACH
+    def true_requests(self, experiment: str, variant: str) -> int:
+        """Return the requests after the first scrape, which only gives the value to count from."""
+        return self.exporters[experiment][variant].served - REQUESTS_PER_SCRAPE
 
 
-def until_the_end(step: Step) -> Step:
+def until_last_scrape(step: Step) -> Step:
     return lambda exporter, scrape: step(exporter, scrape) if scrape < SCRAPES else None
 
 
 def steady(exporter: Exporter, _: int) -> None:
-    exporter.serve(EACH)
+    exporter.serve(REQUESTS_PER_SCRAPE)
 
 
 def worse(exporter: Exporter, _: int) -> None:
-    exporter.serve(EACH, error=0.3, median=60)
+    exporter.serve(REQUESTS_PER_SCRAPE, error=0.3, median=60)
 
 
 def restarting(exporter: Exporter, scrape: int) -> None:
     if scrape == RESTART:
         exporter.restart()
-    exporter.serve(EACH)
+    exporter.serve(REQUESTS_PER_SCRAPE)
 
 
 def growing(exporter: Exporter, scrape: int) -> None:
-    exporter.serve(EACH)
+    exporter.serve(REQUESTS_PER_SCRAPE)
     if scrape >= RESTART:
         exporter.serve(7, route="/new")
 
 
 def once(exporter: Exporter, scrape: int) -> None:
     if scrape == 0:
-        exporter.serve(EACH)
+        exporter.serve(REQUESTS_PER_SCRAPE)
 
 
 def faultless(exporter: Exporter, _: int) -> None:
-    exporter.serve(EACH, error=0.0)
+    exporter.serve(REQUESTS_PER_SCRAPE, error=0.0)
 
 
 STEPS: dict[str, tuple[Step, Step]] = {
@@ -82,35 +83,35 @@ STEPS: dict[str, tuple[Step, Step]] = {
 
 
 def exporters() -> dict[str, dict[str, Exporter]]:
-    """Those of all experiments, with what is wrong with some."""
-    found = {
+    """Create the exporters of all experiments, and break some of them."""
+    experiments = {
         name: {
-            variant: Exporter(until_the_end(step))
+            variant: Exporter(until_last_scrape(step))
             for variant, step in zip(("baseline", "candidate"), steps, strict=True)
         }
         for name, steps in STEPS.items()
     }
-    for exporter in found["gap"].values():
+    for exporter in experiments["gap"].values():
         exporter.failing = {20}
-    found["down"]["candidate"].failing = range(15, 30)
+    experiments["down"]["candidate"].failing = range(15, 30)
     for name in ("skewed", "unstamped"):
-        found[name]["candidate"].behind = 30
-    found["broken"]["candidate"].extra = 'http_requests_total{http_status_code="201"} NaN\n'
-    found["buckets"]["candidate"].bounds = (7.0, 70.0, 700.0)
-    del found["lonely"]["candidate"]
-    return found
+        experiments[name]["candidate"].behind = 30
+    experiments["broken"]["candidate"].extra = 'http_requests_total{http_status_code="201"} NaN\n'
+    experiments["buckets"]["candidate"].bounds = (7.0, 70.0, 700.0)
+    del experiments["lonely"]["candidate"]
+    return experiments
 
 
 @contextmanager
 def world(directory: Path) -> Iterator[World]:
-    """All of it, once every exporter has been scraped to its end."""
-    every = exporters()
+    """Run all experiments. Gives the world once every exporter has been scraped often enough."""
+    by_experiment = exporters()
     with ExitStack() as stack:
         targets = {
             name: {variant: stack.enter_context(serving(each)) for variant, each in variants.items()}
-            for name, variants in every.items()
+            for name, variants in by_experiment.items()
         }
         url = stack.enter_context(prometheus(directory, configuration(targets, ("unstamped",))))
-        all_of = [each for variants in every.values() for each in variants.values()]
-        wait_until(lambda: min(each.scrapes for each in all_of) > SCRAPES + 2, 60, "the last scrape")
-        yield World(url, every, time.time())
+        all_exporters = [each for variants in by_experiment.values() for each in variants.values()]
+        wait_until(lambda: min(each.scrapes for each in all_exporters) > SCRAPES + 2, 60, "the last scrape")
+        yield World(url, by_experiment, time.time())

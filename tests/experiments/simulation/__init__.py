@@ -1,1 +1,1 @@
-"""Experiments whose truth is known, thousands of them: ``python -m tests.experiments.simulation``."""
+"""Simulates thousands of experiments with known results: ``python -m tests.experiments.simulation``."""

@@ -17,7 +17,10 @@ REQUESTS = 200.0
 def pairs(
     noise: Noise, p: float, effect: float, runs: int, seed: int = 1, requests: float = REQUESTS
 ) -> Iterator[tuple[Counts, Counts]]:
-    """(candidate, baseline) step by step; the candidate's error rate is higher by ``effect``."""
+    """Yield (candidate, baseline) for each run, with a value for each step.
+
+    The candidate's error rate is higher by ``effect``.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(runs):
         n0, n1 = traffic(noise, requests, rng)
@@ -26,7 +29,7 @@ def pairs(
 
 
 def in_blocks(counts: Counts, blocks: int = MAX_BLOCKS) -> Counts:
-    """The same in blocks of equal length."""
+    """Add up the steps in blocks of equal length."""
     return Counts(_summed(counts.errors, blocks), _summed(counts.requests, blocks))
 
 

@@ -1,8 +1,8 @@
-"""Kayenta's rule, for comparison: Mann-Whitney on the values of each step.
+"""Kayenta's rule, for comparison: the Mann-Whitney test on the values of each step.
 
-As its documentation and source describe it: the 98 % interval of the Hodges-Lehmann shift between the
-candidate's and the baseline's values; High where its lower end is above a quarter of the estimated shift.
-Request counts play no part; steps without requests have no value.
+According to its documentation and source, Kayenta takes the 98 % interval of the Hodges-Lehmann shift between
+the values of candidate and baseline. The result is High if the lower end is above a quarter of the estimated
+shift. Request counts do not matter. Steps without requests have no value.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ CONFIDENCE = 0.98
 
 
 def fails(candidate: Counts, baseline: Counts) -> bool:
-    """Whether Kayenta's classifier says High."""
+    """Return whether Kayenta's classifier would return High."""
     lower, estimate = shift(_values(candidate), _values(baseline))
     return lower > TOLERANCE * abs(estimate)
 
 
 def shift(candidate: Array, baseline: Array) -> tuple[float, float]:
-    """The lower end of the interval of the shift, and its estimate: the median of all differences."""
+    """Return the lower end of the interval of the shift, and its estimate, the median of all differences."""
     differences = np.sort((candidate[:, None] - baseline[None, :]).ravel())
     n1, n0 = len(candidate), len(baseline)
     deviation = np.sqrt(n1 * n0 * (n1 + n0 + 1) / 12)
@@ -33,7 +33,7 @@ def shift(candidate: Array, baseline: Array) -> tuple[float, float]:
 
 
 def mann_whitney(candidate: Counts, baseline: Counts) -> bool:
-    """The plain one-sided test at .05 on the same values."""
+    """Return whether the plain one-sided test rejects at .05, on the same values."""
     from scipy.stats import mannwhitneyu
 
     values = _values(candidate), _values(baseline)

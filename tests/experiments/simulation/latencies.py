@@ -18,7 +18,7 @@ REQUESTS = 2000.0
 
 
 class Shape(NamedTuple):
-    """A mixture of log-normal latencies: most requests, and a slow part."""
+    """A mixture of two log-normal latencies: most requests are fast, and a part is slower."""
 
     median: float = 0.05
     spread: float = 0.6
@@ -26,7 +26,7 @@ class Shape(NamedTuple):
     slower: float = 4.0
 
     def above(self, bounds: Array, factor: Array) -> Array:
-        """The survival at each bound, a row for each of the factors that the latency is multiplied by."""
+        """Return the share of requests above each bound, with a row for each factor of the latency."""
         at = np.log(bounds[None, :] / (self.median * factor[:, None]))
         fast, slow = norm.sf(at / self.spread), norm.sf((at - np.log(self.slower)) / self.spread)
         return np.asarray((1 - self.slow) * fast + self.slow * slow, dtype=np.float64)
@@ -35,17 +35,16 @@ class Shape(NamedTuple):
 def pairs(
     noise: Noise, ratio: float, runs: int, seed: int = 1, shape: Shape | None = None, bounds: Array = BOUNDS
 ) -> Iterator[tuple[Latencies, Latencies]]:
-    """(candidate, baseline) in blocks; the candidate is slower by ``ratio``.
+    """Yield (candidate, baseline) for each run, in blocks. The candidate is slower by the factor ``ratio``.
 
-    Without a ``shape`` the median of each run is another one, so that the quantiles fall anywhere in their
-    buckets.
+    Without a ``shape`` each run has a different median, so that the quantiles are anywhere in their buckets.
     """
     rng = np.random.default_rng(seed)
     for _ in range(runs):
-        of = shape or Shape(median=float(np.exp(rng.uniform(np.log(0.02), np.log(0.2)))))
+        run_shape = shape or Shape(median=float(np.exp(rng.uniform(np.log(0.02), np.log(0.2)))))
         n0, n1 = traffic(noise, REQUESTS, rng)
         f0, f1 = factors(noise, rng)
-        yield _histograms(of, bounds, n1, f1 * ratio, rng), _histograms(of, bounds, n0, f0, rng)
+        yield _histograms(run_shape, bounds, n1, f1 * ratio, rng), _histograms(run_shape, bounds, n0, f0, rng)
 
 
 def _histograms(

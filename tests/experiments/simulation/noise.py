@@ -1,4 +1,4 @@
-"""What makes the error rate and the latency of a service move, besides chance."""
+"""What changes the error rate and the latency of a service over time, besides chance."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from scipy.signal import lfilter
 from dualmetrics.experiments.statistics.arrays import Array
 
 STEPS = 480
-"""Steps of a minute; 40 blocks have 12 each."""
+"""Steps of one minute. Each of 40 blocks has 12."""
 
 
 class Noise(NamedTuple):
-    """Movements of a log rate: those of one variant alone, and those that both share."""
+    """Changes of the logarithm of a rate. ``memory`` is the correlation of neighboring steps."""
 
     own: float = 0.0
+    """The standard deviation of the changes of one variant alone."""
     own_memory: float = 0.0
     shared: float = 0.0
+    """The standard deviation of the changes that both variants share."""
     shared_memory: float = 0.9
     bursts: float = 0.0
-    """How many incidents of ten minutes a variant has alone, each twentyfold."""
+    """How many incidents a variant has alone. Each lasts ten minutes and multiplies the rate by 20."""
     daily: float = 0.0
-    """By how much traffic swings around its mean."""
+    """The relative amplitude of the daily change of the traffic."""
     share: float = 0.5
-    """The candidate's part of the traffic."""
+    """The candidate's share of the traffic."""
 
 
 SCENARIOS = {
@@ -41,23 +43,23 @@ SCENARIOS = {
 
 
 def factors(noise: Noise, rng: np.random.Generator) -> tuple[Array, Array]:
-    """What multiplies the rate of baseline and candidate at each step; 1 on average."""
-    shared = _wandering(noise.shared, noise.shared_memory, rng)
-    both = [shared + _wandering(noise.own, noise.own_memory, rng) for _ in range(2)]
+    """Return the factors of the rates of baseline and candidate at each step. Their mean is 1."""
+    shared = _autoregressive(noise.shared, noise.shared_memory, rng)
+    both = [shared + _autoregressive(noise.own, noise.own_memory, rng) for _ in range(2)]
     mean = np.exp((noise.own**2 + noise.shared**2) / 2)
     return _incidents(np.exp(both[0]) / mean, noise, rng), _incidents(np.exp(both[1]) / mean, noise, rng)
 
 
 def traffic(noise: Noise, requests: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Requests of baseline and candidate at each step; ``requests`` is the sum of both at an average one."""
+    """Return the requests of baseline and candidate at each step; the mean of their sum is ``requests``."""
     day = 1 + noise.daily * np.sin(np.linspace(0, 2 * np.pi, STEPS) + rng.uniform(0, 2 * np.pi))
     shares = (1 - noise.share, noise.share)
     baseline, candidate = (rng.poisson(requests * share * day).astype(float) for share in shares)
     return baseline, candidate
 
 
-def _wandering(deviation: float, memory: float, rng: np.random.Generator) -> Array:
-    """A first-order autoregressive process, from its stationary distribution on."""
+def _autoregressive(deviation: float, memory: float, rng: np.random.Generator) -> Array:
+    """Simulate a first-order autoregressive process that starts in its stationary distribution."""
     if deviation == 0:
         return np.zeros(STEPS)
     shocks = rng.normal(size=STEPS) * deviation * np.sqrt(1 - memory**2)

@@ -1,4 +1,4 @@
-"""How often the rules say what, over many simulated experiments."""
+"""How often each rule reaches each result, over many simulated experiments."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Rule = Callable[[Counts, Counts], bool]
 
 
 def ours(candidate: Counts, baseline: Counts) -> bool:
-    """The gate of the error ratio: surely worse."""
-    found = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
-    return found.inflation.enough and found.p_worse() <= ALPHA
+    """Return whether the gate of the error ratio is surely worse."""
+    effect = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    return effect.inflation.enough and effect.p_worse() <= ALPHA
 
 
 def passes(candidate: Counts, baseline: Counts) -> bool:
-    """The gate of the error ratio: within the margin."""
-    found = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
-    return found.inflation.enough and found.p_beyond(MARGIN) <= ALPHA
+    """Return whether the gate of the error ratio is within its margin."""
+    effect = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
+    return effect.inflation.enough and effect.p_beyond(MARGIN) <= ALPHA
 
 
 def plain(candidate: Counts, baseline: Counts) -> bool:
-    """The z-test of a textbook: all requests independent."""
+    """Return whether the z-test of a textbook rejects. It assumes that all requests are independent."""
     p1, p0 = candidate.ratio, baseline.ratio
     n1, n0 = candidate.requests.sum(), baseline.requests.sum()
     p = (p1 * n1 + p0 * n0) / (n1 + n0)
@@ -45,7 +45,7 @@ def plain(candidate: Counts, baseline: Counts) -> bool:
 
 
 def in_forty(rule: Rule) -> Rule:
-    """A rule on the values of 40 steps rather than of 480, as a canary judge sees them."""
+    """Return a rule that uses 40 steps instead of 480, as a canary judge would."""
     return lambda candidate, baseline: rule(errors.in_blocks(candidate), errors.in_blocks(baseline))
 
 
@@ -60,37 +60,40 @@ RULES: dict[str, Rule] = {
 def share(
     rule: Rule, noise: Noise, runs: int, *, p: float = 0.01, effect: float = 0.0, seed: int = 1
 ) -> float:
-    """How often a rule holds."""
+    """Return the share of experiments in which a rule holds."""
     return sum(rule(*pair) for pair in errors.pairs(noise, p, effect, runs, seed)) / runs
 
 
 class Looks(NamedTuple):
-    """What peeking after every block from the tenth on comes to, at any of the looks."""
+    """The shares of experiments with a result at any of the looks, one after each block from the tenth on."""
 
     fixed: float
+    """Called worse by the test for a single look."""
     failed: float
+    """Called worse by the sequence."""
     passed: float
+    """Called within the margin by the sequence."""
 
 
 def looks(noise: Noise, runs: int, *, effect: float = 0.0, seed: int = 3) -> Looks:
-    """The shares of experiments that a fixed-sample test, and the sequence, would call worse or within."""
-    found = [_looked(*pair) for pair in errors.pairs(noise, 0.01, effect, runs, seed)]
-    fixed, failed, passed = (sum(column) / runs for column in zip(*found, strict=True))
+    """Simulate experiments that are looked at after every block."""
+    results = [_look_after_each_block(*pair) for pair in errors.pairs(noise, 0.01, effect, runs, seed)]
+    fixed, failed, passed = (sum(column) / runs for column in zip(*results, strict=True))
     return Looks(fixed, failed, passed)
 
 
-def _looked(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
+def _look_after_each_block(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
     fixed = failed = passed = False
-    for part, until in _growing(errors.in_blocks(candidate), errors.in_blocks(baseline)):
-        found = error_ratio.error_ratio_effect(*part, AnyLook(until))
-        enough = found.inflation.enough
+    for part, fraction in _growing_parts(errors.in_blocks(candidate), errors.in_blocks(baseline)):
+        effect = error_ratio.error_ratio_effect(*part, AnyLook(fraction))
+        enough = effect.inflation.enough
         fixed |= enough and error_ratio.error_ratio_effect(*part).p_worse() <= ALPHA
-        failed |= enough and found.p_worse() <= ALPHA
-        passed |= enough and found.p_beyond(MARGIN) <= ALPHA
+        failed |= enough and effect.p_worse() <= ALPHA
+        passed |= enough and effect.p_beyond(MARGIN) <= ALPHA
     return fixed, failed, passed
 
 
-def _growing(candidate: Counts, baseline: Counts) -> Iterator[tuple[tuple[Counts, Counts], float]]:
+def _growing_parts(candidate: Counts, baseline: Counts) -> Iterator[tuple[tuple[Counts, Counts], float]]:
     blocks = len(candidate.errors)
     for end in range(MIN_BLOCKS, blocks + 1):
         parts = [Counts(each.errors[:end], each.requests[:end]) for each in (candidate, baseline)]
@@ -98,26 +101,27 @@ def _growing(candidate: Counts, baseline: Counts) -> Iterator[tuple[tuple[Counts
 
 
 class Quantile(NamedTuple):
-    """How often a gate of a quantile says what."""
+    """The shares of experiments in which a latency gate reaches each result."""
 
     failed: float
     passed: float
     passed_linear: float
-    """If only the linear interpolant were asked, as `histogram_quantile` does it."""
+    """Passed by the linear interpolant alone, which `histogram_quantile` uses."""
     passed_tail: float
+    """Passed by the tail interpolant alone."""
 
 
 def quantile(
     q: float, noise: Noise, factor: float, runs: int, shape: Shape | None = None, seed: int = 1
 ) -> Quantile:
-    """A quantile's gate, at a true ``factor``."""
-    found = [_judged(q, *pair) for pair in latencies.pairs(noise, factor, runs, seed, shape)]
-    return Quantile(*(sum(column) / runs for column in zip(*found, strict=True)))
+    """Simulate the gate of a quantile. The true effect is ``factor``."""
+    results = [_judge(q, *pair) for pair in latencies.pairs(noise, factor, runs, seed, shape)]
+    return Quantile(*(sum(column) / runs for column in zip(*results, strict=True)))
 
 
-def _judged(q: float, candidate: latency.Latencies, baseline: latency.Latencies) -> tuple[bool, ...]:
-    found = latency.latency_effect(candidate, baseline, q)
-    if found.linear is None or found.tail is None or not found.tail.inflation.enough:
+def _judge(q: float, candidate: latency.Latencies, baseline: latency.Latencies) -> tuple[bool, ...]:
+    effect = latency.latency_effect(candidate, baseline, q)
+    if effect.linear is None or effect.tail is None or not effect.tail.inflation.enough:
         return False, False, False, False
-    within = [each.p_below(log(1 + SLOWER)) <= ALPHA for each in (found.linear, found.tail)]
-    return found.p_worse() <= ALPHA, found.p_beyond(SLOWER) <= ALPHA, within[0], within[1]
+    within = [ratio.p_below(log(1 + SLOWER)) <= ALPHA for ratio in (effect.linear, effect.tail)]
+    return effect.p_worse() <= ALPHA, effect.p_beyond(SLOWER) <= ALPHA, within[0], within[1]

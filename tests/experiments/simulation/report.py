@@ -1,4 +1,4 @@
-"""Tables and plots of the validation."""
+"""The tables and plots of the validation page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ LATENCY = {
 
 @dataclass
 class Report:
-    """The validation, question after question; ``broken`` has the limits that were not kept."""
+    """Runs the simulations and writes a section for each question.
+
+    ``runs`` is how many experiments are simulated for each number. ``broken`` collects the limits that do
+    not hold.
+    """
 
     runs: int
     images: Path
     broken: list[str] = field(default_factory=list)
 
     def sections(self) -> Iterator[str]:
-        """The parts of the page, each computed when it is asked for."""
+        """Yield the sections of the page. Each is computed when it is reached."""
         yield self.false_fails()
         yield self.false_passes()
         yield self.power()
@@ -42,30 +46,35 @@ class Report:
         yield self.sequences()
 
     def false_fails(self) -> str:
-        """No difference, and yet FAIL."""
+        """Simulate experiments without a difference, and count how often they FAIL."""
         rows = []
         for name, noise in SCENARIOS.items():
-            found = [rates.share(rule, noise, self.runs) for rule in rates.RULES.values()]
-            self._at_most(found[0], 0.075, f"false FAIL, {name}")
-            rows.append([name, *map(_share, found)])
-        text = "No difference (p = 1 %), one-sided at .05: how often a rule says worse. Limit for ours: .075."
-        return _section("False FAIL of the error ratio", text, table(["scenario", *rates.RULES], rows))
+            shares = [rates.share(rule, noise, self.runs) for rule in rates.RULES.values()]
+            self._check_limit(shares[0], 0.075, f"false FAIL, {name}")
+            rows.append([name, *map(_format, shares)])
+        text = (
+            "There is no difference (p = 1 %, one-sided at .05). How often does a rule call the candidate "
+            "worse? Limit for dualmetrics: .075."
+        )
+        return _section("False FAIL of the error ratio", text, _table(["scenario", *rates.RULES], rows))
 
     def false_passes(self) -> str:
-        """Worse by the margin, and yet PASS."""
+        """Simulate candidates that are worse by the margin, and count how often they PASS."""
         rows = []
         for name, noise in SCENARIOS.items():
-            found = rates.share(rates.passes, noise, self.runs, effect=rates.MARGIN, seed=2)
-            self._at_most(found, 0.065, f"false PASS, {name}")
-            rows.append([name, _share(found)])
-        text = "The candidate is worse by exactly the margin (0.1 points): how often it passes. Limit: .065."
-        return _section("False PASS of the error ratio", text, table(["scenario", "dualmetrics"], rows))
+            share = rates.share(rates.passes, noise, self.runs, effect=rates.MARGIN, seed=2)
+            self._check_limit(share, 0.065, f"false PASS, {name}")
+            rows.append([name, _format(share)])
+        text = (
+            "The candidate is worse by exactly the margin (0.1 points). How often does it pass? Limit: .065."
+        )
+        return _section("False PASS of the error ratio", text, _table(["scenario", "dualmetrics"], rows))
 
     def power(self) -> str:
-        """A true difference, and FAIL."""
+        """Simulate true differences, and count how often a rule detects them."""
         chosen = ("independent", "own noise, AR .8", "shared incidents")
         names = [name for name in rates.RULES if name != "plain z"]
-        found = {
+        shares = {
             (scenario, name): [
                 rates.share(rates.RULES[name], SCENARIOS[scenario], self.runs // 4, effect=effect, seed=4)
                 for effect in EFFECTS
@@ -73,71 +82,79 @@ class Report:
             for scenario in chosen
             for name in names
         }
-        rows = [[*key, *map(_share, values)] for key, values in found.items()]
+        rows = [[*key, *map(_format, values)] for key, values in shares.items()]
         headers = ["scenario", "rule", *(f"+{effect * 100:g} points" for effect in EFFECTS)]
-        self._draw("power.svg", {", ".join(key): values for key, values in found.items()})
+        self._draw("power.svg", {", ".join(key): values for key, values in shares.items()})
         text = (
-            "The candidate's error ratio is higher than 1 %: how often a rule says so. (The plain z-test is "
-            "left out: it says so too often without a difference.)"
+            "The candidate's error ratio is higher than the baseline's 1 %. How often does a rule detect it? "
+            "(The plain z-test is left out, because it finds too many differences that do not exist.)"
         )
-        return _section("Power", text, table(headers, rows) + "\n\n![Power](images/power.svg)")
+        return _section("Power", text, _table(headers, rows) + "\n\n![Power](images/power.svg)")
 
     def quantiles(self) -> str:
-        """The gates of p95 and p99."""
+        """Simulate the gates of p95 and p99."""
         rows, runs = [], self.runs // 4
         for name, noise in LATENCY.items():
             for q in (0.95, 0.99):
                 same = rates.quantile(q, noise, 1.0, runs)
                 slower = rates.quantile(q, noise, 1 + rates.SLOWER, runs, seed=2)
-                self._at_most(same.failed, 0.075, f"false FAIL of p{q * 100:g}, {name}", runs)
-                self._at_most(slower.passed, 0.065, f"false PASS of p{q * 100:g}, {name}", runs)
+                self._check_limit(same.failed, 0.075, f"false FAIL of p{q * 100:g}, {name}", runs)
+                self._check_limit(slower.passed, 0.065, f"false PASS of p{q * 100:g}, {name}", runs)
                 numbers = (same.failed, slower.passed, slower.passed_tail, slower.passed_linear)
-                rows.append([name, f"p{q * 100:g}", *map(_share, numbers)])
+                rows.append([name, f"p{q * 100:g}", *map(_format, numbers)])
         headers = ["scenario", "gate", "false FAIL", "false PASS", "tail alone", "linear alone"]
         text = (
-            "Mixtures of log-normal latencies, whose median lies elsewhere each time, in 14 buckets. False "
-            "PASS: slower by exactly 10 %. The gate needs both interpolants; the last columns have what one "
-            "alone would do, `linear` being PromQL's `histogram_quantile`."
+            "Mixtures of log-normal latencies, each with a different median, in 14 buckets. For a false PASS "
+            "the candidate is slower by exactly 10 %. The gate needs both interpolants. The last columns show "
+            "what each of them would do alone; `linear` is that of PromQL's `histogram_quantile`."
         )
-        return _section("Latency", text, table(headers, rows))
+        return _section("Latency", text, _table(headers, rows))
 
     def alignments(self) -> str:
-        """False PASS wherever the quantile lies in its bucket."""
+        """Count false PASS by the position of the quantile in its bucket."""
         runs = max(60, self.runs // 16)
-        found = [rates.quantile(0.99, Noise(), 1 + rates.SLOWER, runs, Shape(median)) for median in MEDIANS]
+        results = [rates.quantile(0.99, Noise(), 1 + rates.SLOWER, runs, Shape(median)) for median in MEDIANS]
         rows = [
-            [f"{median * 1000:.0f} ms", _share(each.passed), _share(each.passed_linear)]
-            for median, each in zip(MEDIANS, found, strict=True)
+            [f"{median * 1000:.0f} ms", _format(each.passed), _format(each.passed_linear)]
+            for median, each in zip(MEDIANS, results, strict=True)
         ]
-        worst = max(each.passed for each in found), max(each.passed_linear for each in found)
-        mean = float(np.mean([each.passed for each in found]))
-        self._at_most(mean, 0.065, "false PASS over alignments", runs * len(found))
-        where = "p99, slower by exactly 10 %, by where the median lies."
-        text = f"{where} Mean {mean:.3f}; at worst {worst[0]:.2f}, linear alone {worst[1]:.2f}."
-        return _section("Where the bounds lie", text, table(["median", "false PASS", "linear alone"], rows))
+        worst = max(each.passed for each in results), max(each.passed_linear for each in results)
+        mean = float(np.mean([each.passed for each in results]))
+        self._check_limit(mean, 0.065, "false PASS over alignments", runs * len(results))
+        text = (
+            "False PASS of p99 by the median of the latency. The candidate is slower by exactly 10 %. "
+            f"Mean {mean:.3f}; worst {worst[0]:.2f}, with the linear interpolant alone {worst[1]:.2f}."
+        )
+        return _section(
+            "Position of the bucket bounds", text, _table(["median", "false PASS", "linear alone"], rows)
+        )
 
     def sequences(self) -> str:
-        """Peeking."""
+        """Simulate looks after every block."""
         rows, runs = [], self.runs // 4
         for name, noise in SCENARIOS.items():
             same = rates.looks(noise, runs)
             margin = rates.looks(noise, runs, effect=rates.MARGIN, seed=5)
-            self._at_most(same.failed, 0.05, f"sequential false FAIL, {name}", runs)
-            self._at_most(margin.passed, 0.05, f"sequential false PASS, {name}", runs)
-            rows.append([name, _share(same.fixed), _share(same.failed), _share(margin.passed)])
+            self._check_limit(same.failed, 0.05, f"sequential false FAIL, {name}", runs)
+            self._check_limit(margin.passed, 0.05, f"sequential false PASS, {name}", runs)
+            rows.append([name, _format(same.fixed), _format(same.failed), _format(margin.passed)])
         headers = [
             "scenario",
             "one look, false FAIL",
             "sequence, false FAIL",
             "sequence, false PASS",
         ]
-        text = "A look after every block from the tenth on; any may decide. Limit for the sequence: .05."
-        return _section("Peeking (`--sequential`)", text, table(headers, rows))
+        text = (
+            "There is a look after every block from the tenth on, and any look may decide. Limit for the "
+            "sequence: .05."
+        )
+        return _section("Repeated looks (`--sequential`)", text, _table(headers, rows))
 
-    def _at_most(self, found: float, limit: float, what: str, runs: int | None = None) -> None:
+    def _check_limit(self, share: float, limit: float, what: str, runs: int | None = None) -> None:
+        """Record a share that is above its limit by more than two standard errors."""
         chance = 2 * (limit * (1 - limit) / (runs or self.runs)) ** 0.5
-        if found > limit + chance:
-            self.broken.append(f"{what}: {found:.3f}, allowed {limit}")
+        if share > limit + chance:
+            self.broken.append(f"{what}: {share:.3f}, allowed {limit}")
 
     def _draw(self, name: str, lines: dict[str, Sequence[float]]) -> None:
         figure = Figure(figsize=(9, 4), layout="constrained")
@@ -155,12 +172,12 @@ def _section(title: str, text: str, body: str) -> str:
     return f"## {title}\n\n{text}\n\n{body}\n"
 
 
-def table(headers: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+def _table(headers: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [list(headers), *rows]
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _share(value: float) -> str:
+def _format(value: float) -> str:
     return f"{value:.3f}"

@@ -1,6 +1,6 @@
-"""A quick form of the simulations; ``tox -e simulate`` runs more and writes docs/experiments-validation.md.
+"""A short form of the simulations. ``tox -e simulate`` runs more, and writes docs/experiments-validation.md.
 
-The limits leave room for chance: three standard errors at these numbers of runs.
+The limits allow for chance: three standard errors at these numbers of runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dualmetrics.experiments.statistics.autocorrelation import Inflation
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.noise import SCENARIOS, Noise
 
-pytestmark = pytest.mark.server  # takes long
+pytestmark = pytest.mark.server  # slow
 
 RUNS = 400
 FALSE_FAIL = 0.075
@@ -40,76 +40,72 @@ def test_at_the_margin_few_experiments_pass(name: str) -> None:
     assert found <= limit(FALSE_PASS)
 
 
-def test_a_true_difference_is_seen() -> None:
+def test_a_true_difference_is_detected() -> None:
     assert rates.share(rates.ours, Noise(own=0.5, own_memory=0.6), 200, effect=0.005) > 0.8
 
 
 @pytest.mark.parametrize("q", [0.95, 0.99])
-def test_slower_by_the_margin_seldom_passes_wherever_the_bounds_lie(q: float) -> None:
+def test_a_candidate_slower_by_the_margin_rarely_passes(q: float) -> None:
     found = rates.quantile(q, LATENCY_NOISE, 1 + rates.SLOWER, 200)
     assert found.passed <= limit(FALSE_PASS, 200)
 
 
 @pytest.mark.parametrize("q", [0.95, 0.99])
-def test_without_a_difference_latency_seldom_fails(q: float) -> None:
+def test_without_a_difference_latency_rarely_fails(q: float) -> None:
     assert rates.quantile(q, LATENCY_NOISE, 1.0, 200).failed <= limit(FALSE_FAIL, 200)
 
 
-def test_peeking_at_every_block_does_not_raise_the_sequences_error() -> None:
+def test_looking_after_every_block_does_not_raise_the_error_of_the_sequence() -> None:
     found = rates.looks(Noise(own=0.5, own_memory=0.6), 100)
     assert found.failed <= limit(0.05, 100)
     assert found.fixed > found.failed
 
 
 class TestEachCorrectionIsNeeded:
-    """Take one away, and a limit above is broken."""
+    """Without any one of the corrections, a limit above does not hold."""
 
-    def test_pairing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Incidents that both variants share hide a difference where they are not cancelled."""
+    def test_pairing_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Incidents that both variants share hide a difference if they are not canceled."""
         noise = SCENARIOS["shared incidents"]
-        with_it = rates.share(rates.ours, noise, 100, effect=0.003)
-        monkeypatch.setattr(error_ratio, "variance_of_sum", unpaired(error_ratio.residuals))
-        monkeypatch.setattr(error_ratio, "residuals", remembered)
-        without = rates.share(rates.ours, noise, 100, effect=0.003)
-        assert with_it > 0.9 > 0.6 > without
+        with_pairing = rates.share(rates.ours, noise, 100, effect=0.003)
+        monkeypatch.setattr(error_ratio, "variance_of_sum", unpaired_variance)
+        monkeypatch.setattr(error_ratio, "residuals", recording_residuals)
+        without_pairing = rates.share(rates.ours, noise, 100, effect=0.003)
+        assert with_pairing > 0.9 > 0.6 > without_pairing
 
-    def test_overdispersion(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_overdispersion_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(error_ratio, "overdispersion", lambda variance, table: 1.0)
         assert rates.share(rates.ours, SCENARIOS["own bursts"], RUNS) > limit(FALSE_FAIL)
 
-    def test_autocorrelation(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_autocorrelation_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             autocorrelation, "inflation", lambda values: Inflation(len(values), 0.0, 1.0, 39.0)
         )
         assert rates.share(rates.ours, SCENARIOS["own noise, AR .95"], RUNS) > limit(FALSE_FAIL)
 
-    def test_births(self) -> None:
-        """An error's first series appears with its first value: without it the first errors are lost."""
-        seen = np.array([3.0, 3.0, 4.0])
-        births = ScrapeHistory(0.0, {("", ""): 1.0})
-        assert increments(seen, births.starts_at_zero({}, 50.0)).sum() == 4
-        assert increments(seen, from_zero=False).sum() == 1
+    def test_counting_new_series_from_0_is_needed(self) -> None:
+        """The series of errors appears with the first errors. If they did not count, they would be lost."""
+        values = np.array([3.0, 3.0, 4.0])
+        history = ScrapeHistory(0.0, {("", ""): 1.0})
+        assert increments(values, history.starts_at_zero({}, 50.0)).sum() == 4
+        assert increments(values, from_zero=False).sum() == 1
 
-    def test_tail_interpolation(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_tail_interpolation_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(quantiles, "tail_quantile", quantiles.linear_quantile)
         assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
 
 
-BOTH: list[Array] = []
+LAST_RESIDUALS: list[Array] = []
 
 
-def remembered(x: Array, n: Array) -> Array:
-    """The residuals, of which the last two calls are kept: candidate and baseline."""
-    centred: Array = (x - x.sum() / n.sum() * n) / n.sum()
-    BOTH[:] = [*BOTH[-1:], centred]
-    return centred
+def recording_residuals(x: Array, n: Array) -> Array:
+    """Return the residuals, and keep those of the last two calls, candidate and baseline."""
+    centered: Array = (x - x.sum() / n.sum() * n) / n.sum()
+    LAST_RESIDUALS[:] = [*LAST_RESIDUALS[-1:], centered]
+    return centered
 
 
-def unpaired(_: object) -> object:
-    """The variance as if the variants had nothing in common: the sum of both."""
-
-    def variance(values: Array) -> float:
-        blocks = len(values)
-        return float(blocks / (blocks - 1) * sum(np.sum(each**2) for each in BOTH))
-
-    return variance
+def unpaired_variance(values: Array) -> float:
+    """Return the variance if the variants had nothing in common: the sum of both."""
+    blocks = len(values)
+    return float(blocks / (blocks - 1) * sum(np.sum(residuals**2) for residuals in LAST_RESIDUALS))

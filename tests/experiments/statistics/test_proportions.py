@@ -1,4 +1,4 @@
-"""Differences and ratios of proportions: published numbers, statsmodels, and the likelihood itself."""
+"""Differences of proportions, compared with published numbers, statsmodels, and the likelihood itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_statistic_agrees_with_statsmodels_on_thousands_of_tables() -> None:
 
 
 def test_the_constrained_estimate_is_the_most_likely_one() -> None:
-    """statsmodels is no oracle here: its closed form has a slip, and fails for 9/10 against 3/10."""
+    """Not compared with statsmodels, whose closed form has an error: it fails for 9/10 against 3/10."""
     rng = np.random.default_rng(3)
     for table in random_tables(400):
         delta = float(rng.uniform(-0.9, 0.9))
@@ -63,7 +63,7 @@ def likelihood(table: ContingencyTable, p1: float, p0: float) -> float:
     return sum(count * (log(p) if p > 0 else -1e9) for count, p in pairs if count)
 
 
-def test_the_interval_holds_what_the_test_does_not_reject() -> None:
+def test_the_interval_has_the_differences_that_the_test_does_not_reject() -> None:
     for table in random_tables(200):
         low, high = score_interval.interval(table, Z)
         assert -1 <= low <= table.estimate <= high <= 1

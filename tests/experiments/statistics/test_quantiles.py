@@ -1,4 +1,4 @@
-"""Quantiles of histograms, and the factor between two."""
+"""Quantiles of histograms, and the factor between two quantiles."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dualmetrics.experiments.statistics.latency import Latencies
 
 BOUNDS: Array = np.array([0.1, 0.2, 1.0])
 COUNTS: Array = np.array([50.0, 20.0, 40.0, 10.0])
-"""Prometheus' own example, cumulated 50, 70, 110, 120."""
+"""The example of Prometheus' documentation; the cumulative counts are 50, 70, 110, 120."""
 
 
 @pytest.mark.parametrize(("q", "expected"), [(0.2, 0.048), (0.5, 0.15), (0.8, 0.72)])
-def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> None:
+def test_the_linear_interpolant_agrees_with_prometheus(q: float, expected: float) -> None:
     assert float(quantiles.linear_quantile(quantiles.locate_bucket(q, BOUNDS, COUNTS))) == pytest.approx(
         expected
     )
@@ -26,7 +26,7 @@ def test_the_linear_interpolant_is_prometheus_own(q: float, expected: float) -> 
 
 @pytest.mark.parametrize("interpolant", [quantiles.linear_quantile, quantiles.tail_quantile])
 def test_a_quantile_above_all_bounds_is_not_identified(interpolant: latency.Interpolant) -> None:
-    """Prometheus says 1, its highest bound."""
+    """Prometheus returns 1, the highest bound."""
     found = quantiles.locate_bucket(0.99, BOUNDS, COUNTS)
     assert float(found.low) == 1.0
     assert np.isinf(interpolant(found))
@@ -41,7 +41,7 @@ def test_the_tail_interpolant_is_exact_for_a_pareto_tail() -> None:
         assert float(quantiles.linear_quantile(found)) > float(quantiles.tail_quantile(found)) * 1.001
 
 
-def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_linear() -> None:
+def test_in_the_first_bucket_and_with_nothing_above_both_interpolants_are_linear() -> None:
     for q, counts in (
         (0.9, [10.0, 80.0, 10.0, 0.0]),
         (0.05, [10.0, 80.0, 10.0, 1.0]),
@@ -52,7 +52,7 @@ def test_where_nothing_lies_above_and_in_the_first_bucket_both_interpolants_are_
             assert quantiles.tail_quantile(found) == quantiles.linear_quantile(found)
 
 
-def test_the_jackknifes_variance_of_a_mean_is_that_of_the_mean() -> None:
+def test_the_jackknife_variance_of_a_mean_is_the_variance_of_the_mean() -> None:
     values = np.random.default_rng(1).normal(size=30)
     means = jackknife.left_out(values) / 29
     variance = float(np.sum(jackknife.influences(means) ** 2))
@@ -64,14 +64,14 @@ def histograms(counts: list[float], blocks: int = 40) -> Latencies:
     return Latencies(BOUNDS, rows.astype(float))
 
 
-def test_the_bucket_and_the_hard_bounds_are_told() -> None:
+def test_the_effect_has_the_bucket_and_the_hard_bounds() -> None:
     found = latency.latency_effect(histograms([50, 40, 9.5, 0.5]), histograms([50, 45, 4.5, 0.5]), 0.97)
     assert found.baseline == (0.2, 1.0)
     assert found.hard_bounds == pytest.approx((0.2, 5.0))
     assert found.interval(0.05)[0] < found.values[1] / found.values[0] < found.interval(0.05)[1]
 
 
-def test_a_quantile_in_the_last_bucket_never_passes_nor_fails() -> None:
+def test_a_quantile_above_all_bounds_neither_passes_nor_fails() -> None:
     found = latency.latency_effect(histograms([50, 20, 10, 20]), histograms([50, 20, 10, 20]), 0.99)
     assert not found.identified
     assert found.p_beyond(0.1) == 1.0

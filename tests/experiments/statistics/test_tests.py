@@ -1,4 +1,4 @@
-"""The sample ratio, many tests at once, critical values, blocks."""
+"""The sample ratio, the correction for several tests, critical values, and blocks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_published_example_of_a_sample_ratio_mismatch() -> None:
     assert found.found
 
 
-def test_traffic_in_bursts_is_no_mismatch() -> None:
+def test_bursts_of_traffic_are_not_a_mismatch() -> None:
     rng = np.random.default_rng(5)
     even, bursts = np.full(40, 1100.0), rng.gamma(2, 540, 40)
     assert not sample_ratio_mismatch(bursts, even, 0.5).found
@@ -49,7 +49,7 @@ def test_one_look_is_students_t() -> None:
 
 @pytest.mark.parametrize("df", [9.0, 39.0, inf])
 @pytest.mark.parametrize("fraction", [0.25, 0.6, 1.0])
-def test_p_values_of_any_look_undo_its_critical_values(fraction: float, df: float) -> None:
+def test_the_p_value_of_a_critical_value_is_alpha(fraction: float, df: float) -> None:
     for alpha in (0.2, 0.05, 0.01, 0.001):
         assert AnyLook(fraction).p_value(AnyLook(fraction).critical_value(alpha, df), df) == pytest.approx(
             alpha
@@ -59,12 +59,12 @@ def test_p_values_of_any_look_undo_its_critical_values(fraction: float, df: floa
     assert AnyLook(fraction).p_value(200.0, inf) == 0.0
 
 
-def test_looking_often_costs() -> None:
+def test_a_sequence_of_looks_needs_larger_critical_values() -> None:
     assert all(AnyLook(fraction).critical_value(0.05, inf) > 1.9 for fraction in (0.25, 0.5, 1.0))
     assert AnyLook(1.0).critical_value(0.05, inf) < AnyLook(0.25).critical_value(0.05, inf)
 
 
-def test_a_brownian_motion_seldom_crosses_the_boundary_at_any_time() -> None:
+def test_a_brownian_motion_rarely_crosses_the_boundary() -> None:
     rng = np.random.default_rng(11)
     steps = rng.normal(size=(4000, 40)).cumsum(axis=1) / np.sqrt(np.arange(1, 41))
     boundary = np.array([AnyLook(at / 40).critical_value(0.05, inf) for at in range(1, 41)])
@@ -74,7 +74,7 @@ def test_a_brownian_motion_seldom_crosses_the_boundary_at_any_time() -> None:
     assert naive > 0.1
 
 
-def test_the_inflation_is_that_of_the_formula() -> None:
+def test_the_inflation_follows_the_formula() -> None:
     values = np.array([1.0, 1.0, -1.0, -1.0] * 10)
     found = autocorrelation.inflation(values)
     r1 = autocorrelation.lag1(values)
@@ -84,7 +84,7 @@ def test_the_inflation_is_that_of_the_formula() -> None:
     assert autocorrelation.inflation(np.zeros(40)).r == pytest.approx(1 / 40)
 
 
-def test_blocks_that_resemble_their_neighbours_are_merged() -> None:
+def test_blocks_that_are_similar_to_their_neighbors_are_merged() -> None:
     slow = np.repeat(np.random.default_rng(4).normal(size=10), 4)
     tables, found = autocorrelation.merge_correlated_blocks(
         (slow,), merge_neighbors, lambda tables: tables[0]
@@ -93,11 +93,11 @@ def test_blocks_that_resemble_their_neighbours_are_merged() -> None:
     assert tables[0].sum() == pytest.approx(slow.sum())
 
 
-def test_merging_an_odd_number_loses_nothing() -> None:
+def test_merging_an_odd_number_of_blocks_loses_nothing() -> None:
     assert merge_neighbors(np.array([1.0, 2, 3, 4, 5])).tolist() == [3, 12]
 
 
-def test_errors_that_come_together_count_for_less() -> None:
+def test_errors_in_bursts_count_for_less() -> None:
     rng = np.random.default_rng(9)
     requests = np.full(40, 1000.0)
     alone = error_ratio.Counts(rng.poisson(10, 40).astype(float), requests)
@@ -108,7 +108,7 @@ def test_errors_that_come_together_count_for_less() -> None:
     assert found.effective.n1 == pytest.approx(40_000 / found.phi)
 
 
-def test_without_any_error_the_effect_is_none_and_the_limit_is_finite() -> None:
+def test_without_any_error_there_is_no_effect_and_the_limit_is_finite() -> None:
     counts = error_ratio.Counts(np.zeros(40), np.full(40, 500.0))
     found = error_ratio.error_ratio_effect(counts, counts)
     assert found.p_worse() == 1.0
