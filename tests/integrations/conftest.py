@@ -1,4 +1,4 @@
-"""A Telemetry for each test."""
+"""A Telemetry for each test, and what it has recorded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dualmetrics.testing.recorded import Recorded
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
-    made = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
-    yield made
-    made.shutdown()
+    telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
+    yield telemetry
+    telemetry.shutdown()
 
 
 @pytest.fixture

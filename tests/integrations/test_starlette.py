@@ -1,4 +1,4 @@
-"""What is Starlette's own: mounts of all kinds, catch-alls, late adding, the plain middleware."""
+"""The parts of the integration that only Starlette has: mounts, catch-all routes, apps that have started."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRo
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from dualmetrics.asgi import MetricsMiddleware, metrics_app
-from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
-from dualmetrics.config.settings import SettingsError
-from dualmetrics.telemetry import Telemetry
+from dualmetrics import SettingsError, Telemetry
+from dualmetrics.asgi import ASGIApp, MetricsMiddleware, Receive, Scope, Send, metrics_app
 from dualmetrics.testing.asgi_client import Connection, fetch, http_scope
 from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics_starlette import DualMetrics, routes, set_route
@@ -37,23 +35,23 @@ async def other(request: StarletteRequest) -> Response:
 
 
 def added(telemetry: Telemetry, *table: BaseRoute) -> Starlette:
-    """An app with these routes and DualMetrics."""
+    """An app with these routes and the integration."""
     app = Starlette(routes=table)
     DualMetrics(app, telemetry=telemetry)
     return app
 
 
 def names(app: ASGIApp, recorded: Recorded, *paths: str, method: str = "GET", **scope: Any) -> list[object]:
-    """The route that each path was counted under."""
-    found: list[object] = []
+    """The route under which each path was counted."""
+    routes: list[object] = []
     for path in paths:
         recorded.telemetry.reset()
         fetch(app, method, path, **scope)
-        found += [request.route for request in recorded.counts()]
-    return found
+        routes += [labels.route for labels in recorded.counts()]
+    return routes
 
 
-def test_mounts_inside_mounts_with_parameters(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_nested_mounts_with_parameters(telemetry: Telemetry, recorded: Recorded) -> None:
     inner = Mount("/users/{user:int}", routes=[Route("/posts/{id:int}", fine), Route("/{rest:path}", fine)])
     app = added(telemetry, Mount("/{tenant}", routes=[inner]))
     assert names(app, recorded, "/acme/users/7/posts/9", "/acme/users/7/a/b", "/acme/users/x/y") == [
@@ -63,13 +61,13 @@ def test_mounts_inside_mounts_with_parameters(telemetry: Telemetry, recorded: Re
     ]
 
 
-def test_one_parameter_name_in_a_mount_and_its_route(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_mount_and_route_with_the_same_parameter_name(telemetry: Telemetry, recorded: Recorded) -> None:
     router = [Route("/{id}", fine)]
     app = added(telemetry, Mount("/a/{id}", routes=router), Mount("/b/{id}", routes=router))
     assert names(app, recorded, "/a/1/2", "/b/1/2") == ["/a/{id}/{id}", "/b/{id}/{id}"]
 
 
-def test_one_router_under_two_prefixes(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_router_mounted_twice(telemetry: Telemetry, recorded: Recorded) -> None:
     router = Router([Route("/items/{id}", fine), Route("/items", fine)])
     app = added(telemetry, Mount("/v1", app=router), Mount("/v2/{tenant}", app=router))
     assert names(app, recorded, "/v1/items/1", "/v2/acme/items/1", "/v1/items", "/v2/v1/items", "/v1/x") == [
@@ -81,14 +79,14 @@ def test_one_router_under_two_prefixes(telemetry: Telemetry, recorded: Recorded)
     ]
 
 
-def test_one_handler_for_several_routes_and_methods(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_handler_with_several_routes_and_methods(telemetry: Telemetry, recorded: Recorded) -> None:
     app = added(telemetry, Route("/a", fine), Route("/b/{x}", fine, methods=["POST"]), Route("/{x}", fine))
     assert names(app, recorded, "/a", "/other", "/b/1") == ["/a", "/{x}", "unmatched"]
     assert names(app, recorded, "/b/1", "/a", method="POST") == ["/b/{x}", "unmatched"]
     assert names(app, recorded, "/a", method="HEAD") == ["/a"]
 
 
-def test_a_mounted_app_of_its_own(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_mounted_apps_with_middleware(telemetry: Telemetry, recorded: Recorded) -> None:
     sub = Starlette(routes=[Route("/x/{id}", fine)], middleware=[Middleware(GZipMiddleware)])
     wrapped = CORSMiddleware(Starlette(routes=[Route("/y", fine)]), allow_origins=["*"])
     app = added(telemetry, Mount("/sub", app=sub), Mount("/wrapped", app=wrapped), Mount("/", app=Router()))
@@ -101,7 +99,7 @@ def test_a_mounted_app_of_its_own(telemetry: Telemetry, recorded: Recorded) -> N
     ]
 
 
-def test_a_mount_that_shows_no_routes(telemetry: Telemetry, recorded: Recorded, tmp_path: Path) -> None:
+def test_mounted_app_without_visible_routes(telemetry: Telemetry, recorded: Recorded, tmp_path: Path) -> None:
     (tmp_path / "a.css").write_text("a {}")
 
     async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +115,7 @@ def test_a_mount_that_shows_no_routes(telemetry: Telemetry, recorded: Recorded, 
     ]
 
 
-def test_routes_behind_a_mount_that_shows_none(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_routes_inside_a_mounted_app_without_visible_routes(telemetry: Telemetry, recorded: Recorded) -> None:
     hidden = Starlette(routes=[Route("/secret/{id}", fine), Route("/more", other)])
 
     async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +130,7 @@ def test_routes_behind_a_mount_that_shows_none(telemetry: Telemetry, recorded: R
     ]
 
 
-def test_a_host(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_host_routes(telemetry: Telemetry, recorded: Recorded) -> None:
     async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("opaque")(scope, receive, send)
 
@@ -145,7 +143,7 @@ def test_a_host(telemetry: Telemetry, recorded: Recorded) -> None:
         assert names(app, recorded, "/x/1", headers=[(b"host", host.encode())]) == [template]
 
 
-def test_a_class_of_handlers_answers_405_itself(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_http_endpoint_that_answers_405_itself(telemetry: Telemetry, recorded: Recorded) -> None:
     class Users(HTTPEndpoint):
         async def get(self, request: StarletteRequest) -> Response:
             return PlainTextResponse("users")
@@ -156,21 +154,21 @@ def test_a_class_of_handlers_answers_405_itself(telemetry: Telemetry, recorded: 
     assert names(app, recorded, "/users", method="DELETE") == ["unmatched"]
 
 
-def test_the_root_path_of_a_proxy_is_left_out(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_template_excludes_the_root_path_of_a_proxy(telemetry: Telemetry, recorded: Recorded) -> None:
     app = added(
         telemetry, Mount("/a", routes=[Route("/{x}", fine)]), Mount("/b", routes=[Route("/{y}", fine)])
     )
     assert names(app, recorded, "/proxy/a/1", "/proxy/b/1", root_path="/proxy") == ["/a/{x}", "/b/{y}"]
 
 
-def test_routes_that_are_added_later(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_routes_added_after_the_integration(telemetry: Telemetry, recorded: Recorded) -> None:
     app = added(telemetry, Route("/early", fine))
     assert names(app, recorded, "/early", "/late/1") == ["/early", "unmatched"]
     app.routes.append(Route("/late/{id}", other))
     assert names(app, recorded, "/early", "/late/1") == ["/early", "/late/{id}"]
 
 
-def test_the_page_wins_over_catch_alls_and_root_mounts(telemetry: Telemetry) -> None:
+def test_page_comes_before_catch_all_routes_and_root_mounts(telemetry: Telemetry) -> None:
     for catching in (Route("/{rest:path}", fine), Mount("/", routes=[Route("/{rest:path}", fine)])):
         app = added(telemetry, catching)
         assert fetch(app, "GET", "/anything").body == b"fine"
@@ -180,7 +178,7 @@ def test_the_page_wins_over_catch_alls_and_root_mounts(telemetry: Telemetry) -> 
 OPENMETRICS = [(b"host", b"testserver"), (b"accept", b"application/openmetrics-text")]
 
 
-def test_a_path_that_only_ends_like_the_page_is_the_apps(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_path_that_ends_like_the_page_belongs_to_the_app(telemetry: Telemetry, recorded: Recorded) -> None:
     app = added(telemetry, Route("/{x}/metrics", fine))
     assert fetch(app, "GET", "/a/metrics").body == b"fine"
     assert fetch(app, "GET", "/proxy/metrics", root_path="/proxy").body != b"fine"
@@ -190,14 +188,14 @@ def test_a_path_that_only_ends_like_the_page_is_the_apps(telemetry: Telemetry, r
 @pytest.mark.parametrize(
     "taken", [Route("/metrics", fine), Mount("/metrics", app=StaticFiles(directory="/", check_dir=False))]
 )
-def test_a_route_on_the_metrics_path_is_named(telemetry: Telemetry, taken: BaseRoute) -> None:
+def test_error_names_a_route_on_the_metrics_path(telemetry: Telemetry, taken: BaseRoute) -> None:
     app = Starlette(routes=[taken])
     with pytest.raises(SettingsError, match=r"prometheus_path='/metrics'.*'/metrics"):
         DualMetrics(app, telemetry=telemetry)
     DualMetrics(app, telemetry=telemetry, route=False)
 
 
-def test_installed_twice_is_counted_once(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_added_twice_counts_once(telemetry: Telemetry, recorded: Recorded) -> None:
     app = added(telemetry, Route("/x", fine))
     DualMetrics(app, telemetry=telemetry)
     fetch(app, "GET", "/x")
@@ -205,13 +203,21 @@ def test_installed_twice_is_counted_once(telemetry: Telemetry, recorded: Recorde
     assert len([route for route in app.routes if getattr(route, "path", "") == "/metrics"]) == 1
 
 
-def test_added_after_the_app_has_started(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_added_to_a_started_app(telemetry: Telemetry, recorded: Recorded) -> None:
     app = Starlette(routes=[Route("/x", fine)])
     fetch(app, "GET", "/x")
     DualMetrics(app, telemetry=telemetry)
     fetch(app, "GET", "/x")
     assert recorded.counts() == {RequestLabels("GET", "/x", 200): 1}
     assert b"http_requests" in fetch(app, "GET", "/metrics").body
+
+
+def test_started_app_still_rejects_middleware() -> None:
+    """If this fails, `DualMetrics` can call ``add_middleware`` and leave ``app.middleware_stack`` alone."""
+    app = Starlette(routes=[Route("/x", fine)])
+    fetch(app, "GET", "/x")
+    with pytest.raises(RuntimeError, match="Cannot add middleware"):
+        app.add_middleware(GZipMiddleware)
 
 
 def outside(app: Starlette, telemetry: Telemetry) -> ASGIApp:
@@ -236,7 +242,7 @@ def inside(app: Starlette, telemetry: Telemetry) -> ASGIApp:
 
 
 @pytest.mark.parametrize("add", [outside, outside_of_others, outside_of_a_function, inside])
-def test_the_plain_middleware_names_routes_and_answers_the_page(
+def test_plain_middleware_names_routes_and_serves_the_page(
     telemetry: Telemetry, recorded: Recorded, add: Callable[[Starlette, Telemetry], ASGIApp]
 ) -> None:
     app = add(Starlette(routes=[Mount("/api", routes=[Route("/x/{id}", fine)])]), telemetry)
@@ -244,7 +250,7 @@ def test_the_plain_middleware_names_routes_and_answers_the_page(
     assert b"http_requests" in fetch(app, "GET", "/metrics").body
 
 
-def test_the_page_mounted_elsewhere(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_page_mounted_elsewhere(telemetry: Telemetry, recorded: Recorded) -> None:
     app = Starlette(routes=[Mount("/admin/numbers", app=metrics_app(telemetry)), Route("/x", fine)])
     DualMetrics(app, telemetry=telemetry, route=False)
     fetch(app, "GET", "/x")
@@ -253,14 +259,14 @@ def test_the_page_mounted_elsewhere(telemetry: Telemetry, recorded: Recorded) ->
 
 
 @pytest.mark.parametrize("exporters", ["otlp", "none"])
-def test_without_prometheus_there_is_no_route(exporters: str) -> None:
+def test_no_page_without_the_prometheus_exporter(exporters: str) -> None:
     telemetry = Telemetry(metrics_exporter=exporters)
     app = added(telemetry, Route("/x", fine))
     assert (fetch(app, "GET", "/metrics").status, fetch(app, "GET", "/x").status) == (404, 200)
     telemetry.shutdown()
 
 
-def test_the_app_may_name_its_route_itself(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_app_names_its_route_with_set_route(telemetry: Telemetry, recorded: Recorded) -> None:
     async def page(request: StarletteRequest) -> Response:
         set_route(request.scope, "/pages/{article}")
         return PlainTextResponse("page")
@@ -269,7 +275,7 @@ def test_the_app_may_name_its_route_itself(telemetry: Telemetry, recorded: Recor
     assert names(app, recorded, "/pages/a") == ["/pages/{article}"]
 
 
-def test_a_websocket(telemetry: Telemetry, recorded: Recorded) -> None:
+def test_websocket(telemetry: Telemetry, recorded: Recorded) -> None:
     async def echo(websocket: WebSocket) -> None:
         await websocket.accept()
         assert recorded.active() == {"WEBSOCKET": 1}
@@ -286,7 +292,7 @@ def test_a_websocket(telemetry: Telemetry, recorded: Recorded) -> None:
     assert (recorded.active(), recorded.counts()) == ({}, {})
 
 
-def test_only_its_own_apps_are_named() -> None:
+def test_entry_point_rejects_apps_of_other_frameworks() -> None:
     assert routes(GZipMiddleware(Starlette())) is None
     assert routes(object()) is None
     assert routes(Router()) is not None

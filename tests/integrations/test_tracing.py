@@ -1,4 +1,4 @@
-"""With OpenTelemetry's instrumentations, outside of us and inside: a request's exemplar is of its trace."""
+"""Exemplars of requests with OpenTelemetry's instrumentations, outside and inside of our middleware."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from werkzeug.test import Client
 
-from dualmetrics import asgi, wsgi
+from dualmetrics import Telemetry, asgi, wsgi
 from dualmetrics.model.snapshot import Exemplar
-from dualmetrics.telemetry import Telemetry
 from dualmetrics_flask import DualMetrics
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ pytestmark = pytest.mark.server
 
 OUTSIDE, INSIDE = "outside", "inside"
 both_orders = pytest.mark.parametrize("tracing", [OUTSIDE, INSIDE])
-Ask = Callable[[str], object]
+Get = Callable[[str], object]
 
 
 class Traces:
-    """A tracer provider of its own, and the spans that ended."""
+    """A tracer provider of its own, and the spans that have ended."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
         self._ended = InMemorySpanExporter()
@@ -46,13 +45,13 @@ class Traces:
 
     def server(self) -> ReadableSpan:
         """The span of the only request."""
-        [span] = [each for each in self._ended.get_finished_spans() if each.kind is SpanKind.SERVER]
+        [span] = [span for span in self._ended.get_finished_spans() if span.kind is SpanKind.SERVER]
         return span
 
     def ids(self, trace_id: int) -> set[int]:
         """The ids of the spans of a trace."""
-        found = [each.get_span_context() for each in self._ended.get_finished_spans()]
-        return {context.span_id for context in found if context and context.trace_id == trace_id}
+        contexts = [span.get_span_context() for span in self._ended.get_finished_spans()]
+        return {context.span_id for context in contexts if context and context.trace_id == trace_id}
 
 
 @pytest.fixture
@@ -62,35 +61,35 @@ def traces() -> Traces:
 
 @pytest.fixture
 def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telemetry]:
-    with monkeypatch.context() as announced:
-        announced.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-        made = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
-    yield made
-    made.shutdown()
+    with monkeypatch.context() as environment:
+        environment.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+        telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
+    yield telemetry
+    telemetry.shutdown()
 
 
 def exemplars(telemetry: Telemetry) -> list[Exemplar]:
-    """Those of the requests' counter and histogram."""
+    """The exemplars of the counter and of the histogram of requests."""
     return [
-        each
+        exemplar
         for family in telemetry.snapshot().families
         if family.descriptor.name in ("http.requests", "http.request.duration")
         for point in family.points
-        for each in point.exemplars
-        if each
+        for exemplar in point.exemplars
+        if exemplar
     ]
 
 
-def assert_of_the_request(telemetry: Telemetry, traces: Traces, tracing: str) -> None:
-    """Its trace in both; further out, its server's span."""
+def assert_exemplars_belong_to_the_request(telemetry: Telemetry, traces: Traces, tracing: str) -> None:
+    """Both are in the trace of the request. If tracing is outside, both are in the span of the server."""
     server = traces.server().get_span_context()
     assert server is not None
-    found = exemplars(telemetry)
-    assert len(found) == 2
-    assert {each.trace_id for each in found} == {server.trace_id}
-    assert {each.span_id for each in found} <= traces.ids(server.trace_id)
+    recorded = exemplars(telemetry)
+    assert len(recorded) == 2
+    assert {exemplar.trace_id for exemplar in recorded} == {server.trace_id}
+    assert {exemplar.span_id for exemplar in recorded} <= traces.ids(server.trace_id)
     if tracing == OUTSIDE:
-        assert {each.span_id for each in found} == {server.span_id}
+        assert {exemplar.span_id for exemplar in recorded} == {server.span_id}
 
 
 # ASGI
@@ -112,10 +111,12 @@ async def failing(request: Request) -> Response:
     raise ZeroDivisionError
 
 
-def asgi_site(telemetry: Telemetry, traces: Traces, tracing: str, **options: Any) -> Ask:
+def asgi_site(telemetry: Telemetry, traces: Traces, tracing: str, **options: Any) -> Get:
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
-    app: Any = Starlette(routes=[Route(f"/{each.__name__}", each) for each in (plain, streamed, failing)])
+    app: Any = Starlette(
+        routes=[Route(f"/{handler.__name__}", handler) for handler in (plain, streamed, failing)]
+    )
     if tracing == INSIDE:
         app = OpenTelemetryMiddleware(app, tracer_provider=traces.provider, **options)
     app = asgi.MetricsMiddleware(app, telemetry=telemetry)
@@ -135,7 +136,7 @@ async def _get(app: Any, path: str) -> None:
 @pytest.mark.parametrize("options", [{}, {"exclude_spans": ["send", "receive"]}], ids=["all", "server"])
 def test_asgi(telemetry: Telemetry, traces: Traces, tracing: str, path: str, options: dict[str, Any]) -> None:
     asgi_site(telemetry, traces, tracing, **options)(path)
-    assert_of_the_request(telemetry, traces, tracing)
+    assert_exemplars_belong_to_the_request(telemetry, traces, tracing)
 
 
 # WSGI
@@ -148,7 +149,7 @@ def wsgi_app(environ: dict[str, Any], start_response: StartResponse) -> Iterable
     return iter([b"hello", b"world"]) if environ["PATH_INFO"] == "/streamed" else [b"hello"]
 
 
-def wsgi_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Ask:
+def wsgi_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Get:
     from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
 
     app: Any = wsgi_app
@@ -164,19 +165,19 @@ def wsgi_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Ask:
 @pytest.mark.parametrize("path", ["/plain", "/streamed"])
 def test_wsgi(telemetry: Telemetry, traces: Traces, tracing: str, path: str) -> None:
     wsgi_site(telemetry, traces, tracing)(path)
-    assert_of_the_request(telemetry, traces, tracing)
+    assert_exemplars_belong_to_the_request(telemetry, traces, tracing)
 
 
-def test_wsgi_that_fails_before_its_response(telemetry: Telemetry, traces: Traces) -> None:
+def test_wsgi_app_that_fails_before_its_response(telemetry: Telemetry, traces: Traces) -> None:
     with pytest.raises(ZeroDivisionError):
         wsgi_site(telemetry, traces, OUTSIDE)("/failing")
-    assert_of_the_request(telemetry, traces, OUTSIDE)
+    assert_exemplars_belong_to_the_request(telemetry, traces, OUTSIDE)
 
 
 # Flask
 
 
-def flask_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Ask:
+def flask_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Get:
     from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
     app = Flask(__name__)
@@ -194,15 +195,15 @@ def flask_site(telemetry: Telemetry, traces: Traces, tracing: str) -> Ask:
 @both_orders
 @pytest.mark.parametrize("path", ["/plain", "/streamed", "/failing", "/nowhere"])
 def test_flask(telemetry: Telemetry, traces: Traces, tracing: str, path: str) -> None:
-    """Its instrumentation begins the span within Flask, whichever is applied first."""
+    """The instrumentation of Flask starts its span inside Flask, whichever of the two is applied first."""
     flask_site(telemetry, traces, tracing)(path)
-    assert_of_the_request(telemetry, traces, tracing)
+    assert_exemplars_belong_to_the_request(telemetry, traces, tracing)
 
 
 @both_orders
 @pytest.mark.parametrize("site", [asgi_site, wsgi_site, flask_site])
-def test_a_span_that_is_not_sampled_is_no_exemplar(
-    telemetry: Telemetry, tracing: str, site: Callable[[Telemetry, Traces, str], Ask]
+def test_span_that_is_not_sampled_gives_no_exemplar(
+    telemetry: Telemetry, tracing: str, site: Callable[[Telemetry, Traces, str], Get]
 ) -> None:
     site(telemetry, Traces(ALWAYS_OFF), tracing)("/plain")
     assert exemplars(telemetry) == []

@@ -1,7 +1,7 @@
-"""A user's program, checked by ``mypy --strict`` against the installed wheel; every public name is used once.
+"""A program of a user that uses every public name, checked by ``mypy --strict`` against the installed wheel.
 
-It is checked, not run: what it says is what the annotations must allow. Each line that they must refuse
-carries an ignore, and an ignore that is not needed is an error.
+It is never run. The annotations must accept it. Each line that they must reject has an ignore, and mypy
+reports an ignore that is not needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from starlette.middleware import Middleware
 
 import dualmetrics_flask
 import dualmetrics_starlette
-from dualmetrics import SettingsError, Telemetry, asgi, configure, wsgi
+from dualmetrics import SettingsError, Telemetry, asgi, configure, middleware, wsgi
+from dualmetrics.testing import Actions, AsgiContract, WsgiContract
 
 try:
     telemetry: Telemetry = configure(
@@ -72,7 +73,37 @@ fastapi_app.add_middleware(asgi.MetricsMiddleware, telemetry=isolated)
 fastapi_app.mount("/internal/metrics", asgi.metrics_app(telemetry))
 wrapped = asgi.MetricsMiddleware(starlette_app, service_name="shop", convention="semconv")
 
-# What must be refused
+# An integration of another framework
+
+scope: asgi.Scope = {}
+environ: wsgi.Environ = {}
+asgi.set_route(scope, "/users/{id}")
+wsgi.set_route(environ, "/users/<id>")
+asgi.set_error(scope, ValueError())
+wsgi.set_error(environ, ValueError())
+used: Telemetry = middleware.telemetry_for(None, {"service_name": "shop"})
+page: middleware.ScrapeResponse = wsgi.answer_scrape(used, environ)
+taken: SettingsError = middleware.route_taken_error(used, "/metrics")
+kinds: tuple[bool, str, frozenset[str]] = (
+    middleware.serves_page(used),
+    middleware.error_type(ValueError()),
+    middleware.METHODS,
+)
+
+
+class TestFlask(WsgiContract):
+    user_route = "/users/<id>"
+
+    def make_app(self, telemetry: Telemetry, actions: Actions) -> Flask:
+        return flask_app
+
+
+class TestStarlette(AsgiContract):
+    def make_app(self, telemetry: Telemetry, actions: Actions) -> Starlette:
+        return starlette_app
+
+
+# What the annotations must reject
 
 wsgi.MetricsMiddleware(wsgi_page, isolated)  # type: ignore[call-arg]
 dualmetrics_flask.DualMetrics(starlette_app)  # type: ignore[arg-type]
