@@ -1,4 +1,4 @@
-"""An ASGI app without a framework. Run it: ``uvicorn --workers 2 --app-dir examples asgi_app:app``."""
+"""An ASGI app without a framework. Run it with ``uvicorn --workers 2 --app-dir examples asgi_app:app``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dualmetrics.asgi import MetricsMiddleware, set_route
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
-    """Greet whoever is named in the path; nothing else is served."""
+    """Greet the user whose name is in the path. Any other path is not found."""
     if scope["type"] != "http":
         raise RuntimeError("HTTP only")
     if not scope["path"].startswith("/hello/"):
-        return await answer(send, 404, b"not here")
-    set_route(scope, "/hello/{name}")  # a template, never the path itself
+        return await answer(send, 404, b"not found")
+    set_route(scope, "/hello/{name}")  # the route template, never the path itself
     await answer(send, 200, b"hello " + scope["path"][7:].encode())
 
 

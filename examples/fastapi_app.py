@@ -1,4 +1,4 @@
-"""The same shop on FastAPI. Run it: ``uvicorn --workers 2 --app-dir examples fastapi_app:app``."""
+"""The same shop on FastAPI. Run it with ``uvicorn --workers 2 --app-dir examples fastapi_app:app``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opentelemetry import metrics
 
 from dualmetrics_starlette import DualMetrics
 
-# FastAPI would record its own metrics too; that costs time, and dualmetrics leaves them out anyway.
+# FastAPI would record its own metrics too. dualmetrics does not export them, so they would only cost time.
 app = FastAPI(telemetry={"metrics": False})
 DualMetrics(app)
 
@@ -20,25 +20,25 @@ orders = meter.create_counter("shop.orders", "{order}", "Orders placed.")
 baskets = meter.create_histogram(
     "shop.basket.value", "EUR", "Value of the orders.", explicit_bucket_boundaries_advisory=[10, 50, 100]
 )
-carts = meter.create_up_down_counter("shop.carts.open", "{cart}", "Carts that are being filled.")
+carts = meter.create_up_down_counter("shop.carts.open", "{cart}", "Carts that are not checked out yet.")
 stock = meter.create_gauge("shop.stock", "{item}", "Items in stock.")
 
 
 @app.get("/", response_class=PlainTextResponse)
 async def home() -> str:
-    """Say which worker answers."""
+    """Return the pid of the worker that answers."""
     return str(os.getpid())
 
 
 @app.get("/users/{user}", response_class=PlainTextResponse)
 async def show_user(user: int) -> str:
-    """One route, one series, however many users there are."""
+    """Show a user. All users are counted in one series, because they share the route."""
     return f"user {user}"
 
 
 @app.post("/orders/{value}", response_class=PlainTextResponse)
 async def order(value: int) -> str:
-    """Record the app's own instruments: all four kinds."""
+    """Place an order, and record it with four kinds of instruments."""
     carts.add(1)
     orders.add(1, {"payment": "card"})
     baskets.record(value, {"payment": "card"})
@@ -49,13 +49,13 @@ async def order(value: int) -> str:
 
 @app.get("/error")
 async def error() -> None:
-    """Fail, as apps do."""
+    """Fail with an unhandled exception."""
     raise RuntimeError("this route always fails")
 
 
 @app.get("/stream")
 async def stream() -> StreamingResponse:
-    """A response in pieces: its duration ends with the last one."""
+    """Send a response in pieces. Its duration ends with the last piece."""
 
     def pieces() -> Iterator[str]:
         yield from ("one ", "two ", "three")
@@ -65,7 +65,7 @@ async def stream() -> StreamingResponse:
 
 @app.websocket("/echo")
 async def echo(socket: WebSocket) -> None:
-    """Send back one message; active while it lasts, and in no counter."""
+    """Send back one message. The connection is active meanwhile, but not counted as a request."""
     await socket.accept()
     await socket.send_text(await socket.receive_text())
     await socket.close()

@@ -1,4 +1,4 @@
-"""A small shop on Flask. Run it: ``gunicorn -w 2 --chdir examples flask_app:app``."""
+"""A small shop on Flask. Run it with ``gunicorn -w 2 --chdir examples flask_app:app``."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ orders = meter.create_counter("shop.orders", "{order}", "Orders placed.")
 baskets = meter.create_histogram(
     "shop.basket.value", "EUR", "Value of the orders.", explicit_bucket_boundaries_advisory=[10, 50, 100]
 )
-carts = meter.create_up_down_counter("shop.carts.open", "{cart}", "Carts that are being filled.")
+carts = meter.create_up_down_counter("shop.carts.open", "{cart}", "Carts that are not checked out yet.")
 stock = meter.create_gauge("shop.stock", "{item}", "Items in stock.")
 
 
 @app.get("/")
 def home() -> str:
-    """Say which worker answers."""
+    """Return the pid of the worker that answers."""
     return str(os.getpid())
 
 
 @app.get("/users/<int:user>")
 def show_user(user: int) -> str:
-    """One route, one series, however many users there are."""
+    """Show a user. All users are counted in one series, because they share the route."""
     return f"user {user}"
 
 
 @app.post("/orders/<int:value>")
 def order(value: int) -> str:
-    """Record the app's own instruments: all four kinds."""
+    """Place an order, and record it with four kinds of instruments."""
     carts.add(1)
     orders.add(1, {"payment": "card"})
     baskets.record(value, {"payment": "card"})
@@ -47,13 +47,13 @@ def order(value: int) -> str:
 
 @app.get("/error")
 def error() -> str:
-    """Fail, as apps do."""
+    """Fail with an unhandled exception."""
     raise RuntimeError("this route always fails")
 
 
 @app.get("/stream")
 def stream() -> Response:
-    """A response in pieces: its duration ends with the last one."""
+    """Send a response in pieces. Its duration ends with the last piece."""
 
     def pieces() -> Iterator[str]:
         yield from ("one ", "two ", "three")

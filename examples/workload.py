@@ -1,7 +1,7 @@
-"""All four types of metrics in one process. Run it: ``python examples/workload.py``.
+"""All four types of metrics in one process. Run it with ``python examples/workload.py``.
 
-Needs the extras ``flask`` and ``host``. It serves on a free port, asks itself a hundred times, and prints
-what a Prometheus would scrape. With OTEL_EXPORTER_OTLP_ENDPOINT set, a Collector gets the same.
+Needs the extras ``flask`` and ``host``. It serves on a free port, sends itself a hundred requests, and prints
+what a Prometheus would scrape. With OTEL_EXPORTER_OTLP_ENDPOINT set, a Collector receives the same metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from dualmetrics_flask import DualMetrics
 
-SHOWN = (
+PRINTED_METRICS = (
     "http_requests_total",  # counter
     "http_request_duration_milliseconds",  # histogram
     "http_connections_active",  # up-down counter
@@ -29,13 +29,13 @@ DualMetrics(app, host_metrics=True)
 
 @app.get("/work/<int:number>")
 def work(number: int) -> str:
-    """Take a while, as work does."""
+    """Work for a few milliseconds."""
     time.sleep(number % 10 / 1000)
     return "done"
 
 
 def main() -> None:
-    """Serve, ask, and print the page's lines of the four metrics."""
+    """Start the server, send the requests, and print the lines of the four metrics."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -45,8 +45,8 @@ def main() -> None:
         urllib.request.urlopen(f"{url}/work/{number}").close()
     with urllib.request.urlopen(f"{url}/metrics") as page:
         for line in page.read().decode().splitlines():
-            if line.removeprefix("# TYPE ").startswith(SHOWN):
-                print(line)  # noqa: T201  # what it is for
+            if line.removeprefix("# TYPE ").startswith(PRINTED_METRICS):
+                print(line)  # noqa: T201  # the output of this program
     server.shutdown()
     thread.join()
     server.server_close()

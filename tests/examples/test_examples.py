@@ -1,4 +1,4 @@
-"""Each example, run as README says."""
+"""Each example, run as the README describes."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ class Report:
         headers = ["scenario", "gate", "false FAIL", "false PASS", "tail alone", "linear alone"]
         text = (
             "Mixtures of log-normal latencies, each with a different median, in 14 buckets. For a false PASS "
-            "the candidate is slower by exactly 10 %. The gate needs both interpolants. The last columns show "
-            "what each of them would do alone; `linear` is that of PromQL's `histogram_quantile`."
+            "the candidate is slower by exactly 10 %. The gate needs both interpolants. The last columns "
+            "show what each of them would do alone; `linear` is that of PromQL's `histogram_quantile`."
         )
         return _section("Latency", text, _table(headers, rows))
 
