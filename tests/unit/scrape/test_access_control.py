@@ -9,7 +9,6 @@ import ipaddress
 import pytest
 
 from dualmetrics.config.validators import Network
-from dualmetrics.scrape.access_control import 
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import body, get, page
 
