@@ -24,7 +24,6 @@ SHARED_NAMES = {
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
     "Scope": "A connection's scope in ASGI, and the instrumentation scope in OpenTelemetry.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
-    "command": "`dualmetrics.cli` finds a command by this name in the command's module.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
     "set_route": "Sets the route in an ASGI scope or in a WSGI environ.",

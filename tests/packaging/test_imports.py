@@ -1,11 +1,10 @@
-"""What an import brings along: a web process loads no exporter's libraries before it exports."""
+"""What an import loads: a web process loads no library of an exporter before it needs it."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.programs import run_python
 
 PUSHING = ("grpc", "requests", "opentelemetry.exporter")
 HEAVY = (*PUSHING, "prometheus_client", "opentelemetry.sdk", "google.protobuf", "pytest")
@@ -25,36 +24,30 @@ DualMetrics(app)
 assert app.test_client().get("/nowhere").status_code == 404
 """
 
-LISTING = """
+PRINT_MODULES = """
 import sys
 print(*sorted(name for name in sys.modules if name.startswith({heavy!r})))
 """
 
 
-def loaded(program: str) -> list[str]:
-    """The heavy modules that a fresh interpreter has loaded after ``program``."""
-    code = program + LISTING.format(heavy=HEAVY)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+def heavy_modules_after(program: str) -> list[str]:
+    """Return the heavy modules that a new interpreter has loaded after ``program``."""
+    return run_python(program + PRINT_MODULES.format(heavy=HEAVY)).stdout.split()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_importing_loads_no_exporter(module: str) -> None:
-    assert loaded(f"import {module}\n") == []
+def test_importing_a_public_module_loads_no_exporter(module: str) -> None:
+    assert heavy_modules_after(f"import {module}\n") == []
 
 
-def test_an_app_without_an_endpoint_never_loads_grpc_or_requests() -> None:
-    assert [name for name in loaded(FLASK) if name.startswith(PUSHING)] == []
+def test_an_app_without_an_endpoint_loads_neither_grpc_nor_requests() -> None:
+    assert [name for name in heavy_modules_after(FLASK) if name.startswith(PUSHING)] == []
 
 
-def test_an_app_that_bridges_nothing_loads_no_other_metrics_library() -> None:
-    assert [
-        name for name in loaded(FLASK) if name.startswith(("prometheus_client", "opentelemetry.sdk.metrics"))
-    ] == []
+def test_an_app_without_bridges_loads_no_other_metrics_library() -> None:
+    bridged = ("prometheus_client", "opentelemetry.sdk.metrics")
+    assert [name for name in heavy_modules_after(FLASK) if name.startswith(bridged)] == []
 
 
-def test_the_listing_would_show_them() -> None:
-    assert "opentelemetry.sdk.resources" in loaded("import opentelemetry.sdk.resources\n")
+def test_the_check_finds_a_heavy_module() -> None:
+    assert "opentelemetry.sdk.resources" in heavy_modules_after("import opentelemetry.sdk.resources\n")

@@ -38,11 +38,6 @@ CHECK = (
 )
 
 
-def run(program: str) -> None:
-    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert completed.returncode == 0, completed.stderr
-
-
 def client_of(program: str) -> str:
     return "flask" if "flask" in program else "wsgi" if ".wsgi" in program else "starlette"
 

@@ -1,4 +1,4 @@
-"""Namespace and constant labels are of the page, the experiment of both ways."""
+"""Namespace and constant labels are on the page only; the experiment is in both exports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
 
 
-def test_the_experiment_is_on_every_series_of_the_page_and_in_the_resource_of_the_push(
+def test_the_experiment_is_a_label_on_the_page_and_a_resource_attribute_in_the_push(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("EXPERIMENT", "VARIANT", "PIPELINE"):
@@ -20,8 +20,8 @@ def test_the_experiment_is_on_every_series_of_the_page_and_in_the_resource_of_th
         page = telemetry.render()[1].decode()
         telemetry.shutdown()
         [(name, attributes, pushed)] = [
-            (name, attributes, each)
-            for (_, name, attributes, _), each in receiver.series().items()
+            (name, attributes, point)
+            for (_, name, attributes, _), point in receiver.series().items()
             if name.endswith("hits")
         ]
     lines = [line for line in page.splitlines() if line[0] != "#" and not line.startswith("target_info")]

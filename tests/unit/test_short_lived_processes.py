@@ -1,14 +1,11 @@
-"""A process that ends before its background thread did anything still delivers what it counted."""
+"""A process that ends before its background thread has done anything still pushes what it counted."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
+from tests.programs import run_python
 
 PROGRAM = """
 import dualmetrics
@@ -18,25 +15,18 @@ dualmetrics.configure().meter("short").create_counter("jobs").add(3)
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 @pytest.mark.parametrize("temporality", ["cumulative", "delta"])
-def test_one_count_and_the_end(protocol: str, temporality: str) -> None:
+def test_a_process_that_ends_right_after_recording_pushes_its_counts(protocol: str, temporality: str) -> None:
     with Receiver() as receiver:
         endpoint = receiver.grpc_endpoint if protocol == "grpc" else receiver.http_endpoint
-        settings = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
+        finished = run_python(
+            PROGRAM,
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=temporality,
         )
-        assert done.stderr == ""
-        series = {name: (service, found) for (service, name, _, _), found in receiver.series().items()}
-        service, found = series["jobs"]
-        assert found.value == 3
-        assert service.startswith("unknown_service"), "the resource of every other push"
-        assert {"service.instance.id", "telemetry.sdk.name"} <= dict(found.resource).keys()
+        assert finished.stderr == ""
+        series = {name: (service, point) for (service, name, _, _), point in receiver.series().items()}
+        service, point = series["jobs"]
+        assert point.value == 3
+        assert service.startswith("unknown_service"), "the same resource as in any other push"
+        assert {"service.instance.id", "telemetry.sdk.name"} <= dict(point.resource).keys()

@@ -1,4 +1,4 @@
-"""The wiring: what each setting switches, what is global and what is isolated."""
+"""A Telemetry as a whole: what its settings switch on and off, what is isolated and what is global."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,13 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics import SettingsError, Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
+from tests.programs import run_python
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
+    with Receiver() as receiver:
+        yield receiver
 
 
 def page(telemetry: Telemetry) -> str:
@@ -32,16 +31,16 @@ def page(telemetry: Telemetry) -> str:
 
 
 def value(telemetry: Telemetry, series: str) -> float | None:
-    """The value of a sample on the page; None if it is not there."""
-    found = re.search(rf"^{re.escape(series)} (.*)$", page(telemetry), re.MULTILINE)
-    return float(found[1]) if found else None
+    """Return the value of a sample on the page, or None if the page does not have it."""
+    match = re.search(rf"^{re.escape(series)} (.*)$", page(telemetry), re.MULTILINE)
+    return float(match[1]) if match else None
 
 
 def count(telemetry: Telemetry) -> None:
     telemetry.meter("app").create_counter("hits").add(1)
 
 
-def test_both_exports_carry_the_same_from_one_recording(receiver: Receiver) -> None:
+def test_page_and_push_show_the_same_recording(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.http_endpoint, service_name="shop", scope_labels="none")
     count(telemetry)
     assert value(telemetry, "hits_total") == 1
@@ -50,7 +49,9 @@ def test_both_exports_carry_the_same_from_one_recording(receiver: Receiver) -> N
     assert telemetry.shutdown()
 
 
-def test_prometheus_alone_pushes_nothing(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_with_prometheus_as_the_only_exporter_nothing_is_pushed(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", endpoint=receiver.http_endpoint, scope_labels="none")
     count(telemetry)
     assert telemetry.force_flush()
@@ -59,7 +60,7 @@ def test_prometheus_alone_pushes_nothing(receiver: Receiver, caplog: pytest.LogC
     assert "nothing is pushed" not in caplog.text
 
 
-def test_the_console_gets_json(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_console_exporter_prints_json(capfd: pytest.CaptureFixture[str]) -> None:
     telemetry = Telemetry(metrics_exporter="console")
     count(telemetry)
     assert telemetry.force_flush()
@@ -74,7 +75,7 @@ def test_the_console_gets_json(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"metrics_exporter": "none"}, {"sdk_disabled": True}])
-def test_switched_off_everything_is_a_no_op(settings: dict[str, Any]) -> None:
+def test_everything_is_a_no_op_when_switched_off(settings: dict[str, Any]) -> None:
     telemetry = Telemetry(**settings)
     assert isinstance(telemetry.meter_provider, metrics.NoOpMeterProvider)
     count(telemetry)
@@ -84,7 +85,7 @@ def test_switched_off_everything_is_a_no_op(settings: dict[str, Any]) -> None:
     assert telemetry.shutdown()
 
 
-def test_two_are_isolated_from_each_other() -> None:
+def test_two_telemetries_are_isolated_from_each_other() -> None:
     one, other = (Telemetry(metrics_exporter="prometheus", scope_labels="none") for _ in range(2))
     count(one)
     assert value(one, "hits_total") == 1
@@ -93,12 +94,12 @@ def test_two_are_isolated_from_each_other() -> None:
     other.shutdown()
 
 
-def test_a_label_that_is_no_file_name_is_refused() -> None:
+def test_a_label_that_is_not_a_file_name_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"label=.\.\./x"):
         Telemetry(label="../x")
 
 
-def test_after_a_reset_counting_begins_anew() -> None:
+def test_after_a_reset_counting_starts_from_zero() -> None:
     telemetry = Telemetry(metrics_exporter="prometheus", scope_labels="none")
     counter = telemetry.meter("app").create_counter("hits")
     counter.add(5)
@@ -108,7 +109,7 @@ def test_after_a_reset_counting_begins_anew() -> None:
     telemetry.shutdown()
 
 
-def test_recording_after_a_shutdown_counts_on_and_is_pushed(receiver: Receiver) -> None:
+def test_recording_after_a_shutdown_adds_to_the_total_and_is_pushed(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.grpc_endpoint, protocol="grpc", service_name="shop")
     counter = telemetry.meter("app").create_counter("hits")
     counter.add(1)
@@ -119,36 +120,36 @@ def test_recording_after_a_shutdown_counts_on_and_is_pushed(receiver: Receiver) 
     assert receiver.one("shop", "hits").value == 2
 
 
-def test_one_that_was_shut_down_and_forgotten_leaves_no_descriptor_open(tmp_path: Path) -> None:
-    def live() -> None:
+def test_a_telemetry_that_was_shut_down_and_deleted_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    def use_and_delete() -> None:
         telemetry = Telemetry(metrics_exporter="prometheus", directory=str(tmp_path))
         count(telemetry)
         assert telemetry.shutdown()
 
-    def open_after(lives: int) -> int:
-        for _ in range(lives):
-            live()
+    def open_descriptors_after(times: int) -> int:
+        for _ in range(times):
+            use_and_delete()
         gc.collect()
         return sum(
             name.endswith("admitted") for name in map(os.path.realpath, Path("/proc/self/fd").iterdir())
         )
 
-    assert open_after(10) == open_after(1)
+    assert open_descriptors_after(10) == open_descriptors_after(1)
 
 
-def test_what_holds_for_the_group_is_observed_for_page_and_push(receiver: Receiver) -> None:
+def test_group_observations_are_on_the_page_and_in_the_push(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.http_endpoint, service_name="shop", scope_labels="none")
 
     def depth(options: CallbackOptions) -> list[Observation]:
         return [Observation(7, {"queue": "mail"})]
 
-    telemetry.observe_once_per_group("queue.depth", depth, unit="{job}", description="Jobs that wait.")
+    telemetry.observe_once_per_group("queue.depth", depth, unit="{job}", description="Waiting jobs.")
     assert value(telemetry, 'queue_depth{queue="mail"}') == 7
     assert telemetry.shutdown()
     assert receiver.one("shop", "queue.depth", (("queue", "mail"),)).value == 7
 
 
-def test_its_own_health_is_on_both_ways(receiver: Receiver) -> None:
+def test_the_librarys_own_metrics_are_on_the_page_and_in_the_push(receiver: Receiver) -> None:
     telemetry = Telemetry(endpoint=receiver.http_endpoint, service_name="shop", cardinality_limit=1)
     counter = telemetry.meter("app").create_counter("hits")
     counter.add(1, {"a": "1"})
@@ -169,7 +170,7 @@ def test_its_own_health_is_on_both_ways(receiver: Receiver) -> None:
     assert telemetry.shutdown()
 
 
-def test_a_scrape_is_counted_and_shown_by_the_next_one() -> None:
+def test_the_next_scrape_shows_how_the_last_one_went() -> None:
     from dualmetrics.scrape.messages import ScrapeRequest
 
     telemetry = Telemetry(metrics_exporter="prometheus")
@@ -180,7 +181,7 @@ def test_a_scrape_is_counted_and_shown_by_the_next_one() -> None:
     telemetry.shutdown()
 
 
-def test_a_push_that_fails_is_said_once_and_its_recovery_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_pushes_are_logged_once_and_so_is_the_recovery(caplog: pytest.LogCaptureFixture) -> None:
     with Receiver() as receiver:
         port = int(receiver.http_endpoint.rpartition(":")[2])
     telemetry = Telemetry(endpoint=f"http://127.0.0.1:{port}", service_name="shop", timeout=0.5)
@@ -198,22 +199,12 @@ def test_a_push_that_fails_is_said_once_and_its_recovery_too(caplog: pytest.LogC
 
 
 def run(code: str, **env: str) -> str:
-    """A program of its own, since what is global can be set once a process."""
-    import os
-
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "OTEL_METRICS_EXPORTER": "prometheus", **env},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    """Run a program, since globals can be set only once in a process. Returns its output and its log."""
+    finished = run_python(code, OTEL_METRICS_EXPORTER="prometheus", **env)
+    return finished.stdout + finished.stderr
 
 
-def test_configure_gives_one_object_and_refuses_to_change_it() -> None:
+def test_configure_returns_one_object_and_refuses_other_settings() -> None:
     code = """
 from dualmetrics import SettingsError, configure
 first = configure(namespace="shop")
@@ -224,10 +215,10 @@ try:
 except SettingsError as error:
     print(error)
 """
-    said = run(code)
-    assert "namespace" in said
-    assert "'shop'" in said
-    assert "'other'" in said
+    output = run(code)
+    assert "namespace" in output
+    assert "'shop'" in output
+    assert "'other'" in output
 
 
 def test_instruments_made_before_configure_record_from_then_on() -> None:
@@ -243,7 +234,7 @@ print(telemetry.render()[1].decode())
     assert "hits_total 2\n" in run(code)
 
 
-def test_a_provider_that_was_set_before_stays_and_is_named() -> None:
+def test_a_meter_provider_that_was_set_before_stays_and_a_warning_is_logged() -> None:
     code = """
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
@@ -255,7 +246,7 @@ assert metrics.get_meter_provider() is not telemetry.meter_provider
     assert "another OpenTelemetry meter provider was set before" in run(code)
 
 
-def test_the_entry_point_makes_it_opentelemetrys_provider() -> None:
+def test_the_entry_point_sets_the_global_meter_provider() -> None:
     code = """
 from opentelemetry import metrics
 counter = metrics.get_meter("app").create_counter("hits")
@@ -263,6 +254,6 @@ counter.add(3)
 from dualmetrics import configure
 print(configure().render()[1].decode())
 """
-    said = run(code, OTEL_PYTHON_METER_PROVIDER="dualmetrics", DUALMETRICS_SCOPE_LABELS="none")
-    assert "hits_total 3\n" in said
-    assert "Overriding" not in said
+    output = run(code, OTEL_PYTHON_METER_PROVIDER="dualmetrics", DUALMETRICS_SCOPE_LABELS="none")
+    assert "hits_total 3\n" in output
+    assert "Overriding" not in output
