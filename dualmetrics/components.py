@@ -103,7 +103,7 @@ class Components:
             port=port,
             self_metrics=self.self_metrics,
             detect_tracer=self.exemplars.detect_tracer,
-            stop_importing=self.bridges.end,
+            stop_importing=self.bridges.stop_importing,
             shutdown_timeout=settings.shutdown_timeout,
         )
         self.worker = BackgroundWorker(tasks, settings.export_interval / 1000, self.errors)

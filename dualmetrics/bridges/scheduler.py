@@ -88,7 +88,7 @@ class BridgeScheduler:
         """Stop the background thread. Collectors are still read with the observable instruments."""
         self._loop.pause()
 
-    def end(self) -> None:
+    def stop_importing(self) -> None:
         """Import nothing more until the next `start`."""
         self._importer.close()
 
