@@ -1,4 +1,4 @@
-"""Which span is a request's, wherever the one that traces stands."""
+"""Which span a request is recorded in, wherever the tracing middleware is placed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 tracer = TracerProvider().get_tracer("tests")
 
 
-def telemetry_of(directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: str) -> Telemetry:
-    """One to whom a tracer is announced: the tests' is not the global one."""
-    with monkeypatch.context() as announced:
-        announced.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+def traced_telemetry(directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: str) -> Telemetry:
+    """Return a Telemetry that expects a tracer: the tracer of these tests is not the global one."""
+    with monkeypatch.context() as patch:
+        patch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
         return Telemetry(metrics_exporter="prometheus", directory=str(directory), **settings)
 
 
@@ -33,76 +33,76 @@ def telemetry_of(directory: Path, monkeypatch: pytest.MonkeyPatch, **settings: s
 def telemetry(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Telemetry]:
-    made = telemetry_of(tmp_path, monkeypatch, convention=request.param)
-    yield made
-    made.shutdown()
+    telemetry = traced_telemetry(tmp_path, monkeypatch, convention=request.param)
+    yield telemetry
+    telemetry.shutdown()
 
 
 def exemplars(telemetry: Telemetry) -> list[Exemplar]:
-    """Those of the requests."""
+    """The exemplars of the HTTP metrics."""
     return [
-        each
+        exemplar
         for family in telemetry.snapshot().families
         if family.descriptor.name.startswith("http.")
         for point in family.points
-        for each in point.exemplars
-        if each
+        for exemplar in point.exemplars
+        if exemplar
     ]
 
 
 def span_ids(telemetry: Telemetry) -> set[int]:
-    """The spans of all exemplars: a histogram's, and the counter's if the convention has one."""
-    found = exemplars(telemetry)
-    assert len(found) == {"classic": 2, "semconv": 1, "both": 3}[telemetry.settings.convention]
-    return {each.span_id for each in found}
+    """The spans of all exemplars: those of a histogram, and of the counter if the convention has one."""
+    kept = exemplars(telemetry)
+    assert len(kept) == {"classic": 2, "semconv": 1, "both": 3}[telemetry.settings.convention]
+    return {exemplar.span_id for exemplar in kept}
 
 
-def id_of(span: trace.Span) -> int:
+def span_id(span: trace.Span) -> int:
     return span.get_span_context().span_id
 
 
 def serve_asgi(telemetry: Telemetry, outer: trace.Span | None, inner: trace.Span) -> None:
-    """One request: ``outer`` is active where it arrives, ``inner`` where its response is sent."""
+    """Serve a request: ``outer`` is active when it arrives, and ``inner`` when its response is sent."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with trace.use_span(inner):
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"hello"})
 
-    async def nothing(*messages: Any) -> Any:
-        """A server."""
+    async def server(*messages: Any) -> Any:
+        """Receive or send nothing."""
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "scheme": "http"}
     with trace.use_span(outer) if outer else nullcontext():
-        asyncio.run(asgi.MetricsMiddleware(app, telemetry=telemetry)(scope, nothing, nothing))
+        asyncio.run(asgi.MetricsMiddleware(app, telemetry=telemetry)(scope, server, server))
 
 
-def test_asgi_the_span_of_the_arrival_comes_before_that_of_the_response(telemetry: Telemetry) -> None:
+def test_asgi_span_at_arrival_takes_precedence_over_span_at_response(telemetry: Telemetry) -> None:
     outer, inner = tracer.start_span("server"), tracer.start_span("send")
     serve_asgi(telemetry, outer, inner)
-    assert span_ids(telemetry) == {id_of(outer)}
+    assert span_ids(telemetry) == {span_id(outer)}
 
 
-def test_asgi_in_a_trace_that_is_not_sampled_nothing_further_in_is_taken(telemetry: Telemetry) -> None:
+def test_asgi_unsampled_span_at_arrival_means_no_exemplar(telemetry: Telemetry) -> None:
     unsampled = trace.SpanContext(1, 2, is_remote=False)
     serve_asgi(telemetry, trace.NonRecordingSpan(unsampled), tracer.start_span("send"))
     assert exemplars(telemetry) == []
 
 
-def test_asgi_the_span_that_a_client_names_is_not_the_request_s(telemetry: Telemetry) -> None:
+def test_asgi_span_of_the_client_is_not_used(telemetry: Telemetry) -> None:
     remote, inner = trace.SpanContext(1, 2, is_remote=True), tracer.start_span("server")
     serve_asgi(telemetry, trace.NonRecordingSpan(remote), inner)
-    assert span_ids(telemetry) == {id_of(inner)}
+    assert span_ids(telemetry) == {span_id(inner)}
 
 
-def test_asgi_without_a_span_at_the_arrival_that_of_the_response_is_taken(telemetry: Telemetry) -> None:
+def test_asgi_span_at_response_is_used_without_span_at_arrival(telemetry: Telemetry) -> None:
     inner = tracer.start_span("server")
     serve_asgi(telemetry, None, inner)
-    assert span_ids(telemetry) == {id_of(inner)}
+    assert span_ids(telemetry) == {span_id(inner)}
 
 
 def serve_wsgi(telemetry: Telemetry, outer: trace.Span | None, inner: trace.Span) -> None:
-    """One request: ``outer`` is active while the app is called, ``inner`` inside; nothing is later on."""
+    """Serve a request: ``outer`` is active while the app is called, ``inner`` inside it, none later."""
 
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         with trace.use_span(inner):
@@ -115,37 +115,37 @@ def serve_wsgi(telemetry: Telemetry, outer: trace.Span | None, inner: trace.Span
     assert list(body) == [b"hello"]
 
 
-def test_wsgi_the_span_of_the_arrival_comes_before_that_of_the_response(telemetry: Telemetry) -> None:
+def test_wsgi_span_at_arrival_takes_precedence_over_span_at_response(telemetry: Telemetry) -> None:
     outer, inner = tracer.start_span("server"), tracer.start_span("view")
     serve_wsgi(telemetry, outer, inner)
-    assert span_ids(telemetry) == {id_of(outer)}
+    assert span_ids(telemetry) == {span_id(outer)}
 
 
-def test_wsgi_without_a_span_at_the_arrival_that_of_the_response_is_taken(telemetry: Telemetry) -> None:
+def test_wsgi_span_at_response_is_used_without_span_at_arrival(telemetry: Telemetry) -> None:
     inner = tracer.start_span("server")
     serve_wsgi(telemetry, None, inner)
-    assert span_ids(telemetry) == {id_of(inner)}
+    assert span_ids(telemetry) == {span_id(inner)}
 
 
-def test_with_always_on_a_request_without_a_span_is_an_exemplar_too(
+def test_always_on_keeps_exemplars_of_requests_without_a_span(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    telemetry = telemetry_of(tmp_path, monkeypatch, exemplar_filter="always_on")
+    telemetry = traced_telemetry(tmp_path, monkeypatch, exemplar_filter="always_on")
     serve_wsgi(telemetry, None, trace.INVALID_SPAN)
     assert span_ids(telemetry) == {0}
     telemetry.shutdown()
 
 
-def test_each_duration_stands_in_the_bucket_of_its_exemplar(telemetry: Telemetry) -> None:
-    requests = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
+def test_exemplar_is_kept_in_the_bucket_of_its_duration(telemetry: Telemetry) -> None:
+    recorder = telemetry.server_metrics.recorder_for("GET", "http", "1.1")
     with trace.use_span(tracer.start_span("server")):
         for seconds in (0.004, 0.3, 99.0):
-            requests.start()
-            requests.end("/", 200, None, seconds)
+            recorder.start()
+            recorder.end("/", 200, None, seconds)
     for family in telemetry.snapshot().families:
         if family.descriptor.name.endswith("duration"):
             [point] = [point for point in family.points if point.exemplars]
-            counted = [bool(count) for count in point.cells[:-1]]
-            assert [each is not None for each in point.exemplars] == counted
-            for bound, each in zip(family.descriptor.bounds, point.exemplars, strict=False):
-                assert each is None or each.value <= bound
+            filled = [bool(count) for count in point.cells[:-1]]
+            assert [exemplar is not None for exemplar in point.exemplars] == filled
+            for bound, exemplar in zip(family.descriptor.bounds, point.exemplars, strict=False):
+                assert exemplar is None or exemplar.value <= bound

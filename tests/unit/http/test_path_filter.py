@@ -1,0 +1,36 @@
+"""Which paths are excluded."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from dualmetrics.http.path_filter import PathFilter
+
+
+class Paths(NamedTuple):
+    """The settings of a `PathFilter`."""
+
+    prometheus_path: str
+    exclude: tuple[str, ...]
+
+
+@pytest.mark.parametrize(
+    ("path", "excluded"),
+    [("/health", True), ("/health/db", False), ("/static/app.js", True), ("/static", False), ("/", False)],
+)
+def test_exact_paths_and_prefixes(path: str, excluded: bool) -> None:
+    assert PathFilter(Paths("/metrics", ("/health", "/static/*"))).excluded(path) is excluded
+
+
+def test_paths_without_prefixes_are_exact() -> None:
+    paths = PathFilter(Paths("/metrics", ("/health",)))
+    assert paths.excluded("/health")
+    assert not paths.excluded("/health/db")
+
+
+def test_wsgi_paths_are_bytes_of_utf_8_as_characters() -> None:
+    paths = PathFilter(Paths("/über", ("/grün",)), wsgi=True)
+    assert paths.page == "/\xc3\xbcber"
+    assert paths.excluded("/gr\xc3\xbcn")
