@@ -29,7 +29,7 @@ def cache() -> Path:
 
 
 def program(package: str) -> Path:
-    """Return the program that a package of sid is named after, fetched if need be. Raises UnavailableError."""
+    """Return the main program of a package of sid, fetched if need be. Raises UnavailableError."""
     file = cache() / package / "usr" / "bin" / package
     if not file.exists():
         _unpack(package)
@@ -44,7 +44,7 @@ def mirror() -> str:
 
 
 def _mirrors(sources: str) -> Iterator[str]:
-    """Find the mirrors in either format of apt's files. Those of security updates do not end in ``debian``."""
+    """Find mirrors in both formats of apt's files; the URLs of security updates do not end in ``debian``."""
     for line in sources.splitlines():
         if re.match(r"(deb\s|URIs:)", line):
             for url in re.findall(r"https?://\S+", line):

@@ -1,1 +1,1 @@
-"""Imports metrics from other libraries. Each module imports a library only if it is used."""
+"""Metrics from other libraries, each of which is imported only if it is used."""

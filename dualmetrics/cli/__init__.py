@@ -1,4 +1,4 @@
-"""The command ``dualmetrics``. Each subcommand has its own module."""
+"""The command ``dualmetrics``, with one module for each subcommand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def main() -> None:
     except ModuleNotFoundError:
         sys.stderr.write('This command needs an extra: pip install "dualmetrics[cli]"\n')
         sys.exit(2)
-    from dualmetrics.cli.main import dualmetrics_command
+    from dualmetrics.cli.commands import dualmetrics_command
 
     dualmetrics_command(prog_name="dualmetrics")

@@ -1,1 +1,1 @@
-"""The interpreter and the operating system. Nothing here knows about metrics."""
+"""The interpreter and the operating system, without any knowledge of metrics."""

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from dualmetrics import Telemetry
-from dualmetrics.cli.main import dualmetrics_command
+from dualmetrics.cli.commands import dualmetrics_command
 from dualmetrics.cli.otlp_receiver import Receiver
 from tests.waiting import wait_until
 

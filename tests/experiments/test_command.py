@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner, Result
 
-from dualmetrics.cli.main import dualmetrics_command
+from dualmetrics.cli.commands import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.world import World, world, worse
 from tests.ports import free_port

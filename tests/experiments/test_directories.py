@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from dualmetrics.cli.main import dualmetrics_command
+from dualmetrics.cli.commands import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.prometheus import binary, ready, value
 from tests.ports import free_port

@@ -46,7 +46,7 @@ PRIVATE_NAMES = {
 UNDOCUMENTED_USES = {
     "multiprocessing.util": ("dualmetrics/runtime/exit_hooks.py", "Its children run no `atexit` function."),
     "urllib3.connection": (
-        "dualmetrics/exporters/otlp/result.py",
+        "dualmetrics/exporters/otlp/log_capture.py",
         "This logger repeats each failed export, which we log ourselves.",
     ),
     "werkzeug.request": (

@@ -14,23 +14,34 @@ import dualmetrics_flask
 import dualmetrics_starlette
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
 from dualmetrics.bridges.sdk import MetricReader
-from dualmetrics.cli.main import dualmetrics_command
+from dualmetrics.cli.commands import dualmetrics_command
 from dualmetrics.config.options import options_of
 from dualmetrics.config.settings import Settings
 
 PUBLIC_NAMES = {
     "dualmetrics": {"SettingsError", "Telemetry", "configure"},
-    "dualmetrics.asgi": {"MetricsMiddleware", "metrics_app", "set_route"},
-    "dualmetrics.wsgi": {"MetricsMiddleware", "metrics_app", "set_route"},
+    "dualmetrics.asgi": {
+        "MetricsMiddleware", "metrics_app", "set_route",
+        "ASGIApp", "CachingRouteNamer", "Message", "Receive", "RouteNamer", "Scope", "Send", "answer_scrape",
+        "set_error", "wrapped_apps",
+    },
+    "dualmetrics.wsgi": {
+        "MetricsMiddleware", "metrics_app", "set_route",
+        "Environ", "RouteNamer", "answer_scrape", "set_error",
+    },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
         "Plan", "Prometheus", "Question", "TooEarlyError", "UnreachableError", "UsageError", "Verdict",
         "Window", "compare", "plan",
     },
+    "dualmetrics.testing": {
+        "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
+        "Site", "WsgiContract", "fetch",
+    },
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
-"""The names in each public module's ``__all__``."""
+"""The names in each public module's ``__all__``; the second lines of asgi and wsgi are for integrations."""
 
 PARAMETERS: dict[Callable[..., object], list[str]] = {
     configure: ["**settings"],
