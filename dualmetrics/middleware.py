@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
-    "PAGE_DISABLED",
-    "BaseMiddleware",
     "ScrapeResponse",
     "SettingsError",
     "error_type",

@@ -28,7 +28,7 @@ def serve(telemetry: Telemetry, handler: Handler, *incoming: Message, **scope: A
     return connection
 
 
-def only(recorded: Recorded, status: int | str) -> bool:
+def counted_once(recorded: Recorded, status: int | str) -> bool:
     """Whether exactly one request was counted, with this status, and none is active."""
     return recorded.counts() == {RequestLabels("GET", "unmatched", status): 1} and recorded.active() == {}
 
@@ -53,13 +53,13 @@ async def cancel(connection: Connection, telemetry: Telemetry, *messages: Messag
 
 def test_request_cancelled_before_the_response_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
     asyncio.run(cancel(Connection(http_scope("GET", "/")), telemetry))
-    assert only(recorded, 499)
+    assert counted_once(recorded, 499)
     assert recorded.error_types() == set()
 
 
 def test_request_cancelled_after_the_start_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
     asyncio.run(cancel(Connection(http_scope("GET", "/")), telemetry, START, PART))
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_request_cancelled_after_the_end_is_counted_once(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -72,7 +72,7 @@ def test_request_cancelled_after_the_end_is_counted_once(telemetry: Telemetry, r
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(connection.run(MetricsMiddleware(app, telemetry=telemetry)))
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_missing_response_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -81,7 +81,7 @@ def test_missing_response_after_a_disconnect_is_a_499(telemetry: Telemetry, reco
             pass
 
     serve(telemetry, app, BODY_END, DISCONNECT)
-    assert only(recorded, 499)
+    assert counted_once(recorded, 499)
 
 
 def test_exception_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -91,7 +91,7 @@ def test_exception_after_a_disconnect_is_a_499(telemetry: Telemetry, recorded: R
 
     with pytest.raises(HandlerError):
         serve(telemetry, app, DISCONNECT)
-    assert only(recorded, 499)
+    assert counted_once(recorded, 499)
     assert recorded.error_types() == set()
 
 
@@ -100,7 +100,7 @@ def test_missing_response_without_a_disconnect_is_a_500(telemetry: Telemetry, re
         await receive()
 
     serve(telemetry, app)
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
 
 
 def test_unfinished_response_keeps_the_status(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -109,7 +109,7 @@ def test_unfinished_response_keeps_the_status(telemetry: Telemetry, recorded: Re
         await send(PART)
 
     serve(telemetry, app)
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_start_that_the_server_rejects_is_a_500(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -123,7 +123,7 @@ def test_start_that_the_server_rejects_is_a_500(telemetry: Telemetry, recorded: 
     middleware = MetricsMiddleware(app, telemetry=telemetry)
     with pytest.raises(HandlerError):
         asyncio.run(middleware(connection.scope, connection.receive, refuse))
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
@@ -139,7 +139,7 @@ def test_closed_coroutine_leaves_nothing_active(telemetry: Telemetry, recorded: 
     running = connection.run(MetricsMiddleware(app, telemetry=telemetry))
     running.send(None)
     running.close()  # raises GeneratorExit inside
-    assert only(recorded, 499)
+    assert counted_once(recorded, 499)
 
 
 def test_exception_that_became_a_response_is_recorded_by_its_type(
@@ -151,7 +151,7 @@ def test_exception_that_became_a_response_is_recorded_by_its_type(
         await send(END)
 
     serve(telemetry, app)
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
@@ -180,7 +180,7 @@ def test_each_kind_of_last_message_ends_the_response(
 
     serve(telemetry, app)
     assert active_after_the_end == [{}]
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_announced_trailers_end_the_response(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -193,11 +193,11 @@ def test_announced_trailers_end_the_response(telemetry: Telemetry, recorded: Rec
         assert recorded.active() == {}
 
     serve(telemetry, app)
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 CONNECT: Message = {"type": "websocket.connect"}
-LEFT: Message = {"type": "websocket.disconnect", "code": 1001}
+CLIENT_LEFT: Message = {"type": "websocket.disconnect", "code": 1001}
 
 
 def serve_websocket(telemetry: Telemetry, handler: Handler, *incoming: Message, path: str = "/") -> None:
@@ -213,7 +213,7 @@ def test_websocket_is_active_until_the_client_disconnects(telemetry: Telemetry, 
         await receive()
         assert recorded.active() == {}
 
-    serve_websocket(telemetry, app, LEFT)
+    serve_websocket(telemetry, app, CLIENT_LEFT)
     assert (recorded.active(), recorded.counts()) == ({}, {})
 
 
@@ -268,8 +268,8 @@ def test_request_is_counted_before_its_last_part_is_sent_unless_sending_takes_ti
     class Server(Connection):
         async def send(self, message: Message) -> None:
             if message is last:
-                seen.append(only(recorded, 200))
+                seen.append(counted_once(recorded, 200))
 
     asyncio.run(Server(http_scope("GET", "/")).run(MetricsMiddleware(app, telemetry=telemetry)))
     assert seen == [counted_before]
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)

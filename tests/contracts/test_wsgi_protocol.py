@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OK = ("200 OK", [("Content-Type", "text/plain")])
 
 
-def only(recorded: Recorded, status: int | str) -> bool:
+def counted_once(recorded: Recorded, status: int | str) -> bool:
     """Whether exactly one request was counted, with this status, and none is active."""
     return recorded.counts() == {RequestLabels("GET", "unmatched", status): 1} and recorded.active() == {}
 
@@ -47,28 +47,28 @@ def test_sent_body_is_counted_once(telemetry: Telemetry, recorded: Recorded, app
     call = serve(telemetry, app)
     assert recorded.active() == {"GET": 1}
     assert call.send_all() == [b"a", b"b"]
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
     call.close()
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_body_that_is_closed_without_being_iterated(telemetry: Telemetry, recorded: Recorded) -> None:
     call = serve(telemetry, listed)
     call.close()
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_body_that_is_closed_before_it_starts_the_response(telemetry: Telemetry, recorded: Recorded) -> None:
     call = serve(telemetry, generated)
     call.close()
-    assert only(recorded, 499)
+    assert counted_once(recorded, 499)
 
 
 def test_body_that_is_closed_halfway(telemetry: Telemetry, recorded: Recorded) -> None:
     call = serve(telemetry, generated)
     assert next(iter(call.body)) == b"a"
     call.close()
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_body_that_the_server_drops_without_closing(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -76,7 +76,7 @@ def test_body_that_the_server_drops_without_closing(telemetry: Telemetry, record
     parts = iter(call.body)
     next(parts)
     del parts, call
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 @pytest.mark.parametrize(("error", "status"), [(HandlerError, 500), (GeneratorExit, 499), (SystemExit, 500)])
@@ -88,7 +88,7 @@ def test_app_that_raises(
 
     with pytest.raises(error):
         serve(telemetry, app)
-    assert only(recorded, status)
+    assert counted_once(recorded, status)
 
 
 def test_body_that_raises_before_it_starts_the_response(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -101,7 +101,7 @@ def test_body_that_raises_before_it_starts_the_response(telemetry: Telemetry, re
     with pytest.raises(HandlerError):
         call.send_all()
     call.close()
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
@@ -117,13 +117,13 @@ def test_body_that_raises_when_it_is_closed(telemetry: Telemetry, recorded: Reco
     call = serve(telemetry, app)
     with pytest.raises(HandlerError):
         call.close()
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_app_that_never_starts_a_response(telemetry: Telemetry, recorded: Recorded) -> None:
     call = serve(telemetry, lambda environ, start_response: [])
     call.send_all()
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
 
 
 def test_response_that_an_error_page_replaces(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -136,7 +136,7 @@ def test_response_that_an_error_page_replaces(telemetry: Telemetry, recorded: Re
         return [b"sorry"]
 
     serve(telemetry, app).send_all()
-    assert only(recorded, 503)
+    assert counted_once(recorded, 503)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
@@ -153,7 +153,7 @@ def test_error_page_after_the_first_part_keeps_the_sent_status(
 
     with pytest.raises(HandlerError):
         serve(telemetry, app)
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
 
 
@@ -164,7 +164,7 @@ def test_write_callable_works(telemetry: Telemetry, recorded: Recorded) -> None:
         return []
 
     assert serve(telemetry, app).send_all() == [b"by hand"]
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_invalid_status_is_other(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -173,7 +173,7 @@ def test_invalid_status_is_other(telemetry: Telemetry, recorded: Recorded) -> No
         return []
 
     serve(telemetry, app).send_all()
-    assert only(recorded, "_OTHER")
+    assert counted_once(recorded, "_OTHER")
 
 
 def test_list_body_keeps_its_length(telemetry: Telemetry) -> None:
@@ -195,7 +195,7 @@ def test_file_body_stays_the_wrapper_of_the_server(telemetry: Telemetry, recorde
     assert recorded.active() == {"GET": 1}
     call.close()
     assert file.closed
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 class Slotted:
@@ -226,14 +226,14 @@ def test_file_wrapper_without_settable_attributes_is_iterated(
     assert call.send_all() == [b"content"]
     call.close()
     assert file.closed
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
 
 
 def test_two_telemetries_both_count(telemetry: Telemetry, recorded: Recorded) -> None:
     other = Telemetry(metrics_exporter="prometheus")
     call = serve(telemetry, MetricsMiddleware(listed, telemetry=other))
     call.send_all()
-    assert only(recorded, 200)
+    assert counted_once(recorded, 200)
     assert Recorded(other).counts() == {RequestLabels("GET", "unmatched", 200): 1}
     other.shutdown()
 
@@ -247,5 +247,5 @@ def test_exception_that_became_a_response_is_recorded_by_its_type(
         return []
 
     serve(telemetry, app).send_all()
-    assert only(recorded, 500)
+    assert counted_once(recorded, 500)
     assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())

@@ -29,6 +29,10 @@ PUBLIC_NAMES = {
         "MetricsMiddleware", "metrics_app", "set_route",
         "Environ", "RouteNamer", "answer_scrape", "set_error",
     },
+    "dualmetrics.middleware": {
+        "METHODS", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error", "serves_page",
+        "telemetry_for",
+    },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
         "Plan", "Prometheus", "Question", "TooEarlyError", "UnreachableError", "UsageError", "Verdict",
