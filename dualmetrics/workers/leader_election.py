@@ -1,4 +1,4 @@
-"""Elects the leader of the group, the worker that pushes: whoever holds a certain lock, until it dies."""
+"""Elects the leader of the group, the worker that pushes. It holds a lock until it resigns or dies."""
 
 from __future__ import annotations
 
