@@ -1,4 +1,4 @@
-"""A callback that is late, hangs or asks for the totals itself holds up nobody."""
+"""A callback that is slow, hangs or starts a round itself does not hold up others."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.runtime.errors import ErrorReporter
 
 
-class Callback:
-    """Something observed, with a gate that may be shut."""
+class BlockableInstrument:
+    """An instrument whose callback waits while its gate is closed."""
 
     once_per_group = False
 
@@ -21,67 +21,67 @@ class Callback:
         self.name = name
         self.gate = threading.Event()
         self.gate.set()
-        self.began = threading.Semaphore(0)
-        self.times = 0
+        self.calls = threading.Semaphore(0)
+        self.completed = 0
 
     def observe(self, options: CallbackOptions) -> None:
-        self.began.release()
+        self.calls.release()
         self.gate.wait(30)
-        self.times += 1
+        self.completed += 1
 
 
 @pytest.fixture(autouse=True)
-def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callback_runner, "SLOW_CALLBACK_SECONDS", 0.05)
 
 
-def made(*names: str) -> tuple[CallbackRunner, list[Callback]]:
-    together = CallbackRunner(ErrorReporter())
-    callbacks = [Callback(name) for name in names]
-    for callback in callbacks:
-        together.add(callback)
-    return together, callbacks
+def make_runner(*names: str) -> tuple[CallbackRunner, list[BlockableInstrument]]:
+    runner = CallbackRunner(ErrorReporter())
+    instruments = [BlockableInstrument(name) for name in names]
+    for instrument in instruments:
+        runner.add(instrument)
+    return runner, instruments
 
 
-def test_each_callback_runs_once_a_round() -> None:
-    together, callbacks = made("a", "b", "c")
-    together.run(is_leader=True)
-    together.run(is_leader=True)
-    assert [callback.times for callback in callbacks] == [2, 2, 2]
+def test_each_callback_runs_once_per_round() -> None:
+    runner, instruments = make_runner("a", "b", "c")
+    runner.run(is_leader=True)
+    runner.run(is_leader=True)
+    assert [instrument.completed for instrument in instruments] == [2, 2, 2]
 
 
-def test_a_callback_that_hangs_does_not_hold_up_the_others() -> None:
-    together, (first, hung, last) = made("first", "hung", "last")
-    hung.gate.clear()
-    together.run(is_leader=True)
-    assert (first.times, last.times) == (1, 1)
-    hung.gate.set()
+def test_hanging_callback_does_not_hold_up_others() -> None:
+    runner, (first, hanging, last) = make_runner("first", "hanging", "last")
+    hanging.gate.clear()
+    runner.run(is_leader=True)
+    assert (first.completed, last.completed) == (1, 1)
+    hanging.gate.set()
 
 
-def test_a_callback_that_still_runs_is_left_out_and_taken_again_when_it_has_returned() -> None:
-    together, (hung, other) = made("hung", "other")
-    hung.gate.clear()
-    together.run(is_leader=True)
-    together.run(is_leader=True)
-    assert other.times == 2
-    assert hung.began.acquire(timeout=1)
-    assert not hung.began.acquire(blocking=False), "it was called again while it ran"
-    hung.gate.set()
-    while hung.times < 2:
-        together.run(is_leader=True)
+def test_running_callback_is_skipped_until_it_has_returned() -> None:
+    runner, (hanging, other) = make_runner("hanging", "other")
+    hanging.gate.clear()
+    runner.run(is_leader=True)
+    runner.run(is_leader=True)
+    assert other.completed == 2
+    assert hanging.calls.acquire(timeout=1)
+    assert not hanging.calls.acquire(blocking=False), "it was called again while it ran"
+    hanging.gate.set()
+    while hanging.completed < 2:
+        runner.run(is_leader=True)
 
 
-def test_a_callback_that_asks_for_the_totals_does_not_wait_for_itself() -> None:
-    together, (callback,) = made("outer")
+def test_callback_that_starts_a_round_does_not_wait_for_itself() -> None:
+    runner, (outer,) = make_runner("outer")
 
-    class Asking(Callback):
+    class Nested(BlockableInstrument):
         def observe(self, options: CallbackOptions) -> None:
-            together.run(is_leader=True, timeout=0.05)
+            runner.run(is_leader=True, timeout=0.05)
             super().observe(options)
 
-    asking = Asking("asking")
-    together.add(asking)
-    together.run(is_leader=True)
-    assert callback.times == 1
-    while not asking.times:
-        asking.began.acquire(timeout=1)
+    nested = Nested("nested")
+    runner.add(nested)
+    runner.run(is_leader=True)
+    assert outer.completed == 1
+    while not nested.completed:
+        nested.calls.acquire(timeout=1)

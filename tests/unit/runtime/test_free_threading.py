@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dualmetrics.runtime import free_threading
-from tests.unit.instruments.test_synchronous import Recording
+from tests.unit.instruments.recording import Recording
 
 TIMES, THREADS = 50_000, 4
 
