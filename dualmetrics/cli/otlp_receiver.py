@@ -104,8 +104,8 @@ class Receiver:
 
     def one(self, service: str, name: str, attributes: PointAttributes = ()) -> ReceivedPoint:
         """Return the series of this name, in any scope. Raises ValueError unless there is exactly one."""
-        wanted = (service, name, attributes)
-        (point,) = (point for key, point in self.series().items() if key[:3] == wanted)
+        prefix = (service, name, attributes)
+        (point,) = (point for key, point in self.series().items() if key[:3] == prefix)
         return point
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:

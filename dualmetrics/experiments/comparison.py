@@ -169,7 +169,8 @@ def _judge_routes(counts: VariantCounts, question: Question, critical: CriticalV
 
 def _notes(question: Question, window: Window, counts: VariantCounts) -> list[str]:
     blocks = len(counts.edges) - 1
-    notes = [f"{blocks} blocks of {(counts.edges[1] - counts.edges[0]) if blocks else 0:.0f} s"]
+    length = counts.edges[1] - counts.edges[0]
+    notes = [f"{blocks} block{'s' if blocks > 1 else ''} of {length:.0f} s"]
     if window.early and not question.sequential:
         notes.append("early look: there is no verdict before the declared end, unless --sequential is given")
     if counts.dropped:

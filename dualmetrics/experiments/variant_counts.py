@@ -40,7 +40,7 @@ class VariantCounts:
     ) -> list[Gate]:
         """Judge the gates that the question asks for, of one ``route`` or of all routes together.
 
-        Raises `InvalidExperimentError` if ``slo`` is asked for and there are no durations.
+        Raises `InvalidExperimentError` if the question has ``slo`` and there are no durations.
         """
         pair = route or self.total
         gates = [error_gate("error ratio", *pair, question.margins, critical)]

@@ -32,6 +32,10 @@ def run(*arguments: str, answer: str | None = None) -> Result:
     return result
 
 
+def compare(directory: Path) -> Result:
+    return CliRunner().invoke(dualmetrics_command, ["compare", str(directory)], env={"COLUMNS": "200"})
+
+
 def create(parent: Path, *options: str) -> Path:
     result = run("init", "shop", "--in", str(parent), *options)
     assert result.exit_code == 0, result.output
@@ -91,9 +95,8 @@ def test_an_experiment_from_init_to_clean(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: value(url, 'sum(sum_over_time(up{experiment="shop"}[1h]))') >= 12, 20, "scrapes")
         wait_until(lambda: "1 of 1 targets up" in run("status", str(directory)).output, 20, "the status")
-        compared = CliRunner().invoke(
-            dualmetrics_command, ["compare", str(directory)], env={"COLUMNS": "200"}
-        )
+        wait_until(lambda: "broken scrapes" not in compare(directory).output, 60, "enough scrapes")
+        compared = compare(directory)
         assert (compared.exit_code, "early look" in compared.output) == (3, True), compared.output
         dry = run("clean", str(directory), "--dry-run")
         assert ("stop the Prometheus" in dry.output, process.poll()) == (True, None)

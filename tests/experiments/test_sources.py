@@ -85,7 +85,7 @@ def test_only_common_bounds_are_used_and_their_absence_is_an_error() -> None:
         histograms.shared_bounds([one, strange])
 
 
-def test_both_conventions_are_recognised_with_any_prefix() -> None:
+def test_both_conventions_are_recognized_with_any_prefix() -> None:
     found = recognize_names(["shop_http_requests_total", "shop_http_request_duration_milliseconds_bucket"])
     assert (found.requests, found.per_second) == ("shop_http_requests_total", 1000)
     found = recognize_names([f"{SEMCONV.duration}_bucket", "up"])

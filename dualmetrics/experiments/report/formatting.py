@@ -58,7 +58,7 @@ def format_visible_effect(gate: Gate) -> str:
     """Return the smallest effect that would be detected now."""
     size = gate.need.visible
     if not isfinite(size):
-        return "none"
+        return "unknown"
     return f"{size * 100:.3g} points" if gate.unit == "difference" else f"{expm1(min(size, 50)):.1%}"
 
 

@@ -88,8 +88,8 @@ class Prometheus:
         return VariantSamples(requests, durations, up, process_start)
 
     def _unknown_experiment(self, start: float, end: float) -> str:
-        known = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
-        hint = f"it knows {known}" if known else "no series in that time has that label"
+        experiments = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
+        hint = f"it knows {experiments}" if experiments else "no series in that time has that label"
         return f"{self.url} knows no experiment {self.experiment!r} in the window; {hint}."
 
     def _values(self, label: str, start: float, end: float) -> list[str]:

@@ -63,8 +63,8 @@ def merge_correlated_blocks(
     ``merge`` halves the number of blocks of a table. ``values`` returns what each block of the tables
     contributes to the estimate.
     """
-    found = inflation(values(tables))
-    while found.r > MAX_AUTOCORRELATION and found.blocks // 2 >= MIN_BLOCKS:
+    current = inflation(values(tables))
+    while current.r > MAX_AUTOCORRELATION and current.blocks // 2 >= MIN_BLOCKS:
         tables = tuple(merge(table) for table in tables)
-        found = inflation(values(tables))
-    return tables, found
+        current = inflation(values(tables))
+    return tables, current
