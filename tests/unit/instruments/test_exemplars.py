@@ -1,4 +1,4 @@
-"""Exemplars: which measurements become one, and that the group shows the latest of each bucket."""
+"""Which measurements become exemplars, and that the group keeps the latest one of each bucket."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def active(number: int = 0, sampled: bool = True) -> Iterator[None]:
         yield
 
 
-def traced(tmp_path: Path, rule: str = "trace_based") -> Telemetry:
-    return Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), exemplar_filter=rule)
+def telemetry_with(tmp_path: Path, exemplar_filter: str = "trace_based") -> Telemetry:
+    return Telemetry(metrics_exporter="prometheus", directory=str(tmp_path), exemplar_filter=exemplar_filter)
 
 
 @pytest.fixture
 def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telemetry]:
-    """One to whom a tracer is announced; the tests' spans are of no tracer."""
+    """A Telemetry that expects a tracer. The spans of these tests come from none."""
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-    made = traced(tmp_path)
-    yield made
-    made.shutdown()
+    telemetry = telemetry_with(tmp_path)
+    yield telemetry
+    telemetry.shutdown()
 
 
-def of(telemetry: Telemetry, name: str) -> dict[Attributes, Exemplars]:
-    """The exemplars of a metric's series."""
+def exemplars_of(telemetry: Telemetry, name: str) -> dict[Attributes, Exemplars]:
+    """The exemplars of each series of a metric."""
     return {
         point.attributes: point.exemplars
         for family in telemetry.snapshot().families
@@ -63,11 +63,11 @@ def of(telemetry: Telemetry, name: str) -> dict[Attributes, Exemplars]:
 
 
 def spans(exemplars: Exemplars) -> list[int | None]:
-    """The number of each exemplar's span."""
-    return [each.span_id - SPAN if each else None for each in exemplars]
+    """The number of the span of each exemplar."""
+    return [exemplar.span_id - SPAN if exemplar else None for exemplar in exemplars]
 
 
-def test_the_latest_of_each_bucket_in_a_sampled_span_is_kept(telemetry: Telemetry) -> None:
+def test_latest_exemplar_of_each_bucket_in_a_sampled_span_is_kept(telemetry: Telemetry) -> None:
     took = telemetry.meter("app").create_histogram("took", explicit_bucket_boundaries_advisory=[1, 2])
     for number, value in enumerate([0.5, 1.0, 7.0]):
         with active(number):
@@ -75,45 +75,45 @@ def test_the_latest_of_each_bucket_in_a_sampled_span_is_kept(telemetry: Telemetr
     took.record(0.25, {"route": "/a"})
     with active(9, sampled=False):
         took.record(0.25, {"route": "/a"})
-    [found] = of(telemetry, "took").values()
-    assert spans(found) == [1, None, 2]
-    assert [(each.value, each.trace_id) if each else None for each in found] == [
+    [exemplars] = exemplars_of(telemetry, "took").values()
+    assert spans(exemplars) == [1, None, 2]
+    assert [(exemplar.value, exemplar.trace_id) if exemplar else None for exemplar in exemplars] == [
         (1.0, TRACE),
         None,
         (7.0, TRACE),
     ]
 
 
-def test_a_counter_has_one_a_series(telemetry: Telemetry) -> None:
+def test_counter_has_one_exemplar_per_series(telemetry: Telemetry) -> None:
     orders = telemetry.meter("app").create_counter("orders")
     for number, route in enumerate(["/a", "/b", "/b"]):
         with active(number):
             orders.add(2, {"route": route})
-    found = of(telemetry, "orders")
-    assert {attributes: spans(each) for attributes, each in found.items()} == {
+    by_series = exemplars_of(telemetry, "orders")
+    assert {attributes: spans(exemplars) for attributes, exemplars in by_series.items()} == {
         (("route", "/a"),): [0],
         (("route", "/b"),): [2],
     }
 
 
-def test_attributes_of_all_types_find_their_own_series(telemetry: Telemetry) -> None:
+def test_equal_attributes_of_different_types_have_exemplars_of_their_own(telemetry: Telemetry) -> None:
     orders = telemetry.meter("app").create_counter("orders")
     kinds: list[dict[str, object]] = [{}, {"k": 1}, {"k": True}, {"k": 1.0}, {"k": [1, 2]}, {"k": "1"}]
     for number, attributes in enumerate(kinds * 2):
         with active(number):
             orders.add(1, attributes)  # type: ignore[arg-type]  # as apps give them
-    [family] = [each for each in telemetry.snapshot().families if each.descriptor.name == "orders"]
+    [family] = [family for family in telemetry.snapshot().families if family.descriptor.name == "orders"]
     assert sorted(spans(point.exemplars)[0] or 0 for point in family.points) == [*range(6, 12)]
 
 
-def test_a_context_that_is_given_is_the_one_that_counts(telemetry: Telemetry) -> None:
+def test_context_argument_takes_precedence_over_the_active_span(telemetry: Telemetry) -> None:
     orders = telemetry.meter("app").create_counter("orders")
     with active(1):
         orders.add(1, None, trace.set_span_in_context(span(2), context.Context()))
-    assert spans(of(telemetry, "orders")[()]) == [2]
+    assert spans(exemplars_of(telemetry, "orders")[()]) == [2]
 
 
-def test_what_is_not_counted_is_no_exemplar(telemetry: Telemetry) -> None:
+def test_rejected_value_is_no_exemplar(telemetry: Telemetry) -> None:
     meter = telemetry.meter("app")
     orders, took = meter.create_counter("orders"), meter.create_histogram("took")
     with active():
@@ -122,43 +122,44 @@ def test_what_is_not_counted_is_no_exemplar(telemetry: Telemetry) -> None:
         for bad in (-1, float("nan"), float("inf"), "many"):
             orders.add(bad)  # type: ignore[arg-type]  # as apps give them
             took.record(bad)  # type: ignore[arg-type]
-    [kept] = of(telemetry, "orders")[()]
+    [kept] = exemplars_of(telemetry, "orders")[()]
     assert kept is not None
     assert kept.value == 1.0
-    assert of(telemetry, "took") == {}
+    assert exemplars_of(telemetry, "took") == {}
     assert telemetry.errors.error_count == 8
 
 
-def test_gauges_and_up_down_counters_have_none(telemetry: Telemetry) -> None:
+def test_gauges_and_up_down_counters_have_no_exemplars(telemetry: Telemetry) -> None:
     meter = telemetry.meter("app")
     with active():
         meter.create_up_down_counter("length").add(1)
         meter.create_gauge("level").set(1)
-    assert of(telemetry, "length") == of(telemetry, "level") == {(): ()}
+    assert exemplars_of(telemetry, "length") == exemplars_of(telemetry, "level") == {(): ()}
 
 
 @pytest.mark.parametrize(
-    ("rule", "in_span", "in_unsampled", "alone"),
+    ("exemplar_filter", "in_span", "in_unsampled", "alone"),
     [("trace_based", SPAN, None, None), ("always_on", SPAN, SPAN, 0), ("always_off", None, None, None)],
 )
-def test_the_filter_says_which_become_exemplars(
+def test_filter_decides_which_measurements_become_exemplars(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    rule: str,
+    exemplar_filter: str,
     in_span: int | None,
     in_unsampled: int | None,
     alone: int | None,
 ) -> None:
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-    telemetry = traced(tmp_path, rule)
+    telemetry = telemetry_with(tmp_path, exemplar_filter)
     orders = telemetry.meter("app").create_counter("orders")
     with active():
         orders.add(1, {"in": "span"})
     with active(sampled=False):
         orders.add(1, {"in": "unsampled"})
     orders.add(1, {"in": "none"})
-    found = {str(key[0][1]): each[0] if each else None for key, each in of(telemetry, "orders").items()}
-    assert {name: each.span_id if each else None for name, each in found.items()} == {
+    by_series = exemplars_of(telemetry, "orders").items()
+    kept = {str(key[0][1]): exemplars[0] if exemplars else None for key, exemplars in by_series}
+    assert {name: exemplar.span_id if exemplar else None for name, exemplar in kept.items()} == {
         "span": in_span,
         "unsampled": in_unsampled,
         "none": alone,
@@ -166,15 +167,15 @@ def test_the_filter_says_which_become_exemplars(
     telemetry.shutdown()
 
 
-def test_without_a_tracer_nothing_is_looked_up(tmp_path: Path) -> None:
-    telemetry = traced(tmp_path)
+def test_without_a_tracer_the_recording_function_is_not_replaced(tmp_path: Path) -> None:
+    telemetry = telemetry_with(tmp_path)
     orders = telemetry.meter("app").create_counter("orders")
     with active():
         orders.add(1)
         telemetry.render()
         orders.add(1)
     assert "add" not in vars(orders)
-    assert of(telemetry, "orders") == {(): ()}
+    assert exemplars_of(telemetry, "orders") == {(): ()}
     telemetry.shutdown()
 
 
@@ -196,7 +197,7 @@ assert "orders_total{{" in page and "} 2 # {{trace_id=" in page, page
 
 
 @pytest.mark.parametrize("then", ["telemetry.render()", "orders.add(0, {'new': 'series'})"])
-def test_a_tracer_that_is_set_late_is_found_at_a_scrape_and_at_a_new_series(then: str) -> None:
+def test_tracer_that_is_set_late_is_detected_by_a_scrape_or_a_new_series(then: str) -> None:
     program = LATE.replace("{then}", then).replace("{{", "{").replace("}}", "}")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -216,16 +217,16 @@ assert trace.get_tracer_provider() is mine
 """
 
 
-def test_looking_for_a_tracer_sets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detection_does_not_set_a_tracer_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
     done = subprocess.run([sys.executable, "-c", NAMED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-# The group
+# Exemplars of a group
 
 
-def keep(
+def record_exemplar(
     store: GroupStore, descriptor: Descriptor, bucket: int, exemplar: Exemplar, attributes: Attributes = A
 ) -> None:
     store.row(descriptor, attributes)[bucket] += 1
@@ -233,7 +234,7 @@ def keep(
     exemplar_slots.write_slot(store.slots(descriptor, attributes, size), bucket, exemplar, size)
 
 
-def shown(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
+def group_exemplars(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, Exemplars]:
     return {
         point.attributes: point.exemplars
         for family in store.read().families
@@ -242,23 +243,23 @@ def shown(store: GroupStore, descriptor: Descriptor) -> dict[Attributes, Exempla
     }
 
 
-ONE, TWO, THREE = (Exemplar(float(at), at, TRACE + at, SPAN + at) for at in (1, 2, 3))
-TWO = TWO._replace(attributes=(("items", 7), ("user", "u")))  # as those of other libraries may have
+ONE, TWO, THREE = (Exemplar(float(time), time, TRACE + time, SPAN + time) for time in (1, 2, 3))
+TWO = TWO._replace(attributes=(("items", 7), ("user", "u")))  # as exemplars of other libraries may have
 
 
-def test_any_worker_shows_the_latest_of_all(tmp_path: Path) -> None:
+def test_every_worker_reports_the_latest_exemplars_of_the_group(tmp_path: Path) -> None:
     one, other = worker(tmp_path), worker(tmp_path)
-    keep(one, HISTOGRAM, 0, TWO)
-    keep(other, HISTOGRAM, 0, ONE)
-    keep(other, HISTOGRAM, 2, THREE)
+    record_exemplar(one, HISTOGRAM, 0, TWO)
+    record_exemplar(other, HISTOGRAM, 0, ONE)
+    record_exemplar(other, HISTOGRAM, 2, THREE)
     for store in (one, other, worker(tmp_path)):
-        assert shown(store, HISTOGRAM) == {A: (TWO, None, THREE)}
+        assert group_exemplars(store, HISTOGRAM) == {A: (TWO, None, THREE)}
         assert values(store, HISTOGRAM) == {A: [2.0, 0.0, 1.0, 0.0]}
 
 
-def test_a_point_whose_exemplar_alone_has_changed_is_another(tmp_path: Path) -> None:
+def test_point_is_replaced_if_only_its_exemplar_has_changed(tmp_path: Path) -> None:
     store = worker(tmp_path)
-    keep(store, COUNTER, 0, ONE)
+    record_exemplar(store, COUNTER, 0, ONE)
     before = store.read().families[0].points[0]
     assert store.read().families[0].points[0] is before
     exemplar_slots.write_slot(store.slots(COUNTER, A), 0, THREE)
@@ -266,36 +267,36 @@ def test_a_point_whose_exemplar_alone_has_changed_is_another(tmp_path: Path) -> 
     assert (before.exemplars, after.exemplars) == ((ONE,), (THREE,))
 
 
-def test_those_of_dead_workers_stay_when_they_are_folded_again_and_again(tmp_path: Path) -> None:
+def test_exemplars_of_dead_workers_survive_repeated_folding(tmp_path: Path) -> None:
     survivor = worker(tmp_path)
     for exemplar, bucket in ((THREE, 0), (ONE, 0), (TWO, 1)):
         victim = worker(tmp_path)
-        keep(victim, HISTOGRAM, bucket, exemplar)
+        record_exemplar(victim, HISTOGRAM, bucket, exemplar)
         die(victim)
-        before = shown(survivor, HISTOGRAM)
+        before = group_exemplars(survivor, HISTOGRAM)
         survivor.fold()
-        assert shown(survivor, HISTOGRAM) == before
-    assert shown(survivor, HISTOGRAM) == {A: (THREE, TWO, None)}
+        assert group_exemplars(survivor, HISTOGRAM) == before
+    assert group_exemplars(survivor, HISTOGRAM) == {A: (THREE, TWO, None)}
 
 
-def test_what_is_past_the_limit_leaves_them_in_the_overflow_series(tmp_path: Path) -> None:
+def test_series_beyond_the_limit_keep_exemplars_in_the_overflow_series(tmp_path: Path) -> None:
     store = worker(tmp_path, limit=1)
-    keep(store, COUNTER, 0, ONE)
-    keep(store, COUNTER, 0, TWO, (("route", "/b"),))
-    keep(store, COUNTER, 0, THREE, (("route", "/c"),))
-    assert shown(store, COUNTER) == {A: (ONE,), OVERFLOW_ATTRIBUTES: (THREE,)}
-    assert shown(worker(tmp_path), COUNTER) == shown(store, COUNTER)
+    record_exemplar(store, COUNTER, 0, ONE)
+    record_exemplar(store, COUNTER, 0, TWO, (("route", "/b"),))
+    record_exemplar(store, COUNTER, 0, THREE, (("route", "/c"),))
+    assert group_exemplars(store, COUNTER) == {A: (ONE,), OVERFLOW_ATTRIBUTES: (THREE,)}
+    assert group_exemplars(worker(tmp_path), COUNTER) == group_exemplars(store, COUNTER)
 
 
-def test_in_private_memory_they_are_kept_as_well() -> None:
+def test_exemplars_are_kept_in_private_memory() -> None:
     store = worker(None)
-    keep(store, COUNTER, 0, ONE)
-    assert shown(store, COUNTER) == {A: (ONE,)}
+    record_exemplar(store, COUNTER, 0, ONE)
+    assert group_exemplars(store, COUNTER) == {A: (ONE,)}
 
 
-def test_a_forked_child_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_child_has_exemplars_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
-    telemetry = traced(tmp_path)
+    telemetry = telemetry_with(tmp_path)
     orders = telemetry.meter("app").create_counter("orders")
     with active(1):
         orders.add(1)
@@ -303,47 +304,47 @@ def test_a_forked_child_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def child() -> None:
         with active(2):
             orders.add(1)
-        assert spans(of(telemetry, "orders")[()]) == [2]
+        assert spans(exemplars_of(telemetry, "orders")[()]) == [2]
 
     run_in_child(child)
-    assert spans(of(telemetry, "orders")[()]) == [2]
+    assert spans(exemplars_of(telemetry, "orders")[()]) == [2]
     telemetry.shutdown()
 
 
-def test_after_a_reset_there_are_none(telemetry: Telemetry) -> None:
+def test_reset_removes_exemplars(telemetry: Telemetry) -> None:
     orders = telemetry.meter("app").create_counter("orders")
     with active(1):
         orders.add(1)
     telemetry.reset()
     orders.add(1)
-    assert of(telemetry, "orders") == {(): ()}
+    assert exemplars_of(telemetry, "orders") == {(): ()}
 
 
-def test_a_full_disk_costs_exemplars_and_no_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_loses_exemplars_but_no_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, other = worker(tmp_path), worker(tmp_path)
     store.row(COUNTER, A)
     with monkeypatch.context() as patched:
         patched.setattr("dualmetrics.storage.regions.CAPACITY", 0)
-        keep(store, COUNTER, 0, ONE)
-    assert shown(store, COUNTER) == {A: (ONE,)}
-    assert shown(other, COUNTER) == {A: ()}
+        record_exemplar(store, COUNTER, 0, ONE)
+    assert group_exemplars(store, COUNTER) == {A: (ONE,)}
+    assert group_exemplars(other, COUNTER) == {A: ()}
     store.row(COUNTER, ())[0] += 5
     assert values(other, COUNTER) == {A: [1.0], (): [5.0]}
 
 
-def test_what_fails_is_counted_and_reaches_nobody(
+def test_failure_is_counted_and_does_not_reach_the_app(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    telemetry = traced(tmp_path, "always_on")
+    telemetry = telemetry_with(tmp_path, "always_on")
     monkeypatch.setattr(GroupStore, "slots", lambda *arguments: 1 / 0)
     telemetry.meter("app").create_counter("orders").add(1)
-    assert of(telemetry, "orders") == {(): ()}
+    assert exemplars_of(telemetry, "orders") == {(): ()}
     assert telemetry.errors.error_count
     assert "keeping an exemplar" in caplog.text
     telemetry.shutdown()
 
 
-def test_a_filter_that_is_off_never_becomes_active() -> None:
+def test_filter_always_off_never_becomes_active() -> None:
     settings = load_settings(
         {"OTEL_METRICS_EXEMPLAR_FILTER": "always_off", "OTEL_PYTHON_TRACER_PROVIDER": "x"}
     )
