@@ -47,10 +47,10 @@ UNDOCUMENTED_USES = {
     "multiprocessing.util": ("dualmetrics/runtime/exit_hooks.py", "Its children run no `atexit` function."),
     "urllib3.connection": (
         "dualmetrics/exporters/otlp/log_capture.py",
-        "This logger repeats each failed export, which we log ourselves.",
+        "This logger writes the whole URL, which may contain a secret, and has no option against it.",
     ),
     "werkzeug.request": (
-        "dualmetrics_flask/__init__.py",
+        "dualmetrics_flask/rules.py",
         "The environ's key of the request object, which knows the matched rule after the request has ended.",
     ),
     "middleware_stack": (
@@ -58,7 +58,7 @@ UNDOCUMENTED_USES = {
         "The only way to wrap an app that has started: Starlette refuses `add_middleware` then.",
     ),
     "iter_route_contexts": (
-        "dualmetrics_starlette/route_walk.py",
+        "dualmetrics_starlette/included_routers.py",
         "The routes of included routers, which newer versions of FastAPI keep apart.",
     ),
 }

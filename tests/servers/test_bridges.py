@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
+from tests.servers.pushes import push_settings, pushed_total
 from tests.servers.server import Samples, Server, gunicorn, total
 from tests.waiting import wait_until
 
@@ -31,16 +30,6 @@ def wait_for_total(server: Server, name: str, value: float, **labels: str) -> Sa
     return server.page()
 
 
-def last_pushed_total(receiver: Receiver, name: str, **attributes: str) -> float:
-    """The total that was received last."""
-    expected = set(attributes.items())
-    return sum(
-        received.value
-        for (_, metric, pairs, _), received in receiver.series().items()
-        if metric == name and expected <= set(pairs)
-    )
-
-
 @PRELOAD
 def test_registry_totals_are_exact_on_page_and_push_after_a_worker_was_killed(
     tmp_path: Path, options: tuple[str, ...]
@@ -51,23 +40,21 @@ def test_registry_totals_are_exact_on_page_and_push_after_a_worker_was_killed(
             "gunicorn-bridged",
             tmp_path,
             *options,
-            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint,
-            OTEL_METRIC_EXPORT_INTERVAL="300",
+            workers=4,
+            **push_settings(receiver),
         ) as server,
     ):
         answered = server.work_until_several_answer(REQUESTS)
         done = answered.total()
         wait_for_total(server, "jobs_total", done, where="request")
-        victim = max(answered, key=lambda pid: answered[pid])
-        os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: victim not in server.workers() and len(server.workers()) == 4, 20, "a new worker")
+        server.kill_worker(max(answered, key=lambda pid: answered[pid]))
         done += server.work_until_several_answer(REQUESTS).total()
         page = wait_for_total(server, "jobs_total", done, where="request")
         assert total(page, "sizes_count") == total(page, "waits_count") == done
         assert total(page, "waits_sum") == done * 0.5
         assert total(page, "phase", phase="busy") == 1
         assert total(page, "dualmetrics_internal_errors_total") == 0
-        wait_until(lambda: last_pushed_total(receiver, "jobs_total", where="request") == done, 20, "the push")
+        wait_until(lambda: pushed_total(receiver, "jobs_total", where="request") == done, 20, "the push")
 
 
 def test_counts_from_before_the_fork_are_counted_once(tmp_path: Path) -> None:
@@ -122,8 +109,8 @@ def test_a_graceful_shutdown_loses_nothing(tmp_path: Path, options: tuple[str, .
                 seen.update(server.work(50))
             done = seen.total()
             server.stop()
-        assert last_pushed_total(receiver, "jobs_total", where="request") == done
-        assert last_pushed_total(receiver, "jobs_total", where="import") == (3 if options else 12)
+        assert pushed_total(receiver, "jobs_total", where="request") == done
+        assert pushed_total(receiver, "jobs_total", where="import") == (3 if options else 12)
 
 
 SCRIPT = """
@@ -147,7 +134,7 @@ jobs.inc(5)
 def test_registries_are_pushed_at_exit_even_if_the_page_was_never_scraped(tmp_path: Path) -> None:
     with Receiver() as receiver:
         subprocess.run([sys.executable, "-c", SCRIPT, receiver.http_endpoint], check=True, timeout=60)
-        assert (last_pushed_total(receiver, "jobs_total"), last_pushed_total(receiver, "rows")) == (5, 7)
+        assert (pushed_total(receiver, "jobs_total"), pushed_total(receiver, "rows")) == (5, 7)
 
 
 def test_the_files_of_the_multi_process_mode_of_prometheus_client_are_read_once(tmp_path: Path) -> None:
@@ -159,8 +146,7 @@ def test_the_files_of_the_multi_process_mode_of_prometheus_client_are_read_once(
             page = server.page()
             assert total(page, "jobs_total", where="request") == done
             assert total(page, "sizes_count") == done
-        os.kill(next(iter(server.workers())), signal.SIGKILL)
-        wait_until(lambda: len(server.workers()) == 4, 20, "a new worker")
+        server.kill_worker(next(iter(server.workers())))
         done += sum(server.work(100).values())
         assert total(server.page(), "jobs_total", where="request") == done
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
+from tests.servers.pushes import pushed_total
 from tests.servers.server import gunicorn, total
-from tests.servers.test_bridges import last_pushed_total, wait_for_total
+from tests.servers.test_bridges import wait_for_total
 from tests.unit.bridges.bridged import received_scopes
 from tests.waiting import wait_until
 
@@ -48,7 +49,7 @@ def test_the_metrics_of_kinto_are_exact_on_page_and_push(tmp_path: Path) -> None
         page = wait_for_total(server, name, REQUESTS, endpoint="hello")
         assert total(page, "kinto_request_size_count", endpoint="hello") == REQUESTS
         assert total(page, "kinto_request_duration_seconds_count", endpoint="hello") == REQUESTS
-        wait_until(lambda: last_pushed_total(receiver, name, endpoint="hello") == REQUESTS, 20, "the push")
+        wait_until(lambda: pushed_total(receiver, name, endpoint="hello") == REQUESTS, 20, "the push")
         assert total(page, "dualmetrics_workers") > 1
 
 
