@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.middleware import route_taken_error, serves_page, telemetry_for
-from dualmetrics.wsgi import Environ, MetricsMiddleware, answer_scrape, set_error, set_route
+from dualmetrics.wsgi import MetricsMiddleware, answer_scrape, set_route
 
 try:
     from flask import Flask, Response, got_request_exception, request
 except ImportError as error:
     raise ImportError('dualmetrics_flask needs Flask: pip install "dualmetrics[flask]"') from error
+
+from dualmetrics_flask.rules import note_exception, rule_of
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["DualMetrics", "set_route"]
 
 ENDPOINT = "dualmetrics"
-
-RULE_KEY = "dualmetrics_flask.rule"
-"""The environ key of the rule that matched a request whose handler raised."""
 
 
 class DualMetrics:
@@ -74,21 +73,3 @@ class DualMetrics:
     def _page(self) -> Response:
         answer = answer_scrape(self.telemetry, request.environ)
         return Response(answer.chunks, answer.status, answer.headers)
-
-
-def rule_of(environ: Environ) -> str | None:
-    """The URL rule that matched, as the app wrote it. None for a 404, 405 or redirect by Flask's router.
-
-    Werkzeug documents this environ key (``Request(populate_request=True)``), and reading it is several times
-    faster than ``flask.request``. Flask empties it before an exception that it propagates reaches the
-    middleware.
-    """
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return rule.rule if rule is not None else environ.get(RULE_KEY)
-
-
-def note_exception(app: Flask, exception: BaseException, **_: object) -> None:
-    """Keep the type and the rule of an exception that Flask propagates or answers with a 500."""
-    set_error(request.environ, exception)
-    if request.url_rule is not None:
-        request.environ[RULE_KEY] = request.url_rule.rule

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from re import Pattern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -15,6 +14,7 @@ from starlette.routing import BaseRoute, Router
 
 from dualmetrics.asgi import wrapped_apps
 from dualmetrics.middleware import METHODS
+from dualmetrics_starlette.included_routers import expand_included
 from dualmetrics_starlette.template import REST, Prefix, Template
 
 MAX_DEPTH = 32
@@ -39,7 +39,7 @@ class Way(NamedTuple):
 
 def walk(routes: Iterable[BaseRoute], prefix: Prefix = Prefix()) -> Iterator[Way]:  # noqa: B008 - immutable
     """All endpoints below ``routes``, in the order in which the framework tries them."""
-    for route in _expand_included(routes):
+    for route in expand_included(routes):
         endpoint = getattr(route, "endpoint", None)
         if endpoint is not None:
             methods = _methods(getattr(route, "methods", None), endpoint)
@@ -63,17 +63,6 @@ def _walk_app(app: object, prefix: Prefix, last: Pattern[str] | None) -> Iterato
             return
     patterns = prefix.patterns if last is None else (*prefix.patterns, last)
     yield Way(app, Template(prefix.text + REST, patterns), opaque=True)
-
-
-def _expand_included(routes: Iterable[BaseRoute]) -> Iterable[Any]:
-    """The routes, with each router that FastAPI has included replaced by its routes.
-
-    Newer versions of FastAPI keep included routers whole. ``iter_route_contexts`` is the only function that
-    lists their routes with full paths; it has no underscore, but is not documented. Older versions copy the
-    routes.
-    """
-    expand = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", iter)
-    return expand(routes)
 
 
 def _methods(methods: Iterable[str] | None, endpoint: object) -> frozenset[str] | None:

@@ -63,11 +63,11 @@ class Routes:
         if endpoint is None:
             return None
         by_route = self._certain.get((id(scope.get("route")), method))
-        return by_route or self._candidates(endpoint).choose(method, path)
-
-    def _candidates(self, endpoint: object) -> Candidates:
+        if by_route is not None:
+            return by_route
         key = id(endpoint)
-        return self._by_endpoint.get(key) or self._unknown.get(key) or self._walk_again(endpoint)
+        candidates = self._by_endpoint.get(key) or self._unknown.get(key) or self._walk_again(endpoint)
+        return candidates.choose(method, path)
 
     def _walk_again(self, endpoint: object) -> Candidates:
         """An endpoint of no route belongs to an app that shows none: the template of its mount is used."""

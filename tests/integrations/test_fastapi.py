@@ -155,7 +155,7 @@ def test_plain_middleware(telemetry: Telemetry, recorded: Recorded, outside: boo
 
 
 def test_included_routers_are_still_kept_whole_or_copied() -> None:
-    """If this fails, FastAPI has a new way to keep included routers: see ``_expand_included``."""
+    """If this fails, FastAPI has a new way to keep included routers: see `expand_included`."""
     app = FastAPI()
     app.include_router(router(), prefix="/v1")
     copied = any(getattr(route, "path", "") == "/v1/items/{id}" for route in app.routes)
