@@ -14,7 +14,7 @@ from prometheus_client import Metric
 from dualmetrics.bridges.registry_series import UnmappableMetricError, read_series
 from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.model.units import to_ucum
 
@@ -42,7 +42,7 @@ def metric_to_families(metric: Metric, once_per_group: bool = False) -> list[Fam
     prometheus_type = "unknown" if metric.type == "untyped" else metric.type
     if prometheus_type not in _KINDS:
         raise UnmappableMetricError(f"the type {metric.type!r}")
-    found: dict[tuple[Scope, str, tuple[float, ...]], list[Point]] = {}
+    found: dict[tuple[InstrumentationScope, str, tuple[float, ...]], list[Point]] = {}
     for name, bounds, point in read_series(metric):
         scope, attributes = _split_scope(point.attributes)
         if attributes is not point.attributes:
@@ -59,7 +59,7 @@ def _descriptor(
     metric: Metric,
     prometheus_type: str,
     once_per_group: bool,
-    scope: Scope,
+    scope: InstrumentationScope,
     name: str,
     bounds: tuple[float, ...],
 ) -> Descriptor:
@@ -77,7 +77,7 @@ def _descriptor(
     )
 
 
-def _split_scope(labels: Attributes) -> tuple[Scope, Attributes]:
+def _split_scope(labels: Attributes) -> tuple[InstrumentationScope, Attributes]:
     """The scope, which OpenTelemetry's Prometheus exporters write as labels, and the other labels."""
     if f"{_SCOPE_PREFIX}name" not in dict(labels):
         return PROMETHEUS_SCOPE, labels
@@ -85,7 +85,7 @@ def _split_scope(labels: Attributes) -> tuple[Scope, Attributes]:
     scope.pop("", None)
     name, version, schema_url = (scope.pop(key, "") for key in ("name", "version", "schema_url"))
     others = tuple((key, value) for key, value in labels if not _is_of_scope(key))
-    return Scope(name, version, schema_url, tuple(sorted(scope.items()))), others
+    return InstrumentationScope(name, version, schema_url, tuple(sorted(scope.items()))), others
 
 
 def _is_of_scope(label: str) -> bool:

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader, Metric
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope as SdkScope
 
 from dualmetrics.bridges.delta_accumulator import DeltaAccumulator
 from dualmetrics.bridges.pending import register_source
 from dualmetrics.bridges.sdk_points import PointValue, to_exemplars, to_value
 from dualmetrics.instruments.attributes import normalize_attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.runtime.errors import ErrorReporter
 
@@ -95,7 +95,7 @@ class MetricReader(InMemoryMetricReader):
                 self._is_shut_down.set()
         super().shutdown(timeout_millis, **kwargs)
 
-    def _read_metric(self, scope: Scope, metric: Metric) -> Iterator[Family]:
+    def _read_metric(self, scope: InstrumentationScope, metric: Metric) -> Iterator[Family]:
         """The cumulative families of ``metric``. Deltas are added to the totals instead."""
         points: dict[tuple[Kind, tuple[float, ...], bool], list[Point]] = {}
         for data_point in metric.data.data_points:
@@ -127,7 +127,7 @@ class MetricReader(InMemoryMetricReader):
 
 
 def _descriptor(
-    scope: Scope, metric: Metric, kind: Kind, bounds: tuple[float, ...], exponential: bool
+    scope: InstrumentationScope, metric: Metric, kind: Kind, bounds: tuple[float, ...], exponential: bool
 ) -> Descriptor:
     return Descriptor(
         scope,
@@ -141,6 +141,6 @@ def _descriptor(
     )
 
 
-def _scope(scope: InstrumentationScope) -> Scope:
+def _scope(scope: SdkScope) -> InstrumentationScope:
     attributes = normalize_attributes(scope.attributes, ErrorReporter())
-    return Scope(scope.name or "", scope.version or "", scope.schema_url or "", attributes)
+    return InstrumentationScope(scope.name or "", scope.version or "", scope.schema_url or "", attributes)

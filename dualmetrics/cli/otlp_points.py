@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ScopeMetrics
 
-from dualmetrics.model.descriptor import Scope
+from dualmetrics.model.descriptor import InstrumentationScope
 from dualmetrics.model.snapshot import Exemplar
 
 PointAttributes = tuple[tuple[str, Any], ...]
@@ -24,7 +24,7 @@ class SeriesKey(NamedTuple):
     service: str
     name: str
     attributes: PointAttributes
-    scope: Scope
+    scope: InstrumentationScope
 
 
 _KINDS = {
@@ -86,9 +86,11 @@ def read_points(request: ExportMetricsServiceRequest) -> Iterator[tuple[SeriesKe
                     yield SeriesKey(service, metric.name, attributes, scope), point
 
 
-def _scope(scope_metrics: ScopeMetrics) -> Scope:
+def _scope(scope_metrics: ScopeMetrics) -> InstrumentationScope:
     scope = scope_metrics.scope
-    return Scope(scope.name, scope.version, scope_metrics.schema_url, _sorted_attributes(scope.attributes))
+    return InstrumentationScope(
+        scope.name, scope.version, scope_metrics.schema_url, _sorted_attributes(scope.attributes)
+    )
 
 
 def _read_metric(

@@ -26,7 +26,7 @@ from dualmetrics.instruments.synchronous import (
 )
 from dualmetrics.instruments.validation import check_bounds, check_name, check_unit
 from dualmetrics.model.attributes import Attributes, attributes_key
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope, compatibility_key
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind, compatibility_key
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
 
@@ -86,7 +86,7 @@ class MeterProvider(metrics.MeterProvider):
             self.errors.log_once(name, UNRECORDED_SCOPES[name], level=logging.INFO)
             return metrics.NoOpMeter(name, version, schema_url)
         normalized = normalize_attributes(attributes, self.errors)
-        scope = Scope(name or "", version or "", schema_url or "", normalized)
+        scope = InstrumentationScope(name or "", version or "", schema_url or "", normalized)
         key = (scope.name, scope.version, scope.schema_url, attributes_key(normalized))
         return self._meters.setdefault(key, Meter(self, scope))
 
@@ -99,7 +99,7 @@ class Meter(metrics.Meter):
     works, as the API specification asks.
     """
 
-    def __init__(self, provider: MeterProvider, scope: Scope) -> None:
+    def __init__(self, provider: MeterProvider, scope: InstrumentationScope) -> None:
         super().__init__(scope.name, scope.version, scope.schema_url)
         self._provider = provider
         self._scope = scope

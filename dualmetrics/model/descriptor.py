@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class InstrumentationScope:
     """The instrumentation scope that made an instrument, as OpenTelemetry defines it."""
 
     name: str
@@ -40,10 +40,10 @@ class Scope:
     attributes: Attributes = ()
 
 
-OWN_SCOPE = Scope("dualmetrics")
+OWN_SCOPE = InstrumentationScope("dualmetrics")
 """The scope of the metrics that this library records: those of HTTP requests, and those about itself."""
 
-PROMETHEUS_SCOPE = Scope("prometheus_client")
+PROMETHEUS_SCOPE = InstrumentationScope("prometheus_client")
 """The scope of metrics from a Prometheus registry. Such a registry has no scopes of its own."""
 
 
@@ -61,7 +61,7 @@ class Descriptor:
     ``exponential`` marks a histogram of another library that has only exponential buckets, so no bounds.
     """
 
-    scope: Scope
+    scope: InstrumentationScope
     name: str
     kind: Kind
     unit: str = ""

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dualmetrics.model.attributes import Attributes, AttributeValue
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 
 _MAGIC = b"dualmtrx"
@@ -182,7 +182,7 @@ def decode_descriptor(body: Any) -> tuple[int, Descriptor]:
     """Return the number and the descriptor of a `descriptor_body`. Raises FormatError(``corrupt``)."""
     try:
         number, (scope_name, version, schema_url, attributes), *fields = body
-        scope = Scope(scope_name, version, schema_url, decode_attributes(attributes))
+        scope = InstrumentationScope(scope_name, version, schema_url, decode_attributes(attributes))
         name, kind, unit, description, bounds, *others = fields
         return number, Descriptor(scope, name, Kind(kind), unit, description, tuple(bounds), *others)
     except (ValueError, TypeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.exporters.otlp.exporter import OtlpExporter, otlp_target
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
 from tests.waiting import wait_until
@@ -23,7 +23,7 @@ ROUNDS = 12
 INTERVAL = float(os.environ.get("TEST_PUSH_INTERVAL", "10"))
 """Seconds between two pushes; twelve rounds of ten seconds are two minutes."""
 
-HITS = Descriptor(Scope("shop"), "hits", Kind.COUNTER)
+HITS = Descriptor(InstrumentationScope("shop"), "hits", Kind.COUNTER)
 BY_INSTANCE = "-opentelemetry.promoteAllResourceAttributes=true"
 
 

@@ -19,7 +19,7 @@ from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.attributes import Attributes, AttributeValue
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
 from tests.unit.bridges import renamed
@@ -77,7 +77,13 @@ def families(draw: st.DrawFn) -> Family:
     )  # summaries are only bridged
     bounds = (0.5, 1.0, 2.5) if kind is Kind.HISTOGRAM else ()
     scope = draw(
-        st.sampled_from([Scope("shop"), Scope("shop", "1.0"), Scope("bank", "2", "", (("k", "v"),))])
+        st.sampled_from(
+            [
+                InstrumentationScope("shop"),
+                InstrumentationScope("shop", "1.0"),
+                InstrumentationScope("bank", "2", "", (("k", "v"),)),
+            ]
+        )
     )
     number = draw(finite)
     cells = {
@@ -201,7 +207,7 @@ def test_every_metric_of_a_registry_is_stored_alike_from_page_and_push(tmp_path:
 def metric(name: str, unit: str = "", kind: Kind = Kind.GAUGE, **attributes: AttributeValue) -> Family:
     keys = tuple(sorted((key.replace("__", "."), value) for key, value in attributes.items()))
     cells = (1.0, 1.0) if kind is Kind.GAUGE else (1.0,)
-    return Family(Descriptor(Scope("shop"), name, kind, unit), (Point(keys, 1, cells),))
+    return Family(Descriptor(InstrumentationScope("shop"), name, kind, unit), (Point(keys, 1, cells),))
 
 
 DIFFERENCES: list[tuple[Family, str, str]] = [
@@ -248,7 +254,7 @@ def test_names_of_a_registry_change_as_documented(tmp_path: Path) -> None:
 def test_promoted_scope_metadata_has_other_label_names_than_the_page(tmp_path: Path) -> None:
     with backends.victoria_metrics(tmp_path, (), "-opentelemetry.promoteScopeMetadata=true") as database:
         family = metric("scoped")
-        scope = Scope("bank", "2", "", (("k", "v"),))
+        scope = InstrumentationScope("bank", "2", "", (("k", "v"),))
         scoped = Family(replace(family.descriptor, scope=scope), family.points)
         page, pushed = store_both(database, snapshot_of([scoped], 0), 0, "all")
     assert list(map(written, page)) == ["scoped{otel_scope_k=v,otel_scope_name=bank,otel_scope_version=2}"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.membership import GroupAddress, Membership
 
-SCOPE = Scope("tests")
+SCOPE = InstrumentationScope("tests")
 COUNTER = Descriptor(SCOPE, "requests", Kind.COUNTER)
 UP_DOWN = Descriptor(SCOPE, "connections", Kind.UP_DOWN_COUNTER)
 GAUGE = Descriptor(SCOPE, "temperature", Kind.GAUGE)

@@ -38,7 +38,7 @@ from dualmetrics.exporters.otlp.batching import MESSAGE_BYTES
 from dualmetrics.exporters.otlp.sdk_model import exportable, measured_at, to_metrics_data, to_sdk_scope
 from dualmetrics.exporters.otlp.temporality import IsDelta, always_cumulative
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 _POINT_TAG = protobuf_wire.tag(1, protobuf_wire.BYTES)
@@ -147,7 +147,7 @@ class MessageBuilder:
 
     def to_bytes(self) -> bytes:
         """The encoded message."""
-        scopes: dict[Scope, list[bytes]] = {}
+        scopes: dict[InstrumentationScope, list[bytes]] = {}
         for metric, points in self._metrics:
             encoded = protobuf_wire.message_field(2, _encode_metric(metric, points))
             scopes.setdefault(metric.descriptor.scope, []).append(encoded)
@@ -206,7 +206,7 @@ def _encode_with_sdk(family: Family, snapshot: Snapshot) -> tuple[str, Iterator[
 def _encode_attributes(attribute_sets: Iterable[Attributes], field: int) -> Iterator[bytes]:
     """The attributes of points, as the official encoder encodes those of a gauge, for another field."""
     points = [NumberDataPoint(dict(attributes), 0, 0, 0.0) for attributes in attribute_sets]
-    scope = ScopeMetrics(to_sdk_scope(Scope("")), [Metric("", "", "", Gauge(points))], "")
+    scope = ScopeMetrics(to_sdk_scope(InstrumentationScope("")), [Metric("", "", "", Gauge(points))], "")
     message = encode_metrics(MetricsData([ResourceMetrics(Resource({}), [scope], "")]))
     for point in message.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points:
         yield b"".join(
@@ -221,7 +221,7 @@ def _encode_resource(snapshot: Snapshot) -> bytes:
     return head
 
 
-def _encode_scope(scope: Scope) -> bytes:
+def _encode_scope(scope: InstrumentationScope) -> bytes:
     """The fields of a ScopeMetrics without its metrics."""
     scoped = ScopeMetrics(to_sdk_scope(scope), [], scope.schema_url)
     message = encode_metrics(MetricsData([ResourceMetrics(Resource({}), [scoped], "")]))

@@ -24,10 +24,10 @@ from opentelemetry.sdk.metrics.export import (
     ExponentialHistogram as SdkExponentialHistogram,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope as SdkScope
 
 from dualmetrics.exporters.otlp.temporality import IsDelta, always_cumulative
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
@@ -42,7 +42,7 @@ def to_metrics_data(snapshot: Snapshot, is_delta: IsDelta = always_cumulative) -
     the snapshot's time for a gauge of a Prometheus registry, which is read on demand. Summaries are omitted,
     because the data model does not have them; see `summaries`.
     """
-    scopes: dict[Scope, list[Metric]] = {}
+    scopes: dict[InstrumentationScope, list[Metric]] = {}
     for family in map(exportable, snapshot.families):
         if family.points and family.descriptor.kind is not Kind.SUMMARY:
             metrics = scopes.setdefault(family.descriptor.scope, [])
@@ -77,9 +77,9 @@ def measured_at(point: Point, descriptor: Descriptor, now: int) -> int:
     return int(point.cells[1] * 1e9) if is_own_gauge else now
 
 
-def to_sdk_scope(scope: Scope) -> InstrumentationScope:
+def to_sdk_scope(scope: InstrumentationScope) -> SdkScope:
     """The scope in the SDK's data model."""
-    return InstrumentationScope(scope.name, scope.version, scope.schema_url, dict(scope.attributes))
+    return SdkScope(scope.name, scope.version, scope.schema_url, dict(scope.attributes))
 
 
 def _metric(family: Family, time: int, delta: bool) -> Metric:

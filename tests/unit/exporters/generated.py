@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dualmetrics.model.attributes import Attributes, AttributeValue
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Exemplar, Exemplars, Family, Point, Snapshot
 from dualmetrics.storage import exemplar_slots
 
@@ -38,7 +38,7 @@ attributes: st.SearchStrategy[Attributes] = st.dictionaries(keys, scalars | sequ
     lambda pairs: tuple(sorted(pairs.items()))
 )
 scopes = st.builds(
-    Scope,
+    InstrumentationScope,
     st.sampled_from(["dualmetrics", "shop", ""]),
     st.sampled_from(["", "1.0"]),
     st.just(""),

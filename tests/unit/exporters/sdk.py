@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from dualmetrics.exporters.prometheus import Page
 from dualmetrics.model.attributes import Attributes, AttributeValue
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 
@@ -43,7 +43,7 @@ def _families(reader: InMemoryMetricReader) -> Iterator[Family]:
     for of_resource in data.resource_metrics if data else ():
         for of_scope in of_resource.scope_metrics:
             given = of_scope.scope
-            scope = Scope(
+            scope = InstrumentationScope(
                 given.name, given.version or "", given.schema_url or "", _attributes(given.attributes or {})
             )
             for metric in of_scope.metrics:
@@ -51,7 +51,7 @@ def _families(reader: InMemoryMetricReader) -> Iterator[Family]:
                 yield Family(_descriptor(scope, metric), points)
 
 
-def _descriptor(scope: Scope, metric: Metric) -> Descriptor:
+def _descriptor(scope: InstrumentationScope, metric: Metric) -> Descriptor:
     bounds: tuple[float, ...] = ()
     kind = Kind.GAUGE
     if isinstance(metric.data, Sum):

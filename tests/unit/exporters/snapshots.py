@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
 START, TIME = 1_700_000_000_000_000_000, 1_700_000_060_000_000_000
-APP = Scope("app", "1.2", "https://example.org/schema", (("team", "a"),))
-OWN = Scope("dualmetrics")
+APP = InstrumentationScope("app", "1.2", "https://example.org/schema", (("team", "a"),))
+OWN = InstrumentationScope("dualmetrics")
 
 COUNTER = Descriptor(OWN, "http.requests", Kind.COUNTER, "{request}", "Requests.")
 UP_DOWN = Descriptor(OWN, "http.connections.active", Kind.UP_DOWN_COUNTER, "{connection}")

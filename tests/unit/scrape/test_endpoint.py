@@ -10,7 +10,7 @@ import pytest
 
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import Choice
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.scrape.access_control import AccessControl
@@ -87,7 +87,9 @@ def test_many_chunks_are_one_gzip_stream() -> None:
 
 def test_the_format_is_negotiated_and_the_page_filtered_by_name() -> None:
     points = (Point((), 1, (3.0,)),)
-    families = tuple(Family(Descriptor(Scope("dualmetrics"), name, Kind.COUNTER), points) for name in "ab")
+    families = tuple(
+        Family(Descriptor(InstrumentationScope("dualmetrics"), name, Kind.COUNTER), points) for name in "ab"
+    )
     renderer = PageRenderer(PrometheusExporter(), lambda exponential: Snapshot(1, (), families), False)
     answering = endpoint(renderer.render)
     accept = {"accept": "application/openmetrics-text;version=1.0.0"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualmetrics.model.attributes import Attributes, attributes_key
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 
@@ -17,7 +17,7 @@ values = st.one_of(scalars, *(st.lists(kind, max_size=3).map(tuple) for kind in 
 attribute_sets: st.SearchStrategy[Attributes] = st.dictionaries(texts, values, max_size=4).map(
     lambda pairs: tuple(sorted(pairs.items()))
 )
-scopes = st.builds(Scope, texts, texts, texts, attribute_sets)
+scopes = st.builds(InstrumentationScope, texts, texts, texts, attribute_sets)
 descriptors = st.builds(
     Descriptor,
     scopes,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.series import Series
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.storage.regions import Cells
 from dualmetrics.storage.row_reader import RowReader
 
-HITS = Descriptor(Scope("tests"), "hits", Kind.COUNTER)
+HITS = Descriptor(InstrumentationScope("tests"), "hits", Kind.COUNTER)
 POLICY = AggregationPolicies().policy_for(HITS)
 CELLS = 3
 

@@ -10,12 +10,12 @@ from dualmetrics.exporters.prometheus.naming.metric_names import label_name, leg
 from dualmetrics.exporters.prometheus.naming.translation import STRATEGIES, UNDERSCORES, Translation
 from dualmetrics.exporters.prometheus.naming.values import label_value
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import PROMETHEUS_SCOPE, Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Exemplar
 
 SCOPE_LABELS = ("own", "all", "none")
 
-TARGET_INFO = Descriptor(Scope(""), "target.info", Kind.UP_DOWN_COUNTER, "", "Target metadata")
+TARGET_INFO = Descriptor(InstrumentationScope(""), "target.info", Kind.UP_DOWN_COUNTER, "", "Target metadata")
 """The resource as a metric. Its labels are the resource's attributes, and no others are allowed
 (OpenTelemetry's ``compatibility/prometheus_and_openmetrics.md``, *Resource Attributes*)."""
 
@@ -64,7 +64,7 @@ class LabelBuilder:
             labels[self._names.verbatim("exported_le")] = labels.pop("le")
         return {name: labels[name] for name in sorted(labels) if labels[name]}
 
-    def _labels_of_scope(self, scope: Scope) -> dict[str, str]:
+    def _labels_of_scope(self, scope: InstrumentationScope) -> dict[str, str]:
         if self._scope_labels == "none":
             return {}
         if self._scope_labels == "own" and scope.name in (self._own_scope, PROMETHEUS_SCOPE.name):

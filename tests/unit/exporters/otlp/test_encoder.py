@@ -24,7 +24,7 @@ from dualmetrics.exporters.otlp.packed_session import PackedSession
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data, to_sdk_scope
 from dualmetrics.exporters.otlp.temporality import delta_predicate
 from dualmetrics.exporters.otlp.transport import Transport
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Exemplar, Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.snapshots import APP, HISTOGRAM, TIME, everything, family, many, snapshot
@@ -186,7 +186,8 @@ def test_a_message_that_the_official_exporter_does_not_send_is_a_failure() -> No
 def test_scopes_that_the_official_encoder_considers_equal_are_both_sent() -> None:
     families = [
         Family(
-            replace(HISTOGRAM, scope=Scope("shop", attributes=pairs)), (Point((), 1, (0.0, 0.0, 1.0, 1.0)),)
+            replace(HISTOGRAM, scope=InstrumentationScope("shop", attributes=pairs)),
+            (Point((), 1, (0.0, 0.0, 1.0, 1.0)),),
         )
         for pairs in ((), (("", "dropped"),))
     ]

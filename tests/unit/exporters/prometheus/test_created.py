@@ -8,7 +8,7 @@ import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.telemetry import Telemetry
 from tests.unit.exporters.prometheus import client_model, reading
@@ -64,7 +64,7 @@ def test_merged_series_have_the_earliest_creation_time() -> None:
 
 
 def test_a_histogram_without_a_sum_keeps_its_created_sample() -> None:
-    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.HISTOGRAM, bounds=(1.0,))
+    descriptor = Descriptor(InstrumentationScope("dualmetrics"), "a", Kind.HISTOGRAM, bounds=(1.0,))
     text = page(snapshot(family(descriptor, 1.0, 0.0, -5.0, attributes=())))
     assert text.splitlines()[-4:] == [
         'a_bucket{le="1.0"} 1',

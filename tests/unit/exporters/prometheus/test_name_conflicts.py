@@ -7,15 +7,24 @@ import pytest
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, Sample, body, named, samples
 
-OWN, SHOP, BANK = Scope("dualmetrics"), Scope("shop"), Scope("bank")
+OWN, SHOP, BANK = (
+    InstrumentationScope("dualmetrics"),
+    InstrumentationScope("shop"),
+    InstrumentationScope("bank"),
+)
 
 
 def family(
-    scope: Scope, name: str, kind: Kind, *cells: float, attributes: Attributes = (), **more: object
+    scope: InstrumentationScope,
+    name: str,
+    kind: Kind,
+    *cells: float,
+    attributes: Attributes = (),
+    **more: object,
 ) -> Family:
     descriptor = Descriptor(scope, name, kind, **more)  # type: ignore[arg-type]  # whatever a test needs
     return Family(descriptor, (Point(attributes, 1, cells),))
@@ -101,10 +110,10 @@ def test_series_with_the_same_labels_are_added(accept: str) -> None:
 
 def test_of_gauges_with_the_same_labels_the_latest_is_shown() -> None:
     gauges = [
-        family(Scope(name), "g", Kind.GAUGE, value, time)
+        family(InstrumentationScope(name), "g", Kind.GAUGE, value, time)
         for name, value, time in (("a", 1, 10), ("b", 2, 30), ("c", 3, 20))
     ]
-    up_down = family(Scope("d"), "g", Kind.UP_DOWN_COUNTER, 4)
+    up_down = family(InstrumentationScope("d"), "g", Kind.UP_DOWN_COUNTER, 4)
     assert render(up_down, *gauges, scope_labels="none")[1] == {named("g", {}): "2.0"}
 
 

@@ -13,12 +13,12 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.exporters.prometheus.exporter import PIECES_PER_CHUNK
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters.prometheus.reading import FORMATS, OPENMETRICS, body, samples
 
-OWN = Scope("dualmetrics")
-SHOP = Scope("shop", "1.2", "https://example.com/schema", (("name", "no"), ("team.size", 3)))
+OWN = InstrumentationScope("dualmetrics")
+SHOP = InstrumentationScope("shop", "1.2", "https://example.com/schema", (("name", "no"), ("team.size", 3)))
 REQUESTS = Descriptor(OWN, "http.requests", Kind.COUNTER, "{request}", 'Requests: "all"\n\\o/')
 DURATION = Descriptor(OWN, "http.request.duration", Kind.HISTOGRAM, "ms", "Time", (5.0, 7.5))
 ACTIVE = Descriptor(OWN, "http.connections.active", Kind.UP_DOWN_COUNTER, "{connection}")

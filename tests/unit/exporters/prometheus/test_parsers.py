@@ -17,7 +17,7 @@ from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.exporters.prometheus.naming.labels import LabelBuilder, label_text
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
@@ -65,14 +65,14 @@ def test_a_page_from_cached_text_equals_a_fresh_one(snapshot: Snapshot, draw: st
 
 @given(attributes=generated.attributes)
 def test_label_values_survive_escaping(attributes: Attributes) -> None:
-    labels = LABELS(Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER), attributes)
+    labels = LABELS(Descriptor(InstrumentationScope("dualmetrics"), "a", Kind.COUNTER), attributes)
     [metric] = text_string_to_metric_families(f"a{{{label_text(labels)}}} 1\n")
     assert metric.samples[0].labels == {name: _sendable(value) for name, value in labels.items()}
 
 
 @given(description=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
 def test_descriptions_survive_escaping(description: str) -> None:
-    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", description)
+    descriptor = Descriptor(InstrumentationScope("dualmetrics"), "a", Kind.COUNTER, "", description)
     snapshot = Snapshot(1, (), (Family(descriptor, (Point((), 1, (1.0,)),)),))
     [metric] = reading.metrics(PrometheusExporter().render(snapshot, negotiate(reading.OPENMETRICS)))
     # Some versions of this parser reduce several spaces before the text to one.
@@ -146,7 +146,7 @@ def _one(name: str, labels: dict[str, str], value: float) -> dict[reading.Sample
 
 
 def _resource(snapshot: Snapshot) -> dict[str, str]:
-    return LABELS(Descriptor(Scope("dualmetrics"), "target", Kind.GAUGE), snapshot.resource)
+    return LABELS(Descriptor(InstrumentationScope("dualmetrics"), "target", Kind.GAUGE), snapshot.resource)
 
 
 def _sendable(text: str) -> str:

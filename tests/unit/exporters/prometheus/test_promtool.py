@@ -9,11 +9,11 @@ import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
-OWN = Scope("dualmetrics")
-SHOP = Scope("shop", "1.0", "https://example.com", (("team", 'a "b"\n\\c'),))
+OWN = InstrumentationScope("dualmetrics")
+SHOP = InstrumentationScope("shop", "1.0", "https://example.com", (("team", 'a "b"\n\\c'),))
 BOUNDS = (0.005, 0.01, 0.25, 1.0, 2.5, 10.0)
 GET: Attributes = (("http.method", "GET"), ("http.route", "/a/{id}"), ("http.status_code", 200))
 

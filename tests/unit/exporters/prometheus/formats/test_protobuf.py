@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import client_model, reading
@@ -98,7 +98,7 @@ def test_a_classic_histogram_has_all_its_buckets_and_no_native_ones() -> None:
 
 
 def test_a_family_of_many_series_is_one_message() -> None:
-    descriptor = Descriptor(Scope("dualmetrics"), "a", Kind.COUNTER, "", "")
+    descriptor = Descriptor(InstrumentationScope("dualmetrics"), "a", Kind.COUNTER, "", "")
     points = tuple(Point((("n", number),), 1, (float(number),)) for number in range(1000))
     exporter, whole = PrometheusExporter(), Snapshot(1, (), (Family(descriptor, points),))
     [family] = read(exporter.render(whole, negotiate(PROTOBUF)))

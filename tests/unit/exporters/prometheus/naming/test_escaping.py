@@ -19,7 +19,7 @@ from dualmetrics.exporters.prometheus.naming.translation import (
     utf8_metric_name,
 )
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor, Kind, Scope
+from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests.unit.exporters import generated
 from tests.unit.exporters.prometheus import reading
@@ -27,7 +27,7 @@ from tests.unit.exporters.prometheus import reading
 READS_UTF8 = tuple(map(int, version("prometheus-client").split(".")[:2])) >= (0, 22)
 reads_utf8 = pytest.mark.skipif(not READS_UTF8, reason="this prometheus_client does not parse quoted names")
 
-OWN = Scope("dualmetrics")
+OWN = InstrumentationScope("dualmetrics")
 KEY: Attributes = (("pay.kind", "card"), ("ünï", "é"))
 ORDERS = Descriptor(OWN, "shop.orders/count", Kind.COUNTER, "{order}", "Orders.")
 SIZE = Descriptor(OWN, "shop.size", Kind.HISTOGRAM, "By", "", (10.0,))
