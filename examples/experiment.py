@@ -152,4 +152,5 @@ def print_line(line: str) -> None:
 
 if __name__ == "__main__":
     reports = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp(prefix="experiment-"))
+    reports.mkdir(parents=True, exist_ok=True)
     sys.exit(0 if main(reports) else 1)
