@@ -86,7 +86,8 @@ def flask_path() -> Profile:
     """The request path on Flask."""
     from dualmetrics import Telemetry, wsgi
     from dualmetrics.wsgi import request
-    from dualmetrics_flask import DualMetrics, rule_of
+    from dualmetrics_flask import DualMetrics
+    from dualmetrics_flask.rules import rule_of
 
     telemetry, app = Telemetry(**peers.both_exports()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)

@@ -60,8 +60,8 @@ class Components:
         self.callbacks = CallbackRunner(self.errors)
         self.exemplars = ExemplarFilter(self.store, self.errors, settings)
         self.server_metrics = ServerMetrics(self.store, settings, self.errors, self.exemplars)
-        self.meter_provider = self._meter_provider(once_per_group=False)
-        self.group_meter_provider = self._meter_provider(once_per_group=True)
+        buckets = settings.buckets.by_name
+        self.meter_provider = MeterProvider(self.store, self.callbacks, self.errors, self.exemplars, buckets)
         self.self_metrics = SelfMetrics(self.meter_provider.get_meter(OWN_SCOPE.name))
         self.store.on_overflow = self.self_metrics.overflowed
         self.store.on_skipped = self.self_metrics.skipped
@@ -124,11 +124,8 @@ class Components:
             self.group_resource.detect()
         self.bridges.read_registries(self.settings.registries)
         if self.settings.host_metrics:
-            observe_host(self.group_meter_provider)
-
-    def _meter_provider(self, *, once_per_group: bool) -> MeterProvider:
-        buckets = self.settings.buckets.by_name
-        return MeterProvider(self.store, self.callbacks, self.errors, self.exemplars, buckets, once_per_group)
+            # Our own scope, so that these metrics have no scope labels.
+            observe_host(self.meter_provider.get_group_meter(OWN_SCOPE.name))
 
     def _prometheus_exporter(self) -> PrometheusExporter:
         settings = self.settings

@@ -64,7 +64,7 @@ class Telemetry:
         its values are overwritten, never added over workers. Raises ValueError for a bad name or unit.
         """
         if self.enabled:
-            group_meter = self._components.group_meter_provider.get_meter(meter)
+            group_meter = self._components.meter_provider.get_group_meter(meter)
             create = {
                 "gauge": group_meter.create_observable_gauge,
                 "counter": group_meter.create_observable_counter,

@@ -12,7 +12,6 @@ from typing import Any
 from opentelemetry import metrics
 
 from dualmetrics.config.settings import SettingsError
-from dualmetrics.model.descriptor import OWN_SCOPE
 from dualmetrics.runtime.errors import logger
 
 METRICS: dict[str, list[str] | None] = {
@@ -31,8 +30,8 @@ _INSTRUMENTATION_SCOPE = "opentelemetry.instrumentation.system_metrics"
 _PROCESS_METRICS = frozenset({"system.thread_count"})  # of each process, although the name begins with system
 
 
-def observe_host(provider: metrics.MeterProvider) -> None:
-    """Observe the host through ``provider``. Raises SettingsError if the extra is not installed."""
+def observe_host(meter: metrics.Meter) -> None:
+    """Observe the host with the instruments of ``meter``. Raises SettingsError without the extra."""
     try:
         from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
     except ImportError as error:
@@ -43,7 +42,7 @@ def observe_host(provider: metrics.MeterProvider) -> None:
     if instrumentor.is_instrumented_by_opentelemetry:
         logger.warning("dualmetrics: the host is already observed through another meter provider")
     else:
-        instrumentor.instrument(meter_provider=_OwnScopeProvider(provider))
+        instrumentor.instrument(meter_provider=_SingleMeterProvider(meter))
 
 
 def is_host_metric(scope: str, name: str) -> bool:
@@ -54,11 +53,11 @@ def is_host_metric(scope: str, name: str) -> bool:
     return scope == _INSTRUMENTATION_SCOPE and name.startswith("system.") and name not in _PROCESS_METRICS
 
 
-class _OwnScopeProvider(metrics.MeterProvider):
-    """Gives the instrumentation a meter of our own scope, so that its metrics have no scope labels."""
+class _SingleMeterProvider(metrics.MeterProvider):
+    """Gives the instrumentation the same meter whatever scope it asks for."""
 
-    def __init__(self, provider: metrics.MeterProvider) -> None:
-        self._provider = provider
+    def __init__(self, meter: metrics.Meter) -> None:
+        self._meter = meter
 
     def get_meter(self, name: str, *args: Any, **kwargs: Any) -> metrics.Meter:
-        return self._provider.get_meter(OWN_SCOPE.name)
+        return self._meter

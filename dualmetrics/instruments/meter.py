@@ -54,7 +54,7 @@ class MeterProvider(metrics.MeterProvider):
     """Provides meters whose instruments record into ``store``.
 
     ``buckets`` has the bucket boundaries of histograms by instrument name. They take precedence over what the
-    app advises. With ``once_per_group``, the values of all observable instruments hold for the whole group.
+    app advises.
     """
 
     def __init__(
@@ -64,14 +64,12 @@ class MeterProvider(metrics.MeterProvider):
         errors: ErrorReporter,
         exemplars: ExemplarFilter,
         buckets: Mapping[str, tuple[float, ...]],
-        once_per_group: bool = False,
     ) -> None:
         self.store = store
         self.callbacks = callbacks
         self.errors = errors
         self.exemplars = exemplars
         self.buckets = buckets
-        self.once_per_group = once_per_group
         self._meters: dict[object, metrics.Meter] = {}
 
     def get_meter(
@@ -90,6 +88,11 @@ class MeterProvider(metrics.MeterProvider):
         key = (scope.name, scope.version, scope.schema_url, attributes_key(normalized))
         return self._meters.setdefault(key, Meter(self, scope))
 
+    def get_group_meter(self, name: str) -> metrics.Meter:
+        """Return the meter of a scope whose observable instruments have one value for the whole group."""
+        scope = InstrumentationScope(name)
+        return self._meters.setdefault((name, "group"), Meter(self, scope, once_per_group=True))
+
 
 class Meter(metrics.Meter):
     """Creates the instruments of one scope.
@@ -99,10 +102,13 @@ class Meter(metrics.Meter):
     works, as the API specification asks.
     """
 
-    def __init__(self, provider: MeterProvider, scope: InstrumentationScope) -> None:
+    def __init__(
+        self, provider: MeterProvider, scope: InstrumentationScope, *, once_per_group: bool = False
+    ) -> None:
         super().__init__(scope.name, scope.version, scope.schema_url)
         self._provider = provider
         self._scope = scope
+        self._once_per_group = once_per_group
         self._instruments: dict[tuple[str, tuple[object, ...]], metrics.Instrument] = {}
         self._first_keys: dict[str, tuple[object, ...]] = {}
 
@@ -176,7 +182,7 @@ class Meter(metrics.Meter):
         unit = unit or ""
         check_name(name)
         check_unit(unit, name)
-        group_wide = self._provider.once_per_group or is_host_metric(self._scope.name, name)
+        group_wide = self._once_per_group or is_host_metric(self._scope.name, name)
         text = clean_text(str(description or ""))
         return Descriptor(
             self._scope, name.lower(), kind, unit, text, bounds, observable, observable and group_wide

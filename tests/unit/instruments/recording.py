@@ -16,16 +16,12 @@ from tests.unit.stores import worker
 class Recording:
     """A meter provider on private memory, and what it has recorded."""
 
-    def __init__(
-        self, buckets: dict[str, tuple[float, ...]] | None = None, once_per_group: bool = False
-    ) -> None:
+    def __init__(self, buckets: dict[str, tuple[float, ...]] | None = None) -> None:
         self.store = worker(None)
         self.errors = ErrorReporter()
         self.callbacks = CallbackRunner(self.errors)
         exemplars = ExemplarFilter(self.store, self.errors, load_settings({}))
-        self.provider = MeterProvider(
-            self.store, self.callbacks, self.errors, exemplars, buckets or {}, once_per_group
-        )
+        self.provider = MeterProvider(self.store, self.callbacks, self.errors, exemplars, buckets or {})
         self.meter = self.provider.get_meter("tests")
 
     def family(self) -> Family:

@@ -60,8 +60,8 @@ def test_callback_that_raises_does_not_affect_others(
 
 
 def test_once_per_group_instruments_are_observed_by_the_leader_only() -> None:
-    recording = Recording(once_per_group=True)
-    recording.meter.create_observable_counter("o", [observations((3, {}))])
+    recording = Recording()
+    recording.provider.get_group_meter("tests").create_observable_counter("o", [observations((3, {}))])
     recording.callbacks.run(is_leader=False)
     assert recording.store.read().families == []
     recording.callbacks.run(is_leader=True)
