@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from dualmetrics.aggregation.merging import RowSource
@@ -15,26 +14,10 @@ from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.runtime.free_threading import is_free_threaded
 from dualmetrics.storage import exemplar_slots, file_format
 from dualmetrics.storage.exemplar_slots import SlotBytes
-from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, ExponentialCells, read_own_histogram
+from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, read_own_histogram
 from dualmetrics.storage.exponential_reader import ExponentialReader
 from dualmetrics.storage.regions import MappedRegion, Row, private_row
 from dualmetrics.storage.row_reader import RowReader
-
-
-@dataclass(slots=True)
-class OwnSeries:
-    """A series that this process records, and the memory that it records into.
-
-    ``attributes`` and ``start_time_ns`` are those of its record in the worker file. ``series`` may have the
-    worker as one more attribute, and an earlier start. ``slots`` are its exemplar slots by their size.
-    """
-
-    series: Series
-    attributes: Attributes
-    start_time_ns: int
-    row: Row
-    exponential: ExponentialCells | None = None
-    slots: dict[int, SlotBytes] | None = None
 
 
 class OwnRows(Protocol):
@@ -44,11 +27,11 @@ class OwnRows(Protocol):
         """The zeroed row of a new series."""
         ...
 
-    def add_exponential(self, own: OwnSeries) -> Row:
-        """The exponential cells of the series that was added last."""
+    def add_exponential(self, series: Series, row: Row) -> Row:
+        """The exponential cells of the series whose ``row`` was added last."""
         ...
 
-    def add_slots(self, own: OwnSeries, size: int) -> SlotBytes:
+    def add_slots(self, series: Series, attributes: Attributes, start_time_ns: int, size: int) -> SlotBytes:
         """The exemplar slots of a series, of ``size`` bytes each."""
         ...
 
@@ -70,15 +53,15 @@ class PrivateRows:
         self._rows.append((series, row))
         return row
 
-    def add_exponential(self, own: OwnSeries) -> Row:
+    def add_exponential(self, series: Series, row: Row) -> Row:
         """See `OwnRows`."""
         cells = private_row(EXPONENTIAL_WIDTH)
-        self._exponentials.append((own.series, own.row, cells))
+        self._exponentials.append((series, row, cells))
         return cells
 
-    def add_slots(self, own: OwnSeries, size: int) -> SlotBytes:
+    def add_slots(self, series: Series, attributes: Attributes, start_time_ns: int, size: int) -> SlotBytes:
         """See `OwnRows`."""
-        return exemplar_slots.private_slots(own.series.descriptor, size)
+        return exemplar_slots.private_slots(series.descriptor, size)
 
     def source(self) -> RowSource:
         """See `OwnRows`."""
@@ -98,8 +81,8 @@ class SharedRows:
         self._created_at_ns = created_at_ns
         self._rows: RowReader[Series] = RowReader()
         self._exponentials: ExponentialReader[Series] = ExponentialReader()
-        self._numbers: dict[Descriptor, int] = {}
-        """The number of each descriptor in the file. It is written before its first series."""
+        self._numbers: dict[int, int] = {}
+        """The number of each descriptor in the file, by identity. It is written before its first series."""
 
     def add_row(self, series: Series, attributes: Attributes, start_time_ns: int) -> Row:
         """See `OwnRows`."""
@@ -109,17 +92,17 @@ class SharedRows:
         self._rows.add(series, self._region.end, len(row))
         return row
 
-    def add_exponential(self, own: OwnSeries) -> Row:
+    def add_exponential(self, series: Series, row: Row) -> Row:
         """See `OwnRows`. In the file the cells follow the row, whose record names the series."""
         row_end = self._region.end
         cells = self._region.append(file_format.EXPONENTIAL_CELLS, None, EXPONENTIAL_WIDTH)
-        self._exponentials.add_cells(own.series, row_end, self._region.end)
+        self._exponentials.add_cells(series, row_end, self._region.end)
         return cells
 
-    def add_slots(self, own: OwnSeries, size: int) -> SlotBytes:
+    def add_slots(self, series: Series, attributes: Attributes, start_time_ns: int, size: int) -> SlotBytes:
         """See `OwnRows`."""
-        descriptor = own.series.descriptor
-        body = [self._number(descriptor), own.start_time_ns, own.attributes]
+        descriptor = series.descriptor
+        body = [self._number(descriptor), start_time_ns, attributes]
         width = exemplar_slots.slots_width(descriptor, size)
         return self._region.append(exemplar_slots.RECORD_KINDS[size], body, width).cast("B")
 
@@ -132,10 +115,10 @@ class SharedRows:
         return RowSource(True, self._rows.read_cached(data), self._exponentials.read(data))
 
     def _number(self, descriptor: Descriptor) -> int:
-        number = self._numbers.get(descriptor)
+        number = self._numbers.get(id(descriptor))
         if number is None:
             number = len(self._numbers)
             body = [self._created_at_ns, *file_format.descriptor_body(number, descriptor)]
             self._region.append(file_format.DESCRIPTOR, body, 0)
-            self._numbers[descriptor] = number
+            self._numbers[id(descriptor)] = number
         return number

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from dualmetrics.aggregation.merging import RowSource
-from dualmetrics.aggregation.own_rows import OwnRows, OwnSeries, PrivateRows, SharedRows
+from dualmetrics.aggregation.own_rows import OwnRows, PrivateRows, SharedRows
 from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.model.attributes import Attributes, attributes_key
 from dualmetrics.model.descriptor import Descriptor
@@ -22,14 +22,15 @@ from dualmetrics.workers.membership import Membership
 OVERFLOW_ATTRIBUTES: Attributes = (("otel.metric.overflow", True),)
 """The attributes of the one series that takes what is past the cardinality limit (metrics SDK spec)."""
 
-_SeriesKey = tuple[Descriptor, tuple[object, ...]]
+_Key = tuple[object, ...]
 _Report = Callable[[Descriptor], None]
 
 
 class WorkerStore:
     """The rows of one worker, from its first row until it leaves the group. The caller holds a lock.
 
-    A full disk raises nothing here: from then on new rows are private, which is logged once.
+    All descriptors come from ``catalog``, so they are told apart by identity. A full disk raises nothing
+    here: from then on new rows are private, which is logged once.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class WorkerStore:
         self._catalog = catalog
         self._limit = limit
         self._errors = errors
-        self._series: dict[_SeriesKey, OwnSeries] = {}
-        self._slots: list[tuple[Series, SlotBytes, int]] = []
-        self._descriptors: dict[Descriptor, None] = {}
+        self._rows: dict[_Key, Row] = {}
+        self._exponentials: dict[_Key, ExponentialCells] = {}
+        self._slots: dict[_Key, tuple[Series, SlotBytes, int]] = {}
+        self._descriptors: dict[int, Descriptor] = {}
         self._private = PrivateRows()
         self._shared: SharedRows | None = None
-        self._rows: OwnRows = self._private
+        self._target: OwnRows = self._private
         """Where new rows go."""
         self._limiter: CardinalityLimiter = membership.limiter if membership else ProcessLimiter(limit)
         self._group_start_ns = membership.identity.start_time_ns if membership else time.time_ns()
@@ -59,7 +61,7 @@ class WorkerStore:
             self._out_of_space(error)
         else:
             self._created_at_ns, self.slot, self.file_id = file.created_at_ns, file.slot, file.file_id
-            self._rows = self._shared = SharedRows(file.region, file.created_at_ns)
+            self._target = self._shared = SharedRows(file.region, file.created_at_ns)
 
     def row(
         self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
@@ -68,7 +70,7 @@ class WorkerStore:
 
         ``start`` (ns since the epoch) is when a series began that is new to the group; by default now.
         """
-        return self._find(descriptor, attributes, on_overflow, start, exponential=False).row
+        return self._rows[self._key_of_row(descriptor, attributes, on_overflow, start)]
 
     def histogram_row(
         self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
@@ -77,22 +79,25 @@ class WorkerStore:
 
         A series whose row was made without such cells, as a bridge does it, gets some that nobody reads.
         """
-        own = self._find(descriptor, attributes, on_overflow, start, exponential=True)
-        return HistogramRow(own.row, own.exponential or ExponentialCells(private_row(EXPONENTIAL_WIDTH)))
+        key = self._key_of_row(descriptor, attributes, on_overflow, start, exponential=True)
+        exponential = self._exponentials.get(key) or ExponentialCells(private_row(EXPONENTIAL_WIDTH))
+        return HistogramRow(self._rows[key], exponential)
 
     def slots(self, descriptor: Descriptor, attributes: Attributes, size: int) -> SlotBytes:
         """The exemplar slots of a series that has a row here, or of the overflow series in its place."""
-        own = self._series.get((descriptor, attributes_key(attributes)))
-        if own is None and self._admit(descriptor, attributes, None) is None:
-            own = self._series.get((descriptor, attributes_key(OVERFLOW_ATTRIBUTES)))
-        if own is None:
-            return exemplar_slots.private_slots(descriptor, size)
-        if own.slots is None:
-            own.slots = {}
-        if size not in own.slots:
-            own.slots[size] = self._add_slots(own, size)
-            self._slots.append((own.series, own.slots[size], size))
-        return own.slots[size]
+        key = (*_key(descriptor, attributes), size)
+        if key in self._slots:
+            return self._slots[key][1]
+        start = self._admit(descriptor, attributes, None)
+        if start is None:
+            return self.slots(descriptor, OVERFLOW_ATTRIBUTES, size)
+        series = self._catalog.series(descriptor, attributes, start, self.slot)
+        try:
+            slots = self._target.add_slots(series, attributes, start, size)
+        except OSError:  # private slots, but new rows must not become private for an exemplar's sake
+            slots = self._private.add_slots(series, attributes, start, size)
+        self._slots[key] = series, slots, size
+        return slots
 
     def sources(self) -> list[RowSource]:
         """The rows as they are now."""
@@ -102,43 +107,53 @@ class WorkerStore:
     def exemplars(self) -> list[tuple[Series, Exemplars]]:
         """What the exemplar slots hold now."""
         return [
-            (series, exemplar_slots.decode_slots(slots, size)) for series, slots, size in list(self._slots)
+            (series, exemplar_slots.decode_slots(slots, size))
+            for series, slots, size in list(self._slots.values())
         ]
 
     def declared(self) -> dict[Descriptor, int]:
         """The descriptors of all rows here, with the time (ns) at which this worker declared them."""
-        return dict.fromkeys(list(self._descriptors), self._created_at_ns)
+        return dict.fromkeys(list(self._descriptors.values()), self._created_at_ns)
 
-    def _find(
+    def _key_of_row(
         self,
         descriptor: Descriptor,
         attributes: Attributes,
         on_overflow: _Report,
         start: int | None,
-        *,
-        exponential: bool,
-    ) -> OwnSeries:
-        own = self._series.get((descriptor, attributes_key(attributes)))
-        if own is not None:
-            return own
-        admitted = self._admit(descriptor, attributes, start)
-        if admitted is None:
+        exponential: bool = False,
+    ) -> _Key:
+        """The key of the row that takes a series, which is added if it is new."""
+        key = _key(descriptor, attributes)
+        if key in self._rows:
+            return key
+        start = self._admit(descriptor, attributes, start)
+        if start is None:
             on_overflow(descriptor)
-            attributes, admitted = OVERFLOW_ATTRIBUTES, self._group_start_ns
-            own = self._series.get((descriptor, attributes_key(attributes)))
-        return own or self._add(descriptor, attributes, admitted, exponential)
+            attributes, start = OVERFLOW_ATTRIBUTES, self._group_start_ns
+            key = _key(descriptor, attributes)
+        if key not in self._rows:
+            self._add_row(key, descriptor, attributes, start, exponential)
+        return key
 
-    def _add(
-        self, descriptor: Descriptor, attributes: Attributes, start: int, exponential: bool
-    ) -> OwnSeries:
+    def _add_row(
+        self, key: _Key, descriptor: Descriptor, attributes: Attributes, start: int, exponential: bool
+    ) -> None:
         series = self._catalog.series(descriptor, attributes, start, self.slot)
-        row = self._or_private(lambda rows: rows.add_row(series, attributes, start))
-        own = OwnSeries(series, attributes, start, row)
+        try:
+            row = self._target.add_row(series, attributes, start)
+        except OSError as error:
+            row = self._go_private(error).add_row(series, attributes, start)
         if exponential:
-            own.exponential = ExponentialCells(self._or_private(lambda rows: rows.add_exponential(own)))
-        self._descriptors[descriptor] = None
-        self._series[descriptor, attributes_key(attributes)] = own
-        return own
+            self._exponentials[key] = ExponentialCells(self._add_exponential(series, row))
+        self._descriptors.setdefault(id(descriptor), descriptor)
+        self._rows[key] = row
+
+    def _add_exponential(self, series: Series, row: Row) -> Row:
+        try:
+            return self._target.add_exponential(series, row)
+        except OSError as error:
+            return self._go_private(error).add_exponential(series, row)
 
     def _admit(self, descriptor: Descriptor, attributes: Attributes, start: int | None) -> int | None:
         """When the series began, in ns since the epoch; None if it is past the cardinality limit."""
@@ -151,21 +166,11 @@ class WorkerStore:
             self._out_of_space(error)
             return self._limiter.admit(descriptor, attributes, start)
 
-    def _or_private(self, add: Callable[[OwnRows], Row]) -> Row:
-        """What ``add`` makes; in private memory if there is no space for it in the worker file."""
-        try:
-            return add(self._rows)
-        except OSError as error:
-            self._rows = self._private
-            self._out_of_space(error)
-            return add(self._private)
-
-    def _add_slots(self, own: OwnSeries, size: int) -> SlotBytes:
-        """Private slots if there is no space: new rows must not become private for an exemplar's sake."""
-        try:
-            return self._rows.add_slots(own, size)
-        except OSError:
-            return self._private.add_slots(own, size)
+    def _go_private(self, error: OSError) -> OwnRows:
+        """Put new rows in private memory from now on."""
+        self._target = self._private
+        self._out_of_space(error)
+        return self._private
 
     def _out_of_space(self, error: OSError) -> None:
         message = (
@@ -174,3 +179,7 @@ class WorkerStore:
         )
         self._errors.count()
         self._errors.log_once("space", message, error)
+
+
+def _key(descriptor: Descriptor, attributes: Attributes) -> _Key:
+    return id(descriptor), attributes_key(attributes)
