@@ -6,9 +6,8 @@ whatever their size. The one for gRPC also continues after a failed message, wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
@@ -18,23 +17,20 @@ from dualmetrics.exporters.otlp.transport import Messages
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
-if TYPE_CHECKING:
-    from dualmetrics.exporters.otlp.grpc_transport import SummaryClient
-
 MESSAGE_BYTES = 1 << 20
 """The target size of a message. A Collector accepts more, but only one message is in memory at a time."""
 
 
-def sdk_messages(is_delta: IsDelta, summary_client: SummaryClient | None = None) -> Messages:
+def sdk_messages(is_delta: IsDelta, send_summaries: Callable[[Snapshot], None] | None = None) -> Messages:
     """The messages for an exporter that encodes by itself (gRPC and console).
 
-    The official encoder has no summaries. Over gRPC, ``summary_client`` sends those of each batch.
+    The official encoder has no summaries. Over gRPC, ``send_summaries`` sends those of each batch.
     """
 
     def messages(snapshot: Snapshot) -> Iterator[MetricsData]:
         for batch in batches(snapshot):
-            if summary_client is not None:
-                summary_client.send(batch)
+            if send_summaries is not None:
+                send_summaries(batch)
             yield to_metrics_data(batch, is_delta)
 
     return messages

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def grpc_transport(endpoint: Endpoint, is_delta: IsDelta) -> Transport:
     """The official exporter, which encodes everything but summaries."""
-    messages = sdk_messages(is_delta, SummaryClient(endpoint))
+    messages = sdk_messages(is_delta, SummaryClient(endpoint).send)
     return Transport(_grpc_exporter(endpoint), messages, ResponseSummary())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.exporters.otlp.endpoint import Endpoint
-from dualmetrics.exporters.otlp.result import ResponseSummary
+from dualmetrics.exporters.otlp.http_responses import Responses
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.exporters.otlp.transport import Transport
 
@@ -37,35 +37,3 @@ def _http_exporter(endpoint: Endpoint, session: requests.Session) -> MetricExpor
         compression=None if endpoint.compression is None else Compression(endpoint.compression),
         session=session,
     )
-
-
-class Responses(ResponseSummary):
-    """Summarizes the HTTP responses to one push.
-
-    The official exporter treats a redirect as a success, although nobody has received the points. It ignores
-    the body of a successful response, where a Collector reports rejected points (OTLP, "Partial success").
-    And when it gives up, it does not say why it retried.
-    """
-
-    def record_error(self, error: Exception) -> None:
-        """Record that a request got no response."""
-        self.failure = f"{type(error).__name__}: {error}"
-
-    def record(self, response: requests.Response) -> None:
-        """Record a response."""
-        self.failure = ""
-        if 200 <= response.status_code < 300:
-            self._record_partial_success(response.content)
-        else:
-            self.failure = f"HTTP {response.status_code} {response.reason}"
-
-    def _record_partial_success(self, body: bytes) -> None:
-        from google.protobuf.message import DecodeError
-        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-
-        try:
-            partial = ExportMetricsServiceResponse.FromString(body).partial_success
-        except DecodeError:  # not a Collector's response; the status says success
-            return
-        self.rejected += partial.rejected_data_points
-        self.reason = partial.error_message or self.reason

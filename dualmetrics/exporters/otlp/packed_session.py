@@ -14,7 +14,7 @@ from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from dualmetrics.exporters.otlp.http_transport import Responses
+    from dualmetrics.exporters.otlp.http_responses import Responses
 
 _COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
 
