@@ -80,6 +80,18 @@ class Server:
             answered.update(self.work(50))
         return answered
 
+    def work_until_all_answer(self, times: int) -> Counter[int]:
+        """Send requests as `work` does, and more until every worker has answered, so that all are ready.
+
+        With some servers, gunicorn's asgi workers among them, a worker that is told to end while it starts
+        ignores that, and the server waits for it, whatever app it serves.
+        """
+        answered = Counter(self.work(times))
+        while not self.workers() <= answered.keys():
+            assert answered.total() < 10_000, "a worker does not serve"
+            answered.update(self.work(20))
+        return answered
+
     def page(self) -> Samples:
         """Scrape one worker. Returns the samples of the page by name and labels."""
         status, body = self.get("/metrics")

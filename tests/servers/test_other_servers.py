@@ -9,30 +9,13 @@ import pytest
 from dualmetrics.cli.otlp_receiver import Receiver
 from tests.servers.other_servers import COMMANDS, are_uwsgi_workers_idle, other_server
 from tests.servers.pushes import push_settings, pushed_total
-from tests.servers.server import Server, total
+from tests.servers.server import total
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
 
 HYPERCORN = {"hypercorn", "hypercorn-wsgi"}
 """It ends when a worker is killed, and at its own end it kills the other workers once one has ended."""
-
-SLOW_TO_START = ("granian", "uwsgi", "gunicorn-gevent")
-"""With these, a worker that is told to end while it starts ignores that, and the server waits for it.
-
-This has nothing to do with the app that they serve. So the tests wait until all workers are ready.
-"""
-
-
-def send_again(kind: str, server: Server) -> int:
-    """Send 100 requests, or as many as it takes until all workers are ready. Returns how many were sent."""
-    if not kind.startswith(SLOW_TO_START):
-        return sum(server.work(100).values())
-    sent = 20
-    while not server.workers() <= set(server.work(20)):
-        sent += 20
-        assert sent < 10_000, "a worker does not serve"
-    return sent
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
@@ -46,7 +29,8 @@ def test_totals_are_exact_after_a_kill_and_the_last_counts_are_pushed(kind: str,
         assert server.request_totals() == {sent}
         if kind not in HYPERCORN:
             server.kill_worker(min(answered))
-        sent += send_again(kind, server)
+        more = server.work(100) if kind in HYPERCORN else server.work_until_all_answer(100)
+        sent += sum(more.values())
         page = server.wait_for_requests(sent)
         assert server.request_totals() == {sent}
         assert total(page, "dualmetrics_internal_errors_total") == 0

@@ -72,6 +72,6 @@ def test_the_last_counts_are_pushed_after_sigterm(start: StartServer, tmp_path: 
             tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.grpc_endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"
         ) as server,
     ):
-        server.work(100)
+        sent = server.work_until_all_answer(100).total()
         server.stop()
-        wait_until(lambda: pushed_total(receiver, "http.requests") == 100, 5, "the last push")
+        wait_until(lambda: pushed_total(receiver, "http.requests") == sent, 5, "the last push")
