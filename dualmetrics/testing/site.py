@@ -12,7 +12,8 @@
 ``/health``              GET returns 200. The settings exclude it from recording
 =======================  ============================================================================
 
-Everything else is a 404 by the framework, and every other method on these paths a 405.
+Every other path is a 404 by the framework, and every other known method on these paths a 405. The framework
+may answer an unknown method with any status.
 """
 
 from __future__ import annotations

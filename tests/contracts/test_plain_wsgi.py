@@ -12,12 +12,17 @@ from dualmetrics.wsgi import Environ, MetricsMiddleware, set_route
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+NOT_ALLOWED = {"WEBSOCKET": 400}
+"""Methods that are refused with another status than 405. Falcon refuses this one so."""
+
 
 class TestPlainWsgi(WsgiContract):
     def make_app(self, telemetry: Telemetry, actions: Actions) -> WSGIApplication:
         def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            is_get = environ["REQUEST_METHOD"] == "GET"
-            answer = route(environ["PATH_INFO"], actions) if is_get else Answer(None, 405)
+            method = environ["REQUEST_METHOD"]
+            answer = Answer(None, NOT_ALLOWED.get(method, 405))
+            if method == "GET":
+                answer = route(environ["PATH_INFO"], actions)
             if answer.template is not None:
                 set_route(environ, answer.template)
             if answer.template == "/boom":

@@ -117,12 +117,12 @@ class HttpContract:
         assert recorded.counts() == {RequestLabels(method, "unmatched", 405): 1}
 
     def test_unknown_methods_share_one_series(self, site: Site, recorded: Recorded) -> None:
-        """Any other method is recorded as ``_OTHER``. Methods are case-sensitive."""
+        """Any other method is recorded as ``_OTHER``, whatever status it gets. Methods are case-sensitive."""
         for method in ("PROPFIND", "get", "Get", "X" * 100, "WEBSOCKET", "_OTHER"):
             site.request(method, "/nowhere")
-        (labels,) = recorded.counts()
-        assert (labels.method, labels.route) == ("_OTHER", "unmatched")
-        assert recorded.counts()[labels] == 6
+        counts = recorded.counts()
+        assert {(labels.method, labels.route) for labels in counts} == {("_OTHER", "unmatched")}
+        assert sum(counts.values()) == 6
 
     @pytest.mark.parametrize("status", [200, 204, 302, 404, 418, 499, 500, 503, 599])
     def test_status_is_the_one_sent(self, site: Site, recorded: Recorded, status: int) -> None:
