@@ -22,7 +22,6 @@ SHARED_NAMES = {
     "DualMetrics": "Each integration has one, so that changing the framework changes the import alone.",
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
-    "Scope": "A connection's scope in ASGI, and the instrumentation scope in OpenTelemetry.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
