@@ -119,7 +119,11 @@ class WsgiRequest:
         if not self._status:
             self._find_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
-            self._record(500, error_type(error))
+            name = error_type(error)
+            # Another Telemetry may record the same request further out. If what is between the two answers
+            # the exception with a 500, it finds the type here.
+            self._environ[ERROR_KEY] = name
+            self._record(500, name)
         else:
             self._record(CLIENT_GONE, None)
 

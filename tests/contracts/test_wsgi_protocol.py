@@ -238,6 +238,28 @@ def test_two_telemetries_both_count(telemetry: Telemetry, recorded: Recorded) ->
     other.shutdown()
 
 
+def test_outer_telemetry_records_the_type_of_an_exception_that_was_answered_on_its_way(
+    telemetry: Telemetry, recorded: Recorded
+) -> None:
+    def fail(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        raise HandlerError
+
+    other = Telemetry(metrics_exporter="prometheus")
+    inner = MetricsMiddleware(fail, telemetry=other)
+
+    def answer_exceptions(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return inner(environ, start_response)
+        except HandlerError:
+            start_response("500 Oops", [])
+            return []
+
+    serve(telemetry, answer_exceptions).send_all()
+    assert counted_once(recorded, 500)
+    assert recorded.error_types() == ({HANDLER_ERROR_TYPE} if recorded.semconv else set())
+    other.shutdown()
+
+
 def test_exception_that_became_a_response_is_recorded_by_its_type(
     telemetry: Telemetry, recorded: Recorded
 ) -> None:
