@@ -29,9 +29,8 @@ def configure(**settings: Any) -> Telemetry:
         if _default is None:
             _default = Telemetry(label="default", **settings)
             sources = pending.subscribe(_default.bridge)
-            if not any(
-                source.name == "sdk" for source in sources
-            ):  # otherwise the SDK's provider is the global one
+            # With a bridge to the SDK, the SDK's provider is the global one.
+            if not any(source.name == "sdk" for source in sources):
                 _make_global(_default)
         elif settings:
             _refuse_change(_default.settings, load_settings(**settings))

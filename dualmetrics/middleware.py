@@ -90,7 +90,7 @@ def serves_page(telemetry: Telemetry) -> bool:
 
 
 def route_taken_error(telemetry: Telemetry, route: str) -> SettingsError:
-    """The error to raise when ``route``, a route of the app, takes the metrics path already.
+    """The error to raise if ``route``, a route of the app, already has the metrics path.
 
     It names the path and the route, and says what the user can do: choose another path, or mount no route.
     """

@@ -39,8 +39,7 @@ async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
     """Answer a scrape from the scope of its connection: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 if ``prometheus`` is not among the exporters. Rendering runs outside of the event loop. Nothing is
-    raised.
+    404 if ``prometheus`` is not among the exporters. Rendering runs outside of the event loop. Never raises.
     """
     if not serves_page(telemetry):
         return PAGE_DISABLED

@@ -101,7 +101,7 @@ class Demo:
         try:
             wait_for(lambda: _all_equal(self._compare(server, traffic)), SETTLE_SECONDS, "equal numbers")
         except TimeoutError:
-            self._console.print("[red]the numbers do not become equal[/]")
+            self._console.print(f"[red]the numbers were not equal after {SETTLE_SECONDS} seconds[/]")
         series = self._compare(server, traffic)
         title = f"{server.app.name} on {server.app.server}: {traffic.answered} requests answered"
         self._console.print(comparison_table(title, series, received_known=self._receiver is not None))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--phi",
     type=float,
     default=1.0,
-    help="How many times more than by chance errors vary; the report of a comparison shows it.",
+    help="The variance of errors relative to independent errors; the report of a comparison shows it.",
 )
 @option("--alpha", type=SHARE, default="5%", help="The one-sided risk of error of each limit.")
 @option("--power", type=SHARE, default="80%", help="The probability of an answer.")

@@ -37,7 +37,10 @@ _READ_BY_OPENTELEMETRY = (
         for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
     ),
 )
-"""Variables that OpenTelemetry reads itself. It ignores bad values, or fails at the first push."""
+"""Variables that OpenTelemetry reads itself.
+
+They are checked here, because it would ignore a bad value or fail only at the first push.
+"""
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:

@@ -43,8 +43,9 @@ def setting(
 ) -> Any:
     """Return a dataclass field that is read from an argument of its name, or from these variables.
 
-    ``show`` is the ``repr`` of its values. With ``lenient``, an unknown word in a variable means false and is
-    logged, as OpenTelemetry requires for its booleans (specification, "Environment Variables").
+    ``show`` replaces ``repr`` where a value may be secret. With ``lenient``, an unknown word in a variable
+    means false and is logged, as OpenTelemetry requires for its booleans (specification, "Environment
+    Variables").
     """
     metadata = {_KEY: Option(parse, variables, show, lenient)}
     if factory:

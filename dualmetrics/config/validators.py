@@ -66,9 +66,7 @@ resource_attributes = key_value_pairs(single_line)
 _HEADERS = "name=value,name=value with valid names of HTTP headers and percent-encoded values"
 _header_name = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)
 headers = key_value_pairs(
-    lambda name: regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)(
-        name
-    ).lower(),  # gRPC accepts only lower case
+    lambda name: _header_name(name).lower(),  # gRPC accepts only lower case
     regex(r"[\x20-\x7e]*", _HEADERS),
 )
 

@@ -1,7 +1,7 @@
 """Makes the functions that record a request into the rows of its series.
 
-Each function does the arithmetic and nothing else, because every request calls it. What never changes is
-bound to it when it is made.
+Every request calls such a function, so it does the arithmetic and nothing else. Everything that stays the
+same from request to request is bound when the function is made.
 """
 
 from __future__ import annotations

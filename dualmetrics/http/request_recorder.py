@@ -25,7 +25,7 @@ from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row, private_row
 
 MAX_RESPONSES = 4096
-"""How many different responses a recorder remembers. Then it forgets all: the app invents routes."""
+"""How many different responses a recorder remembers. If an app keeps inventing routes, it starts over."""
 
 UNUSED_ROW: Row = private_row(1)
 """A row to write to that nobody reads."""
@@ -154,7 +154,8 @@ class RequestRecorder:
             yield self._store.row(convention.active_requests, convention.active_attributes(self._request))
 
     def _add_recorder(self, response: ResponseAttributes) -> Recorder:
-        recorders = self._recorders  # if a fork or a reset replaces it meanwhile, the new one is not kept
+        # Bound here, so that a function for rows that become invalid meanwhile is not kept in the new dict.
+        recorders = self._recorders
         is_open = self._active_rows and not self._invalid
         record = self._open_recorder(response) if is_open else self._unbound_recorder(response)
         if len(recorders) >= MAX_RESPONSES:

@@ -35,7 +35,7 @@ def answer_scrape(telemetry: Telemetry, environ: Environ) -> ScrapeResponse:
     """Answer a scrape from its environ: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 if ``prometheus`` is not among the exporters. It blocks while the page is rendered. Nothing is raised.
+    404 if ``prometheus`` is not among the exporters. It blocks while the page is rendered. Never raises.
     """
     return telemetry.page.respond(_scrape_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
 

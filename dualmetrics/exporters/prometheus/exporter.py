@@ -20,7 +20,7 @@ from dualmetrics.exporters.prometheus.series_writer import Dialect, SeriesWriter
 from dualmetrics.model.snapshot import Snapshot
 
 _MAX_STYLES = 4
-"""How many styles keep their text, the newest ones. Requests for every style must not fill the memory."""
+"""How many styles keep their text. The oldest is dropped, so that scrapers cannot fill the memory."""
 
 PIECES_PER_CHUNK = 32
 """The text of a histogram's series, which is one piece, takes about 2 KB."""
@@ -101,10 +101,9 @@ class PrometheusExporter:
         style = self._styles.get((dialect, scheme))
         if style is None:
             style = self._new_style(self._dialects[dialect], translation_for(self._strategy, scheme))
-            kept = [*self._styles.items()][
-                1 - _MAX_STYLES :
-            ]  # a new dict: other threads may read the old one
-            self._styles = {**dict(kept), (dialect, scheme): style}
+            newest = [*self._styles.items()][1 - _MAX_STYLES :]
+            # A new dict, because other threads may be reading the old one.
+            self._styles = {**dict(newest), (dialect, scheme): style}
         return style
 
     def _new_style(self, dialect: Dialect, names: Translation) -> PageStyle:
