@@ -17,7 +17,6 @@ from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.runtime.reentrancy import ReentrancyGuard
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import HistogramRow
@@ -48,8 +47,11 @@ class GroupStore:
     ) -> None:
         self.limit = limit
         self.exponential = exponential
-        self.on_use = WeakCallbacks()
-        """Called whenever a row is given or the totals are to be read: the background work may start."""
+        self.on_use: Callback = lambda: None
+        """Called whenever a row is given or the totals are to be read: the background work may start.
+
+        It keeps its object alive: an app that keeps only an instrument still needs the background work.
+        """
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
         """Called for each attribute set past the cardinality limit."""
         self.on_skipped: Callable[[str], None] = lambda reason: None
@@ -64,7 +66,7 @@ class GroupStore:
     def _reset(self) -> None:
         """Begin as if nothing had been opened or recorded, with fresh locks."""
         self._lock = threading.RLock()
-        self._guard = ReentrancyGuard(self._lock)
+        self._allocating = False
         self._totals_lock = threading.RLock()
         self._catalog = SeriesCatalog(self._policies)
         self._membership: Membership | None = None
@@ -95,11 +97,16 @@ class GroupStore:
         attributes: Attributes,
         start: int | None,
     ) -> _RowT:
-        with self._guard as outermost:
-            if not outermost:
+        # A context manager written in Python would leave the lock held if a signal handler raised in it.
+        with self._lock:
+            if self._allocating:  # a signal handler or a finalizer has interrupted this thread in here
                 return defer(descriptor, attributes)
-            row = own(descriptor, attributes, start)
-            self._apply_deferred()
+            self._allocating = True
+            try:
+                row = own(descriptor, attributes, start)
+                self._apply_deferred()
+            finally:
+                self._allocating = False
         self.on_use()
         return row
 
@@ -117,11 +124,15 @@ class GroupStore:
         self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
     ) -> SlotBytes:
         """The exemplar slots of a series in this process. Keep them as long as its row."""
-        with self._guard as outermost:
-            if not outermost or self._own is None:  # the row is deferred, or no longer valid
+        with self._lock:
+            if self._allocating or self._own is None:  # the row is deferred, or no longer valid
                 return exemplar_slots.private_slots(descriptor, size)
-            slots = self._own.slots(self._catalog.descriptor(descriptor), attributes, size)
-            self._apply_deferred()
+            self._allocating = True
+            try:
+                slots = self._own.slots(self._catalog.descriptor(descriptor), attributes, size)
+                self._apply_deferred()
+            finally:
+                self._allocating = False
         return slots
 
     def _apply_deferred(self) -> None:

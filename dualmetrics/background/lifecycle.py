@@ -54,7 +54,7 @@ class Lifecycle:
         self._shutdown_timeout = shutdown_timeout
         self._enabled = enabled
         if enabled:
-            store.on_use.add(self._used)
+            store.on_use = self._used
         exit_hooks.call_at_exit(self.at_exit)
 
     def start(self) -> None:

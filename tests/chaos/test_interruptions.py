@@ -85,6 +85,48 @@ def test_a_signal_handler_may_record_at_any_moment(
     assert (main.recorded(), handler.recorded()) == (main.times, handler.times)
 
 
+class InterruptionError(Exception):
+    """What a signal handler raises, like KeyboardInterrupt or the timeout of a task queue."""
+
+
+@pytest.fixture
+def interrupted() -> Iterator[Callable[[Callable[[], object], float], None]]:
+    """A function that repeats an action until a signal handler raises, after so many seconds."""
+
+    def handle(*args: object) -> None:
+        raise InterruptionError
+
+    def repeat(action: Callable[[], object], seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        while True:
+            action()
+
+    def until_interrupted(action: Callable[[], object], seconds: float) -> None:
+        with pytest.raises(InterruptionError):
+            repeat(action, seconds)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    yield until_interrupted
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_handler_may_raise_at_any_moment(
+    telemetry: Telemetry, interrupted: Callable[[Callable[[], object], float], None]
+) -> None:
+    counter, store = telemetry.meter("app").create_counter("hits"), telemetry._components.store
+    counter.add(1)
+    families = {family.descriptor.name: family for family in telemetry.snapshot().families}
+    descriptor = families["hits"].descriptor
+    for number in range(2 * SIGNALS):
+        interrupted(lambda: store.row(descriptor, ()), 1e-5 * (1 + number % 5))
+    other = threading.Thread(target=counter.add, args=(1, {"thread": "other"}), daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive(), "it waits for a lock that is never released"
+    counter.add(1, {"thread": "main"})
+    assert telemetry.render()[1].decode().count("hits_total{") == 3, "nothing is deferred"
+
+
 def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetry: Telemetry) -> None:
     main, finalizer, collector = (
         CountingRecorder(telemetry, by) for by in ("main", "finalizer", "collector")

@@ -30,3 +30,21 @@ def test_a_process_that_ends_right_after_recording_pushes_its_counts(protocol: s
         assert point.value == 3
         assert service.startswith("unknown_service"), "the same resource as in any other push"
         assert {"service.instance.id", "telemetry.sdk.name"} <= dict(point.resource).keys()
+
+
+KEEPS_ONLY_AN_INSTRUMENT = """
+import gc
+import dualmetrics
+counter = dualmetrics.Telemetry().meter("short").create_counter("jobs")
+gc.collect()
+counter.add(3)
+gc.collect()
+"""
+
+
+def test_a_process_that_keeps_only_an_instrument_pushes_its_counts() -> None:
+    with Receiver() as receiver:
+        finished = run_python(KEEPS_ONLY_AN_INSTRUMENT, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.http_endpoint)
+        assert finished.stderr == ""
+        values = {name: point.value for (_, name, _, _), point in receiver.series().items()}
+        assert values["jobs"] == 3

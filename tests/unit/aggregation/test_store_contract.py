@@ -95,7 +95,7 @@ def test_a_gauge_that_was_never_set_is_absent(make: Make) -> None:
 
 def test_giving_a_row_reports_a_use_so_that_the_thread_can_start(make: Make) -> None:
     store, used = make(), []
-    store.on_use.add(lambda: used.append(1))
+    store.on_use = lambda: used.append(1)
     store.row(COUNTER, ())
     assert used == [1]
 

@@ -198,7 +198,7 @@ def test_a_collector_that_returns_after_the_shutdown_does_not_start_recording_ag
     with telemetry(tmp_path, registry, metrics_exporter="prometheus") as recording:
         assert shown_samples(recording) == {}
     uses: list[None] = []
-    recording._components.store.on_use.add(lambda: uses.append(None))
+    recording._components.store.on_use = lambda: uses.append(None)
     hanging.free.set()
     wait_until(lambda: hanging.returned, 5, "the collector to return")
     wait_until(lambda: not _is_reading(), 5, "its reader to end")
