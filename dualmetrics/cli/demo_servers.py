@@ -153,7 +153,7 @@ def wait_for(condition: Callable[[], bool], timeout: float, description: str) ->
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s in vain for {description}")
+            raise TimeoutError(f"timed out after {timeout:g} s of waiting for {description}")
         time.sleep(0.05)
 
 

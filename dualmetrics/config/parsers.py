@@ -97,7 +97,7 @@ def list_of(parse_one: Parser[_T]) -> Parser[tuple[_T, ...]]:
 
 
 def subset(*allowed: str) -> Parser[frozenset[str]]:
-    """Parse a list of some of these words. An empty list, and the word ``none`` alone, mean none of them."""
+    """Parse a list of some of these words. An empty list and the single word ``none`` give an empty set."""
     words = f"a list with any of {', '.join(allowed)}, or only the word none"
 
     def parse(value: object) -> frozenset[str]:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
-from dualmetrics.exporters.prometheus.naming.translation import KEPT, UNDERSCORES
+from dualmetrics.exporters.prometheus.naming.translation import UNDERSCORES, UTF8_NAMES
 from dualmetrics.model.snapshot import Snapshot
 from tests.unit.bridges import renamed
 from tests.unit.bridges.bridged import (
@@ -64,7 +64,7 @@ def assert_unchanged_by_otlp(snapshot: Snapshot, accept: str, strategy: str) -> 
 @pytest.mark.parametrize("accept", reading.FORMATS)
 @given(registry=registries())
 def test_a_page_is_the_same_after_otlp(accept: str, registry: CollectorRegistry) -> None:
-    assert_unchanged_by_otlp(reread(registry, accept), accept, KEPT)
+    assert_unchanged_by_otlp(reread(registry, accept), accept, UTF8_NAMES)
 
 
 @pytest.mark.parametrize("accept", reading.FORMATS)
@@ -88,7 +88,7 @@ KEPT_WHOLE = [
 """Metrics that only custom collectors can return."""
 
 
-@pytest.mark.parametrize("strategy", [UNDERSCORES, KEPT])
+@pytest.mark.parametrize("strategy", [UNDERSCORES, UTF8_NAMES])
 @pytest.mark.parametrize("accept", reading.FORMATS)
 def test_metrics_of_custom_collectors_are_the_same_after_otlp(accept: str, strategy: str) -> None:
     snapshot = registry_snapshot(registry_of(*KEPT_WHOLE))
@@ -105,7 +105,7 @@ def test_the_names_that_the_translator_of_prometheus_changes(row: renamed.Rename
     assert shown_series(snapshot) == [row.page]
     assert shown_series(through_otlp(snapshot)) == [row.prometheus]
     for accept in reading.FORMATS:
-        assert_unchanged_by_otlp(snapshot, accept, KEPT)
+        assert_unchanged_by_otlp(snapshot, accept, UTF8_NAMES)
 
 
 def test_gauge_histograms_are_lost() -> None:
@@ -134,6 +134,6 @@ def test_a_real_receiver_can_show_the_page_of_the_sender(tmp_path: Path, protoco
             assert recording.force_flush()
         received = decode(receiver.series().items())
     for accept in reading.FORMATS:
-        assert sorted_page(without_own_metrics(received), accept, KEPT) == with_otlp_types(
-            sorted_page(without_own_metrics(sent), accept, KEPT)
+        assert sorted_page(without_own_metrics(received), accept, UTF8_NAMES) == with_otlp_types(
+            sorted_page(without_own_metrics(sent), accept, UTF8_NAMES)
         )

@@ -62,11 +62,11 @@ def utf8_label_name(key: str) -> str:
     return f"key{key or '_'}" if key.startswith("__") or not key.strip("_") else key
 
 
-UNDERSCORES, KEPT = "underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"
+UNDERSCORES, UTF8_NAMES = "underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"
 
 STRATEGIES = {
     UNDERSCORES: Translation(metric_name, label_name, str),
-    KEPT: Translation(utf8_metric_name, utf8_label_name, str),
+    UTF8_NAMES: Translation(utf8_metric_name, utf8_label_name, str),
 }
 """The strategies by the values of DUALMETRICS_TRANSLATION_STRATEGY, which OpenTelemetry's file configuration
 uses as well."""

@@ -13,8 +13,8 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.exporters.prometheus.naming.escaping import ESCAPING_SCHEMES, escape_label_name
 from dualmetrics.exporters.prometheus.naming.translation import (
-    KEPT,
     UNDERSCORES,
+    UTF8_NAMES,
     utf8_label_name,
     utf8_metric_name,
 )
@@ -87,7 +87,7 @@ def test_unescaped_labels_do_not_use_reserved_names(key: str, expected: str) -> 
     assert utf8_label_name(key) == expected
 
 
-def page(accept: str, strategy: str = KEPT) -> list[str]:
+def page(accept: str, strategy: str = UTF8_NAMES) -> list[str]:
     families = (
         Family(ORDERS, (Point(KEY, 1, (5.0,)),)),
         Family(SIZE, (Point((), 1, (1.0, 1.0, 30.0)),)),
@@ -139,7 +139,7 @@ def test_names_of_the_default_translation_do_not_depend_on_the_scheme(scheme: st
 def test_the_values_of_attributes_with_the_same_label_are_joined() -> None:
     attributes: Attributes = (("a.b", "1"), ("a/b", "2"))
     snapshot = Snapshot(1, (), (Family(ORDERS, (Point(attributes, 1, (1.0,)),)),))
-    text = reading.body(PrometheusExporter(translation_strategy=KEPT).render(snapshot))
+    text = reading.body(PrometheusExporter(translation_strategy=UTF8_NAMES).render(snapshot))
     assert 'shop_orders_count_total{a_b="1;2"} 1\n' in text
 
 
@@ -150,7 +150,7 @@ def test_the_values_of_attributes_with_the_same_label_are_joined() -> None:
 def test_parsers_accept_every_page_with_unescaped_names(
     format_: str, scheme: str, snapshot: Snapshot
 ) -> None:
-    exporter = PrometheusExporter(translation_strategy=KEPT, created=True)
+    exporter = PrometheusExporter(translation_strategy=UTF8_NAMES, created=True)
     page = exporter.render(snapshot, negotiate(f"{format_};escaping={scheme}"))
     assert page.content_type.endswith(f"; escaping={scheme}")
     assert len(reading.samples(page)) >= bool(snapshot.resource)
