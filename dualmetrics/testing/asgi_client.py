@@ -35,9 +35,10 @@ def http_scope(method: str, path: str, **others: Any) -> Scope:
 
 
 class Connection:
-    """One connection of a server. The app receives ``incoming``, and then waits for ever.
+    """One connection of a server. The app receives ``incoming``, then nothing until its response is complete.
 
-    ``sent`` holds the messages of the app; ``waits`` is set when the app waits for more than there is.
+    After that it receives ``http.disconnect``, as from a real server. ``sent`` holds the messages of the app;
+    ``waits`` is set when the app waits for more than there is.
     """
 
     def __init__(self, scope: Scope, incoming: Iterable[Message] = ()) -> None:
@@ -45,18 +46,21 @@ class Connection:
         self.sent: list[Message] = []
         self.waits = asyncio.Event()
         self._incoming = list(incoming)
+        self._response_is_complete = asyncio.Event()
 
     async def receive(self) -> Message:
         """The next message for the app."""
         if self._incoming:
             return self._incoming.pop(0)
         self.waits.set()
-        await asyncio.Event().wait()
-        raise AssertionError("nothing sets this event")
+        await self._response_is_complete.wait()
+        return DISCONNECT
 
     async def send(self, message: Message) -> None:
         """Keep a message of the app."""
         self.sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._response_is_complete.set()
 
     async def run(self, app: ASGIApp) -> None:
         """Serve the connection. Raises what the app raises."""
