@@ -49,6 +49,8 @@ class Components:
         self._build_background()
         if self.enabled:
             self._prepare()
+        # Last, since counting an error starts the background work, which has to wait for the first use.
+        self.errors.on_error = self.self_metrics.failed
 
     def _build_recording(self, label: str) -> None:
         settings = self.settings
@@ -65,7 +67,6 @@ class Components:
         self.self_metrics = SelfMetrics(self.meter_provider.get_meter(OWN_SCOPE.name))
         self.store.on_overflow = self.self_metrics.overflowed
         self.store.on_skipped = self.self_metrics.skipped
-        self.errors.on_error = self.self_metrics.failed
 
     def _build_exports(self) -> None:
         settings = self.settings

@@ -48,10 +48,9 @@ class GroupStore:
         self.limit = limit
         self.exponential = exponential
         self.on_use: Callback = lambda: None
-        """Called whenever a row is given or the totals are to be read: the background work may start.
+        """Called when a row is given or the totals are read: the background work may start.
 
-        It keeps its object alive: an app that keeps only an instrument still needs the background work.
-        """
+        It keeps its object alive, because an app that keeps only an instrument needs that work too."""
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
         """Called for each attribute set past the cardinality limit."""
         self.on_skipped: Callable[[str], None] = lambda reason: None

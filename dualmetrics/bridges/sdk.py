@@ -50,7 +50,7 @@ class MetricReader(InMemoryMetricReader):
 
     def __init__(self, telemetry: Bridge | None = None) -> None:
         super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
-        self._lock = threading.RLock()
+        self._read_lock = threading.RLock()
         self._totals = DeltaAccumulator()
         self._errors = ErrorReporter()
         self._last_read: list[Family] = []
@@ -70,7 +70,7 @@ class MetricReader(InMemoryMetricReader):
 
     def read(self) -> list[Family]:
         """The metrics as they are now. After the provider's shutdown, as they were then."""
-        with self._lock:
+        with self._read_lock:
             if self._is_shut_down.is_set():
                 return self._last_read
             data = self.get_metrics_data()
@@ -79,7 +79,7 @@ class MetricReader(InMemoryMetricReader):
                 for resource in (data.resource_metrics if data else ())
                 for scoped in resource.scope_metrics
                 for metric in scoped.metrics
-                for family in self._read_metric(_scope(scoped.scope), metric)
+                for family in self._read_metric(_scope(scoped.scope, self._errors), metric)
             ]
             return [*cumulative, *self._totals.families()]
 
@@ -89,7 +89,7 @@ class MetricReader(InMemoryMetricReader):
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Read a last time, since a provider that is shut down shows nothing."""
-        with self._lock:
+        with self._read_lock:
             if not self._is_shut_down.is_set():
                 self._last_read = self.read()
                 self._is_shut_down.set()
@@ -141,6 +141,6 @@ def _descriptor(
     )
 
 
-def _scope(scope: SdkScope) -> InstrumentationScope:
-    attributes = normalize_attributes(scope.attributes, ErrorReporter())
+def _scope(scope: SdkScope, errors: ErrorReporter) -> InstrumentationScope:
+    attributes = normalize_attributes(scope.attributes, errors)
     return InstrumentationScope(scope.name or "", scope.version or "", scope.schema_url or "", attributes)

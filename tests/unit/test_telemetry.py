@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
+from prometheus_client import CollectorRegistry
 
 from dualmetrics import SettingsError, Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
@@ -83,6 +84,14 @@ def test_everything_is_a_no_op_when_switched_off(settings: dict[str, Any]) -> No
     telemetry.start()
     assert telemetry.force_flush()
     assert telemetry.shutdown()
+
+
+def test_an_error_while_the_app_is_built_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")  # prometheus_client refuses this directory
+    telemetry = Telemetry(metrics_exporter="prometheus", registries=[CollectorRegistry()])
+    assert telemetry.errors.error_count == 1
+    assert not telemetry._components.worker.running
+    assert not telemetry._components.store.is_recording
 
 
 def test_two_telemetries_are_isolated_from_each_other() -> None:

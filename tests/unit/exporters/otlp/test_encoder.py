@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult,
 from dualmetrics.exporters.otlp import summaries
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.exporters.otlp.exporter import OtlpExporter
-from dualmetrics.exporters.otlp.http_transport import Responses
+from dualmetrics.exporters.otlp.http_responses import Responses
 from dualmetrics.exporters.otlp.packed_session import PackedSession
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data, to_sdk_scope
 from dualmetrics.exporters.otlp.temporality import delta_predicate
