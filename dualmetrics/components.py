@@ -19,7 +19,7 @@ from dualmetrics.bridges.scheduler import BridgeScheduler
 from dualmetrics.config.settings import Settings
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.name_conflicts import OwnNamesWin
-from dualmetrics.http.server_metrics import ServerMetrics
+from dualmetrics.http.server_metrics import server_metrics
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.host_metrics import observe_host
@@ -61,7 +61,7 @@ class Components:
         self.store = GroupStore(address, policies, limit, self.errors, settings.exponential)
         self.callbacks = CallbackRunner(self.errors)
         self.exemplars = ExemplarFilter(self.store, self.errors, settings)
-        self.server_metrics = ServerMetrics(self.store, settings, self.errors, self.exemplars)
+        self.server_metrics = server_metrics(self.store, settings, self.errors, self.exemplars)
         buckets = settings.buckets.by_name
         self.meter_provider = MeterProvider(self.store, self.callbacks, self.errors, self.exemplars, buckets)
         self.self_metrics = SelfMetrics(self.meter_provider.get_meter(OWN_SCOPE.name))
@@ -113,6 +113,7 @@ class Components:
             self.worker,
             self.bridges,
             self.exemplars.detect_tracer,
+            self.pusher.shutdown,
             self.errors,
             shutdown_timeout=settings.shutdown_timeout,
             enabled=self.enabled,

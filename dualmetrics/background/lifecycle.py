@@ -41,6 +41,7 @@ class Lifecycle:
         worker: BackgroundWorker,
         importer: Importer,
         detect_tracer: Callable[[], None],
+        close_exporters: Callable[[], None],
         errors: ErrorReporter,
         *,
         shutdown_timeout: float,
@@ -50,6 +51,7 @@ class Lifecycle:
         self._worker = worker
         self._importer = importer
         self._detect_tracer = detect_tracer
+        self._close_exporters = close_exporters
         self._errors = errors
         self._shutdown_timeout = shutdown_timeout
         self._enabled = enabled
@@ -68,6 +70,7 @@ class Lifecycle:
     def shutdown(self, timeout: float | None = None) -> bool:
         """Leave the group; see `Telemetry.shutdown`."""
         if not self._worker.running:
+            self._close_exporters()  # those of a thread that a fork has ended
             return True
         self._importer.pause()
         done = self._worker.finish(self._shutdown_timeout if timeout is None else timeout)

@@ -97,6 +97,12 @@ class MetricPusher:
         if self._baseline is not None:
             self._baseline.expire()
 
+    def shutdown(self) -> None:
+        """Close the connections. The next push makes new ones."""
+        exporters, self._exporters = self._exporters, None
+        for exporter in exporters or ():
+            exporter.shutdown()
+
     def push(self, snapshot: Snapshot) -> PushResult:
         """Push a snapshot.
 

@@ -23,6 +23,8 @@ class Pusher(Protocol):
 
     def resign(self) -> None: ...
 
+    def shutdown(self) -> None: ...
+
     def push(self, snapshot: Snapshot) -> PushResult: ...
 
 
@@ -88,6 +90,7 @@ class WorkerTasks:
             return self.pusher.push(self.snapshots.of(totals)).success
         finally:
             self.resign()
+            self.pusher.shutdown()
 
     def resign(self) -> None:
         """Let another worker become the leader."""

@@ -15,6 +15,8 @@ class Exporter(Protocol):
 
     def export(self, snapshot: Snapshot) -> ExportResult: ...
 
+    def shutdown(self) -> None: ...
+
 
 class DeadlineExporter:
     """Reports a push that takes longer than ``seconds`` as failed.
@@ -38,6 +40,10 @@ class DeadlineExporter:
         if not self._start_thread("dualmetrics push", push.run):
             push.run()  # no thread can be started while the interpreter shuts down; push without a deadline
         return push.wait(self._seconds)
+
+    def shutdown(self) -> None:
+        """Close the connections, and end a push that still runs."""
+        self._target.shutdown()
 
 
 class _Push:

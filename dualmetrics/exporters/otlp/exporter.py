@@ -29,7 +29,7 @@ class OtlpExporter:
 
     def __init__(self, transport: Transport, secrets: tuple[str, ...] = ()) -> None:
         """``secrets`` are removed from the messages of results."""
-        self._exporter, self._messages, self._responses = transport
+        self._exporter, self._messages, self._responses, self._close = transport
         self._secrets = secrets
 
     def export(self, snapshot: Snapshot) -> ExportResult:
@@ -52,6 +52,7 @@ class OtlpExporter:
         with capture_log(self._exporter) as log:
             try:
                 self._exporter.shutdown(timeout_millis=0)
+                self._close()
             except Exception as error:  # nobody needs to know that a connection was not closed properly
                 log.lines.append(f"{type(error).__name__}: {error}")
 

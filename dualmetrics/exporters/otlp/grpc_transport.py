@@ -20,14 +20,16 @@ from dualmetrics.model.descriptor import Kind
 from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    import grpc
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
     from opentelemetry.sdk.metrics.export import MetricExporter
 
 
 def grpc_transport(endpoint: Endpoint, is_delta: IsDelta) -> Transport:
     """The official exporter, which encodes everything but summaries."""
-    messages = sdk_messages(is_delta, SummaryClient(endpoint).send)
-    return Transport(_grpc_exporter(endpoint), messages, ResponseSummary())
+    summaries = SummaryClient(endpoint)
+    messages = sdk_messages(is_delta, summaries.send)
+    return Transport(_grpc_exporter(endpoint), messages, ResponseSummary(), summaries.shutdown)
 
 
 def _grpc_exporter(endpoint: Endpoint) -> MetricExporter:
@@ -53,17 +55,22 @@ class SummaryClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._export: Callable[..., Any] | None = None
+        self._channel: grpc.Channel | None = None
 
     def send(self, snapshot: Snapshot) -> None:
         """Send the summaries of a snapshot, if it has any. Raises grpc.RpcError."""
         message = _summaries(snapshot)
         if message is None:
             return
-        if self._export is None:
-            self._export = _connect(self._endpoint)
+        if self._channel is None:
+            self._channel = _connect(self._endpoint)
         metadata = tuple((self._endpoint.lower_case_headers or {}).items())
-        self._export(message, metadata=metadata, timeout=self._endpoint.timeout)
+        _export(self._channel)(message, metadata=metadata, timeout=self._endpoint.timeout)
+
+    def shutdown(self) -> None:
+        """Close the connection."""
+        if self._channel is not None:
+            self._channel.close()
 
 
 def _summaries(snapshot: Snapshot) -> ExportMetricsServiceRequest | None:
@@ -74,19 +81,22 @@ def _summaries(snapshot: Snapshot) -> ExportMetricsServiceRequest | None:
     return encode_summaries(snapshot)
 
 
-def _connect(endpoint: Endpoint) -> Callable[..., Any]:
-    import grpc
+def _export(channel: grpc.Channel) -> Callable[..., Any]:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
+
+    export: Callable[..., Any] = MetricsServiceStub(channel).Export  # type: ignore[no-untyped-call]  # generated
+    return export
+
+
+def _connect(endpoint: Endpoint) -> grpc.Channel:
+    import grpc
 
     url = urlsplit(endpoint.url)
     address = url.netloc or endpoint.url
     compression = grpc.Compression.Gzip if endpoint.compression == "gzip" else grpc.Compression.NoCompression
     if url.scheme == "http" or (url.scheme != "https" and endpoint.insecure):
-        channel = grpc.insecure_channel(address, compression=compression)
-    else:
-        channel = grpc.secure_channel(address, _credentials(), compression=compression)
-    export: Callable[..., Any] = MetricsServiceStub(channel).Export  # type: ignore[no-untyped-call]  # generated
-    return export
+        return grpc.insecure_channel(address, compression=compression)
+    return grpc.secure_channel(address, _credentials(), compression=compression)
 
 
 def _credentials() -> Any:

@@ -16,8 +16,12 @@ Messages = Callable[[Snapshot], "Iterator[MetricsData]"]
 
 
 class Transport(NamedTuple):
-    """An official exporter, the messages to give it, and the summary of the responses that it gets."""
+    """An official exporter, the messages to give it, and the summary of the responses that it gets.
+
+    ``close`` closes the connections that are not the exporter's own.
+    """
 
     exporter: MetricExporter
     messages: Messages
     responses: ResponseSummary
+    close: Callable[[], None] = lambda: None

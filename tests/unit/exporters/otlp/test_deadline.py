@@ -26,6 +26,9 @@ class Slow:
         assert self.go.wait(20)
         return ACCEPTED
 
+    def shutdown(self) -> None:
+        self.go.set()
+
 
 def test_a_push_in_time_returns_its_result() -> None:
     slow = Slow()
@@ -42,3 +45,11 @@ def test_no_push_starts_while_one_that_missed_the_deadline_still_runs() -> None:
     slow.go.set()
     wait_until(lambda: exporter.export(EMPTY) == ACCEPTED, 20, "the next push to be tried")
     assert slow.pushes >= 2
+
+
+def test_shutdown_ends_a_push_that_still_runs() -> None:
+    slow = Slow()
+    exporter = DeadlineExporter(slow, 0.01, start_thread)
+    assert not exporter.export(EMPTY).success
+    exporter.shutdown()
+    wait_until(lambda: exporter.export(EMPTY) == ACCEPTED, 20, "the push to end")
