@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -46,4 +46,4 @@ def test_bad_setting_raises() -> None:
 
 def test_servers_recognize_an_asgi_3_app(telemetry: Telemetry) -> None:
     call: Callable[..., Awaitable[None]] = MetricsMiddleware(hello, telemetry=telemetry).__call__
-    assert asyncio.iscoroutinefunction(call)
+    assert inspect.iscoroutinefunction(call)
