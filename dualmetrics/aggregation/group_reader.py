@@ -27,6 +27,9 @@ from dualmetrics.workers.file_names import ARCHIVE, FOLD_LOCK, slot_number
 from dualmetrics.workers.liveness import is_out_of_descriptors
 
 _ATTEMPTS = 50
+_READS_BEFORE_DAMAGE = 5
+"""How often a record is read before it counts as damaged."""
+
 _FOLD_WAIT_SECONDS = 1.0  # how long to wait for a process that was folding at each of the attempts
 
 
@@ -148,22 +151,22 @@ class GroupReader:
         return FileContents(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
 
     def _copy(self, name: str, descriptor: int, index: FileIndex, committed: int) -> bytes:
-        data = b""
-        for _ in range(_ATTEMPTS):
-            data = os.pread(descriptor, committed, 0)
-            self._extend(name, index, data, committed)
-            if not index.is_torn(data):
-                break
-        return data
+        """The bytes of a file, read again while a histogram in them is torn.
 
-    def _extend(self, name: str, index: FileIndex, data: bytes, committed: int) -> None:
-        """Parse what is new. Damage costs the records behind it, not those before it."""
-        if len(data) < max(committed, index.parsed_length):
-            raise FormatError("truncated")
-        try:
-            index.extend(data, committed)
-        except FormatError as error:
-            self._on_skipped(name, error.reason)
+        They are also read again if a record seems damaged: on some machines a record may become visible
+        after the length that commits it.
+        """
+        data, damage = b"", None
+        for attempt in range(_ATTEMPTS):
+            data = os.pread(descriptor, committed, 0)
+            damage = _extend(index, data, committed)
+            if not index.is_torn(data) and (damage is None or attempt >= _READS_BEFORE_DAMAGE - 1):
+                break
+        else:
+            damage = "corrupt"
+        if damage is not None:
+            self._on_skipped(name, damage)
+        return data
 
     def _archive_identity(self) -> bytes | None:
         with (
@@ -175,3 +178,14 @@ class GroupReader:
 
     def _forget(self, seen: set[bytes]) -> None:
         self._indexes = {file: index for file, index in self._indexes.items() if file in seen}
+
+
+def _extend(index: FileIndex, data: bytes, committed: int) -> str | None:
+    """Parse what is new. Return the reason if a record is damaged, which costs all records from there on."""
+    if len(data) < max(committed, index.parsed_length):
+        raise FormatError("truncated")
+    try:
+        index.extend(data, committed)
+    except FormatError as error:
+        return error.reason
+    return None

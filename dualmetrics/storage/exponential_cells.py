@@ -14,12 +14,16 @@ cell                       meaning
 the last one               the generation that the process last began to write
 =========================  ===================================================================
 
-A reader copies the row from the first cell to the last. Meanwhile the process may have switched once and
-begun to write the generation after that, which overwrites the buffer that was current. The last cell shows
-this: the copy is torn (see `is_torn`).
-
 A buffer has the number of scales by which it is below the finest one, the index of its first bucket, the
-number of zeros, and the buckets. A buffer of zeros is an empty histogram.
+number of zeros, and the buckets. Each of its cells also has a tag: the generation of the buffer modulo 16, in
+bits of the double that no count below 2**47 reaches. Generation 0 is an empty histogram without a buffer.
+
+A reader's copy of the row may be torn in two ways, and `is_torn` finds both:
+
+- While the row was copied, the process has switched and begun to write the generation after that, which
+  overwrites the buffer that was current. The last cell shows this.
+- The processor shows stores in another order than that of the program, as aarch64 may do. A cell of the
+  current buffer that is older or newer than the generation has another tag.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ import functools
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from struct import Struct
 from typing import NamedTuple
 
 from dualmetrics.model.exponential_buckets import MAX_SCALE, bucket_boundaries, bucket_index
@@ -40,6 +45,15 @@ EXPONENTIAL_WIDTH = 2 + 2 * BUFFER_WIDTH
 
 _ZERO_COUNT = 2
 """The cell of a buffer that holds the number of zeros."""
+
+_TAGS = 16
+"""The number of tags. A cell that is older than its buffer has another tag unless it is 16 generations older;
+by then the last cell shows it."""
+
+_TAG_BYTE = 6
+"""The byte of a little-endian double that has the tag in its lower half."""
+
+_DOUBLE = Struct("<d")
 
 _ALIGNMENT = 16
 """The first bucket is a multiple of this where possible, so that several series share their boundaries."""
@@ -61,6 +75,7 @@ class ExponentialCells:
         self._active: Row = cells[1 : 1 + BUFFER_WIDTH]
         self._idle: Row = cells[1 + BUFFER_WIDTH : 1 + 2 * BUFFER_WIDTH]
         self._window: _Window = (), self._active[_ZERO_COUNT:]
+        self._switch(1.0, (self._active, self._idle), _EMPTY, _FIRST, ((), self._idle[_ZERO_COUNT:]))
 
     @locked_if_free_threaded
     def add(self, value: float) -> None:
@@ -81,22 +96,28 @@ class ExponentialCells:
             pass  # another thread or a signal handler has recorded a value meanwhile
 
     def _try_merge(self, other: ExponentialHistogram) -> bool:
-        active, idle = self._active, self._idle
+        active, idle, generation = self._active, self._idle, self._cells[0]
         seen = _as_row(active)
-        merged = _new_buffer(_histogram(seen).plus(other))
+        if active is not self._active or self._cells[0] != generation:
+            return False  # the copy may be of another generation
+        merged = _new_buffer(_histogram(seen, generation).plus(other))
         window = _bounds(MAX_SCALE - int(merged[0]), int(merged[1])), idle[_ZERO_COUNT:]
-        return self._switch(active, idle, seen, merged, window)
+        base = _base(generation + 1)
+        tagged = _as_row([cell + base for cell in merged])
+        return self._switch(generation + 1, (active, idle), seen, tagged, window)
 
     @locked_if_free_threaded
-    def _switch(self, active: Row, idle: Row, seen: Row, merged: Row, window: _Window) -> bool:
-        """Make ``merged`` current if ``active`` is still the current buffer and still equals ``seen``.
+    def _switch(
+        self, generation: float, buffers: tuple[Row, Row], seen: Row, merged: Row, window: _Window
+    ) -> bool:
+        """Make ``merged`` the next ``generation`` if the active buffer is still current and equals ``seen``.
 
         There are no calls and no new containers here, since these could let another thread or a finalizer
         run in between.
         """
         cells = self._cells
-        if active is self._active and active == seen:
-            generation = cells[0] + 1.0
+        active, idle = buffers
+        if active is self._active and cells[0] + 1.0 == generation and active == seen:
             cells[-1] = generation
             idle[_WHOLE] = merged
             cells[0] = generation
@@ -116,8 +137,11 @@ class HistogramRow(NamedTuple):
 
 def read_histogram(cells: Sequence[float]) -> ExponentialHistogram:
     """Return the histogram in a row, or in a copy of one that is not torn. Its sum is 0."""
-    begin = 1 + BUFFER_WIDTH * (int(cells[0]) % 2)
-    return _histogram(cells[begin : begin + BUFFER_WIDTH])
+    generation = cells[0]
+    if not generation:
+        return ExponentialHistogram()
+    begin = 1 + BUFFER_WIDTH * (generation % 2 == 1)
+    return _histogram(cells[begin : begin + BUFFER_WIDTH], generation)
 
 
 def read_own_histogram(exponential_row: Row, row: Row) -> ExponentialHistogram:
@@ -125,29 +149,51 @@ def read_own_histogram(exponential_row: Row, row: Row) -> ExponentialHistogram:
 
     ``row`` has the explicit buckets of the same series. Its last cell is the sum.
     """
-    cells = exponential_row.tolist()
-    while is_torn(cells[0], cells[-1]):
-        cells = exponential_row.tolist()
-    return read_histogram(cells)._replace(sum=row[-1])
+    data = exponential_row.tobytes()
+    while is_torn(data):
+        data = exponential_row.tobytes()
+    return read_histogram(memoryview(data).cast("d"))._replace(sum=row[-1])
 
 
-def is_torn(first: float, last: float) -> bool:
-    """Whether a copy with these first and last cells may mix two generations in one buffer."""
-    return last - first > 1
+def is_torn(data: bytes, begin: int = 0) -> bool:
+    """Whether the copy of a row at byte ``begin`` may mix two generations in one buffer."""
+    first: float = _DOUBLE.unpack_from(data, begin)[0]
+    last: float = _DOUBLE.unpack_from(data, begin + 8 * (EXPONENTIAL_WIDTH - 1))[0]
+    if not first:
+        return last > 1
+    buffer = begin + 8 + 8 * BUFFER_WIDTH * (first % 2 == 1)
+    tags = data[buffer + _TAG_BYTE : buffer + 8 * BUFFER_WIDTH : 8]
+    return last - first > 1 or tags != _TAG_BYTES.get(first % _TAGS)
 
 
-def _histogram(buffer: Sequence[float]) -> ExponentialHistogram:
-    scales_below, first, zero_count = buffer[:3]
-    return trimmed(MAX_SCALE - int(scales_below), int(first), buffer[3:])._replace(zero_count=zero_count)
+def _base(generation: float) -> float:
+    """What each cell of a buffer of this generation has besides its own value: it makes the tag.
+
+    All of these are between 2**52 and 2**53, so they and the values on top are exact. The last summand
+    keeps an index below zero from changing the tag.
+    """
+    return 2.0**52 + generation % _TAGS * 2.0**48 + 2.0**47
 
 
-def _new_buffer(histogram: ExponentialHistogram) -> Row:
-    """A buffer with empty buckets on both sides for later values."""
+_TAG_BYTES = {
+    float(tag): _DOUBLE.pack(_base(tag))[_TAG_BYTE : _TAG_BYTE + 1] * BUFFER_WIDTH for tag in range(_TAGS)
+}
+"""The bytes with the tag, of all cells of a buffer, by the tag of its generation."""
+
+
+def _histogram(buffer: Sequence[float], generation: float) -> ExponentialHistogram:
+    base = _base(generation)
+    scales_below, first, zero_count, *counts = [cell - base for cell in buffer]
+    return trimmed(MAX_SCALE - int(scales_below), int(first), counts)._replace(zero_count=zero_count)
+
+
+def _new_buffer(histogram: ExponentialHistogram) -> list[float]:
+    """The values of a buffer with empty buckets on both sides for later values."""
     room = MAX_BUCKETS - len(histogram.counts)
     first = histogram.offset - room // 2
     first = max(first - first % _ALIGNMENT, histogram.offset - room)
     before = histogram.offset - first
-    cells = [
+    return [
         MAX_SCALE - histogram.scale,
         first,
         histogram.zero_count,
@@ -155,7 +201,6 @@ def _new_buffer(histogram: ExponentialHistogram) -> Row:
         *histogram.counts,
         *[0] * (room - before),
     ]
-    return _as_row(cells)
 
 
 def _as_row(values: Iterable[float]) -> Row:
@@ -166,3 +211,8 @@ def _as_row(values: Iterable[float]) -> Row:
 def _bounds(scale: int, first: int) -> tuple[float, ...]:
     """The boundaries of a buffer's buckets. They are large, so series with similar values share them."""
     return bucket_boundaries(scale, first, MAX_BUCKETS + 1)
+
+
+_EMPTY = _as_row([0.0] * BUFFER_WIDTH)
+_FIRST = _as_row([_base(1)] * BUFFER_WIDTH)
+"""A buffer of a new row, and one of generation 1, which is empty too."""

@@ -54,12 +54,8 @@ class ExponentialReader(Generic[_SeriesT]):
                 yield series, partial(_read_cells, data, location)
 
     def is_torn(self, data: bytes) -> bool:
-        """Whether a histogram was rewritten twice while these bytes were copied. If so, copy them again."""
-        return any(
-            is_torn(_double(data, location.begin), _double(data, location.end - _DOUBLE.size))
-            for _, location in self._cells
-            if location.end <= len(data)
-        )
+        """Whether the copy of a histogram mixes two generations (see `exponential_cells`): copy it again."""
+        return any(is_torn(data, location.begin) for _, location in self._cells if location.end <= len(data))
 
 
 def _read_total(data: bytes, total: TotalLocation) -> ExponentialHistogram:
@@ -67,6 +63,8 @@ def _read_total(data: bytes, total: TotalLocation) -> ExponentialHistogram:
 
 
 def _read_cells(data: bytes, location: CellsLocation) -> ExponentialHistogram:
+    if is_torn(data, location.begin):  # after many attempts: the file is damaged
+        return ExponentialHistogram()
     histogram = read_histogram(_CELLS.unpack_from(data, location.begin))
     return histogram._replace(sum=_double(data, location.sum_offset))
 

@@ -38,9 +38,9 @@ RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
 DESCRIPTOR, SERIES, CONTAINS, EXEMPLARS = 1, 2, 3, 4
-EXPONENTIAL_CELLS, EXPONENTIAL_TOTAL = 5, 6
+EXPONENTIAL_CELLS, EXPONENTIAL_TOTAL = 8, 6
 """The exponential histogram of the series in the record before: cells of a worker (see `exponential_cells`),
-and a total in an archive."""
+and a total in an archive. Kind 5 was that of cells without tags."""
 
 EXEMPLARS_WITH_ATTRIBUTES = 7
 """Exemplars with room for attributes (see `exemplar_slots`)."""

@@ -152,9 +152,43 @@ def test_a_copy_shows_whether_it_is_torn(first_part: int, warm_up: int) -> None:
         copies.append(Copy(row, first_part))
         cells.add(2.0**-exponent)
     complete, torn = copies[-1].finish(), copies[0].finish()
-    assert not is_torn(complete[0], complete[-1])
+    assert not is_torn(array("d", complete).tobytes())
     assert read_histogram(complete).total_count >= before.total_count
-    assert is_torn(torn[0], torn[-1])
+    assert is_torn(array("d", torn).tobytes())
+
+
+@given(several, st.integers(1, 3), st.randoms(use_true_random=False))
+def test_a_copy_with_old_cells_anywhere_is_torn_or_complete(
+    values: list[float], distance: int, source: random.Random
+) -> None:
+    row = private_row(EXPONENTIAL_WIDTH)
+    states = [row.tolist()]
+    cells = ExponentialCells(row)
+    for value in values:
+        states.append(row.tolist())
+        cells.add(value)
+    states.append(row.tolist())
+    for old, new in zip(states, states[distance:], strict=False):
+        mixed = [source.choice(pair) for pair in zip(old, new, strict=True)]
+        if not is_torn(array("d", mixed).tobytes()):
+            least, most = read_histogram(old).total_count, read_histogram(new).total_count
+            assert least <= read_histogram(mixed).total_count <= most
+
+
+@pytest.mark.parametrize("stale", [slice(1, 5), slice(1, 1 + BUFFER_WIDTH), slice(100, 101)])
+def test_a_generation_that_is_seen_before_its_buffer_makes_the_copy_torn(stale: slice) -> None:
+    row = private_row(EXPONENTIAL_WIDTH)
+    cells = ExponentialCells(row)
+    cells.add(1.0)
+    before = row.tolist()
+    assert before[0] % 2 == 0
+    cells.add(1e10)
+    cells.add(1e-10)
+    assert row[0] == before[0] + 2
+    after = row.tolist()
+    assert not is_torn(array("d", after).tobytes())
+    after[stale] = before[stale]
+    assert is_torn(array("d", after).tobytes())
 
 
 def shared_row() -> Row:
@@ -212,7 +246,7 @@ def test_a_kill_at_any_instruction_leaves_everything_that_was_counted(value: flo
             cells.add(before)
         survived = not add_and_die(cells, value, number)
         left = read_histogram(row.tolist())
-        assert not is_torn(row[0], row[-1])
+        assert not is_torn(row.tobytes())
         assert left in (recorded([2.5, 3.0, 7.0]), recorded([2.5, 3.0, 7.0, value]))
         number += 1
     assert left == recorded([2.5, 3.0, 7.0, value])
