@@ -3,8 +3,8 @@
 A row is a ``memoryview`` of doubles. Code that records into it cannot tell which of the two it is.
 
 A file is never mapped again, because an mmap with exported views cannot be resized. Instead, the file is
-large and sparse, it is mapped once, and space on the disk is reserved before it is used. So a full disk is an
-OSError here, and never a SIGBUS at the first store. Cells are stored through ``cast("d")``, which makes each
+large, it is mapped once, and space on the disk is reserved before it is used. So a full disk is an OSError
+here, and never a SIGBUS at the first store. Cells are stored through ``cast("d")``, which makes each
 one a single 8-byte store. ``struct.pack_into`` does not: readers saw torn values (266,000 in 14 million).
 """
 
@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from dualmetrics.runtime import operating_system
 from dualmetrics.storage.file_format import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
 
 Row: TypeAlias = "memoryview[float]"
@@ -23,10 +24,10 @@ Row: TypeAlias = "memoryview[float]"
 Cells: TypeAlias = "tuple[float, ...]"
 """A copy of the cells of a row."""
 
-CAPACITY = 1 << 28
-"""Length of a worker's sparse file in bytes. It takes address space, not memory. About 700,000 series fit."""
+CAPACITY = operating_system.current.file_capacity
+"""Length of a worker file in bytes."""
 
-RESERVE = 1 << 16
+RESERVE = operating_system.current.reservation_step
 """Space on the disk is reserved in steps of this many bytes."""
 
 
@@ -57,8 +58,8 @@ class MappedRegion:
         self._reserve = reserve
         self._descriptor = descriptor
         self._reserved = 0
+        self._make_room(HEADER.size)  # before the file gets its length: macOS reserves only at the end
         os.ftruncate(descriptor, CAPACITY)
-        self._make_room(HEADER.size)
         self._map = mmap.mmap(descriptor, CAPACITY)
         self._bytes = memoryview(self._map)
         self._words = self._bytes.cast("Q")
@@ -87,10 +88,3 @@ class MappedRegion:
             new_end = min(CAPACITY, -(-end // RESERVE) * RESERVE)
             self._reserve(self._descriptor, self._reserved, new_end - self._reserved)
             self._reserved = new_end
-
-
-def no_reservation(descriptor: int, offset: int, length: int) -> None:
-    """Reserve nothing, for systems without ``posix_fallocate``: a full disk shows at the first store."""
-
-
-reserve: Callable[[int, int, int], None] = getattr(os, "posix_fallocate", no_reservation)

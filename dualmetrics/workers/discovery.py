@@ -13,8 +13,8 @@ import multiprocessing
 import os
 from typing import NamedTuple
 
-from dualmetrics.runtime import processes
-from dualmetrics.runtime.processes import Process
+from dualmetrics.runtime import operating_system
+from dualmetrics.runtime.operating_system.base import Process
 
 
 class GroupRoot(NamedTuple):
@@ -24,44 +24,44 @@ class GroupRoot(NamedTuple):
     """
 
     pid: int
-    start_ticks: int
+    start_time: int
     namespace: str
 
     @property
     def name(self) -> str:
         """The name of the group's directory."""
-        return f"{self.pid}-{self.start_ticks}-{self.namespace}"
+        return f"{self.pid}-{self.start_time}-{self.namespace}"
 
     @property
     def is_visible(self) -> bool:
         """Whether the root is in the pid namespace of this process."""
-        return self.namespace == processes.pid_namespace()
+        return self.namespace == operating_system.current.pid_namespace()
 
     @property
     def is_alive(self) -> bool:
         """Whether the root is still running. A root in another pid namespace is assumed to be."""
         if not self.is_visible:
             return True
-        process = processes.find_process(self.pid)
-        return process is not None and process.start_ticks == self.start_ticks
+        process = operating_system.current.find_process(self.pid)
+        return process is not None and process.start_time == self.start_time
 
 
 def parse_root(name: str) -> GroupRoot | None:
     """Return the root in the name of a group's directory, or None for any other name."""
     pid, _, rest = name.partition("-")
-    start_ticks, _, namespace = rest.partition("-")
-    if not (pid.isdigit() and start_ticks.isdigit() and namespace.isdigit()):
+    start_time, _, namespace = rest.partition("-")
+    if not (pid.isdigit() and start_time.isdigit() and namespace.isdigit()):
         return None
-    return GroupRoot(int(pid), int(start_ticks), namespace)
+    return GroupRoot(int(pid), int(start_time), namespace)
 
 
 def find_root() -> GroupRoot | None:
-    """Return the root of the group of this process, or None if the system has no ``/proc``."""
+    """Return the root of the group of this process, or None if its processes cannot be read."""
     process = _first_process()
     while process is not None:
         parent = _parent_in_group(process)
         if parent is None:
-            return GroupRoot(process.pid, process.start_ticks, processes.pid_namespace())
+            return GroupRoot(process.pid, process.start_time, operating_system.current.pid_namespace())
         process = parent
     return None
 
@@ -72,27 +72,27 @@ def upgraded_from(root: GroupRoot) -> GroupRoot | None:
     gunicorn passes the pid of the old master to the new one in GUNICORN_PID. Programs that a worker starts
     inherit the variable, too, but the old master is not their parent.
     """
-    old = processes.find_process(int(os.environ.get("GUNICORN_PID", "0") or 0))
-    new = processes.find_process(root.pid)
-    if old is None or new is None or new.parent != old.pid or old.start_ticks > new.start_ticks:
+    old = operating_system.current.find_process(int(os.environ.get("GUNICORN_PID", "0") or 0))
+    new = operating_system.current.find_process(root.pid)
+    if old is None or new is None or new.parent != old.pid or old.start_time > new.start_time:
         return None
-    return GroupRoot(old.pid, old.start_ticks, root.namespace)
+    return GroupRoot(old.pid, old.start_time, root.namespace)
 
 
 def _first_process() -> Process | None:
     """The process where the search for the root starts."""
-    current = processes.find_process(os.getpid())
+    current = operating_system.current.find_process(os.getpid())
     reported = multiprocessing.parent_process()
     if current is None or reported is None or reported.pid is None:
         return current
-    parent = processes.find_process(reported.pid)
-    return parent if parent is not None and parent.start_ticks <= current.start_ticks else current
+    parent = operating_system.current.find_process(reported.pid)
+    return parent if parent is not None and parent.start_time <= current.start_time else current
 
 
 def _parent_in_group(process: Process) -> Process | None:
     if not process.runs_its_parents_program:
         return None
-    parent = processes.find_process(process.parent)
-    if parent is None or parent.session != process.session or parent.start_ticks > process.start_ticks:
+    parent = operating_system.current.find_process(process.parent)
+    if parent is None or parent.session != process.session or parent.start_time > process.start_time:
         return None
-    return parent if processes.same_program(process.pid, parent.pid) else None
+    return parent if operating_system.current.same_program(process.pid, parent.pid) else None

@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 
-from dualmetrics.runtime import file_locks
+from dualmetrics.runtime import file_locks, operating_system
 from dualmetrics.workers import discovery
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.discovery import GroupRoot
@@ -33,31 +32,27 @@ def open_group_directory(configured_path: str | None, root: GroupRoot | None, la
     separates several `Telemetry` objects of one process.
     """
     if not file_locks.available:
-        raise OSError("this system has no file locks")
+        raise OSError("worker groups need file locks, which this system lacks (Linux and macOS have them)")
     if configured_path is None and root is None:
-        raise OSError("worker groups are found through /proc, which this system lacks; set DUALMETRICS_DIR")
+        raise OSError("the processes of this system cannot be read; set DUALMETRICS_DIR")
     failures: list[str] = []
-    for base in [configured_path] if configured_path else _base_directories():
+    for base in [configured_path] if configured_path else operating_system.current.base_directories():
         try:
             return _open(base, root, label)
         except OSError as error:
             failures.append(str(error))
-    raise OSError("; ".join(failures))
+    raise OSError("; ".join(failures) or "no directory for temporary files is writable")
 
 
 def sweep_stale_groups() -> None:
     """Remove what servers of this user that have ended left behind."""
-    for base in _base_directories():
+    for base in operating_system.current.base_directories():
         path = _user_directory(base)
         with contextlib.suppress(OSError):
             if os.path.isdir(path):
                 with _opened(path) as directory:
                     _sweep(directory)
                 os.rmdir(path)  # fails if it has a group
-
-
-def _base_directories() -> list[str]:
-    return ["/dev/shm", tempfile.gettempdir()]
 
 
 def _user_directory(base: str) -> str:

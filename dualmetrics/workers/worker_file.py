@@ -13,9 +13,9 @@ import time
 import uuid
 from collections.abc import Callable
 
-from dualmetrics.runtime import file_locks
+from dualmetrics.runtime import file_locks, operating_system
 from dualmetrics.storage.file_format import HEADER, Header
-from dualmetrics.storage.regions import MappedRegion, reserve
+from dualmetrics.storage.regions import MappedRegion
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import TEMPORARY_PREFIX, worker_file_name
 
@@ -37,7 +37,7 @@ class WorkerFile:
             # child that inherits the duplicate would keep the lock after the death of its owner.
             file_locks.try_lock(self._open(directory, temporary, os.O_RDONLY))
             header = Header(group_id, self.file_id, self.created_at_ns, HEADER.size)
-            self.region = MappedRegion(file, header, reserve)
+            self.region = MappedRegion(file, header, operating_system.current.reserve)
             self.slot = _link_to_free_slot(directory, temporary)
         except BaseException:
             self.release()

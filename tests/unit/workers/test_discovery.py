@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dualmetrics.runtime import processes
+from dualmetrics.runtime import operating_system
 from dualmetrics.workers.discovery import GroupRoot, parse_root
 
 
@@ -56,11 +56,11 @@ def test_other_names_are_not_roots(name: str) -> None:
 
 
 def test_a_reused_pid_is_not_the_root() -> None:
-    process = processes.find_process(os.getpid())
+    process = operating_system.current.find_process(os.getpid())
     assert process is not None
-    namespace = processes.pid_namespace()
-    assert GroupRoot(process.pid, process.start_ticks, namespace).is_alive
-    assert not GroupRoot(process.pid, process.start_ticks - 1, namespace).is_alive
+    namespace = operating_system.current.pid_namespace()
+    assert GroupRoot(process.pid, process.start_time, namespace).is_alive
+    assert not GroupRoot(process.pid, process.start_time - 1, namespace).is_alive
 
 
 def test_a_root_in_another_pid_namespace_counts_as_alive() -> None:

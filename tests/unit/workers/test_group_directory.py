@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from dualmetrics.runtime import processes
+from dualmetrics.runtime import file_locks, operating_system
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.discovery import GroupRoot, find_root
 from dualmetrics.workers.group_directory import open_group_directory
+from dualmetrics.workers.membership import GroupAddress, open_membership
 from dualmetrics.workers.worker_file import WorkerFile
+from tests.unit.kernels import unknown_system
 
 
 def open_group(base: Path, root: GroupRoot | None) -> Directory:
@@ -25,7 +30,7 @@ def user_directory(base: Path) -> Path:
 
 def ended_root() -> GroupRoot:
     """The root of a group whose server has ended."""
-    return GroupRoot(2**22 + 1, 1, processes.pid_namespace())
+    return GroupRoot(2**22 + 1, 1, operating_system.current.pid_namespace())
 
 
 def make_group(base: Path, name: str) -> Path:
@@ -86,3 +91,46 @@ def test_aliases_that_form_a_circle_are_refused(tmp_path: Path) -> None:
     (user / "1-2-4").symlink_to("1-2-3")
     with pytest.raises(OSError, match="do not lead to a group"):
         open_group(tmp_path, GroupRoot(1, 2, "3"))
+
+
+def no_temporary_directory() -> str:
+    raise FileNotFoundError("No usable temporary directory found")
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs shared memory")
+def test_a_group_needs_no_temporary_directory_where_shared_memory_is_writable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", no_temporary_directory)
+    directory = open_group_directory(None, find_root(), "no-temporary-directory")
+    directory.close()
+    shutil.rmtree(directory.path)
+    assert Path(directory.path).is_relative_to("/dev/shm")
+
+
+def test_where_nothing_is_writable_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating_system.current, "base_directories", list)
+    with pytest.raises(OSError, match="no directory for temporary files is writable"):
+        open_group_directory(None, find_root(), "default")
+
+
+@pytest.mark.parametrize("configured_path", [None, "/tmp"])
+def test_windows_says_that_each_process_counts_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, configured_path: str | None
+) -> None:
+    monkeypatch.setattr(file_locks, "available", False)
+    unknown_system(monkeypatch)
+    errors = ErrorReporter()
+    for _ in range(2):
+        assert open_membership(GroupAddress(configured_path, "default"), 2000, errors) is None
+    (record,) = caplog.records
+    assert "each process reports only its own metrics: worker groups need file locks" in record.getMessage()
+
+
+def test_a_system_whose_processes_cannot_be_read_needs_a_configured_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown_system(monkeypatch)
+    with pytest.raises(OSError, match="cannot be read; set DUALMETRICS_DIR"):
+        open_group_directory(None, find_root(), "default")
+    open_group_directory(str(tmp_path), None, "default").close()

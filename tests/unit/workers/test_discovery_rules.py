@@ -1,0 +1,140 @@
+"""Which processes are one group, by the processes that Linux and macOS show. None of them exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualmetrics.workers.discovery import parse_root, upgraded_from
+from tests.unit.kernels import Kernel, LinuxKernel, MacKernel, root_pid, root_seen_by, unknown_system
+
+
+@pytest.fixture(params=["Linux", "macOS"])
+def kernel(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = LinuxKernel(tmp_path / "proc") if request.param == "Linux" else MacKernel()
+    kernel.install(monkeypatch)
+    return kernel
+
+
+def test_a_process_that_a_shell_started_is_the_root_of_its_group(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    assert root_pid(server) == server
+
+
+def test_forked_workers_and_their_forks_belong_to_the_server(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.fork(server)
+    assert [root_pid(worker), root_pid(kernel.fork(worker))] == [server, server]
+
+
+def test_two_servers_from_one_shell_are_two_groups(kernel: Kernel) -> None:
+    first, second = kernel.start(kernel.shell), kernel.start(kernel.shell)
+    assert [root_pid(kernel.fork(first)), root_pid(kernel.fork(second))] == [first, second]
+
+
+def test_two_servers_from_one_python_program_are_two_groups(kernel: Kernel) -> None:
+    launcher = kernel.start(kernel.shell)
+    first, second = kernel.start(launcher), kernel.start(launcher)
+    assert [root_pid(kernel.fork(first)), root_pid(kernel.fork(second))] == [first, second]
+
+
+def test_a_program_that_a_worker_starts_is_a_group_of_its_own(kernel: Kernel) -> None:
+    program = kernel.start(kernel.fork(kernel.start(kernel.shell)))
+    assert root_pid(program) == program
+
+
+def test_a_fork_in_a_session_of_its_own_is_a_group_of_its_own(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    daemon = kernel.setsid(kernel.fork(server))
+    assert root_pid(daemon) == daemon
+    assert root_pid(kernel.fork(daemon)) == daemon
+
+
+def test_a_spawned_worker_belongs_to_the_parent_that_multiprocessing_reports(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    assert root_pid(kernel.start(server), multiprocessing_parent=server) == server
+
+
+def test_a_reported_parent_that_is_younger_has_a_reused_pid(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.start(server)
+    kernel.end(server)
+    kernel.exec(kernel.fork(kernel.shell, pid=server))
+    assert root_pid(worker, multiprocessing_parent=server) == worker
+
+
+def test_a_parent_that_is_younger_has_a_reused_pid(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.fork(server)
+    kernel.table[server] = kernel.table[server]._replace(start=next(kernel.clock))
+    kernel.exec(server)
+    assert root_pid(worker) == worker
+
+
+def test_a_worker_without_its_server_is_on_its_own(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.fork(server)
+    kernel.end(server)
+    assert root_pid(worker) == worker
+
+
+def test_a_forked_process_with_another_executable_is_not_a_worker(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.fork(server)
+    kernel.exec(server, "/usr/bin/python4")
+    assert root_pid(worker) == worker
+
+
+def test_gunicorns_new_master_takes_over_the_group_of_the_old_one(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = kernel.start(kernel.shell)
+    new = kernel.start(old)
+    worker = kernel.fork(new)
+    root = root_seen_by(worker)
+    assert root is not None
+    monkeypatch.setenv("GUNICORN_PID", str(old))
+    assert upgraded_from(root) == root_seen_by(old)
+    kernel.end(old)
+    assert upgraded_from(root) is None
+
+
+def test_a_program_of_an_upgraded_worker_does_not_join_the_old_master(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = kernel.start(kernel.shell)
+    program = kernel.start(kernel.fork(kernel.start(old)))
+    monkeypatch.setenv("GUNICORN_PID", str(old))
+    root = root_seen_by(program)
+    assert root is not None
+    assert upgraded_from(root) is None
+
+
+def test_a_root_is_alive_until_its_process_ends_and_not_if_the_pid_is_reused(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    root = root_seen_by(server)
+    assert root is not None
+    was_alive = [root.is_alive]
+    kernel.end(server)
+    was_alive.append(root.is_alive)
+    kernel.fork(kernel.shell, pid=server)
+    was_alive.append(root.is_alive)
+    assert was_alive == [True, False, False]
+
+
+def test_the_name_of_a_group_can_be_read_back(kernel: Kernel) -> None:
+    root = root_seen_by(kernel.start(kernel.shell))
+    assert root is not None
+    assert parse_root(root.name) == root
+
+
+def test_a_process_that_has_ended_has_no_root(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    kernel.end(server)
+    assert root_seen_by(server) is None
+
+
+def test_no_root_is_found_on_a_system_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown_system(monkeypatch)
+    assert root_seen_by(1) is None
