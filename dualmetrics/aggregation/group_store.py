@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from dualmetrics.aggregation import archive
-from dualmetrics.aggregation.deferred_rows import DeferredRows
+from dualmetrics.aggregation.deferred_rows import DeferredRows, WantedRow
 from dualmetrics.aggregation.group_totals import GroupTotals, TotalsReader
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.series import SeriesCatalog
@@ -26,8 +26,6 @@ from dualmetrics.workers.file_names import FOLD_LOCK
 from dualmetrics.workers.membership import GroupAddress, Membership, open_membership
 
 _RowT = TypeVar("_RowT", Row, HistogramRow)
-_Allocate = Callable[[Descriptor, Attributes, "int | None"], _RowT]
-_Defer = Callable[[Descriptor, Attributes], _RowT]
 
 
 class GroupStore:
@@ -52,7 +50,7 @@ class GroupStore:
 
         It keeps its object alive, because an app that keeps only an instrument needs that work too."""
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
-        """Called for each attribute set past the cardinality limit."""
+        """Called for each attribute set past the cardinality limit, while the store holds no lock."""
         self.on_skipped: Callable[[str], None] = lambda reason: None
         """Called for each file of the group that cannot be read."""
         self._address = address
@@ -65,7 +63,7 @@ class GroupStore:
     def _reset(self) -> None:
         """Begin as if nothing had been opened or recorded, with fresh locks."""
         self._lock = threading.RLock()
-        self._allocating = False
+        self._allocating, self._overflowed = False, list[Descriptor]()
         self._totals_lock = threading.RLock()
         self._catalog = SeriesCatalog(self._policies)
         self._membership: Membership | None = None
@@ -73,51 +71,53 @@ class GroupStore:
         self._own: WorkerStore | None = None
         self._deferred = DeferredRows()
 
-    def row(self, descriptor: Descriptor, attributes: Attributes, start: int | None = None) -> Row:
+    def row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> Row:
         """The row of a series in this process; past the cardinality limit, that of the overflow series.
 
         ``start`` (ns since the epoch; default now) is when a series began that is new to the group. Keep the
         row until `on_invalidate` calls. This is the slow path of recording: it locks, and calls `on_use`.
+        The row is written under the lock of ``shard`` (see `runtime.free_threading`).
         """
-        return self._allocate(self._own_row, self._deferred.row, descriptor, attributes, start)
+        wanted = WantedRow(descriptor, attributes, start, shard)
+        return self._allocate(self._own_row, self._deferred.row, wanted)
 
     def histogram_row(
-        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
     ) -> HistogramRow:
         """The same for a histogram that is recorded in exponential buckets too."""
-        own, defer = self._own_histogram_row, self._deferred.histogram_row
-        return self._allocate(own, defer, descriptor, attributes, start)
+        wanted = WantedRow(descriptor, attributes, start, shard)
+        return self._allocate(self._own_histogram_row, self._deferred.histogram_row, wanted)
 
     def _allocate(
-        self,
-        own: _Allocate[_RowT],
-        defer: _Defer[_RowT],
-        descriptor: Descriptor,
-        attributes: Attributes,
-        start: int | None,
+        self, own: Callable[[WantedRow], _RowT], defer: Callable[[WantedRow], _RowT], wanted: WantedRow
     ) -> _RowT:
         # A context manager written in Python would leave the lock held if a signal handler raised in it.
         with self._lock:
             if self._allocating:  # a signal handler or a finalizer has interrupted this thread in here
-                return defer(descriptor, attributes)
+                return defer(wanted)
             self._allocating = True
             try:
-                row = own(descriptor, attributes, start)
+                row = own(wanted)
                 self._apply_deferred()
             finally:
                 self._allocating = False
+            overflowed, self._overflowed = self._overflowed, []
+        for metric in overflowed:
+            self.on_overflow(metric)
         self.on_use()
         return row
 
-    def _own_row(self, descriptor: Descriptor, attributes: Attributes, start: int | None) -> Row:
-        store = self._own or self._create_own()
-        return store.row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, start)
+    def _own_row(self, wanted: WantedRow) -> Row:
+        store, report = self._own or self._create_own(), self._overflowed.append
+        descriptor = self._catalog.descriptor(wanted.descriptor)
+        return store.row(descriptor, wanted.attributes, report, wanted.start, wanted.shard)
 
-    def _own_histogram_row(
-        self, descriptor: Descriptor, attributes: Attributes, start: int | None
-    ) -> HistogramRow:
-        store = self._own or self._create_own()
-        return store.histogram_row(self._catalog.descriptor(descriptor), attributes, self.on_overflow, start)
+    def _own_histogram_row(self, wanted: WantedRow) -> HistogramRow:
+        store, report = self._own or self._create_own(), self._overflowed.append
+        descriptor = self._catalog.descriptor(wanted.descriptor)
+        return store.histogram_row(descriptor, wanted.attributes, report, wanted.start, wanted.shard)
 
     def slots(
         self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN

@@ -29,8 +29,11 @@ def merge_sources(sources: Iterable[RowSource]) -> dict[Series, Cells]:
     for source in sources:
         rows = source.rows if source.alive else _after_death(source.rows)
         if not totals:
+            rows = list(rows)
             totals = dict(rows)
-            continue
+            if len(totals) == len(rows):
+                continue
+            totals = {}  # several shards of threads have recorded the same series
         for series, cells in rows:
             total = totals.get(series)
             totals[series] = cells if total is None else series.combine(total, cells)

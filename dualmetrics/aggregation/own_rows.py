@@ -11,7 +11,7 @@ from dualmetrics.aggregation.series import Series
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, stored_width
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
-from dualmetrics.runtime.free_threading import is_free_threaded
+from dualmetrics.runtime.free_threading import while_nobody_records
 from dualmetrics.storage import exemplar_slots, file_format
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, read_own_histogram
@@ -70,7 +70,8 @@ class PrivateRows:
 
     def _exponential_readers(self) -> Iterable[tuple[Series, Callable[[], ExponentialHistogram]]]:
         for series, row, cells in self._exponentials:
-            yield series, functools.partial(read_own_histogram, cells, row)
+            read = functools.partial(read_own_histogram, cells, row)
+            yield series, functools.partial(while_nobody_records, read)
 
 
 class SharedRows:
@@ -108,10 +109,7 @@ class SharedRows:
 
     def source(self) -> RowSource:
         """See `OwnRows`."""
-        data = self._region.contents()
-        # With the interpreter's lock, no other thread can write while the bytes are copied.
-        while is_free_threaded() and self._exponentials.is_torn(data):
-            data = self._region.contents()
+        data = while_nobody_records(self._region.contents)
         return RowSource(True, self._rows.read_cached(data), self._exponentials.read(data))
 
     def _number(self, descriptor: Descriptor) -> int:

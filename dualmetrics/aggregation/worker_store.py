@@ -64,22 +64,33 @@ class WorkerStore:
             self._target = self._shared = SharedRows(file.region, file.created_at_ns)
 
     def row(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: _Report,
+        start: int | None = None,
+        shard: int = 0,
     ) -> Row:
         """The row of a series, or of the overflow series if the metric has reached its limit.
 
         ``start`` (ns since the epoch) is when a series began that is new to the group; by default now.
+        A series has a row for each ``shard`` that records it.
         """
-        return self._rows[self._key_of_row(descriptor, attributes, on_overflow, start)]
+        return self._rows[self._key_of_row(descriptor, attributes, on_overflow, start, shard)]
 
     def histogram_row(
-        self, descriptor: Descriptor, attributes: Attributes, on_overflow: _Report, start: int | None = None
+        self,
+        descriptor: Descriptor,
+        attributes: Attributes,
+        on_overflow: _Report,
+        start: int | None = None,
+        shard: int = 0,
     ) -> HistogramRow:
         """The row and the exponential cells of a histogram's series.
 
         A series whose row was made without such cells, as a bridge does it, gets some that nobody reads.
         """
-        key = self._key_of_row(descriptor, attributes, on_overflow, start, exponential=True)
+        key = self._key_of_row(descriptor, attributes, on_overflow, start, shard, exponential=True)
         exponential = self._exponentials.get(key) or ExponentialCells(private_row(EXPONENTIAL_WIDTH))
         return HistogramRow(self._rows[key], exponential)
 
@@ -121,17 +132,18 @@ class WorkerStore:
         attributes: Attributes,
         on_overflow: _Report,
         start: int | None,
+        shard: int,
         exponential: bool = False,
     ) -> _Key:
         """The key of the row that takes a series, which is added if it is new."""
-        key = _key(descriptor, attributes)
+        key = _key(descriptor, attributes, shard)
         if key in self._rows:
             return key
         start = self._admit(descriptor, attributes, start)
         if start is None:
             on_overflow(descriptor)
             attributes, start = OVERFLOW_ATTRIBUTES, self._group_start_ns
-            key = _key(descriptor, attributes)
+            key = _key(descriptor, attributes, shard)
         if key not in self._rows:
             self._add_row(key, descriptor, attributes, start, exponential)
         return key
@@ -181,5 +193,5 @@ class WorkerStore:
         self._errors.log_once("space", message, error)
 
 
-def _key(descriptor: Descriptor, attributes: Attributes) -> _Key:
-    return id(descriptor), attributes_key(attributes)
+def _key(descriptor: Descriptor, attributes: Attributes, shard: int = 0) -> _Key:
+    return id(descriptor), attributes_key(attributes), shard

@@ -8,7 +8,7 @@ no longer ours stays there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.bridges.bound_series import BoundRow, BoundSeries
@@ -17,6 +17,7 @@ from dualmetrics.bridges.counter_tracker import CounterTracker
 from dualmetrics.bridges.series_table import SeriesTable
 from dualmetrics.model.descriptor import Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point
+from dualmetrics.runtime.free_threading import FIRST_SHARD, locked_if_free_threaded
 from dualmetrics.storage import exemplar_slots
 
 
@@ -70,19 +71,14 @@ class CounterWriter:
         # Only a registry may replace a series by a new one of the same name, with another start time.
         start = point.start_time_ns if descriptor.prometheus_type else 0
         increase, restarted = series.tracker.advance(cells, layout, start)
-        row = bound.cells
         if restarted:
             bound.is_copy = False  # it keeps what was counted before the restart
-        if bound.is_copy:
-            for index, value in enumerate(cells[layout.summed]):
-                row[index] = value
-        else:
-            for index, amount in enumerate(increase):
-                row[index] += amount
+        _write_sums(bound, cells[layout.summed], increase)
         if descriptor.kind is Kind.SUMMARY:
             _write_quantiles(bound, cells, now)
         if bound.exponential_cells is not None and point.exponential is not None:
-            bound.exponential_cells.merge(series.tracker.advance_exponential(point.exponential))
+            merge = locked_if_free_threaded(FIRST_SHARD)(bound.exponential_cells.merge)
+            merge(series.tracker.advance_exponential(point.exponential))
 
     def _bind(
         self,
@@ -121,6 +117,18 @@ class CounterWriter:
                 dated = new if new.time_ns else new._replace(time_ns=int(now * 1e9))
                 exemplar_slots.write_slot(slots, index, dated, size)
         series.tracker.exemplars = point.exemplars
+
+
+@locked_if_free_threaded(FIRST_SHARD)
+def _write_sums(bound: BoundRow, totals: Iterable[float], increase: Iterable[float]) -> None:
+    """Overwrite the sums in a copy. In another row, add what they have grown by."""
+    row = bound.cells
+    if bound.is_copy:
+        for index, value in enumerate(totals):
+            row[index] = value
+    else:
+        for index, amount in enumerate(increase):
+            row[index] += amount
 
 
 def _write_quantiles(bound: BoundRow, cells: tuple[float, ...], now: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dualmetrics.http.semantic_conventions import RequestMetrics
 from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.runtime.free_threading import locked_if_free_threaded
+from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, Shard, locked_if_free_threaded
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 
@@ -23,11 +23,16 @@ ActiveRecorder = Callable[[], None]
 """Adds a request to the number of active ones, or removes it."""
 
 
-def duration_recorder(metrics: RequestMetrics, active: Row, count: Row, duration: Row) -> Recorder:
-    """Make a function that records a finished request, which is then no longer active."""
+def duration_recorder(
+    metrics: RequestMetrics, active: Row, count: Row, duration: Row, shard: Shard = FIRST_SHARD
+) -> Recorder:
+    """Make a function that records a finished request, which is then no longer active.
+
+    All rows belong to ``shard``.
+    """
     bounds, scale = metrics.duration.bounds, metrics.scale
 
-    @locked_if_free_threaded
+    @locked_if_free_threaded(shard)
     def record(seconds: float) -> None:
         value = seconds * scale
         active[0] -= 1.0
@@ -39,14 +44,14 @@ def duration_recorder(metrics: RequestMetrics, active: Row, count: Row, duration
 
 
 def exponential_duration_recorder(
-    metrics: RequestMetrics, active: Row, count: Row, duration: HistogramRow
+    metrics: RequestMetrics, active: Row, count: Row, duration: HistogramRow, shard: Shard = FIRST_SHARD
 ) -> Recorder:
     """Make a `duration_recorder` that records the duration in exponential buckets as well."""
     bounds, scale = metrics.duration.bounds, metrics.scale
     row, exponential_cells = duration
     add_exponential = exponential_cells.add
 
-    @locked_if_free_threaded
+    @locked_if_free_threaded(shard)
     def record(seconds: float) -> None:
         value = seconds * scale
         active[0] -= 1.0
@@ -80,21 +85,24 @@ def with_exemplars(
     return record_with_exemplar
 
 
-def active_recorder(rows: tuple[Row, ...], change: float, errors: ErrorReporter) -> ActiveRecorder:
+def active_recorder(
+    rows: tuple[Row, ...], change: float, errors: ErrorReporter, shard: Shard = FIRST_SHARD
+) -> ActiveRecorder:
     """Make a function that adds ``change`` to the first cell of each row, and never raises.
 
-    There is one row for each convention. The usual case of one row has a faster function.
+    There is one row for each convention, all of them of ``shard``. The usual case of one row has a faster
+    function.
     """
+    if NEEDS_LOCKS:
+        return _locked_active_recorder(rows, change, errors, shard)
     first_row = rows[0]
 
-    @locked_if_free_threaded
     def change_one() -> None:
         try:
             first_row[0] += change
         except Exception as error:
             errors.error("counting an active request", error)
 
-    @locked_if_free_threaded
     def change_all() -> None:
         try:
             for row in rows:
@@ -103,6 +111,20 @@ def active_recorder(rows: tuple[Row, ...], change: float, errors: ErrorReporter)
             errors.error("counting an active request", error)
 
     return change_one if len(rows) == 1 else change_all
+
+
+def _locked_active_recorder(
+    rows: tuple[Row, ...], change: float, errors: ErrorReporter, shard: Shard
+) -> ActiveRecorder:
+    def change_all() -> None:
+        try:
+            with shard.lock:
+                for row in rows:
+                    row[0] += change
+        except Exception as error:
+            errors.error("counting an active request", error)
+
+    return change_all
 
 
 def chain_recorders(recorders: list[Recorder]) -> Recorder:

@@ -21,6 +21,7 @@ from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.free_threading import FIRST_SHARD, Shard
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row, private_row
 
@@ -36,9 +37,13 @@ class RowStore(Protocol):
 
     exponential: bool
 
-    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row: ...
+    def row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> Row: ...
 
-    def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow: ...
+    def histogram_row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> HistogramRow: ...
 
     def on_invalidate(self, listener: Callable[[], None]) -> None: ...
 
@@ -64,6 +69,7 @@ class RequestRecorder:
         "_invalid",
         "_recorders",
         "_request",
+        "_shard",
         "_store",
         "cancel",
         "errors",
@@ -78,8 +84,10 @@ class RequestRecorder:
         store: RowStore,
         errors: ErrorReporter,
         exemplars: ExemplarFilter,
+        shard: Shard = FIRST_SHARD,
     ) -> None:
         self._request = request
+        self._shard = shard
         self._conventions = conventions
         self._store = store
         self._exemplars = exemplars
@@ -124,8 +132,8 @@ class RequestRecorder:
     def _open(self) -> None:
         """Enter the state *open*."""
         self._active_rows = tuple(self._store_rows())
-        self.start = active_recorder(self._active_rows, 1.0, self.errors)
-        self.cancel = active_recorder(self._active_rows, -1.0, self.errors)
+        self.start = active_recorder(self._active_rows, 1.0, self.errors, self._shard)
+        self.cancel = active_recorder(self._active_rows, -1.0, self.errors, self._shard)
 
     def _start_when_new(self) -> None:
         try:
@@ -147,11 +155,14 @@ class RequestRecorder:
         """
         for old, new in zip(self._active_rows, self._store_rows(), strict=False):
             if new is old:
-                active_recorder((old,), change, self.errors)()
+                active_recorder((old,), change, self.errors, self._shard)()
 
     def _store_rows(self) -> Iterator[Row]:
         for convention in self._conventions:
-            yield self._store.row(convention.active_requests, convention.active_attributes(self._request))
+            yield self._row(convention.active_requests, convention.active_attributes(self._request))
+
+    def _row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+        return self._store.row(descriptor, attributes, shard=self._shard.number)
 
     def _add_recorder(self, response: ResponseAttributes) -> Recorder:
         # Bound here, so that a function for rows that become invalid meanwhile is not kept in the new dict.
@@ -175,7 +186,7 @@ class RequestRecorder:
     def _recorder(self, convention: Convention, active: Row, response: ResponseAttributes) -> Recorder:
         attributes = convention.attributes(self._request, response)
         metrics = convention.request_metrics
-        count = self._store.row(metrics.requests, attributes) if metrics.requests else UNUSED_ROW
+        count = self._row(metrics.requests, attributes) if metrics.requests else UNUSED_ROW
         record = self._duration_recorder(metrics, active, count, attributes)
         return self._with_exemplars(record, metrics, attributes) if self._exemplars.active else record
 
@@ -183,9 +194,10 @@ class RequestRecorder:
         self, metrics: RequestMetrics, active: Row, count: Row, attributes: Attributes
     ) -> Recorder:
         if self._store.exponential:
-            histogram = self._store.histogram_row(metrics.duration, attributes)
-            return exponential_duration_recorder(metrics, active, count, histogram)
-        return duration_recorder(metrics, active, count, self._store.row(metrics.duration, attributes))
+            histogram = self._store.histogram_row(metrics.duration, attributes, shard=self._shard.number)
+            return exponential_duration_recorder(metrics, active, count, histogram, self._shard)
+        duration = self._row(metrics.duration, attributes)
+        return duration_recorder(metrics, active, count, duration, self._shard)
 
     def _with_exemplars(self, record: Recorder, metrics: RequestMetrics, attributes: Attributes) -> Recorder:
         duration = self._exemplars.reservoir(metrics.duration, attributes)

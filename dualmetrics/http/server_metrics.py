@@ -15,6 +15,7 @@ from dualmetrics.http.request_recorder import RequestRecorder, RowStore
 from dualmetrics.http.semantic_conventions import conventions_for
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, SHARDS, Shard, own_shard
 
 
 class HttpSettings(Protocol):
@@ -30,12 +31,27 @@ class HttpSettings(Protocol):
     def buckets(self) -> PerInstrument[tuple[float, ...]]: ...
 
 
+def server_metrics(
+    store: RowStore, settings: HttpSettings, errors: ErrorReporter, exemplars: ExemplarFilter
+) -> ServerMetrics:
+    """The HTTP metrics of one `Telemetry`, for all threads."""
+    if NEEDS_LOCKS:
+        return _ShardedServerMetrics(store, settings, errors, exemplars)
+    return ServerMetrics(store, settings, errors, exemplars)
+
+
 class ServerMetrics:
-    """Finds the `RequestRecorder` of a request."""
+    """Finds the `RequestRecorder` of a request, which writes to the rows of ``shard``."""
 
     def __init__(
-        self, store: RowStore, settings: HttpSettings, errors: ErrorReporter, exemplars: ExemplarFilter
+        self,
+        store: RowStore,
+        settings: HttpSettings,
+        errors: ErrorReporter,
+        exemplars: ExemplarFilter,
+        shard: Shard = FIRST_SHARD,
     ) -> None:
+        self._shard = shard
         self._store = store
         self._errors = errors
         self.exemplars = exemplars
@@ -70,7 +86,7 @@ class ServerMetrics:
         recorder = self._recorders.get(request)
         if recorder is None:
             new_recorder = RequestRecorder(
-                request, self._conventions, self._store, self._errors, self.exemplars
+                request, self._conventions, self._store, self._errors, self.exemplars, self._shard
             )
             recorder = self._recorders.setdefault(request, new_recorder)
         return recorder
@@ -80,3 +96,20 @@ class ServerMetrics:
         self.by_method.clear()
         for recorder in invalid.values():
             recorder.invalidate()
+
+
+class _ShardedServerMetrics(ServerMetrics):
+    """Finds the recorder for the shard of the calling thread. Its own `by_method` stays empty."""
+
+    def __init__(
+        self, store: RowStore, settings: HttpSettings, errors: ErrorReporter, exemplars: ExemplarFilter
+    ) -> None:
+        super().__init__(store, settings, errors, exemplars)
+        self._by_shard = [ServerMetrics(store, settings, errors, exemplars, shard) for shard in SHARDS]
+
+    def recorder_for(self, method: str, scheme: str, version: str | None) -> RequestRecorder:
+        metrics = self._by_shard[own_shard().number]
+        return metrics.by_method.get(method) or metrics.recorder_for(method, scheme, version)
+
+    def websocket_recorder(self, scheme: str) -> RequestRecorder:
+        return self._by_shard[own_shard().number].websocket_recorder(scheme)

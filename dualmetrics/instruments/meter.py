@@ -16,7 +16,7 @@ from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.host_metrics import is_host_metric
 from dualmetrics.instruments.observable import ObservableCounter, ObservableGauge, ObservableUpDownCounter
-from dualmetrics.instruments.series_cache import RowT, SeriesCache
+from dualmetrics.instruments.series_cache import Allocate, RowT, SeriesCache
 from dualmetrics.instruments.synchronous import (
     Counter,
     Gauge,
@@ -25,7 +25,7 @@ from dualmetrics.instruments.synchronous import (
     UpDownCounter,
 )
 from dualmetrics.instruments.validation import check_bounds, check_name, check_unit
-from dualmetrics.model.attributes import Attributes, attributes_key
+from dualmetrics.model.attributes import attributes_key
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind, compatibility_key
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
@@ -206,7 +206,7 @@ class Meter(metrics.Meter):
 
     def _register_with(
         self,
-        allocate: Callable[[Descriptor, Attributes], RowT],
+        allocate: Allocate[RowT],
         descriptor: Descriptor,
         instrument_type: Callable[[SeriesCache[RowT]], _Instrument],
     ) -> _Instrument:
@@ -220,7 +220,7 @@ class Meter(metrics.Meter):
         return cast("_Instrument", instrument)
 
     def _series_cache(
-        self, descriptor: Descriptor, allocate: Callable[[Descriptor, Attributes], RowT]
+        self, descriptor: Descriptor, allocate: Allocate[RowT]
     ) -> SeriesCache[RowT]:
         provider = self._provider
         return SeriesCache(descriptor, provider.store, provider.errors, provider.exemplars, allocate)

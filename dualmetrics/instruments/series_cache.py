@@ -13,6 +13,7 @@ from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.free_threading import FIRST_SHARD, SHARDS, Shard
 
 INFINITY = float("inf")
 _MIN_CAPACITY = 8192  # attribute sets that an instrument remembers at least; more if the limit is higher
@@ -20,6 +21,9 @@ _MIN_CAPACITY = 8192  # attribute sets that an instrument remembers at least; mo
 AttributesArgument = Mapping[str, Any] | None
 
 RowT = TypeVar("RowT")
+
+Allocate = Callable[[Descriptor, Attributes, "int | None", int], RowT]
+"""Returns the row of a series. The arguments are those of `GroupStore.row`."""
 
 
 class SeriesCache(Generic[RowT]):
@@ -31,6 +35,8 @@ class SeriesCache(Generic[RowT]):
     ``fast_rows`` is what the recording functions look into first. It has the attribute sets that consist of
     strings, by their items in the order in which the app passes them. Other sets are kept apart with the
     types of their values: 1, 1.0 and True are equal keys in Python but different attributes in OTLP.
+
+    The rows belong to the first shard of threads. `of` has those of the others.
     """
 
     def __init__(
@@ -39,15 +45,25 @@ class SeriesCache(Generic[RowT]):
         store: GroupStore,
         errors: ErrorReporter,
         exemplars: ExemplarFilter,
-        allocate: Callable[[Descriptor, Attributes], RowT],
+        allocate: Allocate[RowT],
+        shard: Shard = FIRST_SHARD,
     ) -> None:
         self.descriptor = descriptor
         self.exemplars = exemplars
         self._allocate = allocate
+        self._shard = shard.number
         self._errors = errors
         self._capacity = max(_MIN_CAPACITY, 2 * store.limit)
         self.invalidate()
         store.on_invalidate(self.invalidate)
+        others = SHARDS[1:] if shard is FIRST_SHARD else ()
+        self._others = [
+            SeriesCache(descriptor, store, errors, exemplars, allocate, other) for other in others
+        ]
+
+    def of(self, shard: Shard) -> SeriesCache[RowT]:
+        """The rows of a shard. To be called on that of the first shard."""
+        return self._others[shard.number - 1] if shard.number else self
 
     def invalidate(self) -> None:
         """Forget all rows, because a fork, a reset or a shutdown has made them invalid."""
@@ -71,9 +87,9 @@ class SeriesCache(Generic[RowT]):
         try:
             row = typed_rows.get(key)
         except TypeError:  # a value is a list, which cannot be a key
-            return self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
+            return self._new_row(attributes)
         if row is None:
-            row = self._allocate(self.descriptor, normalize_attributes(attributes, self._errors))
+            row = self._new_row(attributes)
             if not is_short(items):
                 return row
             if len(fast_rows) + len(typed_rows) >= self._capacity:
@@ -84,6 +100,10 @@ class SeriesCache(Generic[RowT]):
             else:
                 typed_rows[key] = row
         return row
+
+    def _new_row(self, attributes: AttributesArgument) -> RowT:
+        normalized = normalize_attributes(attributes, self._errors)
+        return self._allocate(self.descriptor, normalized, None, self._shard)
 
     def offer_exemplar(
         self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None

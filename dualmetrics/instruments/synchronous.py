@@ -17,7 +17,7 @@ from opentelemetry import metrics
 from opentelemetry.context import Context
 
 from dualmetrics.instruments.series_cache import INFINITY, AttributesArgument, RowT, SeriesCache
-from dualmetrics.runtime.free_threading import locked_if_free_threaded
+from dualmetrics.runtime.free_threading import FIRST_SHARD, own_shard, replaced_if_free_threaded
 from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 
@@ -30,7 +30,22 @@ class _CounterBase:
     def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
 
-    @locked_if_free_threaded
+    def _add_in_shard(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        """Do the same as `add`, in the row of this thread's shard."""
+        shard = own_shard()
+        rows = self._rows.of(shard)
+        try:
+            if not self.lowest_amount <= amount < INFINITY:
+                return rows.reject_value(amount)
+            row = rows.get(attributes)
+            with shard.lock:
+                row[0] += amount
+        except Exception as error:
+            rows.report_error(error)
+
+    @replaced_if_free_threaded(_add_in_shard)
     def add(
         self,
         amount: float,
@@ -88,6 +103,25 @@ class _HistogramBase(metrics.Histogram, Generic[RowT]):
         self._bounds = rows.descriptor.bounds
         rows.exemplars.on_active(self._enable_exemplars)
 
+    def _write(self, row: RowT, bucket: int, amount: float) -> None:
+        """Write a value to its row, under the lock of the row's shard."""
+        raise NotImplementedError
+
+    def _record_in_shard(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        """Do the same as `record`, in the row of this thread's shard."""
+        shard = own_shard()
+        rows = self._rows.of(shard)
+        try:
+            if not 0 <= amount < INFINITY:
+                return rows.reject_value(amount)
+            row, bucket = rows.get(attributes), bisect_left(self._bounds, amount)
+            with shard.lock:
+                self._write(row, bucket, amount)
+        except Exception as error:
+            rows.report_error(error)
+
     def _enable_exemplars(self) -> None:
         """Replace `record` on this instance, as `Counter` replaces `add`."""
         self.record = self._record_with_exemplar  # type: ignore[method-assign]  # see the docstring
@@ -105,7 +139,11 @@ class _HistogramBase(metrics.Histogram, Generic[RowT]):
 class Histogram(_HistogramBase[Row]):
     """A distribution in buckets with fixed, upper-inclusive bounds."""
 
-    @locked_if_free_threaded
+    def _write(self, row: Row, bucket: int, amount: float) -> None:
+        row[bucket] += 1
+        row[-1] += amount
+
+    @replaced_if_free_threaded(_HistogramBase._record_in_shard)
     def record(
         self,
         amount: float,
@@ -134,7 +172,12 @@ class HistogramWithExponentialBuckets(_HistogramBase[HistogramRow]):
     the text formats of the page cannot show exponential ones.
     """
 
-    @locked_if_free_threaded
+    def _write(self, row: HistogramRow, bucket: int, amount: float) -> None:
+        row.explicit[bucket] += 1
+        row.explicit[-1] += amount
+        row.exponential.add(amount)
+
+    @replaced_if_free_threaded(_HistogramBase._record_in_shard)
     def record(
         self,
         amount: float,
@@ -168,7 +211,19 @@ class Gauge(_ApiGauge):
     def __init__(self, rows: SeriesCache[Row]) -> None:
         self._rows = rows
 
-    @locked_if_free_threaded
+    def _set_under_lock(
+        self, amount: float, attributes: AttributesArgument = None, context: Context | None = None
+    ) -> None:
+        """Do the same as `set`. The threads share one row, because the last value counts."""
+        try:
+            row = self._rows.get(attributes)
+            with FIRST_SHARD.lock:
+                row[0] = amount
+                row[1] = time.time()
+        except Exception as error:
+            self._rows.report_error(error)
+
+    @replaced_if_free_threaded(_set_under_lock)
     def set(
         self,
         amount: float,

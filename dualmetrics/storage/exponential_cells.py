@@ -37,7 +37,6 @@ from typing import NamedTuple
 
 from dualmetrics.model.exponential_buckets import MAX_SCALE, bucket_boundaries, bucket_index
 from dualmetrics.model.exponential_histogram import MAX_BUCKETS, ExponentialHistogram, trimmed
-from dualmetrics.runtime.free_threading import locked_if_free_threaded
 from dualmetrics.storage.regions import Row
 
 BUFFER_WIDTH = 3 + MAX_BUCKETS
@@ -65,7 +64,10 @@ _Window = tuple[tuple[float, ...], Row]
 
 
 class ExponentialCells:
-    """Adds values to the exponential histogram of one series in one process."""
+    """Adds values to the exponential histogram of one series in one process.
+
+    On a free-threaded interpreter, the caller holds the lock of the row's shard.
+    """
 
     __slots__ = ("_active", "_cells", "_idle", "_window")
 
@@ -77,7 +79,6 @@ class ExponentialCells:
         self._window: _Window = (), self._active[_ZERO_COUNT:]
         self._switch(1.0, (self._active, self._idle), _EMPTY, _FIRST, ((), self._idle[_ZERO_COUNT:]))
 
-    @locked_if_free_threaded
     def add(self, value: float) -> None:
         """Count a finite value that is not negative."""
         bounds, counts = window = self._window
@@ -106,7 +107,6 @@ class ExponentialCells:
         tagged = _as_row([cell + base for cell in merged])
         return self._switch(generation + 1, (active, idle), seen, tagged, window)
 
-    @locked_if_free_threaded
     def _switch(
         self, generation: float, buffers: tuple[Row, Row], seen: Row, merged: Row, window: _Window
     ) -> bool:

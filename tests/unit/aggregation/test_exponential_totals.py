@@ -7,12 +7,14 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.background import delta_baseline
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
@@ -127,11 +129,19 @@ def test_values_past_the_limit_are_counted_in_the_overflow_series(tmp_path: Path
     }
 
 
-def test_a_value_that_interrupts_the_making_of_a_series_is_counted(tmp_path: Path) -> None:
-    store = one(tmp_path, limit=1)
+def test_a_value_that_interrupts_the_making_of_a_series_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, make_series = one(tmp_path), SeriesCatalog.series
     record(store, 1.0)
-    store.on_overflow = lambda descriptor: record(store, 0.25, 1024.0)
-    record(store, 3.0, attributes=(("past", "the limit"),))
+
+    def interrupted(catalog: SeriesCatalog, *arguments: Any) -> Series:
+        monkeypatch.setattr(SeriesCatalog, "series", make_series)
+        record(store, 0.25, 1024.0)
+        return make_series(catalog, *arguments)
+
+    monkeypatch.setattr(SeriesCatalog, "series", interrupted)
+    record(store, 3.0, attributes=(("a", "new one"),))
     assert exponentials(store)[()] == with_sum(1.0, 0.25, 1024.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
+from dualmetrics.model.descriptor import Descriptor
 from tests.forking import run_in_child
 from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, values, worker
 
@@ -85,6 +87,44 @@ def test_an_overflow_is_reported(make: Make) -> None:
     store.row(COUNTER, (("k", 1),))
     store.row(COUNTER, (("k", 2),))
     assert told == ["requests"]
+
+
+def test_recording_an_overflow_does_not_make_the_rows_that_were_given_invalid(make: Make) -> None:
+    store, invalidated = make(limit=1), []
+
+    def record(descriptor: Descriptor) -> None:
+        store.row(GAUGE, ())
+
+    store.on_overflow = record
+    store.on_invalidate(lambda: invalidated.append(1))
+    store.row(COUNTER, (("k", 1),))
+    store.row(COUNTER, (("k", 2),))
+    assert not invalidated
+
+
+def test_an_overflow_is_reported_while_another_thread_can_use_the_store(make: Make) -> None:
+    store, done = make(limit=1), threading.Event()
+
+    def use() -> None:
+        store.row(COUNTER, (("k", 1),))
+        done.set()
+
+    def use_in_another_thread(descriptor: Descriptor) -> None:
+        threading.Thread(target=use, daemon=True).start()
+        assert done.wait(10)
+
+    store.on_overflow = use_in_another_thread
+    store.row(COUNTER, (("k", 1),))
+    store.row(COUNTER, (("k", 2),))
+
+
+def test_the_rows_of_several_shards_are_added_up(make: Make) -> None:
+    store = make()
+    for shard in (0, 1, 7):
+        store.row(COUNTER, (), shard=shard)[0] += 1
+        store.row(HISTOGRAM, (), shard=shard)[1] += 1
+    assert values(store, COUNTER) == {(): [3.0]}
+    assert values(store, HISTOGRAM) == {(): [0.0, 3.0, 0.0, 0.0]}
 
 
 def test_a_gauge_that_was_never_set_is_absent(make: Make) -> None:

@@ -99,10 +99,14 @@ class FailingStore:
 
     exponential = False
 
-    def histogram_row(self, descriptor: Descriptor, attributes: Attributes) -> HistogramRow:
+    def histogram_row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> HistogramRow:
         raise OSError("no rows")
 
-    def row(self, descriptor: Descriptor, attributes: Attributes) -> Row:
+    def row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> Row:
         raise OSError("no rows")
 
     def on_invalidate(self, listener: object) -> None:

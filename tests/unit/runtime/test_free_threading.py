@@ -42,11 +42,12 @@ def test_recording_takes_a_lock_on_a_free_threaded_interpreter(monkeypatch: pyte
     def function() -> int:
         return 1
 
-    assert free_threading.locked_if_free_threaded(function) is function or free_threading.is_free_threaded()
-    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    locked = free_threading.locked_if_free_threaded(function)
-    assert locked is not function
-    assert locked() == 1
+    locked = free_threading.locked_if_free_threaded(free_threading.FIRST_SHARD)
+    assert (locked(function) is function) is not free_threading.is_free_threaded()
+    monkeypatch.setattr(free_threading, "NEEDS_LOCKS", True)
+    locked = free_threading.locked_if_free_threaded(free_threading.FIRST_SHARD)
+    assert locked(function) is not function
+    assert locked(function)() == 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="earlier versions have no free-threaded build")
