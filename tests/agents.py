@@ -1,17 +1,14 @@
-"""A real OTLP agent for tests, on free loopback ports. A test fails where the agent is not installed."""
+"""A real OTLP agent for tests, on free loopback ports."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-from tests import backends
+from tests import backends, peers
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -30,15 +27,16 @@ def rotel(folder: Path, forward_to: str = "") -> Iterator[Rotel]:
 
     With ``forward_to`` it also sends them on to that endpoint.
     """
+    program, environment = peers.rotel()
     grpc, http = free_port(), free_port()
     command = [
-        str(rotel_program()), "start",
+        str(program), "start",
         "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}",
         "--otlp-http-endpoint", f"127.0.0.1:{http}",
         "--debug-log", "metrics", "--debug-log-verbosity", "detailed",
         *(_forwarding_options(forward_to) if forward_to else ["--exporter", "blackhole"]),
     ]  # fmt: skip
-    with backends.run_program(command, folder) as log:
+    with backends.run_program(command, folder, environment) as log:
         agent = Rotel(f"http://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}", log)
         wait_until(lambda: _listens(grpc) and _listens(http), 30, "rotel to listen", details=log.read_text)
         yield agent
@@ -48,14 +46,6 @@ def _forwarding_options(endpoint: str) -> list[str]:
     """The options to forward at once, over HTTP."""
     options = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--disable-batching"]
     return [*options, "--otlp-exporter-endpoint", endpoint]
-
-
-def rotel_program() -> Path:
-    """Return the agent's program; fail the test where it is not installed."""
-    package = importlib.util.find_spec("rotel")
-    if package is None or package.origin is None:
-        pytest.fail("the package rotel is not installed (Linux, CPython 3.11)")
-    return Path(package.origin).with_name("rotel-agent")
 
 
 def _listens(port: int) -> bool:

@@ -1,18 +1,13 @@
-"""Real databases for tests, started on free loopback ports and ended with the block.
-
-Programs that are not installed are fetched. Where that fails the test is skipped, and pytest's summary says
-so. Only the Prometheus of Debian stable must be installed: without it a test fails.
-"""
+"""Real databases for tests, started on free loopback ports and ended with the block."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -21,15 +16,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests import debian
+from tests import peers
 from tests.ports import free_port
 from tests.waiting import wait_until
 
 takes_long = pytest.mark.skipif("TEST_CONFORMANCE" not in os.environ, reason="long: tox -e conformance")
 """Marks a test that CI leaves out, since it takes minutes."""
-
-missing: dict[str, str] = {}
-"""The backends for which tests were skipped, each with the reason; pytest's summary lists them."""
 
 Labels = frozenset[tuple[str, str]]
 
@@ -97,23 +89,15 @@ class VictoriaMetrics(Database):
         self.get("/internal/force_flush")
 
 
-def prometheus_program() -> Path:
-    """Return the program of the Prometheus of Debian stable; fail the test where it is not installed."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("prometheus is not on the PATH (Debian: apt-get install prometheus)")
-    return Path(program)
-
-
 @contextlib.contextmanager
 def prometheus(
     folder: Path, targets: Sequence[Target], *options: str, program: Path | None = None
 ) -> Iterator[Database]:
-    """Run Prometheus: that of Debian stable, unless another ``program`` is given."""
+    """Run Prometheus: the installed one or that of the running Debian, unless ``program`` is given."""
     configuration = _write_configuration(folder, targets)
     port = free_port()
     command = [
-        str(program or prometheus_program()),
+        str(program or peers.prometheus_tool("prometheus")),
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / f'prometheus-{port}'}",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -130,7 +114,7 @@ def prometheus(
 @contextlib.contextmanager
 def prometheus3(folder: Path, targets: Sequence[Target], *options: str) -> Iterator[Database]:
     """Run Prometheus 3."""
-    with prometheus(folder, targets, *options, program=_program_from_sid("prometheus")) as database:
+    with prometheus(folder, targets, *options, program=peers.program_from_sid("prometheus")) as database:
         yield database
 
 
@@ -142,7 +126,7 @@ def victoria_metrics(
     configuration = _write_configuration(folder, targets)
     port = free_port()
     command = [
-        str(_program_from_sid("victoria-metrics")),
+        str(peers.program_from_sid("victoria-metrics")),
         f"-httpListenAddr=127.0.0.1:{port}",
         f"-storageDataPath={folder / f'victoria-{port}'}",
         f"-promscrape.config={configuration}",
@@ -160,21 +144,6 @@ def victoria_metrics(
             lambda: _is_healthy(database, "/health"), 30, "VictoriaMetrics to answer", details=log.read_text
         )
         yield database
-
-
-def warnings() -> Iterable[str]:
-    """Return a line for each backend for which tests were skipped."""
-    return (f"NOT TESTED against {name}: {reason}" for name, reason in sorted(missing.items()))
-
-
-def _program_from_sid(package: str) -> Path:
-    name = f"sid's {package}"
-    if name not in missing:  # so each is fetched at most once in a run
-        try:
-            return debian.program(package)
-        except debian.UnavailableError as error:
-            missing[name] = str(error)
-    pytest.skip(f"NOT TESTED against {name}: {missing[name]}")
 
 
 def _write_configuration(folder: Path, targets: Sequence[Target]) -> Path:
@@ -198,11 +167,19 @@ def _scrape_configuration(targets: Sequence[Target]) -> str:
 
 
 @contextlib.contextmanager
-def run_program(command: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Run a program until the end of the block. Gives its log file."""
+def run_program(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """Run a program until the end of the block, with more environment variables. Gives its log file."""
     log = folder / f"{Path(command[0]).name}-{free_port()}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+        )
     try:
         yield log
     finally:

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+if os.environ.get("TEST_WITHOUT_GIL"):
+    from tests import without_gil  # noqa: F401  # before dualmetrics
+
 import dualmetrics
-from tests import backends
+from tests import peers
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -39,8 +42,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report the backends that could not be fetched."""
-    for line in backends.warnings():
+    """Report the programs that were missing, also those that processes of xdist have missed."""
+    for line in peers.not_tested(terminalreporter.stats.get("skipped", ())):
         terminalreporter.write_line(line, yellow=True, bold=True)
 
 

@@ -1,17 +1,18 @@
-"""Programs of Debian's development branch for tests, fetched once into a cache and never installed."""
+"""Programs and libraries of Debian for tests: fetched once into a cache, and never installed.
+
+They come from the mirror that the machine's apt is configured with. Root is not needed.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-MIRROR = "http://deb.debian.org/debian"
-"""The mirror to use where the machine's apt names none."""
 
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 TIMEOUT = 300
@@ -19,7 +20,7 @@ TIMEOUT = 300
 
 
 class UnavailableError(Exception):
-    """A program cannot be fetched here; the text says why."""
+    """A package cannot be fetched here; the text says why."""
 
 
 def cache() -> Path:
@@ -28,19 +29,34 @@ def cache() -> Path:
     return Path(os.environ.get("TEST_BACKENDS_CACHE") or user / "dualmetrics-tests")
 
 
-def program(package: str) -> Path:
-    """Return the main program of a package of sid, fetched if need be. Raises UnavailableError."""
-    file = cache() / package / "usr" / "bin" / package
-    if not file.exists():
-        _unpack(package)
-    return file
+def package(name: str, release: str) -> Path:
+    """Return the folder with the files of a package, fetched if need be. Raises UnavailableError."""
+    folder = cache() / release / name
+    if not folder.exists():
+        with _locked():  # several processes run tests
+            if not folder.exists():
+                _unpack(name, release, folder)
+    return folder
+
+
+def running_release() -> str:
+    """Return the code name of the Debian that runs here. Raises UnavailableError on another system."""
+    with contextlib.suppress(OSError):
+        fields: dict[str, str] = dict(
+            re.findall(r'^(\w+)="?([^"\n]*)"?$', Path("/etc/os-release").read_text(), re.MULTILINE)
+        )
+        if fields.get("ID") == "debian" and "VERSION_CODENAME" in fields:
+            return fields["VERSION_CODENAME"]
+    raise UnavailableError("this is not Debian")
 
 
 def mirror() -> str:
-    """Return the mirror of Debian that the machine's apt uses."""
+    """Return the mirror of Debian that the machine's apt uses. Raises UnavailableError if it uses none."""
     folder = Path("/etc/apt")
-    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
-    return next((url for file in files if file.is_file() for url in _mirrors(file.read_text())), MIRROR)
+    for file in (folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))):
+        for url in _mirrors(file.read_text()) if file.is_file() else ():
+            return url
+    raise UnavailableError("apt is not configured with a mirror of Debian")
 
 
 def _mirrors(sources: str) -> Iterator[str]:
@@ -52,23 +68,30 @@ def _mirrors(sources: str) -> Iterator[str]:
                     yield url.rstrip("/")
 
 
-def _unpack(package: str) -> None:
+@contextlib.contextmanager
+def _locked() -> Iterator[None]:
     cache().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache()) as name:
-        folder = Path(name)
-        _download(package, folder)
+    with (cache() / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _unpack(name: str, release: str, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=cache()) as temporary:
+        folder = Path(temporary)
+        _download(name, release, folder)
         archive = next(folder.glob("*.deb"))
-        _run(["dpkg", "-x", str(archive), str(folder / package)], folder)
-        if not (cache() / package).exists():
-            shutil.move(folder / package, cache() / package)
+        _run(["dpkg", "-x", str(archive), str(folder / name)], folder)
+        target.parent.mkdir(exist_ok=True)
+        (folder / name).rename(target)
 
 
-def _download(package: str, folder: Path) -> None:
-    """Download with apt, which finds the file in sid's index, checks signatures and knows the proxies."""
-    sources = folder / "sid.list"
-    sources.write_text(f"deb [signed-by={KEYS}] {mirror()} sid main\n")
-    for name in ("lists/partial", "cache/archives/partial"):
-        (folder / name).mkdir(parents=True)
+def _download(name: str, release: str, folder: Path) -> None:
+    """Download with apt, which finds the file in the index, checks signatures and knows the proxies."""
+    sources = folder / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYS}] {mirror()} {release} main\n")
+    for path in ("lists/partial", "cache/archives/partial"):
+        (folder / path).mkdir(parents=True)
     options = {
         "Dir::Etc::SourceList": str(sources),
         "Dir::Etc::SourceParts": "/dev/null",
@@ -81,13 +104,13 @@ def _download(package: str, folder: Path) -> None:
     }
     apt = ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
     _run([*apt, "update"], folder)
-    _run([*apt, "download", package], folder)
+    _run([*apt, "download", name], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.CalledProcessError as error:
-        raise UnavailableError(f"{command[0]} failed: {error.stderr.strip()}") from error
+        raise UnavailableError(f"{command[0]} failed: {' '.join(error.stderr.split())}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(str(error)) from error

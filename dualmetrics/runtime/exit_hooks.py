@@ -20,9 +20,10 @@ def call_at_exit(callback: Callback) -> None:
 def cover_multiprocessing() -> None:
     """Call the registered functions also at the end of a process that `multiprocessing` started.
 
-    A process that it forked runs no ``atexit`` functions. ``Finalize`` is what `multiprocessing` itself uses
-    for this; it has a public name, but no documentation. A forked child forgets the finalizers of its parent
-    after it has started, so every process has to ask anew when it begins to work.
+    A process that it forked runs none of the ``atexit`` functions of its parent. ``Finalize`` is what
+    `multiprocessing` itself uses for this; it has a public name, but no documentation. A forked child forgets
+    the finalizers of its parent after it has started, so every process has to ask anew when it begins to
+    work.
     """
     global _finalizer
     if multiprocessing.parent_process() is None:

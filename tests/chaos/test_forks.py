@@ -18,10 +18,7 @@ from tests.forking import fork
 from tests.servers.pushes import pushed_total
 from tests.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning"),
-]
+pytestmark = pytest.mark.server
 
 FORKS, COUNTS = 40, 20
 TIMEOUT = 20.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,19 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
+from tests import peers
 from tests.ports import free_port
 from tests.waiting import wait_until
 
 INTERVAL = "500ms"
-
-
-def binary(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        pytest.fail(f"{name} is not on the PATH (Debian: apt-get install prometheus)")
-    return path
 
 
 def configuration(experiments: Mapping[str, Mapping[str, str]], unstamped: Container[str] = ()) -> str:
@@ -50,7 +42,7 @@ def prometheus(directory: Path, config: str, *flags: str) -> Iterator[str]:
     file, log = directory / "prometheus.yml", directory / "log"
     file.write_text(config)
     command = [
-        binary("prometheus"),
+        str(peers.prometheus_tool("prometheus")),
         f"--config.file={file}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

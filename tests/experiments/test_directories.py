@@ -16,8 +16,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from dualmetrics.cli.commands import dualmetrics_command
+from tests import peers
 from tests.experiments.exporters import Exporter, serving
-from tests.experiments.prometheus import binary, ready, value
+from tests.experiments.prometheus import ready, value
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -59,7 +60,7 @@ def run_prometheus(directory: Path, port: int) -> Iterator[subprocess.Popen[byte
 
 def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
     directory = create(tmp_path, "--baseline", "app-1:8000", "--candidate", "app-2:8000")
-    tool = [binary("promtool"), "check", "config", str(directory / "prometheus.yml")]
+    tool = [str(peers.prometheus_tool("promtool")), "check", "config", str(directory / "prometheus.yml")]
     assert subprocess.run(tool, capture_output=True, check=False).returncode == 0
     assert "retention.time=7d" in (directory / "start-prometheus.sh").read_text()
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import peers
 from tests.ports import free_port
 from tests.servers.server import APPS, Server, run_server
 
@@ -34,6 +35,8 @@ COMMANDS = {
 @contextlib.contextmanager
 def other_server(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
     """Run a server of `COMMANDS` until the end of the block."""
+    if kind.startswith("uwsgi"):
+        peers.require_uwsgi()
     port = free_port()
     command = COMMANDS[kind].format(port=port, stats=tmp_path / _STATS, **APPS).split()
     with run_server(command, port, tmp_path, env) as server:

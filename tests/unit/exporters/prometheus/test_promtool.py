@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-
-import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
+from tests import peers
 
 OWN = InstrumentationScope("dualmetrics")
 SHOP = InstrumentationScope("shop", "1.0", "https://example.com", (("team", 'a "b"\n\\c'),))
@@ -31,11 +29,6 @@ RICH = (
 
 def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
     """The findings of promtool; empty if there are none."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.fail(
-            "promtool is not on the PATH; it comes with Prometheus (Debian: apt-get install prometheus)"
-        )
     families = tuple(
         Family(
             descriptor,
@@ -45,7 +38,7 @@ def lint(*metrics: tuple[Descriptor, tuple[float, ...]]) -> str:
     )
     page = PrometheusExporter().render(Snapshot(1, (("service.name", "shop"),), families))
     run = subprocess.run(
-        [promtool, "check", "metrics"],
+        [peers.prometheus_tool("promtool"), "check", "metrics"],
         input=b"".join(page.pieces),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
