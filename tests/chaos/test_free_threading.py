@@ -8,26 +8,31 @@ from tests.programs import run_python
 
 FORK_WHILE_THE_LOCKS_ARE_HELD = """
 from tests import without_gil
+import os
 import threading
+
+forking, held, forked = threading.Event(), threading.Event(), threading.Event()
+# Registered first, so this runs when the background work of dualmetrics has stopped already.
+os.register_at_fork(before=lambda: (forking.set(), held.wait()), after_in_parent=forked.set)
+
 from dualmetrics import Telemetry
 from dualmetrics.runtime.free_threading import SHARDS
 from tests.forking import run_in_child
 
-counter = Telemetry().meter_provider.get_meter("m").create_counter("c")
-counter.add(1)
-held, done = threading.Event(), threading.Event()
-
 def hold():
+    forking.wait()
     for shard in SHARDS:
         shard.lock.acquire()
     held.set()
-    done.wait()
+    forked.wait()
+    for shard in SHARDS:
+        shard.lock.release()
 
-thread = threading.Thread(target=hold, daemon=True)
+counter = Telemetry().meter_provider.get_meter("m").create_counter("c")
+counter.add(1)
+thread = threading.Thread(target=hold)
 thread.start()
-held.wait()
 run_in_child(lambda: counter.add(1))
-done.set()
 thread.join()
 """
 
