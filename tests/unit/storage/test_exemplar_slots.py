@@ -129,11 +129,11 @@ def test_readers_see_only_complete_exemplars_of_a_writer_that_is_killed(tmp_path
     os.ftruncate(file, 3 * SIZE)
     seen: set[Exemplar] = set()
     for _ in range(20):
-        before = os.pread(file, 3 * SIZE, 0)
+        os.pwrite(file, bytes(3 * SIZE), 0)
         pid = os.fork()
         if pid == 0:
             write_forever(file)
-        wait_until(lambda: os.pread(file, 3 * SIZE, 0) != before, 30, "the writer to begin")
+        wait_until(lambda: read(file), 30, "the writer to begin")
         end = time.monotonic() + random.uniform(0.005, 0.05)
         while time.monotonic() < end:
             seen |= read(file)
