@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.losses import GroupLostError
 from dualmetrics.background.push import PushResult
 from dualmetrics.background.snapshots import SnapshotTaker
 from dualmetrics.instruments.self_metrics import SelfMetrics
@@ -70,7 +71,11 @@ class WorkerTasks:
         """Push the totals of now. Return False if that failed."""
         if not self.pusher.wanted:
             return True
-        result = self.pusher.push(self.snapshots.of(self.store.read()))
+        try:
+            totals = self.store.read()
+        except GroupLostError:  # it is logged already
+            return False
+        result = self.pusher.push(self.snapshots.of(totals))
         self.self_metrics.pushed(result.points, result.success)
         return result.success
 
