@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.delta_baseline import DeltaBaseline
 from dualmetrics.background.push_log import PushLog
+from dualmetrics.config.options import SettingsError
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
 from dualmetrics.runtime import file_locks, forking
@@ -25,6 +26,11 @@ _PUSH_IS_OFF = (
     "dualmetrics: nothing is pushed, because there is no OTLP endpoint. To push, set "
     "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318. If the page is all you want, set "
     "OTEL_METRICS_EXPORTER=prometheus"
+)
+
+_NO_GRPC = (
+    "a push over gRPC needs grpcio: pip install opentelemetry-exporter-otlp-proto-grpc. To push over HTTP, "
+    "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and use the port for HTTP, mostly 4318"
 )
 
 _DEADLINE_TIMEOUTS = 3
@@ -70,12 +76,17 @@ class MetricPusher:
     def load(self) -> None:
         """Import what a push needs while the app is built: gRPC cannot be imported when it exits.
 
-        No connection is made, so the process may fork afterwards.
+        No connection is made, so the process may fork afterwards. Raises SettingsError without gRPC.
         """
         if self._otlp:
             protocol = "grpc" if self._settings.protocol == "grpc" else "http"
             importlib.import_module("dualmetrics.exporters.otlp.exporter")
-            importlib.import_module(f"opentelemetry.exporter.otlp.proto.{protocol}.metric_exporter")
+            try:
+                importlib.import_module(f"opentelemetry.exporter.otlp.proto.{protocol}.metric_exporter")
+            except ModuleNotFoundError as error:
+                if protocol != "grpc":
+                    raise
+                raise SettingsError(_NO_GRPC) from error
             importlib.import_module(f"dualmetrics.exporters.otlp.{protocol}_transport")
 
     def announce(self) -> None:
