@@ -48,8 +48,10 @@ def run_prometheus(directory: Path, port: int) -> Iterator[subprocess.Popen[byte
     """Run the directory's own start script during the block, with more frequent scrapes."""
     config = directory / "prometheus.yml"
     config.write_text(config.read_text().replace("15s", "300ms").replace("10s", "300ms"))
+    folder = peers.prometheus_tool("prometheus").parent
+    env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     with (directory.parent / "log").open("wb") as log:
-        process = subprocess.Popen([directory / "start-prometheus.sh"], stdout=log, stderr=log)
+        process = subprocess.Popen([directory / "start-prometheus.sh"], stdout=log, stderr=log, env=env)
     try:
         wait_until(lambda: ready(f"http://127.0.0.1:{port}"), 30, "Prometheus")
         yield process
