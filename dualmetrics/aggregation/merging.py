@@ -11,6 +11,7 @@ from dualmetrics.aggregation.series import Series
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.exponential_histogram import ExponentialHistogram
 from dualmetrics.model.snapshot import Family, Point
+from dualmetrics.runtime.free_threading import SHARDS
 from dualmetrics.storage.regions import Cells
 
 
@@ -28,12 +29,9 @@ def merge_sources(sources: Iterable[RowSource]) -> dict[Series, Cells]:
     totals: dict[Series, Cells] = {}
     for source in sources:
         rows = source.rows if source.alive else _after_death(source.rows)
-        if not totals:
-            rows = list(rows)
+        if not totals and len(SHARDS) == 1:  # a file has each series once, but for each shard of threads
             totals = dict(rows)
-            if len(totals) == len(rows):
-                continue
-            totals = {}  # several shards of threads have recorded the same series
+            continue
         for series, cells in rows:
             total = totals.get(series)
             totals[series] = cells if total is None else series.combine(total, cells)
