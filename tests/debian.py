@@ -6,7 +6,6 @@ They come from the mirror that the machine's apt is configured with. Root is not
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -70,6 +69,8 @@ def _mirrors(sources: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _locked() -> Iterator[None]:
+    import fcntl  # here, since tests hide it
+
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
