@@ -27,6 +27,7 @@ def test_without_its_directory_a_server_answers_503_until_its_workers_are_new(tm
     ) as server:
         requests = server.work_until_all_answer(60).total()
         server.wait_for_requests(requests)
+        assert answers(server) == {200}  # so that every worker has seen the files of the others
         shutil.rmtree(next((tmp_path / "m").rglob("worker-0")).parent)
         server.work_until_all_answer(30)
         assert answers(server) == {503}
