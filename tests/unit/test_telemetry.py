@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
-from prometheus_client import CollectorRegistry
 
 from dualmetrics import SettingsError, Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
@@ -87,8 +86,9 @@ def test_everything_is_a_no_op_when_switched_off(settings: dict[str, Any]) -> No
 
 
 def test_an_error_while_the_app_is_built_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    prometheus_client = pytest.importorskip("prometheus_client")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")  # prometheus_client refuses this directory
-    telemetry = Telemetry(metrics_exporter="prometheus", registries=[CollectorRegistry()])
+    telemetry = Telemetry(metrics_exporter="prometheus", registries=[prometheus_client.CollectorRegistry()])
     assert telemetry.errors.error_count == 1
     assert not telemetry._components.worker.running
     assert not telemetry._components.store.is_recording
