@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from dualmetrics.aggregation import archive
 from dualmetrics.aggregation.group_reader import GroupContents, GroupReader
-from dualmetrics.aggregation.losses import GroupLostError, LossDetector
 from dualmetrics.aggregation.merging import ExponentialTotals, merge_sources, to_families
 from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.aggregation.worker_store import WorkerStore
@@ -46,7 +45,6 @@ class TotalsReader:
     ) -> None:
         self._directory = directory
         self._reader = GroupReader(directory, catalog, self._skip) if directory else None
-        self._losses = LossDetector(directory) if directory else None
         self._errors = errors
         self._on_skipped = on_skipped
         self._skipped: set[tuple[str, str]] = set()
@@ -55,9 +53,9 @@ class TotalsReader:
         """The totals now; ``own`` are the rows of this process.
 
         Histograms get their exponential buckets if ``exponential``. Raises OSError if the files cannot be
-        read, GroupLostError if some were deleted.
+        read.
         """
-        contents = self._contents(own)
+        contents = self._reader.read(own.file_id if own else None) if self._reader else GroupContents()
         sources = [file.source for file in contents.all] + (own.sources() if own else [])
         _set_exemplars([*contents.exemplars(), *(own.exemplars() if own else [])])
         totals = self._without_replaced(merge_sources(sources), contents, own)
@@ -71,32 +69,10 @@ class TotalsReader:
             return
         file_id, declared = (own.file_id, own.declared()) if own else (None, {})
         try:
-            if own and self._losses:
-                self._losses.look(own.slot)
             if archive.has_dead_workers(self._directory):
-                self._contents(own)  # writes back an archive that was deleted
                 archive.fold(self._directory, self._reader, file_id, declared, self._log_replaced)
-        except GroupLostError:
-            pass  # logged already
         except OSError as error:
             self._errors.error("folding the files of dead workers", error)
-
-    def _contents(self, own: WorkerStore | None) -> GroupContents:
-        """The files of the group; a process that records nothing is not concerned by those that vanish."""
-        if self._reader is None or self._losses is None:
-            return GroupContents()
-        if own is None:
-            return self._reader.read(None)
-        try:
-            self._losses.check_directory()
-            contents = self._reader.read(own.file_id)
-            if self._losses.restore_archive(contents):
-                contents = self._reader.read(own.file_id)
-            self._losses.check(contents)
-        except GroupLostError as error:
-            self._errors.log_once("lost", "dualmetrics: %s", error)
-            raise
-        return contents
 
     def _without_replaced(
         self, totals: dict[Series, Cells], contents: GroupContents, own: WorkerStore | None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.aggregation.losses import GroupLostError
 from dualmetrics.background.push import PushResult
 from dualmetrics.background.snapshots import SnapshotTaker
 from dualmetrics.instruments.self_metrics import SelfMetrics
@@ -71,11 +70,7 @@ class WorkerTasks:
         """Push the totals of now. Return False if that failed."""
         if not self.pusher.wanted:
             return True
-        try:
-            totals = self.store.read()
-        except GroupLostError:  # it is logged already
-            return False
-        result = self.pusher.push(self.snapshots.of(totals))
+        result = self.pusher.push(self.snapshots.of(self.store.read()))
         self.self_metrics.pushed(result.points, result.success)
         return result.success
 

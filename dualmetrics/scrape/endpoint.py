@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl
 
-from dualmetrics.aggregation.losses import GroupLostError
 from dualmetrics.exporters.prometheus import Page
 from dualmetrics.exporters.prometheus.content_negotiation import Choice, negotiate
 from dualmetrics.runtime.errors import ErrorReporter
@@ -46,8 +45,6 @@ class ScrapeEndpoint:
         started = time.perf_counter()
         try:
             result, response = self._answer(request)
-        except GroupLostError as error:  # it is logged already
-            result, response = "failure", text_response(503, str(error))
         except Exception as error:
             self._errors.error("rendering the page", error)
             reason = f"{type(error).__name__}: {error}"[:_MAX_REASON_LENGTH]

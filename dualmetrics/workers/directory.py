@@ -30,7 +30,6 @@ class Directory:
         self.close = file_locks.finalizing_close(self, self.fd)
         """Close the directory if it is open."""
         status = os.fstat(self.fd)
-        self._status = status
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             self.close()
             raise PermissionError(f"{path} belongs to another user, or other users may write to it")
@@ -39,21 +38,6 @@ class Directory:
         """Open a file of the directory. Never follows a link, and never waits for the writer of a pipe."""
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         return os.open(name, flags, 0o600, dir_fd=self.fd)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the directory was removed or replaced. Costs one ``stat`` while it is in its place."""
-        try:
-            return not os.path.samestat(os.lstat(self.path), self._status)
-        except OSError:  # also where the path alone is out of reach, as after chroot
-            return os.fstat(self.fd).st_nlink == 0
-
-    @property
-    def was_replaced(self) -> bool:
-        """Whether there is another directory at the path."""
-        with contextlib.suppress(OSError):
-            return not os.path.samestat(os.lstat(self.path), self._status)
-        return False
 
     def names(self) -> list[str]:
         """Return the names of all files. The list is empty if the directory itself was removed."""

@@ -39,25 +39,13 @@ class LeaderElection:
         """
         with self._lock:
             membership = self._membership()
-            if membership is None or self._holds_the_file(membership.directory):
+            if membership is None or self._held is not None:
                 return True
-            self.release()
             try:
                 self._held = _open_locked(membership.directory, timeout)
             except OSError as error:
                 self._errors.error("taking the lock of the leader", error)
             return self._held is not None
-
-    def _holds_the_file(self, directory: Directory) -> bool:
-        """Whether this process is the leader, by a lock file that nobody has deleted.
-
-        Another worker can lock the file that replaces a deleted one. Without the directory there is none.
-        """
-        if self._held is None:
-            return False
-        with contextlib.suppress(OSError):  # the app has closed all descriptors, as daemons do
-            return os.fstat(self._held).st_nlink > 0 or directory.is_gone
-        return True
 
     def release(self) -> None:
         """Let another worker become the leader."""

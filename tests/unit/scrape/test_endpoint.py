@@ -5,11 +5,9 @@ from __future__ import annotations
 import gzip
 import random
 from collections.abc import Collection
-from typing import NoReturn
 
 import pytest
 
-from dualmetrics.aggregation.losses import GroupLostError
 from dualmetrics.exporters.prometheus import Page, PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import Choice
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
@@ -147,12 +145,3 @@ def test_a_scrape_is_answered_even_if_it_cannot_be_counted() -> None:
     errors = ErrorReporter()
     assert get(endpoint(lambda choice, names: Page(TEXT, []), errors, on_scrape=on_scrape)).status == 200
     assert errors.error_count == 1
-
-
-def test_a_group_that_was_deleted_is_answered_with_503_and_the_reason() -> None:
-    def render(choice: object, names: object) -> NoReturn:
-        raise GroupLostError("the directory of the worker group was deleted")
-
-    response = get(endpoint(render))
-    assert response.status == 503
-    assert body(response) == b"the directory of the worker group was deleted"
