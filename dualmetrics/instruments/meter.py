@@ -219,9 +219,7 @@ class Meter(metrics.Meter):
             instrument = self._instruments.setdefault(key, new_instrument)
         return cast("_Instrument", instrument)
 
-    def _series_cache(
-        self, descriptor: Descriptor, allocate: Allocate[RowT]
-    ) -> SeriesCache[RowT]:
+    def _series_cache(self, descriptor: Descriptor, allocate: Allocate[RowT]) -> SeriesCache[RowT]:
         provider = self._provider
         return SeriesCache(descriptor, provider.store, provider.errors, provider.exemplars, allocate)
 
