@@ -45,10 +45,9 @@ class GroupStore:
     ) -> None:
         self.limit = limit
         self.exponential = exponential
+        # A strong reference, because an app that keeps only an instrument needs the background work too.
         self.on_use: Callback = lambda: None
-        """Called when a row is given or the totals are read: the background work may start.
-
-        It keeps its object alive, because an app that keeps only an instrument needs that work too."""
+        """Called when a row is given or the totals are read: the background work may start."""
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
         """Called for each attribute set past the cardinality limit, while the store holds no lock."""
         self.on_skipped: Callable[[str], None] = lambda reason: None

@@ -62,7 +62,7 @@ class WorkerTasks:
             self.port.open()
             self.pusher.announce()
         self.self_metrics.show_errors()
-        self.snapshots.observe()
+        self.snapshots.callbacks.run(is_leader)
         self.store.fold()
         return is_leader
 

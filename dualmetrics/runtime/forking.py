@@ -36,6 +36,7 @@ def _in_child() -> None:
 
 
 def _call(method: str, references: Iterable[weakref.ref[object]]) -> None:
+    """Call the hooks. A failure is logged but not counted, since no `Telemetry` is known here."""
     for reference in references:
         hook = getattr(reference(), method, None)
         if hook is not None:
