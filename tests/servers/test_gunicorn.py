@@ -119,11 +119,15 @@ def test_totals_stay_exact_while_signals_add_and_remove_workers(tmp_path: Path) 
         assert total(page, "dualmetrics_workers") == 1
 
 
+def has_title(worker: int) -> bool:
+    return Path(f"/proc/{worker}/cmdline").read_bytes().startswith(b"gunicorn: worker")
+
+
 def test_workers_that_changed_their_title_are_one_group(tmp_path: Path) -> None:
     pytest.importorskip("setproctitle")
     with gunicorn("gunicorn-sync", tmp_path) as server:
-        titles = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in server.workers()]
-        assert all(title.startswith(b"gunicorn: worker") for title in titles)
+        # gunicorn changes the title of a worker some time after it has forked it.
+        wait_until(lambda: all(map(has_title, server.workers())), 10, "all workers to change their title")
         sent = server.work_until_several_answer(100).total()
         server.wait_for_requests(sent)
         assert server.request_totals() == {sent}
