@@ -8,11 +8,13 @@ depends on the workers that live, not on all that ever lived.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from dualmetrics.aggregation.group_reader import GroupContents, GroupReader
+from dualmetrics.aggregation.group_contents import FileContents, GroupContents
+from dualmetrics.aggregation.group_reader import GroupReader
 from dualmetrics.aggregation.merging import ExponentialTotals, merge_sources
 from dualmetrics.aggregation.series import Series
 from dualmetrics.aggregation.totals_file import SeriesTotal, encode_totals
@@ -30,6 +32,7 @@ from dualmetrics.workers.file_names import (
     TEMPORARY_PREFIX,
     slot_number,
 )
+from dualmetrics.workers.group_files import GroupFiles
 from dualmetrics.workers.liveness import has_live_owner
 
 _ABANDONED_SECONDS = 60.0
@@ -62,9 +65,17 @@ def fold(
                 on_replaced(replaced)
             _remove_remains(directory, contents)
             directory.replace(ARCHIVE, _encode(contents, current))
-        for name in [file.name for file in dead] + contents.leftovers:
-            directory.unlink(name)
+            reader.files.archive_replaced()
+        for file in dead + contents.leftovers:
+            _remove(reader.files, file)
         return bool(dead or contents.leftovers)
+
+
+def _remove(files: GroupFiles, folded: FileContents) -> None:
+    if folded.deleted is None:
+        files.remove(folded.name, folded.header.file_id)
+    else:
+        files.give_up(folded.deleted)
 
 
 def newest_descriptors(*declarations: Mapping[Descriptor, int]) -> dict[Descriptor, int]:
@@ -82,18 +93,20 @@ def newest_descriptors(*declarations: Mapping[Descriptor, int]) -> dict[Descript
     }
 
 
-def has_dead_workers(directory: Directory) -> bool:
-    """Whether there is a worker file whose owner is dead. Raises OSError."""
-    return not all(has_live_owner(name, directory.fd) for name in directory.worker_files())
-
-
-def clear(directory: Directory) -> None:
+def clear(directory: Directory, group_id: bytes) -> None:
     """Remove everything that was counted, except for the files of workers that live."""
+    files = GroupFiles(directory, lambda name, reason: None)
     with directory.locked(FOLD_LOCK, 1.0):
         for name in directory.names():
-            is_dead = slot_number(name) is not None and not has_live_owner(name, directory.fd)
-            if is_dead or name in (ARCHIVE, ADMITTED_SERIES, DELTA_BASELINE):
+            if slot_number(name) is not None and not has_live_owner(name, directory.fd):
+                files.remove(name)
+            elif name in (ADMITTED_SERIES, DELTA_BASELINE):
                 directory.unlink(name)
+        # Not removed: other workers would restore an archive that they have open.
+        with contextlib.suppress(FileNotFoundError):
+            files.keep(files.open(ARCHIVE))
+        directory.replace(ARCHIVE, _archive(group_id, {uuid.uuid4().hex: 0}, (), b""))
+        files.archive_replaced()
 
 
 def _remove_remains(directory: Directory, contents: GroupContents) -> None:
@@ -117,10 +130,32 @@ def _encode(contents: GroupContents, current: Mapping[Descriptor, int]) -> bytes
     contained = {file.header.file_id for file in dead}
     if contents.leftovers:  # files that the old archive contains, and that were not removed yet
         contained |= contents.contained
+    totals = b"".join(encode_totals(_totals(contents, current), current.__getitem__))
+    return _archive(contents.all[0].header.group_id, _next_versions(contents), contained, totals)
+
+
+def _next_versions(contents: GroupContents) -> dict[str, int]:
+    """The version vector of the new archive.
+
+    It tells a reader with a deleted archive whether the one that is there contains the deleted one. Usually
+    the vector has one number, which counts the folds. If two archives have begun independently, because the
+    directory was deleted and not all workers had noticed, the archive that contains both has two numbers.
+    """
+    versions: dict[str, int] = {}
+    for file in contents.all:
+        for line, number in file.file_index.versions.items():
+            versions[line] = max(number + 1, versions.get(line, 0))
+    return versions or {uuid.uuid4().hex: 0}
+
+
+def _archive(
+    group_id: bytes, versions: Mapping[str, int], contained: Collection[bytes], totals: bytes
+) -> bytes:
     names = sorted(file_id.hex() for file_id in contained)
     body = file_format.encode_record(file_format.CONTAINS, names, 0)
-    body += b"".join(encode_totals(_totals(contents, current), current.__getitem__))
-    group_id = (contents.archive or contents.files[0]).header.group_id
+    body += file_format.encode_record(file_format.ARCHIVE_VERSIONS, versions, 0) + totals
+    # The identity of a superseded file is empty, and the only archive that is left may be such a file.
+    group_id = uuid.uuid4().bytes if group_id == file_format.SUPERSEDED else group_id
     header = Header(group_id, uuid.uuid4().bytes, time.time_ns(), HEADER.size + len(body))
     return file_format.encode_header(header) + body
 

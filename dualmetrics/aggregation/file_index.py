@@ -36,6 +36,8 @@ class FileIndex:
         """When (ns since the epoch) each descriptor was declared."""
         self.contains: frozenset[bytes] = frozenset()
         """The identities of the worker files that an archive contains."""
+        self.versions: dict[str, int] = {}
+        """The version vector of an archive (see `archive`)."""
         self.parsed_length = HEADER.size
         self._rows: RowReader[Series] = RowReader()
         self._exponentials: ExponentialReader[Series] = ExponentialReader()
@@ -83,7 +85,9 @@ class FileIndex:
                 self._locate_slots(record)
             elif record.kind == file_format.CONTAINS:
                 self.contains |= {bytes.fromhex(name) for name in record.body}
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            elif record.kind == file_format.ARCHIVE_VERSIONS:
+                self.versions = {str(line): int(version) for line, version in record.body.items()}
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise FormatError("corrupt") from error
 
     def _declare(self, body: list[object]) -> None:

@@ -11,19 +11,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from dualmetrics.aggregation.file_index import FileIndex
-from dualmetrics.aggregation.merging import RowSource
-from dualmetrics.aggregation.series import Series, SeriesCatalog
-from dualmetrics.model.descriptor import Descriptor
-from dualmetrics.model.snapshot import Exemplars
+from dualmetrics.aggregation.group_contents import FileContents, GroupContents
+from dualmetrics.aggregation.series import SeriesCatalog
 from dualmetrics.runtime import file_locks
 from dualmetrics.storage import file_format
-from dualmetrics.storage.file_format import HEADER, FormatError, Header
+from dualmetrics.storage.file_format import HEADER, FormatError
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import ARCHIVE, FOLD_LOCK, slot_number
+from dualmetrics.workers.group_files import GroupFiles, OpenFile
 from dualmetrics.workers.liveness import is_out_of_descriptors
 
 _ATTEMPTS = 50
@@ -31,53 +28,6 @@ _READS_BEFORE_DAMAGE = 5
 """How often a record is read before it counts as damaged."""
 
 _FOLD_WAIT_SECONDS = 1.0  # how long to wait for a process that was folding at each of the attempts
-
-
-class FileContents(NamedTuple):
-    """One file as it was read. ``data`` ends at the committed length."""
-
-    name: str
-    header: Header
-    file_index: FileIndex
-    data: bytes
-    alive: bool
-
-    @property
-    def source(self) -> RowSource:
-        data = self.data
-        return RowSource(self.alive, self.file_index.rows(data), self.file_index.exponentials(data))
-
-
-@dataclass
-class GroupContents:
-    """The archive and the worker files at one instant, without those that the archive contains."""
-
-    archive: FileContents | None = None
-    files: list[FileContents] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-    """Names of worker files that the archive contains already: the process that folded them died."""
-    skipped: dict[str, str] = field(default_factory=dict)
-    """The reason by the name of each file that cannot be read."""
-
-    @property
-    def all(self) -> list[FileContents]:
-        return ([self.archive] if self.archive else []) + self.files
-
-    @property
-    def contained(self) -> frozenset[bytes]:
-        return self.archive.file_index.contains if self.archive else frozenset()
-
-    def exemplars(self) -> list[tuple[Series, Exemplars]]:
-        """The exemplars in all files, those of dead workers included."""
-        return [found for file in self.all for found in file.file_index.exemplars(file.data)]
-
-    def declared(self) -> dict[Descriptor, int]:
-        """Each descriptor, with the time (ns) at which a worker last declared it."""
-        found: dict[Descriptor, int] = {}
-        for file in self.all:
-            for descriptor, when in file.file_index.declared.items():
-                found[descriptor] = max(when, found.get(descriptor, 0))
-        return found
 
 
 class GroupReader:
@@ -92,6 +42,7 @@ class GroupReader:
         self._directory = directory
         self._catalog = catalog
         self._on_skipped = on_skipped
+        self.files = GroupFiles(directory, on_skipped)
         self._indexes: dict[bytes, FileIndex] = {}
 
     def read(self, own_file_id: bytes | None) -> GroupContents:
@@ -110,45 +61,65 @@ class GroupReader:
     def read_once(self, own_file_id: bytes | None) -> GroupContents:
         """Read without comparing the archive at the end. The caller holds the fold lock. Raises OSError."""
         contents = GroupContents()
-        contents.archive = self._read_file(ARCHIVE, contents)
+        # The deleted files come first: one that is moved has its new name before it is superseded.
+        deleted = [(file, self._read(file, contents, own_file_id)) for file in self.files.missing()]
+        contents.archive = self._read_name(ARCHIVE, contents, None)
         for name in self._directory.worker_files():
-            file = self._read_file(name, contents, own_file_id)
-            if file is None or file.header.file_id == own_file_id:
-                continue
-            if file.header.file_id in contents.contained:
-                contents.leftovers.append(name)
-            else:
-                contents.files.append(file)
+            found = self._read_name(name, contents, own_file_id)
+            if found is not None and found.header.file_id != own_file_id:
+                (contents.leftovers if contents.has(found) else contents.files).append(found)
+        for file, read in deleted:
+            if read is not None and contents.has(read):
+                self.files.close(file)
+            elif read is not None and read.header.file_id != own_file_id:
+                contents.files.append(read._replace(alive=read.alive and file.name != ARCHIVE, deleted=file))
         return contents
 
-    def _read_file(
-        self, name: str, contents: GroupContents, own_file_id: bytes | None = None
+    def _read_name(
+        self, name: str, contents: GroupContents, own_file_id: bytes | None
     ) -> FileContents | None:
         try:
-            with file_locks.closing(self._directory.open(name, os.O_RDONLY)) as descriptor:
-                return self._parse(name, descriptor, own_file_id)
+            file = self.files.open(name)
         except FileNotFoundError:  # folded since the names were listed, or no archive yet
             return None
-        except FormatError as error:
-            contents.skipped[name] = error.reason
         except OSError as error:
-            if is_out_of_descriptors(error):
-                raise
-            contents.skipped[name] = type(error).__name__
-        self._on_skipped(name, contents.skipped[name])
-        return None
+            self._skip(name, error, contents)
+            return None
+        found = self._read(file, contents, own_file_id)
+        if found is not None and found.alive:
+            self.files.keep(file)
+        else:
+            self.files.close(file)
+        return found
 
-    def _parse(self, name: str, descriptor: int, own_file_id: bytes | None) -> FileContents:
-        header = file_format.decode_header(os.pread(descriptor, HEADER.size, 0))
-        index = self._indexes.get(header.file_id) or FileIndex(self._catalog, slot_number(name))
-        if header.file_id == own_file_id:
-            return FileContents(name, header, index, b"", True)
-        alive = name == ARCHIVE or file_locks.is_locked_by_other(descriptor)
-        if header.committed > os.fstat(descriptor).st_size:
+    def _read(
+        self, file: OpenFile, contents: GroupContents, own_file_id: bytes | None
+    ) -> FileContents | None:
+        try:
+            return self._parse(file, own_file_id)
+        except (FormatError, OSError) as error:
+            self._skip(file.name, error, contents)
+            return None
+
+    def _skip(self, name: str, error: FormatError | OSError, contents: GroupContents) -> None:
+        if isinstance(error, OSError) and is_out_of_descriptors(error):
+            raise error
+        reason = error.reason if isinstance(error, FormatError) else type(error).__name__
+        contents.skipped[name] = reason
+        self._on_skipped(name, reason)
+
+    def _parse(self, file: OpenFile, own_file_id: bytes | None) -> FileContents:
+        # The lock is asked for before anything is read: what is read of a dead worker is then its last state.
+        alive = file.has_live_owner()
+        header = file.header()
+        index = self._indexes.get(header.file_id) or FileIndex(self._catalog, slot_number(file.name))
+        if header.file_id == own_file_id:  # this process has these rows in its memory
+            return FileContents(file.name, header, index, b"", alive)
+        if header.committed > os.fstat(file.descriptor).st_size:
             raise FormatError("truncated")
         self._indexes[header.file_id] = index
-        # The lock is asked for before the bytes are read: those of a dead worker are then its last ones.
-        return FileContents(name, header, index, self._copy(name, descriptor, index, header.committed), alive)
+        data = self._copy(file.name, file.descriptor, index, header.committed)
+        return FileContents(file.name, header, index, data, alive)
 
     def _copy(self, name: str, descriptor: int, index: FileIndex, committed: int) -> bytes:
         """The bytes of a file, read again while a histogram in them is torn.

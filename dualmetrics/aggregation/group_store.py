@@ -23,7 +23,7 @@ from dualmetrics.storage.exponential_cells import HistogramRow
 from dualmetrics.storage.regions import Row
 from dualmetrics.workers import group_directory
 from dualmetrics.workers.file_names import FOLD_LOCK
-from dualmetrics.workers.membership import GroupAddress, Membership, open_membership
+from dualmetrics.workers.membership import GroupAddress, Membership, open_membership, repair_membership
 
 _RowT = TypeVar("_RowT", Row, HistogramRow)
 
@@ -45,7 +45,7 @@ class GroupStore:
     ) -> None:
         self.limit = limit
         self.exponential = exponential
-        # A strong reference, because an app that keeps only an instrument needs the background work too.
+        # A strong reference: an app that keeps only an instrument needs the background work too.
         self.on_use: Callback = lambda: None
         """Called when a row is given or the totals are read: the background work may start."""
         self.on_overflow: Callable[[Descriptor], None] = lambda descriptor: None
@@ -109,14 +109,10 @@ class GroupStore:
         return row
 
     def _own_row(self, wanted: WantedRow) -> Row:
-        store, report = self._own or self._create_own(), self._overflowed.append
-        descriptor = self._catalog.descriptor(wanted.descriptor)
-        return store.row(descriptor, wanted.attributes, report, wanted.start, wanted.shard)
+        return (self._own or self._create_own()).row(wanted, self._overflowed.append)
 
     def _own_histogram_row(self, wanted: WantedRow) -> HistogramRow:
-        store, report = self._own or self._create_own(), self._overflowed.append
-        descriptor = self._catalog.descriptor(wanted.descriptor)
-        return store.histogram_row(descriptor, wanted.attributes, report, wanted.start, wanted.shard)
+        return (self._own or self._create_own()).histogram_row(wanted, self._overflowed.append)
 
     def slots(
         self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
@@ -127,7 +123,7 @@ class GroupStore:
                 return exemplar_slots.private_slots(descriptor, size)
             self._allocating = True
             try:
-                slots = self._own.slots(self._catalog.descriptor(descriptor), attributes, size)
+                slots = self._own.slots(descriptor, attributes, size)
                 self._apply_deferred()
             finally:
                 self._allocating = False
@@ -175,6 +171,7 @@ class GroupStore:
                 self._membership = open_membership(self._address, self.limit, self._errors)
                 directory = self._membership.directory if self._membership else None
                 self._totals = TotalsReader(directory, self._catalog, self._errors, self._report_skipped)
+            repair_membership(self._membership, self._errors)
             return self._membership, self._totals
 
     def _report_skipped(self, reason: str) -> None:
@@ -185,12 +182,14 @@ class GroupStore:
         membership = self.membership()
         return membership.identity.instance_id if membership else self._address.instance_id
 
-    def read(self, exponential: bool = True) -> GroupTotals:
+    def read(self, exponential: bool = True, *, even_if_incomplete: bool = False) -> GroupTotals:
         """The totals of the group; histograms with exponential buckets if recorded and wanted.
 
-        Raises OSError if the group's directory cannot be read.
+        Raises OSError if the files cannot be read, or are incomplete (see `Membership`).
         """
-        _, totals = self._open()
+        membership, totals = self._open()
+        if membership is not None and not even_if_incomplete:
+            membership.check_completeness()
         with self._totals_lock:
             return totals.read(self._own, exponential=exponential and self.exponential)
 
@@ -203,15 +202,15 @@ class GroupStore:
     def leave_group(self, timeout: float) -> GroupTotals | None:
         """Give up the worker file. Return the totals if this was the last worker of the group.
 
-        Workers leave one after the other, so that exactly one finds itself to be the last. The rows that were
-        given are no longer valid; their numbers stay in the file, which any worker may fold. Recording may
-        go on, in a new file. Private rows stay, since no other process could show them. Raises OSError.
+        Workers leave one after the other, so exactly one finds itself to be the last. Its rows are no longer
+        valid; their numbers stay in the file, which any worker may fold. Recording may go on, in a new file.
+        A process that counts alone keeps its rows. Raises OSError.
         """
         membership = self.membership()
         if membership is None:
             return self.read()
         with membership.directory.locked(FOLD_LOCK, timeout):
-            totals = self.read()
+            totals = self.read(even_if_incomplete=True)
             with self._totals_lock, self._lock:
                 is_last = totals.workers == (self._own is not None)
                 self._own = None
@@ -231,7 +230,7 @@ class GroupStore:
             membership = self.membership()
             if membership is not None:
                 membership.release_worker_file()
-                archive.clear(membership.directory)
+                archive.clear(membership.directory, membership.identity.group_id)
                 membership.close()
             self._reset()
         self._invalidated()

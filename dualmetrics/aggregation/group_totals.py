@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from dualmetrics.aggregation import archive
-from dualmetrics.aggregation.group_reader import GroupContents, GroupReader
+from dualmetrics.aggregation.group_contents import GroupContents
+from dualmetrics.aggregation.group_reader import GroupReader
 from dualmetrics.aggregation.merging import ExponentialTotals, merge_sources, to_families
 from dualmetrics.aggregation.series import Series, SeriesCatalog
 from dualmetrics.aggregation.worker_store import WorkerStore
@@ -16,6 +17,7 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.regions import Cells
 from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.group_files import IncompleteGroupError
 
 
 class GroupTotals(NamedTuple):
@@ -69,8 +71,10 @@ class TotalsReader:
             return
         file_id, declared = (own.file_id, own.declared()) if own else (None, {})
         try:
-            if archive.has_dead_workers(self._directory):
+            if self._reader.files.has_dead_workers():
                 archive.fold(self._directory, self._reader, file_id, declared, self._log_replaced)
+        except IncompleteGroupError:
+            return  # the page says so, and this is tried again
         except OSError as error:
             self._errors.error("folding the files of dead workers", error)
 

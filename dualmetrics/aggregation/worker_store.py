@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from dualmetrics.aggregation.deferred_rows import WantedRow
 from dualmetrics.aggregation.merging import RowSource
 from dualmetrics.aggregation.own_rows import OwnRows, PrivateRows, SharedRows
 from dualmetrics.aggregation.series import Series, SeriesCatalog
@@ -29,7 +30,7 @@ _Report = Callable[[Descriptor], None]
 class WorkerStore:
     """The rows of one worker, from its first row until it leaves the group. The caller holds a lock.
 
-    All descriptors come from ``catalog``, so they are told apart by identity. A full disk raises nothing
+    Descriptors are told apart by identity: ``catalog`` has one for each metric. A full disk raises nothing
     here: from then on new rows are private, which is logged once.
     """
 
@@ -63,39 +64,22 @@ class WorkerStore:
             self._created_at_ns, self.slot, self.file_id = file.created_at_ns, file.slot, file.file_id
             self._target = self._shared = SharedRows(file.region, file.created_at_ns)
 
-    def row(
-        self,
-        descriptor: Descriptor,
-        attributes: Attributes,
-        on_overflow: _Report,
-        start: int | None = None,
-        shard: int = 0,
-    ) -> Row:
-        """The row of a series, or of the overflow series if the metric has reached its limit.
+    def row(self, wanted: WantedRow, on_overflow: _Report) -> Row:
+        """The row of a series, or of the overflow series if the metric has reached its limit."""
+        return self._rows[self._key_of_row(wanted, on_overflow)]
 
-        ``start`` (ns since the epoch) is when a series began that is new to the group; by default now.
-        A series has a row for each ``shard`` that records it.
-        """
-        return self._rows[self._key_of_row(descriptor, attributes, on_overflow, start, shard)]
-
-    def histogram_row(
-        self,
-        descriptor: Descriptor,
-        attributes: Attributes,
-        on_overflow: _Report,
-        start: int | None = None,
-        shard: int = 0,
-    ) -> HistogramRow:
+    def histogram_row(self, wanted: WantedRow, on_overflow: _Report) -> HistogramRow:
         """The row and the exponential cells of a histogram's series.
 
         A series whose row was made without such cells, as a bridge does it, gets some that nobody reads.
         """
-        key = self._key_of_row(descriptor, attributes, on_overflow, start, shard, exponential=True)
+        key = self._key_of_row(wanted, on_overflow, exponential=True)
         exponential = self._exponentials.get(key) or ExponentialCells(private_row(EXPONENTIAL_WIDTH))
         return HistogramRow(self._rows[key], exponential)
 
     def slots(self, descriptor: Descriptor, attributes: Attributes, size: int) -> SlotBytes:
         """The exemplar slots of a series that has a row here, or of the overflow series in its place."""
+        descriptor = self._catalog.descriptor(descriptor)
         key = (*_key(descriptor, attributes), size)
         if key in self._slots:
             return self._slots[key][1]
@@ -126,20 +110,14 @@ class WorkerStore:
         """The descriptors of all rows here, with the time (ns) at which this worker declared them."""
         return dict.fromkeys(list(self._descriptors.values()), self._created_at_ns)
 
-    def _key_of_row(
-        self,
-        descriptor: Descriptor,
-        attributes: Attributes,
-        on_overflow: _Report,
-        start: int | None,
-        shard: int,
-        exponential: bool = False,
-    ) -> _Key:
+    def _key_of_row(self, wanted: WantedRow, on_overflow: _Report, exponential: bool = False) -> _Key:
         """The key of the row that takes a series, which is added if it is new."""
+        _, attributes, _, shard = wanted
+        descriptor = self._catalog.descriptor(wanted.descriptor)
         key = _key(descriptor, attributes, shard)
         if key in self._rows:
             return key
-        start = self._admit(descriptor, attributes, start)
+        start = self._admit(descriptor, attributes, wanted.start)
         if start is None:
             on_overflow(descriptor)
             attributes, start = OVERFLOW_ATTRIBUTES, self._group_start_ns

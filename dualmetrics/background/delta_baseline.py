@@ -53,6 +53,14 @@ class DeltaBaseline:
             self._is_current = True
         return self._snapshot
 
+    def keep(self) -> None:
+        """Write the snapshot again if somebody has deleted it."""
+        if self._snapshot is None or not self._is_current:
+            return
+        membership = self._store.membership()
+        if membership is not None and not membership.directory.has(DELTA_BASELINE):
+            self.save(self._snapshot)
+
     def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot that was acknowledged."""
         self._snapshot = snapshot

@@ -103,6 +103,11 @@ class MetricPusher:
             return
         self._errors.log_once("push is off", _PUSH_IS_OFF)
 
+    def keep_baseline(self) -> None:
+        """Write the baseline of delta temporality again if somebody has deleted it."""
+        if self._baseline is not None:
+            self._baseline.keep()
+
     def resign(self) -> None:
         """Another worker pushes from now on, so the baseline in memory may become an old one."""
         if self._baseline is not None:

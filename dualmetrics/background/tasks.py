@@ -11,6 +11,7 @@ from dualmetrics.background.push import PushResult
 from dualmetrics.background.snapshots import SnapshotTaker
 from dualmetrics.instruments.self_metrics import SelfMetrics
 from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.workers.group_files import IncompleteGroupError
 from dualmetrics.workers.leader_election import LeaderElection
 
 
@@ -20,6 +21,8 @@ class Pusher(Protocol):
     wanted: bool
 
     def announce(self) -> None: ...
+
+    def keep_baseline(self) -> None: ...
 
     def resign(self) -> None: ...
 
@@ -58,9 +61,12 @@ class WorkerTasks:
         """Stand for election, observe and fold. Return whether this worker is the leader."""
         self.detect_tracer()
         is_leader = self.election.try_acquire()
+        self.pusher.keep_baseline()
         if is_leader:
             self.port.open()
             self.pusher.announce()
+        else:  # it may have been the leader until somebody deleted the lock
+            self.resign()
         self.self_metrics.show_errors()
         self.snapshots.callbacks.run(is_leader)
         self.store.fold()
@@ -70,7 +76,11 @@ class WorkerTasks:
         """Push the totals of now. Return False if that failed."""
         if not self.pusher.wanted:
             return True
-        result = self.pusher.push(self.snapshots.of(self.store.read()))
+        try:
+            totals = self.store.read()
+        except IncompleteGroupError:
+            return False
+        result = self.pusher.push(self.snapshots.of(totals))
         self.self_metrics.pushed(result.points, result.success)
         return result.success
 

@@ -13,6 +13,7 @@ from dualmetrics.scrape.access_control import AccessControl
 from dualmetrics.scrape.compression import accepts_gzip, gzip_chunks
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse, text_response
 from dualmetrics.scrape.single_flight import SingleFlight
+from dualmetrics.workers.group_files import IncompleteGroupError
 
 _MIN_COMPRESSED_BYTES = 1024
 _MAX_NAMES = 100
@@ -45,6 +46,8 @@ class ScrapeEndpoint:
         started = time.perf_counter()
         try:
             result, response = self._answer(request)
+        except IncompleteGroupError as error:
+            result, response = "failure", text_response(503, str(error))
         except Exception as error:
             self._errors.error("rendering the page", error)
             reason = f"{type(error).__name__}: {error}"[:_MAX_REASON_LENGTH]

@@ -21,6 +21,7 @@ no new version.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ from dualmetrics.model.exponential_histogram import ExponentialHistogram
 _MAGIC = b"dualmtrx"
 _VERSION = 1
 HEADER = struct.Struct("<8sII16s16sQQ")
-COMMITTED_OFFSET = 56
+GROUP_ID_OFFSET, COMMITTED_OFFSET = 16, 56
 RECORD = struct.Struct("<IIII")
 _CHECKED = struct.Struct("<III")
 
@@ -45,8 +46,15 @@ and a total in an archive. Kind 5 was that of cells without tags."""
 EXEMPLARS_WITH_ATTRIBUTES = 7
 """Exemplars with room for attributes (see `exemplar_slots`)."""
 
+ARCHIVE_VERSIONS = 9
+"""The version vector of an archive: how often it was replaced, by the name of the line of archives."""
+
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons of a `FormatError` that is permanent: neither time nor another version of this library helps."""
+
+
+SUPERSEDED = bytes(16)
+"""Takes the place of the group's identity in a file whose numbers are in another file by now."""
 
 
 class FormatError(Exception):
@@ -64,6 +72,11 @@ class Header(NamedTuple):
     file_id: bytes
     created_at_ns: int
     committed: int
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the numbers of this file are in another one: it was moved, folded or replaced."""
+        return self.group_id == SUPERSEDED
 
 
 class Record(NamedTuple):
@@ -97,6 +110,11 @@ def decode_header(data: bytes) -> Header:
     if version != _VERSION or size != HEADER.size:
         raise FormatError("version")
     return Header(*fields)
+
+
+def supersede(descriptor: int) -> None:
+    """Mark a file as superseded. Somebody may still have it open. Raises OSError."""
+    os.pwrite(descriptor, SUPERSEDED, GROUP_ID_OFFSET)
 
 
 def encode_record(kind: int, body: object, width: int) -> bytes:

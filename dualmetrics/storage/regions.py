@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from dualmetrics.runtime import operating_system
+from dualmetrics.runtime.free_threading import while_nobody_records
 from dualmetrics.storage.file_format import COMMITTED_OFFSET, HEADER, Header, encode_header, encode_record
 
 Row: TypeAlias = "memoryview[float]"
@@ -80,6 +81,31 @@ class MappedRegion:
     def contents(self) -> bytes:
         """Return a copy of the file up to its committed length."""
         return self._bytes[: self.end].tobytes()
+
+    def move(self, descriptor: int) -> None:
+        """Continue in another, empty file. Rows that were given stay valid. The caller holds a lock.
+
+        The region does not keep ``descriptor``: the caller gives the new file the number of the old one.
+        Raises OSError, and has then changed nothing.
+        """
+        self._reserve(descriptor, 0, self._reserved)
+        os.ftruncate(descriptor, CAPACITY)
+        with mmap.mmap(descriptor, CAPACITY) as target:
+            while_nobody_records(lambda: self._switch(descriptor, target))
+
+    def _switch(self, descriptor: int, target: mmap.mmap) -> None:
+        copy = self.contents()
+        target[: len(copy)] = copy
+        operating_system.current.map_over(self._bytes, descriptor)
+        self._add_missed(copy, os.pread(self._descriptor, len(copy), 0))
+
+    def _add_missed(self, copy: bytes, latest: bytes) -> None:
+        """Add what another thread has recorded in the old file between the copy and the switch."""
+        if copy != latest:
+            pairs = zip(memoryview(copy).cast("d"), memoryview(latest).cast("d"), strict=True)
+            for index, (old, new) in enumerate(pairs):
+                if old != new:
+                    self._doubles[index] += new - old
 
     def _make_room(self, end: int) -> None:
         if end > CAPACITY:

@@ -15,12 +15,14 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Protocol
 
 from dualmetrics.model.attributes import Attributes, attributes_key
 from dualmetrics.model.descriptor import Descriptor, metric_key
 from dualmetrics.runtime import file_locks
+from dualmetrics.workers.deletion import DeletionWatch
 
 _ENTRY = struct.Struct("<8s8sQ8s")
 
@@ -63,6 +65,8 @@ class GroupLimiter:
         self._descriptor = descriptor
         self.close = file_locks.finalizing_close(self, descriptor)
         """Close the log if it is open."""
+        self.watch = DeletionWatch(descriptor)
+        self._limit = limit
         self._admitted = AdmittedSeries(limit)
         self._read_offset = 0
         self._lock = threading.RLock()
@@ -82,6 +86,21 @@ class GroupLimiter:
                 self._admitted.add(metric, series, start)  # in case a damaged log does not have it
                 start = self._admitted.start_of(metric, series)
             return start
+
+    def move_to(self, descriptor: int) -> None:
+        """Go on in another log, because somebody has deleted this one. Closes ``descriptor``. Raises OSError.
+
+        Writes what the new log lacks. An entry that several workers write counts once.
+        """
+        with self._lock, file_locks.closing(descriptor):
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+            self.watch.restart()
+            known, self._admitted, self._read_offset = self._admitted, AdmittedSeries(self._limit), 0
+            self._read_new_entries()
+            for metric, series, start in known:
+                if self._admitted.start_of(metric, series) is None:
+                    self._append(metric, series, start)
+                    self._admitted.add(metric, series, start)
 
     def _append(self, metric: bytes, series: bytes, start: int) -> None:
         entry = _ENTRY.pack(metric, series, start, _checksum(metric, series, start))
@@ -111,6 +130,12 @@ class AdmittedSeries:
         starts = self._starts.setdefault(metric, {})
         if len(starts) < self._limit:
             starts.setdefault(series, start)
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes, int]]:
+        """Yield the metric, the attribute set and the start time of each admitted series."""
+        for metric, starts in self._starts.items():
+            for series, start in starts.items():
+                yield metric, series, start
 
     def start_of(self, metric: bytes, series: bytes) -> int | None:
         """Return the start time of an admitted series, or None if the series is not admitted."""

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 
 from dualmetrics.runtime import file_locks
+from dualmetrics.workers.deletion import DeletionWatch
 from dualmetrics.workers.file_names import TEMPORARY_PREFIX, slot_number
 
 
@@ -33,11 +34,29 @@ class Directory:
         if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             self.close()
             raise PermissionError(f"{path} belongs to another user, or other users may write to it")
+        self.watch = DeletionWatch(self.fd)
+
+    def move_to(self, other: Directory) -> None:
+        """Become another directory, because this one was deleted. Closes ``other``."""
+        os.dup2(other.fd, self.fd, inheritable=False)
+        self.path = other.path
+        self.watch.restart()
+        other.close()
 
     def open(self, name: str, flags: int = os.O_RDWR | os.O_CREAT) -> int:
         """Open a file of the directory. Never follows a link, and never waits for the writer of a pipe."""
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         return os.open(name, flags, 0o600, dir_fd=self.fd)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.status(name) is not None
+        return False
+
+    def status(self, name: str) -> os.stat_result:
+        """Return the status of a file. Raises OSError, FileNotFoundError if there is no such file."""
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
 
     def names(self) -> list[str]:
         """Return the names of all files. The list is empty if the directory itself was removed."""
@@ -67,7 +86,7 @@ class Directory:
     def age(self, name: str) -> float:
         """Return the seconds since the file was last written, or 0 if it is gone."""
         with contextlib.suppress(FileNotFoundError):
-            return time.time() - os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mtime
+            return time.time() - self.status(name).st_mtime
         return 0.0
 
     def read(self, name: str) -> bytes:

@@ -28,8 +28,15 @@ class GroupIdentity:
         self.group_id = bytes.fromhex(str(data["group"]))
         self.instance_id = str(data["instance"])
         self.start_time_ns = int(str(data["start"]))
+        self.restored_at = float(str(data.get("restored", 0)))
+        """When (seconds since the epoch) it was written again because the directory was deleted; else 0."""
+        self._data = data
         if len(self.group_id) != 16:
             raise ValueError("the identity of the worker group is damaged: the id must have 16 bytes")
+
+    def text(self, restored_at: float) -> bytes:
+        """The text to write where the identity was deleted."""
+        return json.dumps({**self._data, "restored": restored_at}).encode()
 
 
 def load_or_create_identity(directory: Directory) -> GroupIdentity:
@@ -39,19 +46,21 @@ def load_or_create_identity(directory: Directory) -> GroupIdentity:
     """
     with contextlib.suppress(FileNotFoundError):
         return GroupIdentity(directory.read(GROUP_IDENTITY))
-    _create_identity(directory)
+    identity = {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
+    write_identity(directory, json.dumps(identity).encode())
     return GroupIdentity(directory.read(GROUP_IDENTITY))
 
 
-def _create_identity(directory: Directory) -> None:
-    """Write a new identity, unless another worker is faster."""
-    identity = {"group": uuid.uuid4().hex, "instance": str(uuid.uuid4()), "start": time.time_ns()}
+def write_identity(directory: Directory, text: bytes) -> bool:
+    """Write an identity, unless there is one. Return whether it was written. Raises OSError."""
     temporary = f"{TEMPORARY_PREFIX}{GROUP_IDENTITY}-{uuid.uuid4().hex}"
     try:
         file = directory.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with file_locks.closing(file) as descriptor:
-            write_all(descriptor, json.dumps(identity).encode())
-        with contextlib.suppress(FileExistsError):
-            directory.link(temporary, GROUP_IDENTITY)
+            write_all(descriptor, text)
+        directory.link(temporary, GROUP_IDENTITY)
+    except FileExistsError:  # another worker was faster
+        return False
     finally:
         directory.unlink(temporary)
+    return True

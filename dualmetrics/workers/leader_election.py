@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from dualmetrics.runtime import file_locks, forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.workers.deletion import DeletionWatch
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import LEADER_LOCK
 from dualmetrics.workers.membership import Membership
@@ -25,6 +26,7 @@ class LeaderElection:
 
     def _begin(self) -> None:
         self._held: int | None = None
+        self._watch: DeletionWatch | None = None
         self._lock = threading.RLock()
 
     @property
@@ -39,10 +41,13 @@ class LeaderElection:
         """
         with self._lock:
             membership = self._membership()
+            if self._watch is not None and self._watch.is_deleted:
+                self.release()  # another worker can take the lock of the file that replaces a deleted one
             if membership is None or self._held is not None:
                 return True
             try:
                 self._held = _open_locked(membership.directory, timeout)
+                self._watch = DeletionWatch(self._held) if self._held is not None else None
             except OSError as error:
                 self._errors.error("taking the lock of the leader", error)
             return self._held is not None
@@ -50,7 +55,7 @@ class LeaderElection:
     def release(self) -> None:
         """Let another worker become the leader."""
         with self._lock:
-            held, self._held = self._held, None
+            held, self._held, self._watch = self._held, None, None
             if held is not None:
                 file_locks.unlock(held)  # also for copies of the descriptor in forked children
                 os.close(held)

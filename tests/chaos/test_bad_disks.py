@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dualmetrics.workers import membership
 from tests.chaos.wsgi_worker import NO_GROUP, NO_SPACE, WsgiWorker, group_directory
 from tests.forking import run_in_child
 from tests.servers.server import total
@@ -199,7 +200,11 @@ def test_a_foreign_file_with_one_of_our_names_stays_as_it_is(tmp_path: Path, nam
 @pytest.mark.parametrize(
     "what", ["its file", "the archive", "the admission log", "the identity", "the group", "all groups"]
 )
-def test_a_live_worker_goes_on_counting_when_its_files_are_deleted(tmp_path: Path, what: str) -> None:
+def test_a_live_worker_goes_on_counting_when_its_files_are_deleted(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "REPAIR_SECONDS", 0.0)
+
     def work() -> None:
         worker = WsgiWorker(tmp_path)
         worker.serve(5)

@@ -96,11 +96,7 @@ class Server:
         """Scrape one worker. Returns the samples of the page by name and labels."""
         status, body = self.get("/metrics")
         assert status == 200, body
-        return {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(body.decode())
-            for sample in family.samples
-        }
+        return samples(body)
 
     def request_totals(self) -> set[float]:
         """Scrape 12 times, so that several workers answer. Returns the totals of requests on their pages."""
@@ -147,6 +143,15 @@ class Server:
         self.process.send_signal(number)
         self.process.wait(timeout)
         return time.monotonic() - started
+
+
+def samples(page: bytes) -> Samples:
+    """Return the samples of a page by name and labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page.decode())
+        for sample in family.samples
+    }
 
 
 def total(samples: Samples, name: str, **labels: str) -> float:

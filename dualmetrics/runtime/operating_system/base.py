@@ -73,3 +73,12 @@ class OperatingSystem:
         """
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(descriptor, offset, length)
+
+    def map_over(self, memory: memoryview, descriptor: int) -> None:
+        """Put another file behind ``memory``, which is a whole shared mapping of a file. Raises OSError.
+
+        Pointers and views into the memory stay valid, and see the contents of the new file from now on.
+        """
+        from dualmetrics.runtime.operating_system.memory_mapping import map_over
+
+        map_over(memory, descriptor)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background import delta_baseline
+from dualmetrics.background.delta_baseline import DeltaBaseline
 from dualmetrics.background.push import MetricPusher
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.loading import load_settings
@@ -16,7 +17,7 @@ from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.file_names import DELTA_BASELINE
 from tests.unit.storage.test_file_format import attribute_sets
-from tests.unit.stores import COUNTER, HISTOGRAM, worker
+from tests.unit.stores import COUNTER, HISTOGRAM, membership_of, worker
 
 
 def snapshot(store: GroupStore, at: int) -> Snapshot:
@@ -93,3 +94,27 @@ def test_a_damaged_baseline_counts_as_none(tmp_path: Path) -> None:
     assert delta_baseline.load_baseline(membership.directory) is None
     membership.directory.replace(DELTA_BASELINE, b"garbage")
     assert delta_baseline.load_baseline(membership.directory) is None
+
+
+def test_the_leader_writes_a_deleted_baseline_again(tmp_path: Path) -> None:
+    leader, next_leader = worker(tmp_path), worker(tmp_path)
+    leader.row(COUNTER, ())[0] += 3
+    baseline = DeltaBaseline(leader, ErrorReporter())
+    assert baseline.load() is None
+    baseline.save(snapshot(leader, 12345))
+    membership_of(leader).directory.unlink(DELTA_BASELINE)
+    baseline.keep()
+    found = DeltaBaseline(next_leader, ErrorReporter()).load()
+    assert found is not None
+    assert found.time_ns == 12345
+
+
+def test_a_leader_that_has_resigned_writes_no_baseline(tmp_path: Path) -> None:
+    store = worker(tmp_path)
+    baseline = DeltaBaseline(store, ErrorReporter())
+    baseline.load()
+    baseline.save(snapshot(store, 12345))
+    baseline.expire()
+    membership_of(store).directory.unlink(DELTA_BASELINE)
+    baseline.keep()
+    assert not membership_of(store).directory.has(DELTA_BASELINE)
