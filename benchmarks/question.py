@@ -21,6 +21,7 @@ QUESTIONS = (
     "wsgi",
     "fastapi",
     "instruments",
+    "threads",
     "page",
     "workers",
     "recycled",

@@ -31,7 +31,10 @@ def prometheus_tool(name: str) -> Path:
     if installed is not None:
         return Path(installed)
     try:
-        return _fetched("prometheus", debian.running_release()) / "usr" / "bin" / name
+        release = debian.running_release()
+        program = _fetched("prometheus", release) / "usr" / "bin" / name
+        # From Debian 13 on, promtool has a package of its own.
+        return program if program.exists() else _fetched(name, release) / "usr" / "bin" / name
     except debian.UnavailableError as error:
         _missing(name, f"{error} (to get it: install Prometheus; Debian: apt-get install prometheus)")
 

@@ -2,19 +2,26 @@
 
 The root is the process that started the server, and the group is named after it. To find it, start at this
 process, or at the parent that `multiprocessing` reports. Climb to the parent as long as the process was
-forked and has not called exec since, and the parent is older, in the same session, and runs the same program.
-(Tested with gunicorn, uvicorn, granian, hypercorn and multiprocessing, and with processes that must not be in
-one group.)
+forked and has not called exec since, or was started by `multiprocessing`, and the parent is older, in the
+same session, and runs the same program. (Tested with gunicorn, uvicorn, granian, hypercorn and
+multiprocessing, and with processes that must not be in one group.)
+
+`multiprocessing` tells a child of its parent only after the child has imported the main module, which may
+have configured this library by then. So such a child is recognised by its command line.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 from typing import NamedTuple
 
 from dualmetrics.runtime import operating_system
 from dualmetrics.runtime.operating_system.base import Process
+
+_FORK_SERVER = "from multiprocessing.forkserver import main; main("
+"""In the program of a fork server. Python 3.14 has another import before it."""
 
 
 class GroupRoot(NamedTuple):
@@ -90,9 +97,16 @@ def _first_process() -> Process | None:
 
 
 def _parent_in_group(process: Process) -> Process | None:
-    if not process.runs_its_parents_program:
+    if not (process.runs_its_parents_program or _was_started_by_multiprocessing(process)):
         return None
     parent = operating_system.current.find_process(process.parent)
     if parent is None or parent.session != process.session or parent.start_time > process.start_time:
         return None
     return parent if operating_system.current.same_program(process.pid, parent.pid) else None
+
+
+def _was_started_by_multiprocessing(process: Process) -> bool:
+    """Whether it is a child started by the method ``spawn``, or the server of the method ``forkserver``."""
+    arguments = operating_system.current.command_line(process.pid)
+    programs = [code for option, code in itertools.pairwise(arguments) if option == "-c"]
+    return "--multiprocessing-fork" in arguments or any(_FORK_SERVER in code for code in programs)

@@ -1,4 +1,8 @@
-"""A program whose children record and end in every way; prints the total that the parent sees."""
+"""A program whose children record and end in every way; prints the total that the parent sees.
+
+``python multiprocessing_script.py METHOD PARENT``: METHOD is how children are started, or "default". PARENT
+says when the parent records: "before" or "after" them, or "never".
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,23 @@ import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
+from typing import Any
 
 from dualmetrics import configure
+
+AT_THE_TOP = "CONFIGURE_AT_THE_TOP"
+"""The variable that has this program configure the library where children import it."""
+
+if AT_THE_TOP in os.environ:
+    configure()
 
 COUNTS = 100
 """What each child counts."""
 
 ENDINGS = ("normal", "exit", "kill") * 2
 PARENT_COUNTS = 5
-EXPECTED = COUNTS * len(ENDINGS) + 4 * COUNTS + PARENT_COUNTS
+EXPECTED = COUNTS * len(ENDINGS) + 4 * COUNTS + 2 * COUNTS
+"""What all children count together."""
 
 
 def record(times: int = COUNTS) -> None:
@@ -35,12 +47,20 @@ def record_and_end(ending: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_children(context: BaseContext) -> None:
-    """Record in processes, and in the two kinds of pools."""
-    children = [
-        context.Process(target=record_and_end, args=(ending,))  # type: ignore[attr-defined]
-        for ending in ENDINGS
-    ]
+def record_with_a_child(method: str) -> None:
+    """Record here and in a child of this process."""
+    record()
+    child = _context(method).Process(target=record)  # type: ignore[attr-defined]
+    child.start()
+    child.join()
+
+
+def run_children(method: str) -> None:
+    """Record in processes, in a child of one, and in the two kinds of pools."""
+    context = _context(method)
+    start: Any = context.Process  # type: ignore[attr-defined]
+    children = [start(target=record_and_end, args=(ending,)) for ending in ENDINGS]
+    children.append(start(target=record_with_a_child, args=(method,)))
     for process in children:
         process.start()
     for process in children:
@@ -51,11 +71,15 @@ def run_children(context: BaseContext) -> None:
         pool.map(record, [COUNTS, COUNTS])
 
 
+def _context(method: str) -> BaseContext:
+    return multiprocessing.get_context(None if method == "default" else method)
+
+
 def main(method: str, parent_records: str) -> None:
-    """Start children by a method; ``parent_records`` is "before" or "after" them."""
+    """Start children, and print the total."""
     if parent_records == "before":
         record(PARENT_COUNTS)
-    run_children(multiprocessing.get_context(method))
+    run_children(method)
     if parent_records == "after":
         record(PARENT_COUNTS)
     families = configure().snapshot().families

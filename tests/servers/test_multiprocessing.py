@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ pytestmark = pytest.mark.server
 
 METHODS = ["fork", "spawn", "forkserver"]
 
+CASES = [("late", "before"), ("late", "after"), ("top", "before"), ("top", "after"), ("top", "never")]
+"""Where the program configures the library, and when the parent records."""
+
 PARENT_WITHOUT_METRICS = """
 import multiprocessing
 from tests.servers.multiprocessing_script import record
@@ -27,17 +31,21 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("parent_records", ["before", "after"])
-@pytest.mark.parametrize("method", METHODS)
-def test_the_parents_total_includes_what_children_counted(method: str, parent_records: str) -> None:
+@pytest.mark.parametrize(("configured", "parent_records"), CASES)
+@pytest.mark.parametrize("method", [*METHODS, "default"])
+def test_the_parents_total_includes_what_children_counted(
+    method: str, configured: str, parent_records: str
+) -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "tests.servers.multiprocessing_script", method, parent_records],
+        [sys.executable, multiprocessing_script.__file__, method, parent_records],
+        env={**os.environ, **({multiprocessing_script.AT_THE_TOP: "1"} if configured == "top" else {})},
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    assert int(finished.stdout) == multiprocessing_script.EXPECTED
+    own = 0 if parent_records == "never" else multiprocessing_script.PARENT_COUNTS
+    assert int(finished.stdout) == multiprocessing_script.EXPECTED + own
 
 
 @pytest.mark.parametrize("method", METHODS)

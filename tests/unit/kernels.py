@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     start: int
     executable: str
     called_exec: bool
+    arguments: tuple[str, ...] = ()
 
 
 class Kernel:
@@ -47,17 +48,18 @@ class Kernel:
         self._set(pid, self.table[parent]._replace(parent=parent, start=next(self.clock), called_exec=False))
         return pid
 
-    def exec(self, pid: int, executable: str = PYTHON) -> int:
-        self._set(pid, self.table[pid]._replace(executable=executable, called_exec=True))
+    def exec(self, pid: int, executable: str = PYTHON, *arguments: str) -> int:
+        entry = self.table[pid]._replace(executable=executable, called_exec=True)
+        self._set(pid, entry._replace(arguments=(executable, *arguments)))
         return pid
 
     def setsid(self, pid: int) -> int:
         self._set(pid, self.table[pid]._replace(session=pid))
         return pid
 
-    def start(self, parent: int, executable: str = PYTHON) -> int:
+    def start(self, parent: int, executable: str = PYTHON, *arguments: str) -> int:
         """Start a program, as a shell does."""
-        return self.exec(self.fork(parent), executable)
+        return self.exec(self.fork(parent), executable, *arguments)
 
     def end(self, pid: int) -> None:
         """End a process. Its children become children of pid 1."""
@@ -91,6 +93,7 @@ class LinuxKernel(Kernel):
         zeros = " ".join("0" * 12)
         stat = f"{pid} (a) b) S {entry.parent} 1 {entry.session} 0 -1 {flags} {zeros} {entry.start} 0\n"
         (directory / "stat").write_text(stat)
+        (directory / "cmdline").write_text("".join(f"{argument}\0" for argument in entry.arguments))
         (directory / "exe").unlink(missing_ok=True)
         (directory / "exe").symlink_to(entry.executable)
 
@@ -179,8 +182,10 @@ class MacKernel(Kernel):
 
     def sysctl(self, name: Any, length: int, out: Any, size: Any, new: None, new_size: int) -> int:
         """As sysctl(3): succeeds with no bytes if there is no such process."""
+        assert (length, new, new_size) == (len(name), None, 0)
+        if list(name)[:2] == [1, 49]:
+            return self._arguments(name[2], out, size)
         assert list(name)[:3] == [1, 14, 1]
-        assert (length, new, new_size) == (4, None, 0)
         entry = self.table.get(name[3])
         if entry is None:
             size.contents.value = 0
@@ -192,6 +197,18 @@ class MacKernel(Kernel):
         assert size.contents.value >= ctypes.sizeof(kinfo)
         ctypes.memmove(out, ctypes.byref(kinfo), ctypes.sizeof(kinfo))
         size.contents.value = ctypes.sizeof(kinfo)
+        return 0
+
+    def _arguments(self, pid: int, out: Any, size: Any) -> int:
+        """KERN_PROCARGS2: fails if there is no such process."""
+        if pid not in self.table:
+            return -1
+        entry = self.table[pid]
+        texts = [entry.executable, "", "", *entry.arguments, "HOME=/root"]
+        data = len(entry.arguments).to_bytes(4, "little") + "\0".join(texts).encode() + b"\0"
+        assert size.contents.value >= len(data)
+        ctypes.memmove(out, data, len(data))
+        size.contents.value = len(data)
         return 0
 
     def proc_pidpath(self, pid: int, out: Any, size: int) -> int:

@@ -41,6 +41,10 @@ class OperatingSystem:
         """Return the path of the program that a process runs. Raises OSError."""
         raise OSError("the programs of processes cannot be read on this system")
 
+    def command_line(self, pid: int) -> list[str]:
+        """Return the arguments that a process was started with; none if they cannot be read."""
+        return []
+
     def same_program(self, one: int, other: int) -> bool:
         """Whether two processes run the same executable.
 

@@ -31,6 +31,13 @@ class Linux(OperatingSystem):
     def executable(self, pid: int) -> str:
         return os.readlink(f"{self._proc}/{pid}/exe")
 
+    def command_line(self, pid: int) -> list[str]:
+        try:
+            with open(f"{self._proc}/{pid}/cmdline", "rb") as file:
+                return [os.fsdecode(argument) for argument in file.read().split(b"\0")[:-1]]
+        except OSError:
+            return []
+
     def pid_namespace(self) -> str:
         try:
             return os.readlink(f"{self._proc}/self/ns/pid").strip("pid:[]")

@@ -10,6 +10,8 @@ What is relied on:
   not called exec since. psutil does not offer this flag, so it could not be used instead.
 - ``p_starttime`` is the time of the fork in microseconds, by the system's clock. exec keeps it. If the clock
   is set back after the server has started, later workers are in groups of their own.
+- ``sysctl(KERN_PROCARGS2)`` gives the number of arguments, the path of the program, zeros, the arguments and
+  the environment, for processes of the same user.
 - ``getsid(2)`` and ``proc_pidpath`` answer for processes of other users, too.
 - There are no pid namespaces.
 - ``fcntl(F_PREALLOCATE)`` with F_PEOFPOSMODE allocates space after the end of a file, and ``ftruncate`` then
@@ -31,6 +33,12 @@ from dualmetrics.runtime.operating_system.base import OperatingSystem, Process
 KERN_PROC_PID = (1, 14, 1)
 """CTL_KERN, KERN_PROC and KERN_PROC_PID from ``sys/sysctl.h``. The pid follows."""
 
+KERN_PROCARGS2 = (1, 49)
+"""CTL_KERN and KERN_PROCARGS2. The pid follows."""
+
+MAX_ARGUMENTS = 1 << 20
+"""ARG_MAX: arguments and environment of a process are not longer than this many bytes."""
+
 KINFO_PROC_SIZE = 648
 """``sizeof(struct kinfo_proc)`` on 64-bit systems, Intel and Apple silicon."""
 
@@ -48,6 +56,9 @@ PATH_SIZE = 4096
 F_PREALLOCATE = 42
 F_ALLOCATEALL = 4
 F_PEOFPOSMODE = 3
+
+COUNT = struct.Struct("=i")
+"""The number of arguments, at the begin of what KERN_PROCARGS2 gives."""
 
 FSTORE = struct.Struct("=Iiqqq")
 """``struct fstore``: flags, position mode, offset, length, and the number of bytes that were allocated."""
@@ -82,11 +93,24 @@ class MacOS(OperatingSystem):
 
     def _kinfo_proc(self, pid: int) -> bytes | None:
         """The ``struct kinfo_proc`` of a process, or None if there is none or it has another layout."""
-        name = (ctypes.c_int * 4)(*KERN_PROC_PID, pid)
-        buffer = ctypes.create_string_buffer(KINFO_PROC_SIZE)
-        size = ctypes.c_size_t(KINFO_PROC_SIZE)
-        failed = self._libc.sysctl(name, 4, buffer, ctypes.pointer(size), None, 0)
-        return None if failed or size.value != KINFO_PROC_SIZE else buffer.raw
+        found = self._sysctl((*KERN_PROC_PID, pid), KINFO_PROC_SIZE)
+        return found if len(found) == KINFO_PROC_SIZE else None
+
+    def _sysctl(self, name: tuple[int, ...], max_size: int) -> bytes:
+        """What the kernel says under this name; nothing if it says nothing."""
+        buffer = ctypes.create_string_buffer(max_size)
+        size = ctypes.c_size_t(max_size)
+        numbers = (ctypes.c_int * len(name))(*name)
+        failed = self._libc.sysctl(numbers, len(name), buffer, ctypes.pointer(size), None, 0)
+        return b"" if failed else buffer.raw[: size.value]
+
+    def command_line(self, pid: int) -> list[str]:
+        found = self._sysctl((*KERN_PROCARGS2, pid), MAX_ARGUMENTS)
+        if len(found) < COUNT.size:
+            return []
+        (count,) = COUNT.unpack_from(found)
+        _, _, rest = found[COUNT.size :].partition(b"\0")  # after the path of the program
+        return [os.fsdecode(argument) for argument in rest.lstrip(b"\0").split(b"\0")[:count]]
 
     def executable(self, pid: int) -> str:
         buffer = ctypes.create_string_buffer(PATH_SIZE)

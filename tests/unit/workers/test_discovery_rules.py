@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dualmetrics.workers.discovery import parse_root, upgraded_from
-from tests.unit.kernels import Kernel, LinuxKernel, MacKernel, root_pid, root_seen_by, unknown_system
+from tests.unit.kernels import PYTHON, Kernel, LinuxKernel, MacKernel, root_pid, root_seen_by, unknown_system
 
 
 @pytest.fixture(params=["Linux", "macOS"])
@@ -54,6 +54,62 @@ def test_a_fork_in_a_session_of_its_own_is_a_group_of_its_own(kernel: Kernel) ->
 def test_a_spawned_worker_belongs_to_the_parent_that_multiprocessing_reports(kernel: Kernel) -> None:
     server = kernel.start(kernel.shell)
     assert root_pid(kernel.start(server), multiprocessing_parent=server) == server
+
+
+SPAWN = (
+    "-c",
+    "from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=7)",
+    "--multiprocessing-fork",
+)
+FORK_SERVERS = (
+    ("-c", "from multiprocessing.forkserver import main; main(5, 6, ['__main__'], **{})"),
+    (
+        "-B",
+        "-c",
+        "import sys; from multiprocessing.forkserver import main; main(5, 6, [])",
+        "its",
+        "arguments",
+    ),
+)
+
+
+def test_a_spawned_child_is_recognised_before_multiprocessing_tells_it_of_its_parent(kernel: Kernel) -> None:
+    server = kernel.start(kernel.shell)
+    worker = kernel.start(server, PYTHON, *SPAWN)
+    assert root_pid(worker) == server
+    assert root_pid(kernel.start(kernel.fork(worker), PYTHON, *SPAWN)) == server
+
+
+@pytest.mark.parametrize("arguments", FORK_SERVERS)
+def test_a_fork_server_and_its_children_belong_to_the_process_that_started_it(
+    kernel: Kernel, arguments: tuple[str, ...]
+) -> None:
+    server = kernel.start(kernel.shell)
+    fork_server = kernel.start(server, PYTHON, *arguments)
+    assert [root_pid(fork_server), root_pid(kernel.fork(fork_server))] == [server, server]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-m", "app"),
+        ("-c", "print()"),
+        ("app.py", "from multiprocessing.forkserver import main; main("),
+        ("-m", "multiprocessing.forkserver"),
+    ],
+)
+def test_another_program_that_python_runs_is_a_group_of_its_own(
+    kernel: Kernel, arguments: tuple[str, ...]
+) -> None:
+    program = kernel.start(kernel.start(kernel.shell), PYTHON, *arguments)
+    assert root_pid(program) == program
+
+
+def test_a_spawned_child_whose_arguments_cannot_be_read_is_on_its_own(kernel: Kernel) -> None:
+    worker = kernel.start(kernel.start(kernel.shell), PYTHON, *SPAWN)
+    kernel.table[worker] = kernel.table[worker]._replace(arguments=())
+    kernel._set(worker, kernel.table[worker])
+    assert root_pid(worker) == worker
 
 
 def test_a_reported_parent_that_is_younger_has_a_reused_pid(kernel: Kernel) -> None:
