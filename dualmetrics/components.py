@@ -10,6 +10,7 @@ from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.background.lifecycle import Lifecycle
 from dualmetrics.background.push import MetricPusher
+from dualmetrics.background.push_schedule import PushSchedule
 from dualmetrics.background.resource import GroupResource
 from dualmetrics.background.snapshots import SnapshotTaker
 from dualmetrics.background.tasks import WorkerTasks
@@ -56,9 +57,9 @@ class Components:
         settings = self.settings
         merge_by_name = {**GAUGE_MERGE_DEFAULTS, **settings.gauge_merge.by_name}
         policies = AggregationPolicies(settings.gauge_merge.default, merge_by_name, settings.retain)
-        address = GroupAddress(settings.directory, label)
+        self.address = GroupAddress(settings.directory, label)
         limit = settings.cardinality_limit
-        self.store = GroupStore(address, policies, limit, self.errors, settings.exponential)
+        self.store = GroupStore(self.address, policies, limit, self.errors, settings.exponential)
         self.callbacks = CallbackRunner(self.errors)
         self.exemplars = ExemplarFilter(self.store, self.errors, settings)
         self.server_metrics = server_metrics(self.store, settings, self.errors, self.exemplars)
@@ -95,20 +96,22 @@ class Components:
 
     def _build_background(self) -> None:
         settings = self.settings
-        port = DedicatedPort(settings.prometheus_port, settings.prometheus_path, self.endpoint, self.errors)
         tasks = WorkerTasks(
             store=self.store,
             snapshots=self.snapshots,
             election=self.election,
+            schedule=PushSchedule(self.election, settings.export_interval / 1000),
             pusher=self.pusher,
-            port=port,
+            port=self._dedicated_port(),
             self_metrics=self.self_metrics,
+            errors=self.errors,
             detect_tracer=self.exemplars.detect_tracer,
             stop_importing=self.bridges.stop_importing,
             shutdown_timeout=settings.shutdown_timeout,
         )
-        self.worker = BackgroundWorker(tasks, settings.export_interval / 1000, self.errors)
+        self.worker = BackgroundWorker(tasks, self.errors)
         self.lifecycle = Lifecycle(
+            self.address,
             self.store,
             self.worker,
             self.bridges,
@@ -118,6 +121,8 @@ class Components:
             shutdown_timeout=settings.shutdown_timeout,
             enabled=self.enabled,
         )
+
+        self.endpoint.before_page = self.lifecycle.page_asked
 
     def _prepare(self) -> None:
         """Import and detect now what an interpreter that exits cannot import or detect any more."""
@@ -138,6 +143,17 @@ class Components:
             translation_strategy=settings.translation_strategy,
             created=settings.created_series,
             on_conflict=self._log_left_out,
+        )
+
+    def _dedicated_port(self) -> DedicatedPort:
+        settings = self.settings
+        return DedicatedPort(
+            settings.prometheus_host,
+            settings.prometheus_port,
+            settings.prometheus_path,
+            self.endpoint,
+            self.store.membership,
+            self.errors,
         )
 
     def _access_control(self) -> AccessControl:

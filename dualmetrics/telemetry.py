@@ -92,15 +92,25 @@ class Telemetry:
         return page.content_type, b"".join(page.pieces)
 
     def start(self) -> None:
-        """Start the background work. Recording and scrapes do so too, so that this is seldom needed."""
-        self._components.lifecycle.start()
+        """Make this process a worker of the group, and start the background work.
+
+        Recording and scrapes do so too, so this is seldom needed.
+        """
+        self._components.lifecycle.join()
+
+    def app_built(self) -> None:
+        """Tell that an app was built here whose server says nothing of its start, as on WSGI.
+
+        For a middleware. In a worker the background work starts, so that an idle worker is seen, too.
+        """
+        self._components.lifecycle.app_built()
 
     def force_flush(self, timeout: float = 10.0) -> bool:
         """Push now if this worker is the leader of the group.
 
         Return False if that failed or took longer than ``timeout`` seconds.
         """
-        self.start()
+        self._components.lifecycle.start()
         return not self.enabled or self._components.worker.flush(timeout)
 
     def shutdown(self, timeout: float | None = None) -> bool:

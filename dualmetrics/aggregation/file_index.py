@@ -38,6 +38,8 @@ class FileIndex:
         """The identities of the worker files that an archive contains."""
         self.versions: dict[str, int] = {}
         """The version vector of an archive (see `archive`)."""
+        self.role = file_format.WORKER
+        """What the process is in the group."""
         self.parsed_length = HEADER.size
         self._rows: RowReader[Series] = RowReader()
         self._exponentials: ExponentialReader[Series] = ExponentialReader()
@@ -74,24 +76,24 @@ class FileIndex:
             yield series, exemplar_slots.decode_slots(data[place], size)
 
     def _parse(self, record: Record) -> None:
+        parse = _PARSERS.get(record.kind)
         try:
-            if record.kind == file_format.SERIES:
-                self._locate(record)
-            elif record.kind == file_format.DESCRIPTOR:
-                self._declare(record.body)
-            elif record.kind in (file_format.EXPONENTIAL_CELLS, file_format.EXPONENTIAL_TOTAL):
-                self._locate_exponential(record)
-            elif record.kind in exemplar_slots.SIZE_BY_RECORD_KIND:
-                self._locate_slots(record)
-            elif record.kind == file_format.CONTAINS:
-                self.contains |= {bytes.fromhex(name) for name in record.body}
-            elif record.kind == file_format.ARCHIVE_VERSIONS:
-                self.versions = {str(line): int(version) for line, version in record.body.items()}
+            if parse is not None:
+                parse(self, record)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise FormatError("corrupt") from error
 
-    def _declare(self, body: list[object]) -> None:
-        declared, *rest = body
+    def _set_contains(self, record: Record) -> None:
+        self.contains |= {bytes.fromhex(name) for name in record.body}
+
+    def _set_versions(self, record: Record) -> None:
+        self.versions = {str(line): int(version) for line, version in record.body.items()}
+
+    def _set_role(self, record: Record) -> None:
+        self.role = str(record.body)
+
+    def _declare(self, record: Record) -> None:
+        declared, *rest = record.body
         number, descriptor = file_format.decode_descriptor(rest)
         descriptor = self._catalog.descriptor(descriptor)
         self._numbers[b"[%d" % number] = DeclaredMetric(
@@ -133,3 +135,16 @@ class FileIndex:
             raise ValueError("the exemplar slots do not fit their metric")
         series = self._series(declared, record.text)
         self._slots.append((series, slice(record.cells_offset, record.cells_offset + 8 * record.width), size))
+
+
+_PARSERS: dict[int, Callable[[FileIndex, Record], None]] = {
+    file_format.SERIES: FileIndex._locate,
+    file_format.DESCRIPTOR: FileIndex._declare,
+    file_format.EXPONENTIAL_CELLS: FileIndex._locate_exponential,
+    file_format.EXPONENTIAL_TOTAL: FileIndex._locate_exponential,
+    **dict.fromkeys(exemplar_slots.SIZE_BY_RECORD_KIND, FileIndex._locate_slots),
+    file_format.CONTAINS: FileIndex._set_contains,
+    file_format.ARCHIVE_VERSIONS: FileIndex._set_versions,
+    file_format.ROLE: FileIndex._set_role,
+}
+"""By the kind of the record; others are skipped."""

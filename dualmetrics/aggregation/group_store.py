@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from dualmetrics.aggregation import archive
 from dualmetrics.aggregation.deferred_rows import DeferredRows, WantedRow
-from dualmetrics.aggregation.group_totals import GroupTotals, TotalsReader
+from dualmetrics.aggregation.group_access import GroupAccess
+from dualmetrics.aggregation.group_totals import GroupTotals
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.series import SeriesCatalog
 from dualmetrics.aggregation.worker_store import WorkerStore
@@ -20,10 +21,10 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import HistogramRow
+from dualmetrics.storage.file_format import CARETAKER, WORKER
 from dualmetrics.storage.regions import Row
-from dualmetrics.workers import group_directory
 from dualmetrics.workers.file_names import FOLD_LOCK
-from dualmetrics.workers.membership import GroupAddress, Membership, open_membership, repair_membership
+from dualmetrics.workers.membership import GroupAddress, Membership
 
 _RowT = TypeVar("_RowT", Row, HistogramRow)
 
@@ -52,6 +53,8 @@ class GroupStore:
         """Called for each attribute set past the cardinality limit, while the store holds no lock."""
         self.on_skipped: Callable[[str], None] = lambda reason: None
         """Called for each file of the group that cannot be read."""
+        self.is_caretaker = False
+        """Whether this process only folds and pushes for the group's workers, and is none itself."""
         self._address = address
         self._policies = policies
         self._errors = errors
@@ -65,8 +68,14 @@ class GroupStore:
         self._allocating, self._overflowed = False, list[Descriptor]()
         self._totals_lock = threading.RLock()
         self._catalog = SeriesCatalog(self._policies)
-        self._membership: Membership | None = None
-        self._totals: TotalsReader | None = None
+        self._access = GroupAccess(
+            self._address,
+            self.limit,
+            self._errors,
+            self._lock,
+            self._catalog,
+            self._report_skipped,
+        )
         self._own: WorkerStore | None = None
         self._deferred = DeferredRows()
 
@@ -138,7 +147,15 @@ class GroupStore:
         own = self._own = WorkerStore(membership, self._catalog, self.limit, self._errors)
         if membership is not None:
             own.join_group(membership)
+        own.set_role(CARETAKER if self.is_caretaker else WORKER)
         return own
+
+    def become_worker(self) -> None:
+        """Join the group, if this process has not joined yet, as one of the workers."""
+        with self._lock:
+            self.is_caretaker = False
+            if not self._allocating:
+                (self._own or self._create_own()).set_role(WORKER)
 
     @property
     def is_recording(self) -> bool:
@@ -163,31 +180,21 @@ class GroupStore:
 
     def membership(self) -> Membership | None:
         """This process' membership of the group, opened when first needed; None if it counts alone."""
-        return self._open()[0]
-
-    def _open(self) -> tuple[Membership | None, TotalsReader]:
-        with self._lock:
-            if self._totals is None:
-                self._membership = open_membership(self._address, self.limit, self._errors)
-                directory = self._membership.directory if self._membership else None
-                self._totals = TotalsReader(directory, self._catalog, self._errors, self._report_skipped)
-            repair_membership(self._membership, self._errors)
-            return self._membership, self._totals
+        return self._access.open()[0]
 
     def _report_skipped(self, reason: str) -> None:
-        self.on_skipped(reason)
+        self.on_skipped(reason)  # which is set after this object was made
 
     def instance_id(self) -> str:
         """The ``service.instance.id`` of the group, or of this process if it counts alone."""
-        membership = self.membership()
-        return membership.identity.instance_id if membership else self._address.instance_id
+        return self._access.instance_id()
 
     def read(self, exponential: bool = True, *, even_if_incomplete: bool = False) -> GroupTotals:
         """The totals of the group; histograms with exponential buckets if recorded and wanted.
 
         Raises OSError if the files cannot be read, or are incomplete (see `Membership`).
         """
-        membership, totals = self._open()
+        membership, totals = self._access.open()
         if membership is not None and not even_if_incomplete:
             membership.check_completeness()
         with self._totals_lock:
@@ -195,7 +202,7 @@ class GroupStore:
 
     def fold(self) -> None:
         """Move what dead workers counted into the archive, unless another process is doing so."""
-        _, totals = self._open()
+        _, totals = self._access.open()
         with self._totals_lock:
             totals.fold(self._own)
 
@@ -212,17 +219,16 @@ class GroupStore:
         with membership.directory.locked(FOLD_LOCK, timeout):
             totals = self.read(even_if_incomplete=True)
             with self._totals_lock, self._lock:
-                is_last = totals.workers == (self._own is not None)
                 self._own = None
                 membership.release_worker_file()
         self._invalidated()
-        return totals if is_last else None
+        return None if totals.others else totals
 
     def remove_own_group(self) -> None:
         """Remove the group's directory if this process is the group's root and no worker lives."""
         with self._totals_lock, self._lock:
-            if self._membership is not None and self._own is None:
-                group_directory.remove_own_group(self._address.root, self._membership.directory)
+            if self._own is None:
+                self._access.remove_own_group()
 
     def reset(self) -> None:
         """Forget everything that was counted, by dead workers too. For tests."""
@@ -231,18 +237,14 @@ class GroupStore:
             if membership is not None:
                 membership.release_worker_file()
                 archive.clear(membership.directory, membership.identity.group_id)
-                membership.close()
+            self._access.close()
             self._reset()
-        self._invalidated()
-
-    def after_fork_in_parent(self) -> None:
-        """Have rows asked for again: the fork has stopped the background work."""
         self._invalidated()
 
     def after_fork_in_child(self) -> None:
         """Begin anew, in a file of its own: what was counted before the fork belongs to the parent."""
-        inherited = self._membership
+        inherited = self._access
+        self.is_caretaker = False
         self._reset()
-        if inherited is not None:
-            inherited.close()
+        inherited.close()
         self._invalidated()

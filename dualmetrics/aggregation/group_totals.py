@@ -14,20 +14,23 @@ from dualmetrics.aggregation.worker_store import WorkerStore
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.snapshot import Exemplars, Family
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.storage import exemplar_slots
+from dualmetrics.storage import exemplar_slots, file_format
 from dualmetrics.storage.regions import Cells
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.group_files import IncompleteGroupError
 
 
 class GroupTotals(NamedTuple):
-    """What the group has counted. ``workers`` is how many of its workers live.
+    """What the group has counted.
 
+    ``workers`` is how many of its workers live. ``others`` counts its processes besides this one, caretakers
+    included.
     ``has_dead_workers`` says whether there are files of dead workers, which wait to be folded.
     """
 
     families: list[Family]
     workers: int
+    others: int
     has_dead_workers: bool
 
 
@@ -62,8 +65,10 @@ class TotalsReader:
         _set_exemplars([*contents.exemplars(), *(own.exemplars() if own else [])])
         totals = self._without_replaced(merge_sources(sources), contents, own)
         families = to_families(totals, ExponentialTotals(sources).of, exponential)
-        alive = [file.alive for file in contents.files]
-        return GroupTotals(families, sum(alive) + (own is not None), not all(alive))
+        others = [file for file in contents.files if file.alive]
+        roles = [file.file_index.role for file in others] + ([own.role] if own else [])
+        has_dead_workers = len(others) < len(contents.files)
+        return GroupTotals(families, roles.count(file_format.WORKER), len(others), has_dead_workers)
 
     def fold(self, own: WorkerStore | None) -> None:
         """Move what dead workers counted into the archive, unless another process is doing so."""

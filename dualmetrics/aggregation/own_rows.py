@@ -107,6 +107,10 @@ class SharedRows:
         width = exemplar_slots.slots_width(descriptor, size)
         return self._region.append(exemplar_slots.RECORD_KINDS[size], body, width).cast("B")
 
+    def set_role(self, role: str) -> None:
+        """Tell the others what this process is in the group. Raises OSError."""
+        self._region.append(file_format.ROLE, role, 0)
+
     def source(self) -> RowSource:
         """See `OwnRows`."""
         data = while_nobody_records(self._region.contents)

@@ -13,7 +13,7 @@ from dualmetrics.model.attributes import Attributes, attributes_key
 from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.model.snapshot import Exemplars
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.storage import exemplar_slots
+from dualmetrics.storage import exemplar_slots, file_format
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import EXPONENTIAL_WIDTH, ExponentialCells, HistogramRow
 from dualmetrics.storage.regions import Row, private_row
@@ -53,9 +53,10 @@ class WorkerStore:
         self._created_at_ns = 0
         self.slot = 0
         self.file_id: bytes | None = None
+        self.role = file_format.WORKER
 
     def join_group(self, membership: Membership) -> None:
-        """Create the worker file. Counting a failure of this records, in this very store."""
+        """Create the file of this process. Counting a failure of this records, in this very store."""
         try:
             file = membership.create_worker_file()
         except OSError as error:
@@ -63,6 +64,16 @@ class WorkerStore:
         else:
             self._created_at_ns, self.slot, self.file_id = file.created_at_ns, file.slot, file.file_id
             self._target = self._shared = SharedRows(file.region, file.created_at_ns)
+
+    def set_role(self, role: str) -> None:
+        """Say what this process is in the group."""
+        if role != self.role:
+            self.role = role
+            try:
+                if self._shared is not None:
+                    self._shared.set_role(role)
+            except OSError as error:
+                self._go_private(error)
 
     def row(self, wanted: WantedRow, on_overflow: _Report) -> Row:
         """The row of a series, or of the overflow series if the metric has reached its limit."""

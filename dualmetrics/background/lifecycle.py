@@ -7,8 +7,9 @@ from typing import Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.worker_thread import BackgroundWorker
-from dualmetrics.runtime import exit_hooks
+from dualmetrics.runtime import exit_hooks, forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.workers.membership import GroupAddress
 
 
 class Importer(Protocol):
@@ -30,13 +31,22 @@ class Importer(Protocol):
 class Lifecycle:
     """Starts the background work at the first use, and ends it with the process.
 
-    Nothing starts when an app is built: a server that preloads the app forks its workers afterwards, and
-    the threads have to be theirs. Without ``enabled`` nothing ever starts. ``shutdown_timeout`` is in
-    seconds.
+    Nothing starts when an app is built in the process that started the server: a server that preloads the app
+    forks its workers afterwards, and the threads have to be theirs. Such a process becomes a *caretaker* at
+    its first fork: it folds and pushes what its children leave behind, and is itself no worker.
+
+    Without ``enabled`` nothing ever starts. ``shutdown_timeout`` is in seconds.
     """
+
+    _was_worker = False
+    """Whether this process was a worker before the fork that is under way."""
+
+    _serves_forked = False
+    """Whether the children of this process serve the app that was built here."""
 
     def __init__(
         self,
+        address: GroupAddress,
         store: GroupStore,
         worker: BackgroundWorker,
         importer: Importer,
@@ -47,6 +57,7 @@ class Lifecycle:
         shutdown_timeout: float,
         enabled: bool,
     ) -> None:
+        self._address = address
         self._store = store
         self._worker = worker
         self._importer = importer
@@ -58,14 +69,56 @@ class Lifecycle:
         if enabled:
             store.on_use = self._used
         exit_hooks.call_at_exit(self.at_exit)
+        forking.register(self)
+
+    def app_built(self) -> None:
+        """An app was built here that tells nothing of its start, as all on WSGI. A worker begins to work.
+
+        The root of a group may be a single process that serves, or one that forks its workers later.
+        """
+        if not self._enabled:
+            return
+        if self._address.is_root:
+            self._serves_forked = True
+        else:
+            self.join()
+
+    def join(self) -> None:
+        """Become a worker of the group, whether anything is recorded or not."""
+        if self._enabled:
+            self._store.become_worker()
+            self.start()
+
+    def page_asked(self) -> None:
+        """Join: a process that answers a scraper is a worker, unless it answers for others."""
+        if not self._store.is_caretaker:
+            self.join()
 
     def start(self) -> None:
         """Start what does not run yet, and look for a tracer that was set late."""
         self._detect_tracer()
-        if self._enabled and not (self._worker.running and self._importer.running):
+        if self._enabled:
             exit_hooks.cover_multiprocessing()
             self._worker.start()
-            self._importer.start()
+            if not self._importer.running:
+                self._importer.start()
+
+    def before_fork(self) -> None:
+        """Note whether this process is a worker, whose children are none."""
+        works = self._worker.running or self._store.is_recording
+        self._was_worker = works and not self._store.is_caretaker
+
+    def after_fork_in_parent(self) -> None:
+        """Become a caretaker, unless this process is a worker."""
+        if self._enabled and not self._was_worker:
+            self._store.is_caretaker = True
+            self._worker.start()
+
+    def after_fork_in_child(self) -> None:
+        """Become a worker if the parent only built the app. It may change its user before it serves."""
+        if self._enabled and self._serves_forked and not self._was_worker:
+            self._worker.start_later(self.join)
+        self._serves_forked = False
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Leave the group; see `Telemetry.shutdown`."""

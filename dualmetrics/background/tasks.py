@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.push import PushResult
+from dualmetrics.background.push_schedule import PushSchedule
 from dualmetrics.background.snapshots import SnapshotTaker
 from dualmetrics.instruments.self_metrics import SelfMetrics
 from dualmetrics.model.snapshot import Snapshot
+from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers.group_files import IncompleteGroupError
 from dualmetrics.workers.leader_election import LeaderElection
 
@@ -39,10 +42,17 @@ class Port(Protocol):
     def close(self) -> None: ...
 
 
+_OVERDUE = (
+    "dualmetrics: a push is late by two intervals or more. No process of the group could push in time: there "
+    "was none for a while, or it was stopped"
+)
+
+
 @dataclass(frozen=True)
 class WorkerTasks:
-    """The tasks of one worker. They run in its background thread, one at a time.
+    """The tasks of one process. They run in its background thread, one at a time.
 
+    A *caretaker* (see `GroupStore.is_caretaker`) observes nothing, and leads only while it acts.
     ``detect_tracer`` looks for a tracer that was set late. ``stop_importing`` ends the import from other
     libraries. ``shutdown_timeout`` is in seconds.
     """
@@ -50,54 +60,75 @@ class WorkerTasks:
     store: GroupStore
     snapshots: SnapshotTaker
     election: LeaderElection
+    schedule: PushSchedule
     pusher: Pusher
     port: Port
     self_metrics: SelfMetrics
+    errors: ErrorReporter
     detect_tracer: Callable[[], None]
     stop_importing: Callable[[], None]
     shutdown_timeout: float
 
     def tick(self) -> bool:
-        """Stand for election, observe and fold. Return whether this worker is the leader."""
+        """Stand for election, observe and fold. Return whether this process is the leader."""
         self.detect_tracer()
         is_leader = self.election.try_acquire()
+        self.port.open()
         self.pusher.keep_baseline()
         if is_leader:
-            self.port.open()
             self.pusher.announce()
         else:  # it may have been the leader until somebody deleted the lock
-            self.resign()
-        self.self_metrics.show_errors()
-        self.snapshots.callbacks.run(is_leader)
+            self.pusher.resign()
+        if not self.store.is_caretaker:
+            self.self_metrics.show_errors()
+            self.snapshots.callbacks.run(is_leader)
         self.store.fold()
         return is_leader
+
+    def seconds_to_push(self) -> float:
+        """The time until the group has to push; to be asked by the leader."""
+        return self.schedule.seconds_left() if self.pusher.wanted else math.inf
 
     def push(self) -> bool:
         """Push the totals of now. Return False if that failed."""
         if not self.pusher.wanted:
             return True
+        if self.schedule.is_overdue:
+            self.errors.log_once("overdue", _OVERDUE)
+            self.self_metrics.overdue()
         try:
-            totals = self.store.read()
-        except IncompleteGroupError:
+            result = self.pusher.push(self.snapshots.of(self.store.read()))
+        except IncompleteGroupError:  # it is complete in a moment
             return False
-        result = self.pusher.push(self.snapshots.of(totals))
+        except Exception:
+            self.schedule.pushed()
+            raise
+        self.schedule.pushed()
         self.self_metrics.pushed(result.points, result.success)
         return result.success
 
+    def rest(self) -> None:
+        """End a round. A caretaker lets the workers lead, which run the app's callbacks."""
+        if self.store.is_caretaker:
+            self.election.release()
+
     def finish(self) -> bool:
-        """Leave the group, and push if this was its last worker. Return False if that failed."""
-        self.snapshots.observe()
+        """Leave the group, and push if this was its last process. Return False if that failed."""
+        if not self.store.is_caretaker:
+            self.snapshots.observe()
         # A row that is written after this point would register the worker again, and then no worker of
         # the group would find itself to be the last one.
         self.stop_importing()
         totals = self.store.leave_group(self.shutdown_timeout)
         try:
-            if totals is None or not self.pusher.wanted:
+            if totals is None or not totals.families or not self.pusher.wanted:
                 return True
             if not self.election.try_acquire(self.shutdown_timeout):
                 return True
             # Not counted in our own metrics, for the same reason.
-            return self.pusher.push(self.snapshots.of(totals)).success
+            success = self.pusher.push(self.snapshots.of(totals)).success
+            self.schedule.pushed()
+            return success
         finally:
             self.resign()
             self.pusher.shutdown()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 import queue
-import random
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
+from dualmetrics.background.thread_requests import Command, Request
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
@@ -17,9 +15,11 @@ from dualmetrics.runtime.threads import start_thread
 TICK_SECONDS = 5.0
 """The time between two ticks."""
 
+_RETRY_SECONDS = 1.0  # the pause after a push that was due and could not be made
+
+_START_SECONDS = 1.0  # a forked worker may change its user before it serves
+
 _FORK_WAIT_SECONDS = 0.2  # a fork waits so long for the thread, which may be in the middle of a push
-_JITTER = 0.1
-"""The share of the interval by which a push comes early or late, so that servers do not push in step."""
 
 
 class Tasks(Protocol):
@@ -29,8 +29,16 @@ class Tasks(Protocol):
         """Observe, stand for election, fold. Return whether this worker is the leader."""
         ...
 
+    def seconds_to_push(self) -> float:
+        """The time until the leader has to push."""
+        ...
+
     def push(self) -> bool:
         """Push the totals of the group. Return False if that failed."""
+        ...
+
+    def rest(self) -> None:
+        """End a round: the thread waits now, until the next tick or push."""
         ...
 
     def finish(self) -> bool:
@@ -42,58 +50,41 @@ class Tasks(Protocol):
         ...
 
 
-class Command(enum.Enum):
-    """What the thread can be asked to do."""
-
-    FLUSH = "push now, if this worker is the leader"
-    FINISH = "leave the group in good order, and end"
-    PAUSE = "resign as leader, and end"
-
-
-class Request:
-    """A command to the thread, and the place where its result is awaited."""
-
-    def __init__(self, command: Command) -> None:
-        self.command = command
-        self._done = threading.Event()
-        self._success = False
-
-    def set_result(self, success: bool) -> None:
-        """Let those who wait go on."""
-        self._success = success
-        self._done.set()
-
-    def wait(self, timeout: float) -> bool:
-        """The result; False if there is none within ``timeout`` seconds."""
-        return self._done.wait(timeout) and self._success
-
-
 _Requests = queue.SimpleQueue[Request]
 
 
 class BackgroundWorker:
     """Runs the tasks in a daemon thread, and lets others wait for them with a deadline.
 
-    ``interval`` is the time between two pushes in seconds. A Collector that hangs holds up this thread and
-    nothing else.
+    A Collector that hangs holds up this thread and nothing else.
     """
 
-    def __init__(self, tasks: Tasks, interval: float, errors: ErrorReporter) -> None:
+    def __init__(self, tasks: Tasks, errors: ErrorReporter) -> None:
         self._tasks = tasks
-        self._interval = interval
         self._errors = errors
         self.after_fork_in_child()
         forking.register(self)
 
     def before_fork(self) -> None:
-        """End the thread, which the child would not have."""
-        self.pause()
+        """End the thread: Python warns of a fork in a process that has other threads."""
+        request = Request(Command.SUSPEND)
+        if self._put(request) is not None:
+            self._suspensions.append(request)
+            request.wait(_FORK_WAIT_SECONDS)
+
+    def after_fork_in_parent(self) -> None:
+        """Continue. A thread that was busy has not ended yet, and then it need not end."""
+        while self._suspensions:
+            request = self._suspensions.pop()
+            if not request.take():
+                request.wait(_FORK_WAIT_SECONDS)
+                self.start()
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's thread and locks."""
         self._requests: _Requests | None = None
+        self._suspensions: list[Request] = []
         self._lock = threading.RLock()
-        self._random = random.Random()  # noqa: S311  # no secret; the app's own sequence is left alone
 
     @property
     def running(self) -> bool:
@@ -108,6 +99,12 @@ class BackgroundWorker:
                     requests: _Requests = queue.SimpleQueue()
                     if start_thread("dualmetrics", self._run, requests):
                         self._requests = requests
+
+    def start_later(self, prepare: Callable[[], None]) -> None:
+        """Start the thread. It waits for a second, and calls ``prepare`` before it begins."""
+        requests: _Requests = queue.SimpleQueue()
+        if start_thread("dualmetrics", self._run, requests, prepare):
+            self._requests = requests
 
     def flush(self, timeout: float) -> bool:
         """Push now, if this worker is the leader.
@@ -126,7 +123,7 @@ class BackgroundWorker:
         return self._stop(Command.FINISH, timeout)
 
     def pause(self) -> None:
-        """End the thread until the next use; a process that forks workers is then never the leader."""
+        """Resign as leader, and end the thread until the next use."""
         self._stop(Command.PAUSE, _FORK_WAIT_SECONDS)
 
     def finish_in_new_thread(self, timeout: float) -> bool:
@@ -166,32 +163,42 @@ class BackgroundWorker:
             if self._requests is requests:  # and not those of a thread that was started since
                 self._requests = None
 
-    def _run(self, requests: _Requests) -> None:
-        request = self._run_until_stopped(requests)
-        last = self._tasks.finish if request.command is Command.FINISH else self._resign
-        success = self._guarded(last, "the last push")
+    def _run(self, requests: _Requests, prepare: Callable[[], None] | None = None) -> None:
+        request = _next_request(requests, _START_SECONDS) if prepare is not None else None
+        if prepare is not None and request is None:
+            self._guarded(lambda: prepare() is None, "the start of a forked worker")
+        request = self._run_until_stopped(requests, request)
+        success = self._guarded(self._last_task(request.command), "the last push")
         self._forget(requests)
         request.set_result(success)
         while not requests.empty():  # requests that came in the meantime
             requests.get().set_result(success)
 
-    def _run_until_stopped(self, requests: _Requests) -> Request:
+    def _last_task(self, command: Command) -> Callable[[], bool]:
+        if command is Command.FINISH:
+            return self._tasks.finish
+        return self._resign if command is Command.PAUSE else _do_nothing
+
+    def _run_until_stopped(self, requests: _Requests, request: Request | None) -> Request:
         """Tick and push until a request ends that, and return this request."""
-        next_push = time.monotonic() + self._jittered_interval()
-        request = None if requests.empty() else requests.get()
+        if request is None and not requests.empty():
+            request = _taken(requests.get())
         while request is None or request.command is Command.FLUSH:
             is_leader = self._guarded(self._tasks.tick, "a tick of the background thread")
             success = True
-            if is_leader and (request is not None or time.monotonic() >= next_push):
+            if is_leader and (request is not None or self._tasks.seconds_to_push() <= 0):
                 success = self._guarded(self._tasks.push, "a push")
-                next_push = time.monotonic() + self._jittered_interval()
+            seconds = self._seconds_to_wait() if is_leader else TICK_SECONDS
+            self._tasks.rest()
             if request is not None:
                 request.set_result(success)
-            request = _next_request(requests, next_push if is_leader else None)
+            request = _next_request(requests, seconds)
         return request
 
-    def _jittered_interval(self) -> float:
-        return self._interval * self._random.uniform(1 - _JITTER, 1 + _JITTER)
+    def _seconds_to_wait(self) -> float:
+        """The time until the next tick, or push if that comes first."""
+        seconds = self._tasks.seconds_to_push()
+        return min(seconds, TICK_SECONDS) if seconds > 0 else _RETRY_SECONDS
 
     def _resign(self) -> bool:
         self._tasks.resign()
@@ -205,10 +212,18 @@ class BackgroundWorker:
             return False
 
 
-def _next_request(requests: _Requests, next_push: float | None) -> Request | None:
-    """Wait for a request until the next tick or push is due."""
-    wait = TICK_SECONDS if next_push is None else min(TICK_SECONDS, max(0.0, next_push - time.monotonic()))
+def _next_request(requests: _Requests, seconds: float) -> Request | None:
+    """Wait so long for a request."""
     try:
-        return requests.get(timeout=wait)
+        return _taken(requests.get(timeout=seconds))
     except queue.Empty:
         return None
+
+
+def _taken(request: Request) -> Request | None:
+    """The request, unless it was withdrawn."""
+    return request if request.take() else None
+
+
+def _do_nothing() -> bool:
+    return True

@@ -40,7 +40,12 @@ class Settings:
     )
     prometheus_path: str = setting(validators.path, "PROMETHEUS_PATH", default="/metrics")
     prometheus_port: int | None = setting(
-        integer("a port from 1 to 65535", least=1, most=65535), "PROMETHEUS_PORT"
+        integer("a port from 1 to 65535", least=1, most=65535),
+        "PROMETHEUS_PORT",
+        "OTEL_EXPORTER_PROMETHEUS_PORT",
+    )
+    prometheus_host: str = setting(
+        single_line, "PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST", default=""
     )
 
     endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url_repr)

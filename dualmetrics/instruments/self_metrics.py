@@ -30,12 +30,11 @@ class SelfMetrics:
         self._points = meter.create_counter(
             "dualmetrics.points.exported", "{point}", "Points that the receiver of a push accepted."
         )
+        self._overdue = meter.create_counter("dualmetrics.overdue_pushes", "{push}", "Pushes that came late.")
         self._last_export = meter.create_gauge(
             "dualmetrics.last_export.timestamp", "s", "Time of the last successful push."
         )
-        self._scrapes = meter.create_counter(
-            "dualmetrics.scrapes", "{scrape}", "Scrapes of the page, by result."
-        )
+        self._scrapes = meter.create_counter("dualmetrics.scrapes", "{scrape}", "Scrapes, by result.")
         self._duration = meter.create_histogram(
             "dualmetrics.scrape.duration",
             "s",
@@ -66,6 +65,10 @@ class SelfMetrics:
         self._points.add(points)
         if success:
             self._last_export.set(time.time())
+
+    def overdue(self) -> None:
+        """Count a push that came late."""
+        self._overdue.add(1)
 
     def scraped(self, result: str, seconds: float) -> None:
         """Count a scrape. ``result`` is ``success``, ``failure`` or ``denied``."""

@@ -32,6 +32,11 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def share_lock(descriptor: int) -> None:
+    """Take the lock together with others, or share one that is held. Raises BlockingIOError."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
 def unlock(descriptor: int) -> None:
     """Release the lock, also for all copies of the descriptor."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)

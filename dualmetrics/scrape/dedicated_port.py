@@ -1,41 +1,62 @@
-"""The page on a port of its own (PROMETHEUS_PORT), served by the leader of the group."""
+"""The page on a port of its own (PROMETHEUS_PORT), served by every process of the group that has a thread."""
 
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.threads import start_thread
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
+from dualmetrics.workers.membership import Membership
+from dualmetrics.workers.port_claim import PortClaim
 
 if TYPE_CHECKING:
     from dualmetrics.scrape.http_listener import PageServer
 
+_FORK_WAIT_SECONDS = 0.2
+
 
 class DedicatedPort:
-    """Listens while this worker is the leader. When it is gone, the next leader takes over."""
+    """Listens from the first `open` to `close`, also over forks of this process.
 
-    def __init__(self, port: int | None, path: str, endpoint: ScrapeEndpoint, errors: ErrorReporter) -> None:
+    ``host`` is the address to listen on; empty for all.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None,
+        path: str,
+        endpoint: ScrapeEndpoint,
+        membership: Callable[[], Membership | None],
+        errors: ErrorReporter,
+    ) -> None:
+        self._host = host
         self._port = port
         self._path = path
         self._endpoint = endpoint
+        self._membership = membership
         self._errors = errors
+        self._claim: PortClaim | None = None
         self._server: PageServer | None = None
+        self._loop: _ServingLoop | None = None
         forking.register(self)
 
     def open(self) -> None:
         """Listen, unless no port is set or it is open already. A port that is taken is logged once."""
         if self._port is None or self._server is not None:
             return
-        from dualmetrics.scrape.http_listener import (
-            PageServer,
-        )  # loads Python's HTTP server, which few apps need
-
         try:
-            self._server = PageServer(self._port, self._path, self._endpoint)
+            self._server = self._listen(self._port)
+        except BlockingIOError:
+            return  # another process of the group begins to listen; the next tick tries again
         except OSError as error:
+            self._drop()
             message = (
                 "dualmetrics: cannot listen on PROMETHEUS_PORT=%s (%s); "
                 "the app's own server still serves the page"
@@ -43,23 +64,70 @@ class DedicatedPort:
             self._errors.log_once("port", message, self._port, error)
         else:
             self._errors.reset("port")
-            if not start_thread("dualmetrics-port", self._server.serve_forever):
-                self._drop()
+            self._loop = _ServingLoop(self._server)
+
+    def _listen(self, port: int) -> PageServer:
+        # Loads Python's HTTP server, which few apps need.
+        from dualmetrics.scrape.http_listener import PageServer, open_listener
+
+        membership = self._membership()
+        claim = self._claim = PortClaim(membership.directory) if membership else None
+        if claim is not None and claim.is_first:
+            open_listener(self._host, port, shared=False).close()  # raises if somebody else has the port
+        listener = open_listener(self._host, port, shared=claim is not None)
+        if claim is not None and claim.is_first:
+            claim.share()
+        return PageServer(listener, self._path, self._endpoint)
 
     def close(self) -> None:
         """Stop listening."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
+        if self._loop is not None:
+            self._loop.stop()
+        self._drop()
+
+    def before_fork(self) -> None:
+        """End the thread, which the child would not have. New connections wait meanwhile."""
+        if self._loop is not None:
+            self._loop.stop()
+
+    def after_fork_in_parent(self) -> None:
+        """Answer again."""
+        if self._server is not None:
+            self._loop = _ServingLoop(self._server)
 
     def after_fork_in_child(self) -> None:
-        """Close the inherited socket: it would keep the port taken after the parent has died."""
+        """Close the inherited sockets: they would take connections that nobody answers."""
         self._drop()
 
     def _drop(self) -> None:
-        """Close the socket of a server that no thread of this process runs: `shutdown` would never return."""
         server, self._server = self._server, None
+        claim, self._claim = self._claim, None
+        self._loop = None
         if server is not None:
             with contextlib.suppress(OSError):
                 server.socket.close()
+        if claim is not None:
+            claim.close()
+
+
+class _ServingLoop:
+    """A thread that serves until it is stopped. If no thread can be started, nothing is served."""
+
+    def __init__(self, server: PageServer) -> None:
+        self._server = server
+        self._stop, self._stopped = socket.socketpair()
+        self._ended = threading.Event()
+        if not start_thread("dualmetrics-port", self._run):
+            self._ended.set()
+
+    def stop(self) -> None:
+        """End the thread, and wait for it a little."""
+        with contextlib.suppress(OSError):  # it is stopped already
+            self._stop.send(b"x")
+        self._ended.wait(_FORK_WAIT_SECONDS)
+        self._stop.close()
+
+    def _run(self) -> None:
+        with self._stopped:
+            self._server.serve_until(self._stopped)
+        self._ended.set()

@@ -40,6 +40,8 @@ class ScrapeEndpoint:
         self._errors = errors
         self._on_scrape = on_scrape
         self._renderings: SingleFlight[Page] = SingleFlight()
+        self.before_page: Callable[[], None] = lambda: None
+        """Called before a page is rendered: a process that serves it is a worker of the group."""
 
     def respond(self, request: ScrapeRequest) -> ScrapeResponse:
         """Answer one request. Never raises."""
@@ -72,6 +74,7 @@ class ScrapeEndpoint:
         if names is None:
             reason = f"at most {_MAX_NAMES} names in {_MAX_QUERY_LENGTH} characters"
             return "failure", text_response(400, reason)
+        self.before_page()
         choice = negotiate(request.headers.get("accept"))
         page = self._renderings.call((choice.content_type, names), lambda: self._render(choice, names))
         return "success", _page_response(page, request.headers.get("accept-encoding", ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import selectors
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -10,12 +12,43 @@ from dualmetrics.scrape.messages import ScrapeRequest
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves the page at ``path`` on a port of all addresses. Raises OSError if the port is taken."""
+    """Serves the page at ``path`` on the connections that ``listener`` accepts."""
 
     daemon_threads = True
+    timeout = 0.0
 
-    def __init__(self, port: int, path: str, endpoint: ScrapeEndpoint) -> None:
-        super().__init__(("", port), _handler(path, endpoint))
+    def __init__(self, listener: socket.socket, path: str, endpoint: ScrapeEndpoint) -> None:
+        super().__init__(("", 0), _handler(path, endpoint), bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.server_address = listener.getsockname()
+
+    def serve_until(self, stop: socket.socket) -> None:
+        """Answer until ``stop`` can be read.
+
+        `serve_forever` is not used, because ending it takes up to half a second, which a fork would wait.
+        """
+        with selectors.DefaultSelector() as selector:
+            for readable in (self.socket, stop):
+                selector.register(readable, selectors.EVENT_READ)
+            while all(key.fileobj is not stop for key, _ in selector.select()):
+                self.handle_request()
+
+
+def open_listener(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Listen on a port, on all addresses of both families if ``host`` is empty.
+
+    Raises OSError if the port is taken.
+
+    With ``shared``, other processes of this user may listen on the same port, and the kernel gives each
+    connection to one of them.
+    """
+    if not host:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        return socket.create_server(("", port), family=family, reuse_port=shared, dualstack_ipv6=both)
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, reuse_port=shared)
 
 
 def _handler(path: str, endpoint: ScrapeEndpoint) -> type[BaseHTTPRequestHandler]:

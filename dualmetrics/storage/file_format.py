@@ -49,6 +49,12 @@ EXEMPLARS_WITH_ATTRIBUTES = 7
 ARCHIVE_VERSIONS = 9
 """The version vector of an archive: how often it was replaced, by the name of the line of archives."""
 
+ROLE = 10
+"""Whether the process is one of the group's workers: `WORKER`, which is the default, or `CARETAKER`."""
+
+WORKER, CARETAKER = "worker", "caretaker"
+"""A caretaker folds and pushes for others, such as a process that forks a child for each job."""
+
 DAMAGED = ("truncated", "foreign", "corrupt")
 """Reasons of a `FormatError` that is permanent: neither time nor another version of this library helps."""
 

@@ -23,6 +23,9 @@ FOLD_LOCK = "fold"
 LEADER_LOCK = "push"
 """An empty file. The leader holds its lock."""
 
+PORT_LOCK = "port"
+"""An empty file. Those that listen on PROMETHEUS_PORT share its lock."""
+
 PUSH_OFF_LOGGED = "told-that-push-is-off"
 """An empty file. It exists if a worker of the group has logged that nothing is pushed."""
 

@@ -1,9 +1,13 @@
-"""Elects the leader of the group, the worker that pushes. It holds a lock until it resigns or dies."""
+"""Elects the leader of the group, the worker that pushes. It holds a lock until it resigns or dies.
+
+The file of the lock has the time of the group's last push, so that the next leader continues the schedule.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import threading
 from collections.abc import Callable
 
@@ -13,6 +17,8 @@ from dualmetrics.workers.deletion import DeletionWatch
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import LEADER_LOCK
 from dualmetrics.workers.membership import Membership
+
+_TIME = struct.Struct("<d")
 
 
 class LeaderElection:
@@ -27,6 +33,7 @@ class LeaderElection:
     def _begin(self) -> None:
         self._held: int | None = None
         self._watch: DeletionWatch | None = None
+        self._own_last_push: float | None = None
         self._lock = threading.RLock()
 
     @property
@@ -51,6 +58,31 @@ class LeaderElection:
             except OSError as error:
                 self._errors.error("taking the lock of the leader", error)
             return self._held is not None
+
+    def last_push(self) -> float | None:
+        """When the group last pushed (seconds since the epoch); None before its first push.
+
+        To be asked by the leader. A process that is in no group knows only its own pushes.
+        """
+        with self._lock:
+            if self._held is not None:
+                try:
+                    data = os.pread(self._held, _TIME.size, 0)
+                except OSError as error:
+                    self._errors.error("reading the time of the last push", error)
+                else:
+                    return float(_TIME.unpack(data)[0]) if len(data) == _TIME.size else None
+            return self._own_last_push
+
+    def record_push(self, time: float) -> None:
+        """Keep the time of a push for the next leader."""
+        with self._lock:
+            self._own_last_push = time
+            if self._held is not None:
+                try:
+                    os.pwrite(self._held, _TIME.pack(time), 0)
+                except OSError as error:
+                    self._errors.error("writing the time of a push", error)
 
     def release(self) -> None:
         """Let another worker become the leader."""

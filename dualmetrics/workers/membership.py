@@ -37,6 +37,12 @@ class GroupAddress:
         self.root = None if configured_path else discovery.find_root()
         self.instance_id = str(uuid.uuid4())
 
+    @property
+    def is_root(self) -> bool:
+        """Whether this process started the server, or that cannot be known."""
+        root = self.root or discovery.find_root()
+        return root is None or root.pid == os.getpid()
+
 
 class Membership:
     """An open group. Raises OSError, or ValueError if the identity of the group is damaged.

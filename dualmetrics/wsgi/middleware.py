@@ -45,6 +45,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest))
         self._only_telemetry = (telemetry,)
         self._namer = route or _name_no_route
+        telemetry.app_built()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""

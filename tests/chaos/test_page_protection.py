@@ -236,7 +236,8 @@ def test_an_abusive_request_costs_little_time_and_does_not_fail(open_app: OpenAp
 def test_the_dedicated_port_uses_all_forwarding_headers() -> None:
     networks = (ipaddress.ip_network("127.0.0.0/8"),)
     number, answer = free_port(), b""
-    port = DedicatedPort(number, "/metrics", page(allow=networks, trusted_proxies=networks), ErrorReporter())
+    protected = page(allow=networks, trusted_proxies=networks)
+    port = DedicatedPort("", number, "/metrics", protected, lambda: None, ErrorReporter())
     port.open()
     try:
         with socket.create_connection(("127.0.0.1", number), timeout=10) as connection:

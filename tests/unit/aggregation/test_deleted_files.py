@@ -161,7 +161,7 @@ def test_a_worker_that_dies_before_it_notices_is_folded(tmp_path: Path) -> None:
 
 def die_unnoticed(store: GroupStore) -> None:
     """Die without another look at the directory."""
-    current = store._membership
+    current = store._access._membership
     assert current is not None
     current.release_worker_file()
 

@@ -12,8 +12,10 @@ from dualmetrics.runtime.errors import ErrorReporter
 class RecordedTasks:
     """Tasks that note their calls."""
 
-    def __init__(self, is_leader: bool = True) -> None:
+    def __init__(self, is_leader: bool = True, interval: float = 3600) -> None:
         self.is_leader = is_leader
+        self.interval = interval
+        self.last_push = time.monotonic()
         self.calls: list[str] = []
         self.pushed = threading.Semaphore(0)
         self.failing: set[str] = set()
@@ -30,7 +32,11 @@ class RecordedTasks:
         self._note("tick")
         return self.is_leader
 
+    def seconds_to_push(self) -> float:
+        return self.last_push + self.interval - time.monotonic()
+
     def push(self) -> bool:
+        self.last_push = time.monotonic()
         self.pushed.release()
         self.gate.wait(30)
         return self._note("push")
@@ -38,17 +44,20 @@ class RecordedTasks:
     def finish(self) -> bool:
         return self._note("finish")
 
+    def rest(self) -> None:
+        self._note("rest")
+
     def resign(self) -> None:
         self._note("resign")
 
 
-def worker(tasks: RecordedTasks, interval: float = 3600) -> BackgroundWorker:
-    return BackgroundWorker(tasks, interval, ErrorReporter())
+def worker(tasks: RecordedTasks) -> BackgroundWorker:
+    return BackgroundWorker(tasks, ErrorReporter())
 
 
 def test_the_leader_pushes_at_each_interval() -> None:
-    tasks = RecordedTasks()
-    thread = worker(tasks, interval=0.01)
+    tasks = RecordedTasks(interval=0.01)
+    thread = worker(tasks)
     thread.start()
     for _ in range(3):
         assert tasks.pushed.acquire(timeout=10)
@@ -56,8 +65,8 @@ def test_the_leader_pushes_at_each_interval() -> None:
 
 
 def test_other_workers_do_not_push() -> None:
-    tasks = RecordedTasks(is_leader=False)
-    thread = worker(tasks, interval=0.001)
+    tasks = RecordedTasks(is_leader=False, interval=0.001)
+    thread = worker(tasks)
     assert thread.flush(10)
     assert thread.finish(10)
     assert "push" not in tasks.calls
@@ -67,7 +76,7 @@ def test_a_flush_pushes_at_once() -> None:
     tasks = RecordedTasks()
     thread = worker(tasks)
     assert thread.flush(10)
-    assert tasks.calls[-1] == "push"
+    assert tasks.calls[-2:] == ["push", "rest"]
     assert thread.finish(10)
 
 

@@ -44,6 +44,9 @@ BAD = {
         "http://x/metrics",
     ],
     "PROMETHEUS_PORT": ["0", "65536", "-1", "http", "80.5", "1e3", "٣"],
+    "OTEL_EXPORTER_PROMETHEUS_PORT": ["0", "http"],
+    "PROMETHEUS_HOST": ["a\nb", "\x00"],
+    "OTEL_EXPORTER_PROMETHEUS_HOST": ["a\x7f"],
     f"{OTLP}ENDPOINT": [
         "collector:4318",
         "ftp://c",
