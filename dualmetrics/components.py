@@ -127,7 +127,7 @@ class Components:
     def _prepare(self) -> None:
         """Import and detect now what an interpreter that exits cannot import or detect any more."""
         self.pusher.load()
-        if self.pusher.wanted:
+        if self.pusher.wanted or self.settings.prometheus_port is not None:
             self.group_resource.detect()
         self.bridges.read_registries(self.settings.registries)
         if self.settings.host_metrics:

@@ -25,16 +25,12 @@ else:
 
 def try_lock(descriptor: int) -> bool:
     """Take the lock if it is free. Returns whether it was taken."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return _try(descriptor, fcntl.LOCK_EX)
 
 
-def share_lock(descriptor: int) -> None:
-    """Take the lock together with others, or share one that is held. Raises BlockingIOError."""
-    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+def share_lock(descriptor: int, timeout: float) -> bool:
+    """Take the lock together with others, or share one that is held, trying for ``timeout`` seconds."""
+    return _try_until(time.monotonic() + timeout, lambda: _try(descriptor, fcntl.LOCK_SH))
 
 
 def unlock(descriptor: int) -> None:
@@ -47,12 +43,7 @@ def lock(descriptor: int, timeout: float) -> bool:
 
     Returns whether it was taken.
     """
-    deadline = time.monotonic() + timeout
-    while not try_lock(descriptor):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.002)
-    return True
+    return _try_until(time.monotonic() + timeout, lambda: try_lock(descriptor))
 
 
 def is_locked_by_other(descriptor: int) -> bool:
@@ -61,11 +52,23 @@ def is_locked_by_other(descriptor: int) -> bool:
     This takes a shared lock, which lasts until the descriptor is closed. Only its owner ever takes the
     exclusive lock of a worker's file, so processes that ask at the same time cannot mislead each other.
     """
+    return not _try(descriptor, fcntl.LOCK_SH)
+
+
+def _try(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    return True
+
+
+def _try_until(deadline: float, take: Callable[[], bool]) -> bool:
+    while not take():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 def finalizing_close(owner: object, descriptor: int) -> Callable[[], None]:

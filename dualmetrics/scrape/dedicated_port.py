@@ -1,10 +1,16 @@
-"""The page on a port of its own (PROMETHEUS_PORT), served by every process of the group that has a thread."""
+"""The page on a port of its own (PROMETHEUS_PORT), served by every process of the group that has a thread.
+
+Whichever process ends, another one answers. Only connections that the kernel has given to that process, and
+that it has not accepted yet, are lost. So a forked child, which may be there for one job only, does not
+listen beside others before it has lived for some seconds.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
     from dualmetrics.scrape.http_listener import PageServer
 
 _FORK_WAIT_SECONDS = 0.2
+
+_MIN_AGE_SECONDS = 4.0
+"""The age at which a forked child listens beside others. It is less than the time between two ticks."""
 
 
 class DedicatedPort:
@@ -45,6 +54,7 @@ class DedicatedPort:
         self._claim: PortClaim | None = None
         self._server: PageServer | None = None
         self._loop: _ServingLoop | None = None
+        self._listens_from = 0.0
         forking.register(self)
 
     def open(self) -> None:
@@ -53,8 +63,8 @@ class DedicatedPort:
             return
         try:
             self._server = self._listen(self._port)
-        except BlockingIOError:
-            return  # another process of the group begins to listen; the next tick tries again
+        except BlockingIOError:  # others listen; the next tick tries again
+            self._drop()
         except OSError as error:
             self._drop()
             message = (
@@ -70,19 +80,28 @@ class DedicatedPort:
         # Loads Python's HTTP server, which few apps need.
         from dualmetrics.scrape.http_listener import PageServer, open_listener
 
-        membership = self._membership()
-        claim = self._claim = PortClaim(membership.directory) if membership else None
-        if claim is not None and claim.is_first:
+        claim = self._claim = self._claim_port()
+        if claim is None or claim.is_first:
             open_listener(self._host, port, shared=False).close()  # raises if somebody else has the port
         listener = open_listener(self._host, port, shared=claim is not None)
-        if claim is not None and claim.is_first:
+        if claim is not None:
             claim.share()
         return PageServer(listener, self._path, self._endpoint)
 
+    def _claim_port(self) -> PortClaim | None:
+        """The claim of a process that is in a group. Raises BlockingIOError if it shall wait."""
+        membership = self._membership()
+        claim = PortClaim(membership.directory) if membership else None
+        if claim is not None and not claim.is_first and time.monotonic() < self._listens_from:
+            claim.close()
+            raise BlockingIOError("others listen, and this child may live for a moment only")
+        return claim
+
     def close(self) -> None:
         """Stop listening."""
-        if self._loop is not None:
+        if self._loop is not None and self._server is not None:
             self._loop.stop()
+            self._server.answer_pending()
         self._drop()
 
     def before_fork(self) -> None:
@@ -97,6 +116,7 @@ class DedicatedPort:
 
     def after_fork_in_child(self) -> None:
         """Close the inherited sockets: they would take connections that nobody answers."""
+        self._listens_from = time.monotonic() + _MIN_AGE_SECONDS
         self._drop()
 
     def _drop(self) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import selectors
 import socket
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from dualmetrics.scrape.messages import ScrapeRequest
+
+_END_SECONDS = 1.0
 
 
 class PageServer(ThreadingHTTPServer):
@@ -22,6 +27,8 @@ class PageServer(ThreadingHTTPServer):
         self.socket.close()
         self.socket = listener
         self.server_address = listener.getsockname()
+        self._idle = threading.Condition()
+        self._active = 0
 
     def serve_until(self, stop: socket.socket) -> None:
         """Answer until ``stop`` can be read.
@@ -33,6 +40,28 @@ class PageServer(ThreadingHTTPServer):
                 selector.register(readable, selectors.EVENT_READ)
             while all(key.fileobj is not stop for key, _ in selector.select()):
                 self.handle_request()
+
+    def answer_pending(self) -> None:
+        """Answer the connections that were made before now, within a second."""
+        while select.select([self.socket], [], [], 0)[0]:
+            self.handle_request()
+        with self._idle:
+            self._idle.wait_for(lambda: not self._active, _END_SECONDS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, which is counted from now on."""
+        with self._idle:
+            self._active += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer in this thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._idle:
+                self._active -= 1
+                self._idle.notify_all()
 
 
 def open_listener(host: str, port: int, *, shared: bool) -> socket.socket:

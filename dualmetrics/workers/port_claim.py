@@ -9,15 +9,16 @@ has it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from dualmetrics.runtime import file_locks
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import PORT_LOCK
 
+_WAIT_SECONDS = 1.0  # for a process that is about to listen as the first one
+
 
 class PortClaim:
-    """A process that listens on the group's port. Raises OSError, BlockingIOError if another one is about to.
+    """A process that listens on the group's port. Raises OSError.
 
     ``is_first``: no other process of the group listens, so the port has to be free.
     """
@@ -25,16 +26,14 @@ class PortClaim:
     def __init__(self, directory: Directory) -> None:
         descriptor = directory.open(PORT_LOCK, os.O_RDWR | os.O_CREAT)
         self._descriptor = descriptor
-        self.close: Callable[[], None] = file_locks.finalizing_close(self, descriptor)
+        self.close = file_locks.finalizing_close(self, descriptor)
         """Give up the claim. To be called in a forked child too."""
         self.is_first = file_locks.try_lock(descriptor)
         if not self.is_first:
             self.share()
 
     def share(self) -> None:
-        """Let other processes of the group listen. Raises BlockingIOError."""
-        try:
-            file_locks.share_lock(self._descriptor)
-        except BaseException:
+        """Let other processes of the group listen."""
+        if not file_locks.share_lock(self._descriptor, _WAIT_SECONDS):
             self.close()
-            raise
+            raise BlockingIOError("another process of the group holds the lock of the port")
