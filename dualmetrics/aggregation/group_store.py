@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from dualmetrics.aggregation import archive
@@ -58,14 +58,15 @@ class GroupStore:
         self._address = address
         self._policies = policies
         self._errors = errors
-        self._invalidated = WeakCallbacks()
+        self.invalidate_rows = WeakCallbacks()
+        """Has every row asked for again, so that `on_use` hears of the next recording."""
         self._reset()
         forking.register(self)
 
     def _reset(self) -> None:
         """Begin as if nothing had been opened or recorded, with fresh locks."""
         self._lock = threading.RLock()
-        self._allocating, self._overflowed = False, list[Descriptor]()
+        self._allocating = False
         self._totals_lock = threading.RLock()
         self._catalog = SeriesCatalog(self._policies)
         self._access = GroupAccess(
@@ -89,39 +90,37 @@ class GroupStore:
         The row is written under the lock of ``shard`` (see `runtime.free_threading`).
         """
         wanted = WantedRow(descriptor, attributes, start, shard)
-        return self._allocate(self._own_row, self._deferred.row, wanted)
+        return self._allocate(WorkerStore.row, DeferredRows.row, wanted)
 
     def histogram_row(
         self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
     ) -> HistogramRow:
         """The same for a histogram that is recorded in exponential buckets too."""
         wanted = WantedRow(descriptor, attributes, start, shard)
-        return self._allocate(self._own_histogram_row, self._deferred.histogram_row, wanted)
+        return self._allocate(WorkerStore.histogram_row, DeferredRows.histogram_row, wanted)
 
     def _allocate(
-        self, own: Callable[[WantedRow], _RowT], defer: Callable[[WantedRow], _RowT], wanted: WantedRow
+        self,
+        allocate: Callable[[WorkerStore, WantedRow], _RowT],
+        defer: Callable[[DeferredRows, WantedRow], _RowT],
+        wanted: WantedRow,
     ) -> _RowT:
         # A context manager written in Python would leave the lock held if a signal handler raised in it.
         with self._lock:
             if self._allocating:  # a signal handler or a finalizer has interrupted this thread in here
-                return defer(wanted)
+                return defer(self._deferred, wanted)
             self._allocating = True
             try:
-                row = own(wanted)
-                self._apply_deferred()
+                own = self._own or self._create_own()
+                row = allocate(own, wanted)
+                self._apply_deferred(own)
             finally:
                 self._allocating = False
-            overflowed, self._overflowed = self._overflowed, []
+            overflowed = own.take_overflowed()
         for metric in overflowed:
             self.on_overflow(metric)
         self.on_use()
         return row
-
-    def _own_row(self, wanted: WantedRow) -> Row:
-        return (self._own or self._create_own()).row(wanted, self._overflowed.append)
-
-    def _own_histogram_row(self, wanted: WantedRow) -> HistogramRow:
-        return (self._own or self._create_own()).histogram_row(wanted, self._overflowed.append)
 
     def slots(
         self, descriptor: Descriptor, attributes: Attributes, size: int = exemplar_slots.PLAIN
@@ -133,14 +132,19 @@ class GroupStore:
             self._allocating = True
             try:
                 slots = self._own.slots(descriptor, attributes, size)
-                self._apply_deferred()
+                self._apply_deferred(self._own)
             finally:
                 self._allocating = False
         return slots
 
-    def _apply_deferred(self) -> None:
+    def admitted_crcs(self, descriptor: Descriptor) -> Collection[int] | None:
+        """See `WorkerStore.admitted_crcs`."""
+        own = self._own
+        return own.admitted_crcs(descriptor) if own else None
+
+    def _apply_deferred(self, own: WorkerStore) -> None:
         """Add what a signal handler or finalizer recorded while it interrupted this thread in here."""
-        self._deferred.apply(self._own_row, self._own_histogram_row, self._invalidated)
+        self._deferred.apply(own.row, own.histogram_row, self.invalidate_rows)
 
     def _create_own(self) -> WorkerStore:
         membership = self.membership()
@@ -172,11 +176,7 @@ class GroupStore:
 
         A bound method does not keep its object alive.
         """
-        self._invalidated.add(callback)
-
-    def invalidate_rows(self) -> None:
-        """Have every row asked for again, so that `on_use` hears of the next recording."""
-        self._invalidated()
+        self.invalidate_rows.add(callback)
 
     def membership(self) -> Membership | None:
         """This process' membership of the group, opened when first needed; None if it counts alone."""
@@ -221,7 +221,7 @@ class GroupStore:
             with self._totals_lock, self._lock:
                 self._own = None
                 membership.release_worker_file()
-        self._invalidated()
+        self.invalidate_rows()
         return None if totals.others else totals
 
     def remove_own_group(self) -> None:
@@ -239,7 +239,7 @@ class GroupStore:
                 archive.clear(membership.directory, membership.identity.group_id)
             self._access.close()
             self._reset()
-        self._invalidated()
+        self.invalidate_rows()
 
     def after_fork_in_child(self) -> None:
         """Begin anew, in a file of its own: what was counted before the fork belongs to the parent."""
@@ -247,4 +247,4 @@ class GroupStore:
         self.is_caretaker = False
         self._reset()
         inherited.close()
-        self._invalidated()
+        self.invalidate_rows()

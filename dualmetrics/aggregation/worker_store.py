@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 
 from dualmetrics.aggregation.deferred_rows import WantedRow
 from dualmetrics.aggregation.merging import RowSource
@@ -24,7 +24,6 @@ OVERFLOW_ATTRIBUTES: Attributes = (("otel.metric.overflow", True),)
 """The attributes of the one series that takes what is past the cardinality limit (metrics SDK spec)."""
 
 _Key = tuple[object, ...]
-_Report = Callable[[Descriptor], None]
 
 
 class WorkerStore:
@@ -44,6 +43,8 @@ class WorkerStore:
         self._exponentials: dict[_Key, ExponentialCells] = {}
         self._slots: dict[_Key, tuple[Series, SlotBytes, int]] = {}
         self._descriptors: dict[int, Descriptor] = {}
+        self._full: set[int] = set()
+        self._overflowed: list[Descriptor] = []
         self._private = PrivateRows()
         self._shared: SharedRows | None = None
         self._target: OwnRows = self._private
@@ -75,18 +76,27 @@ class WorkerStore:
             except OSError as error:
                 self._go_private(error)
 
-    def row(self, wanted: WantedRow, on_overflow: _Report) -> Row:
+    def row(self, wanted: WantedRow) -> Row:
         """The row of a series, or of the overflow series if the metric has reached its limit."""
-        return self._rows[self._key_of_row(wanted, on_overflow)]
+        return self._rows[self._key_of_row(wanted)]
 
-    def histogram_row(self, wanted: WantedRow, on_overflow: _Report) -> HistogramRow:
+    def histogram_row(self, wanted: WantedRow) -> HistogramRow:
         """The row and the exponential cells of a histogram's series.
 
         A series whose row was made without such cells, as a bridge does it, gets some that nobody reads.
         """
-        key = self._key_of_row(wanted, on_overflow, exponential=True)
+        key = self._key_of_row(wanted, exponential=True)
         exponential = self._exponentials.get(key) or ExponentialCells(private_row(EXPONENTIAL_WIDTH))
         return HistogramRow(self._rows[key], exponential)
+
+    def take_overflowed(self) -> list[Descriptor]:
+        """The metrics of the sets past the cardinality limit, since the last call."""
+        overflowed, self._overflowed = self._overflowed, []
+        return overflowed
+
+    def admitted_crcs(self, descriptor: Descriptor) -> Collection[int] | None:
+        """The CRCs of the admitted sets (see `PastLimit`) of a metric that has overflowed here; else None."""
+        return self._limiter.admitted_crcs(descriptor) if id(descriptor) in self._full else None
 
     def slots(self, descriptor: Descriptor, attributes: Attributes, size: int) -> SlotBytes:
         """The exemplar slots of a series that has a row here, or of the overflow series in its place."""
@@ -121,7 +131,7 @@ class WorkerStore:
         """The descriptors of all rows here, with the time (ns) at which this worker declared them."""
         return dict.fromkeys(list(self._descriptors.values()), self._created_at_ns)
 
-    def _key_of_row(self, wanted: WantedRow, on_overflow: _Report, exponential: bool = False) -> _Key:
+    def _key_of_row(self, wanted: WantedRow, exponential: bool = False) -> _Key:
         """The key of the row that takes a series, which is added if it is new."""
         _, attributes, _, shard = wanted
         descriptor = self._catalog.descriptor(wanted.descriptor)
@@ -130,7 +140,8 @@ class WorkerStore:
             return key
         start = self._admit(descriptor, attributes, wanted.start)
         if start is None:
-            on_overflow(descriptor)
+            self._overflowed.append(descriptor)
+            self._full.add(id(wanted.descriptor))
             attributes, start = OVERFLOW_ATTRIBUTES, self._group_start_ns
             key = _key(descriptor, attributes, shard)
         if key not in self._rows:

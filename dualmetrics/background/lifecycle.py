@@ -41,6 +41,9 @@ class Lifecycle:
     _was_worker = False
     """Whether this process was a worker before the fork that is under way."""
 
+    _is_shut_down = False
+    """Whether the last call was `shutdown`, and nothing was used since."""
+
     _serves_forked = False
     """Whether the children of this process serve the app that was built here."""
 
@@ -96,6 +99,7 @@ class Lifecycle:
 
     def start(self) -> None:
         """Start what does not run yet, and look for a tracer that was set late."""
+        self._is_shut_down = False
         self._detect_tracer()
         if self._enabled:
             exit_hooks.cover_multiprocessing()
@@ -110,7 +114,7 @@ class Lifecycle:
 
     def after_fork_in_parent(self) -> None:
         """Become a caretaker, unless this process is a worker."""
-        if self._enabled and not self._was_worker:
+        if self._enabled and not self._was_worker and not self._is_shut_down:
             self._store.is_caretaker = True
             self._worker.start()
 
@@ -122,6 +126,7 @@ class Lifecycle:
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Leave the group; see `Telemetry.shutdown`."""
+        self._is_shut_down = True
         if not self._worker.running:
             self._close_exporters()  # those of a thread that a fork has ended
             return True
@@ -133,6 +138,7 @@ class Lifecycle:
 
     def pause(self) -> None:
         """Stop all background work until the next use."""
+        self._is_shut_down = True
         self._importer.pause()
         self._worker.pause()
 

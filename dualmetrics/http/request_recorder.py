@@ -31,6 +31,8 @@ MAX_RESPONSES = 4096
 UNUSED_ROW: Row = private_row(1)
 """A row to write to that nobody reads."""
 
+_ROWS = "rows"
+
 
 class RowStore(Protocol):
     """The part of the store that the HTTP metrics use."""
@@ -63,8 +65,8 @@ class RequestRecorder:
     """
 
     __slots__ = (
-        "_active_rows",
         "_conventions",
+        "_decided",
         "_exemplars",
         "_invalid",
         "_recorders",
@@ -94,7 +96,8 @@ class RequestRecorder:
         self.errors = errors
         self._invalid = False
         self._recorders: dict[tuple[str | None, int, str | None], Recorder] = {}
-        self._active_rows: tuple[Row, ...] = ()
+        self._decided: dict[str, tuple[Row, ...]] = {}
+        """The rows of the active requests; the first of `_open` and `invalidate` decides."""
         self.shortcuts: dict[tuple[object, ...], Recorder] = {}
         """The functions that `end` would call, by a key that the caller knows earlier than the response.
 
@@ -123,17 +126,25 @@ class RequestRecorder:
             self.shortcuts[key] = record
 
     def invalidate(self) -> None:
-        """Enter the state *invalid*."""
+        """Enter the state *invalid*. A recorder that was new counts no active requests."""
         self._invalid = True
+        self._decided.setdefault(_ROWS, ())
         self._recorders, self.shortcuts = {}, {}
         self.start = functools.partial(self._change_when_invalid, 1.0)
         self.cancel = functools.partial(self._change_when_invalid, -1.0)
 
     def _open(self) -> None:
-        """Enter the state *open*."""
-        self._active_rows = tuple(self._store_rows())
-        self.start = active_recorder(self._active_rows, 1.0, self.errors, self._shard)
-        self.cancel = active_recorder(self._active_rows, -1.0, self.errors, self._shard)
+        """Enter the state *open*, unless the recorder has become invalid meanwhile."""
+        rows = tuple(self._store_rows())
+        if self._decided.setdefault(_ROWS, rows) and not self._invalid:
+            self.start = active_recorder(self._active_rows, 1.0, self.errors, self._shard)
+            self.cancel = active_recorder(self._active_rows, -1.0, self.errors, self._shard)
+
+    @property
+    def _active_rows(self) -> tuple[Row, ...]:
+        # They never change, because a request has to end in the rows in which it began, and another thread
+        # may begin one while `_open` or `invalidate` runs.
+        return self._decided.get(_ROWS, ())
 
     def _start_when_new(self) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from opentelemetry.metrics import Meter
 
 from dualmetrics.aggregation.group_totals import GroupTotals
+from dualmetrics.aggregation.past_limit import OVERFLOWS
 from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 from dualmetrics.model.snapshot import Family, Point
 
@@ -41,11 +42,7 @@ class SelfMetrics:
             "Time to answer a scrape.",
             explicit_bucket_boundaries_advisory=_SCRAPE_BOUNDS,
         )
-        self._overflows = meter.create_counter(
-            "dualmetrics.overflows",
-            "{set}",
-            "Attribute sets beyond the cardinality limit, counted in each worker.",
-        )
+        self._overflows = meter.create_counter(OVERFLOWS.name, OVERFLOWS.unit, OVERFLOWS.description)
         self._errors = meter.create_counter(
             "dualmetrics.internal_errors", "{error}", "Errors inside dualmetrics that did not reach the app."
         )
@@ -77,7 +74,7 @@ class SelfMetrics:
 
     def overflowed(self, descriptor: Descriptor) -> None:
         """Count an attribute set beyond the cardinality limit of a metric."""
-        if descriptor.name != "dualmetrics.overflows":  # its series, one for each metric, may overflow
+        if descriptor.name != OVERFLOWS.name:  # its series, one for each metric, may overflow
             self._overflows.add(1, {"metric": descriptor.name})
 
     def failed(self) -> None:

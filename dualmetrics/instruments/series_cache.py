@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 from opentelemetry.context import Context
 
 from dualmetrics.aggregation.group_store import GroupStore
+from dualmetrics.aggregation.past_limit import OVERFLOWS, PastLimit
+from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from dualmetrics.instruments.attributes import is_short, normalize_attributes
 from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
 from dualmetrics.model.attributes import Attributes
@@ -50,6 +52,7 @@ class SeriesCache(Generic[RowT]):
     ) -> None:
         self.descriptor = descriptor
         self.exemplars = exemplars
+        self._store = store
         self._allocate = allocate
         self._shard = shard.number
         self._errors = errors
@@ -70,6 +73,7 @@ class SeriesCache(Generic[RowT]):
         self.fast_rows: dict[tuple[tuple[str, Any], ...], RowT] = {}
         self._typed_rows: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
         self._reservoirs: dict[int, tuple[RowT, ExemplarReservoir]] = {}
+        self._past_limit: PastLimit[RowT] | None = None
 
     def get(self, attributes: AttributesArgument) -> RowT:
         """Return the row of a series."""
@@ -83,6 +87,10 @@ class SeriesCache(Generic[RowT]):
         # Bound here, so that a row that becomes invalid meanwhile is not kept in the new dictionaries.
         fast_rows, typed_rows = self.fast_rows, self._typed_rows
         items = tuple(attributes.items()) if attributes else ()
+        if self._past_limit is not None:
+            row = self._past_limit.row(items)
+            if row is not None:
+                return row
         key = tuple((name, type(value), value) for name, value in items)
         try:
             row = typed_rows.get(key)
@@ -103,7 +111,17 @@ class SeriesCache(Generic[RowT]):
 
     def _new_row(self, attributes: AttributesArgument) -> RowT:
         normalized = normalize_attributes(attributes, self._errors)
-        return self._allocate(self.descriptor, normalized, None, self._shard)
+        row = self._allocate(self.descriptor, normalized, None, self._shard)
+        self._past_limit = self._past_limit or self._find_limit()
+        return row
+
+    def _find_limit(self) -> PastLimit[RowT] | None:
+        admitted = self._store.admitted_crcs(self.descriptor)
+        if admitted is None:
+            return None
+        row = self._allocate(self.descriptor, OVERFLOW_ATTRIBUTES, None, self._shard)
+        overflows = self._store.row(OVERFLOWS, (("metric", self.descriptor.name),))
+        return PastLimit(row, admitted, overflows)
 
     def offer_exemplar(
         self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None

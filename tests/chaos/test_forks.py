@@ -157,3 +157,10 @@ def test_a_child_that_lives_on_keeps_no_lock_of_its_parent(telemetry: Telemetry)
         for descriptor in pipe:
             os.close(descriptor)
         assert [succeeds(pid) for pid in pids] == [True] * FORKS
+
+
+def test_a_parent_that_was_shut_down_starts_nothing_after_a_fork(telemetry: Telemetry) -> None:
+    count(telemetry, "parent")
+    assert telemetry.shutdown()
+    assert succeeds(fork(lambda: None))
+    assert not [thread for thread in threading.enumerate() if thread.name == "dualmetrics"]

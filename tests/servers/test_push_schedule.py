@@ -166,7 +166,7 @@ def test_the_extra_port_answers_while_workers_are_recycled(tmp_path: Path) -> No
             workers |= set(server.work(10))
             scrapes.scrape("http_requests_total")
         assert len(workers) > 15, "too few workers were recycled for a meaningful test"
-        # A connection is lost that a worker has not accepted when it ends, or while no worker is there at all.
+        # A connection is lost that a worker has not accepted when it ends, or while there is no worker.
         assert scrapes.refused <= 4
 
 

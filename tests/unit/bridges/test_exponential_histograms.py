@@ -128,7 +128,8 @@ def test_the_histogram_equals_that_of_the_sdk_whenever_it_was_read(
 
 
 @pytest.mark.parametrize(
-    "interrupt", [GroupStore.invalidate_rows, lambda store: store.leave_group(1.0), GroupStore.fold]
+    "interrupt",
+    [lambda store: store.invalidate_rows(), lambda store: store.leave_group(1.0), GroupStore.fold],
 )
 def test_nothing_is_lost_or_doubled_when_rows_become_invalid(
     tmp_path: Path, interrupt: Callable[[GroupStore], object]

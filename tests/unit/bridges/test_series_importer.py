@@ -42,7 +42,8 @@ def stored_cells(store: GroupStore, descriptor: Descriptor) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "interrupt", [GroupStore.invalidate_rows, lambda store: store.leave_group(1.0), GroupStore.fold]
+    "interrupt",
+    [lambda store: store.invalidate_rows(), lambda store: store.leave_group(1.0), GroupStore.fold],
 )
 def test_nothing_is_lost_or_doubled_when_rows_become_invalid(
     tmp_path: Path, interrupt: Callable[[GroupStore], object]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dualmetrics.http.request_recorder import MAX_RESPONSES
+from dualmetrics.http.request_attributes import RequestAttributes
+from dualmetrics.http.request_recorder import MAX_RESPONSES, RequestRecorder
+from dualmetrics.http.semantic_conventions import conventions_for
 from dualmetrics.http.server_metrics import ServerMetrics
 from dualmetrics.model.attributes import Attributes
-from dualmetrics.model.descriptor import Descriptor
+from dualmetrics.model.descriptor import Descriptor, stored_width
 from dualmetrics.storage.exponential_cells import HistogramRow
-from dualmetrics.storage.regions import Row
+from dualmetrics.storage.regions import Row, private_row
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.recorded import Recorded, RequestLabels
 from tests.unit.http.recording import record_request
@@ -125,3 +128,39 @@ def test_failing_store_is_logged_once_and_never_raises(
         recorder.cancel()
     assert telemetry.errors.error_count == 6
     assert len(caplog.records) == 2
+
+
+class InterruptedStore(FailingStore):
+    """A store that is interrupted while it gives its first row."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, Attributes], Row] = {}
+        self.interrupts: list[Callable[[], None]] = []
+
+    def row(
+        self, descriptor: Descriptor, attributes: Attributes, start: int | None = None, shard: int = 0
+    ) -> Row:
+        row = self.rows.setdefault((descriptor.name, attributes), private_row(stored_width(descriptor)))
+        interrupts, self.interrupts = self.interrupts, []
+        for interrupt in interrupts:
+            interrupt()
+        return row
+
+
+def test_a_request_that_begins_while_rows_are_opened_and_made_invalid_is_not_taken_off_alone(
+    telemetry: Telemetry,
+) -> None:
+    store, metrics = InterruptedStore(), telemetry.server_metrics
+    request, conventions = RequestAttributes("GET", "http", "1.1"), conventions_for("classic", [1.0])
+    recorder = RequestRecorder(request, conventions, store, telemetry.errors, metrics.exemplars)
+
+    def begin_another() -> None:  # in another thread, after the recorder has become invalid
+        recorder.start()
+
+    store.interrupts = [recorder.invalidate, begin_another]
+    recorder.start()
+    for _ in range(2):
+        recorder.end("/", 200, None, 0.0)
+    counts = {name: row[0] for (name, _), row in store.rows.items()}
+    assert counts["http.connections.active"] == 0
+    assert counts["http.requests"] == 2
