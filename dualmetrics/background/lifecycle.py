@@ -126,12 +126,13 @@ class Lifecycle:
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """Leave the group; see `Telemetry.shutdown`."""
-        self._is_shut_down = True
         if not self._worker.running:
+            self._is_shut_down = True
             self._close_exporters()  # those of a thread that a fork has ended
             return True
         self._importer.pause()
         done = self._worker.finish(self._shutdown_timeout if timeout is None else timeout)
+        self._is_shut_down = True  # not before: the last round uses the store
         # Rows that were handed out during the last push have started nothing.
         self._store.invalidate_rows()
         return done
