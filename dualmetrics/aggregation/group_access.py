@@ -55,9 +55,12 @@ class GroupAccess:
     def remove_own_group(self) -> None:
         """Remove the group's directory if this process is the group's root and no worker lives."""
         if self._membership is not None:
-            group_directory.remove_own_group(self._address.root, self._membership.directory)
+            path = self._membership.directory.path
+            self.close()
+            group_directory.remove_own_group(self._address.root, path)
 
     def close(self) -> None:
         """Close what is open. In a forked child, this closes the inherited copies."""
         if self._membership is not None:
             self._membership.close()
+        self._membership = self._totals = None

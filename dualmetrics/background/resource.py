@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _INSTANCE_ID = "service.instance.id"
 
+_SHARED_OF_PROCESS = ("process.executable.", "process.runtime.")
+"""What all workers share of the attributes of a process. Others, such as its pid, change with the leader."""
+
 
 class GroupResource:
     """The attributes of OpenTelemetry's `Resource`, from its detectors, its variables and our settings."""
@@ -33,7 +36,8 @@ class GroupResource:
     def attributes(self, instance_id: Callable[[], str]) -> Attributes:
         """The attributes, built at the first call. ``instance_id`` returns the id of the group."""
         if self._built is None:
-            self._built = _frozen(self.detect().merge(self._configured(instance_id())).attributes)
+            detected = {key: value for key, value in self.detect().attributes.items() if _is_shared(key)}
+            self._built = _frozen({**detected, **self._configured(instance_id()).attributes})
         return self._built
 
     def with_target_info(self, target_info: Mapping[str, str], instance_id: Callable[[], str]) -> Attributes:
@@ -51,9 +55,9 @@ class GroupResource:
         """
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-        settings = self._settings
-        configured: dict[str, str] = dict(settings.resource_attributes)
-        if _INSTANCE_ID not in OTELResourceDetector().detect().attributes:
+        settings, of_variables = self._settings, OTELResourceDetector().detect().attributes
+        configured = {**of_variables, **settings.resource_attributes}
+        if _INSTANCE_ID not in of_variables:
             configured.setdefault(_INSTANCE_ID, instance_id)
         for name, value in (
             ("service.name", settings.service_name),
@@ -65,6 +69,11 @@ class GroupResource:
             if value:
                 configured[name] = value
         return Resource(configured)
+
+
+def _is_shared(key: str) -> bool:
+    """Whether an attribute that a detector gives is the same in all processes of a group."""
+    return not key.startswith("process.") or key.startswith(_SHARED_OF_PROCESS)
 
 
 def _frozen(attributes: Mapping[str, object]) -> Attributes:

@@ -27,7 +27,8 @@ _FORK_SERVER = "from multiprocessing.forkserver import main; main("
 class GroupRoot(NamedTuple):
     """The process that a group is named after.
 
-    Pids are reused. The pid together with the start time and the pid namespace is unique.
+    Pids are reused. The pid together with the start time and the pid namespace is unique. The start time is 0
+    if the process cannot be read.
     """
 
     pid: int
@@ -50,7 +51,9 @@ class GroupRoot(NamedTuple):
         if not self.is_visible:
             return True
         process = operating_system.current.find_process(self.pid)
-        return process is not None and process.start_time == self.start_time
+        if process is None:
+            return not self.start_time and operating_system.current.session(self.pid) is not None
+        return process.start_time == self.start_time
 
 
 def parse_root(name: str) -> GroupRoot | None:
@@ -64,11 +67,13 @@ def parse_root(name: str) -> GroupRoot | None:
 
 def find_root() -> GroupRoot | None:
     """Return the root of the group of this process, or None if its processes cannot be read."""
-    process = _first_process()
+    process, namespace = _first_process(), operating_system.current.pid_namespace()
     while process is not None:
         parent = _parent_in_group(process)
+        if parent is None and _has_hidden_parent(process):
+            return GroupRoot(process.parent, 0, namespace)
         if parent is None:
-            return GroupRoot(process.pid, process.start_time, operating_system.current.pid_namespace())
+            return GroupRoot(process.pid, process.start_time, namespace)
         process = parent
     return None
 
@@ -103,6 +108,15 @@ def _parent_in_group(process: Process) -> Process | None:
     if parent is None or parent.session != process.session or parent.start_time > process.start_time:
         return None
     return parent if operating_system.current.same_program(process.pid, parent.pid) else None
+
+
+def _has_hidden_parent(process: Process) -> bool:
+    """Whether it was forked by a process that cannot be read, as under ``hidepid`` by one of another user."""
+    if not process.runs_its_parents_program:
+        return False
+    if operating_system.current.find_process(process.parent) is not None:
+        return False
+    return operating_system.current.session(process.parent) == process.session
 
 
 def _was_started_by_multiprocessing(process: Process) -> bool:

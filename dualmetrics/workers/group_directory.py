@@ -65,8 +65,9 @@ def _open(base: str, root: GroupRoot | None, label: str) -> Directory:
     with _opened(user) as directory:
         if root is None:
             return Directory(os.path.join(user, label))
-        _sweep(directory)
-        group = os.path.join(user, _group_name(directory, root))
+        name = _group_name(directory, root)
+        _sweep(directory, name)
+        group = os.path.join(user, name)
     Directory(group).close()
     return Directory(os.path.join(group, label))
 
@@ -101,11 +102,14 @@ def _resolve(directory: Directory, name: str) -> str:
     raise OSError(f"the links between worker groups in {directory.path} do not lead to a group")
 
 
-def _sweep(directory: Directory) -> None:
-    """Remove the groups whose root has ended and that have no live worker, and the aliases of such roots."""
+def _sweep(directory: Directory, own: str | None = None) -> None:
+    """Remove the groups whose root has ended and that nobody has open, and the aliases of such roots.
+
+    The group ``own`` stays: after a daemon has replaced its root, it may be without a worker for a moment.
+    """
     roots = {name: root for name in directory.names() if (root := discovery.parse_root(name)) is not None}
     alive = {name for name, root in roots.items() if root.is_alive and not _is_stale(directory, name, root)}
-    for name in roots.keys() - alive - {_resolve(directory, name) for name in alive}:
+    for name in roots.keys() - alive - {_resolve(directory, name) for name in alive} - {own}:
         _remove(directory, name)
 
 
@@ -125,25 +129,33 @@ def _remove(directory: Directory, name: str) -> None:
     with contextlib.suppress(OSError):  # another process is sweeping, too, or we may not remove it
         if os.path.islink(path):
             directory.unlink(name)
-        elif not _has_live_worker(path):
+        elif not _is_open(path):
             shutil.rmtree(path)
 
 
-def remove_own_group(root: GroupRoot | None, directory: Directory) -> None:
-    """Remove the directory of a group if this process is its root and no worker in it is alive."""
-    group = os.path.dirname(directory.path)
+def remove_own_group(root: GroupRoot | None, path: str) -> None:
+    """Remove the group of the directory ``path`` if this process is its root and nobody has it open."""
+    group = os.path.dirname(path)
     with contextlib.suppress(OSError):  # another Telemetry of this process has removed it
-        if root is not None and root.pid == os.getpid() and not _has_live_worker(group):
+        if root is not None and root.pid == os.getpid() and not _is_open(group):
             shutil.rmtree(group)
 
 
-def _has_live_worker(group: str) -> bool:
-    """Whether a worker file in any of the group's directories has a live owner."""
+def _is_open(group: str) -> bool:
+    """Whether a process has any of the group's directories open, or a worker of it lives."""
     labels = [os.path.join(group, name) for name in os.listdir(group)]
     return any(
-        has_live_owner(os.path.join(label, name))
+        _is_attended(label) or _has_live_worker(label)
         for label in labels
         if os.path.isdir(label) and not os.path.islink(label)
-        for name in os.listdir(label)
-        if name.startswith(WORKER_PREFIX)
     )
+
+
+def _is_attended(label: str) -> bool:
+    with file_locks.closing(os.open(label, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as descriptor:
+        return not file_locks.try_lock(descriptor)
+
+
+def _has_live_worker(label: str) -> bool:
+    names = [name for name in os.listdir(label) if name.startswith(WORKER_PREFIX)]
+    return any(has_live_owner(os.path.join(label, name)) for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
@@ -22,6 +23,11 @@ REPAIR_SECONDS = 6.0
 _DELETED = (
     "dualmetrics: somebody has deleted files of the worker group in %s. Its workers write them again, "
     "and lose nothing that one of them knows. Under systemd, set DUALMETRICS_DIR to a RuntimeDirectory"
+)
+
+_HIDDEN_PARENT = (
+    "dualmetrics: the process that started this worker cannot be read (hidepid?). The workers are joined by "
+    "its pid alone; to be sure that they are one group, set DUALMETRICS_DIR"
 )
 
 
@@ -63,7 +69,9 @@ class Membership:
 
     def _open_directory(self) -> Directory:
         address = self._address
-        return open_group_directory(address.configured_path, address.root, address.label)
+        directory = open_group_directory(address.configured_path, address.root, address.label)
+        directory.attend()
+        return directory
 
     def _open_log(self) -> int:
         return self.directory.open(ADMITTED_SERIES, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -127,6 +135,8 @@ class Membership:
 
 def open_membership(address: GroupAddress, limit: int, errors: ErrorReporter) -> Membership | None:
     """Open the group. If that is impossible, log it once and return None: the process is in no group."""
+    if address.root is not None and not address.root.start_time:
+        errors.log_once("hidden parent", _HIDDEN_PARENT, level=logging.INFO)
     try:
         return Membership(address, limit)
     except (OSError, ValueError, RecursionError) as error:

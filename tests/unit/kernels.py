@@ -73,6 +73,16 @@ class Kernel:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let `operating_system.current` show these processes."""
+        monkeypatch.setattr(os, "getsid", self.getsid)
+
+    def getsid(self, pid: int) -> int:
+        """As getsid(2), which also answers for processes that cannot be read."""
+        if pid not in self.table:
+            raise ProcessLookupError
+        return self.table[pid].session
+
+    def hide(self, pid: int) -> None:
+        """Let nothing of a process be read, as ``hidepid=2`` does with those of other users."""
         raise NotImplementedError
 
 
@@ -102,7 +112,12 @@ class LinuxKernel(Kernel):
         (self.proc / str(pid) / "stat").unlink()
         (self.proc / str(pid) / "exe").unlink()
 
+    def hide(self, pid: int) -> None:
+        for name in ("stat", "exe", "cmdline"):
+            (self.proc / str(pid) / name).unlink()
+
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().install(monkeypatch)
         monkeypatch.setattr(operating_system, "current", Linux(str(self.proc)))
 
 
@@ -218,14 +233,9 @@ class MacKernel(Kernel):
         out.value = self.table[pid].executable.encode()
         return len(out.value)
 
-    def getsid(self, pid: int) -> int:
-        if pid not in self.table:
-            raise ProcessLookupError
-        return self.table[pid].session
-
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().install(monkeypatch)
         monkeypatch.setattr(operating_system, "current", MacOS(self))
-        monkeypatch.setattr(os, "getsid", self.getsid)
 
 
 def root_seen_by(pid: int, multiprocessing_parent: int | None = None) -> GroupRoot | None:

@@ -37,6 +37,13 @@ class OperatingSystem:
         """Return the process with this pid, or None if there is none or it cannot be read."""
         return None
 
+    def session(self, pid: int) -> int | None:
+        """Return the session of a process, even if nothing else of it can be read; None if there is none."""
+        try:
+            return os.getsid(pid)
+        except (OSError, AttributeError):  # Windows has no sessions
+            return None
+
     def executable(self, pid: int) -> str:
         """Return the path of the program that a process runs. Raises OSError."""
         raise OSError("the programs of processes cannot be read on this system")

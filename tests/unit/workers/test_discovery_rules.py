@@ -194,3 +194,42 @@ def test_a_process_that_has_ended_has_no_root(kernel: Kernel) -> None:
 def test_no_root_is_found_on_a_system_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown_system(monkeypatch)
     assert root_seen_by(1) is None
+
+
+@pytest.fixture
+def hiding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """A kernel that can hide processes, which macOS does not."""
+    kernel = LinuxKernel(tmp_path / "proc")
+    kernel.install(monkeypatch)
+    return kernel
+
+
+def test_workers_whose_server_is_hidden_are_one_group(hiding: Kernel) -> None:
+    server, other_server = hiding.start(hiding.shell), hiding.start(hiding.shell)
+    workers = [hiding.fork(server) for _ in range(2)]
+    other = hiding.fork(other_server)
+    hiding.hide(server)
+    hiding.hide(other_server)
+    roots = [root_seen_by(pid) for pid in workers]
+    assert roots[0] == roots[1]
+    assert roots[0] is not None
+    assert (roots[0].pid, roots[0].start_time, roots[0].is_alive) == (server, 0, True)
+    assert root_pid(other) == other_server
+    assert root_pid(hiding.fork(workers[0])) == server
+
+
+def test_a_hidden_server_that_has_ended_is_no_live_root(hiding: Kernel) -> None:
+    server = hiding.start(hiding.shell)
+    worker = hiding.fork(server)
+    hiding.hide(server)
+    root = root_seen_by(worker)
+    assert root is not None
+    del hiding.table[server]
+    assert not root.is_alive
+
+
+def test_a_program_that_a_hidden_process_started_is_a_group_of_its_own(hiding: Kernel) -> None:
+    launcher = hiding.start(hiding.shell)
+    program, daemon = hiding.start(launcher), hiding.setsid(hiding.fork(launcher))
+    hiding.hide(launcher)
+    assert [root_pid(program), root_pid(daemon)] == [program, daemon]

@@ -134,3 +134,24 @@ def test_a_system_whose_processes_cannot_be_read_needs_a_configured_directory(
     with pytest.raises(OSError, match="cannot be read; set DUALMETRICS_DIR"):
         open_group_directory(None, find_root(), "default")
     open_group_directory(str(tmp_path), None, "default").close()
+
+
+def test_a_group_that_a_process_has_open_stays_after_its_root_has_ended(tmp_path: Path) -> None:
+    make_group(tmp_path, ended_root().name)
+    label = user_directory(tmp_path) / ended_root().name / "default"
+    for path in (user_directory(tmp_path), label.parent, label):
+        path.chmod(0o700)
+    member = Directory(str(label))
+    member.attend()
+    open_group(tmp_path, find_root()).close()
+    assert label.exists()
+    member.close()
+    open_group(tmp_path, find_root()).close()
+    assert not label.exists()
+
+
+def test_a_process_does_not_remove_its_own_group_although_the_root_has_ended(tmp_path: Path) -> None:
+    open_group(tmp_path, ended_root()).close()
+    again = open_group(tmp_path, ended_root())
+    assert (Path(again.path)).exists()
+    again.close()
