@@ -1,6 +1,7 @@
 """How the rows of many workers become one.
 
-Counters and histograms are added, those of dead workers too. Up-down counters are added while their worker
+Counters and histograms are added, those of dead workers too. What a worker's callbacks no longer observe is
+left out of a sum. Up-down counters are added while their worker
 lives; afterwards its share is zero, unless the counter is to be retained. Gauges of living workers are merged
 as the settings say. Of what is observed once per group, the last observation counts.
 """
@@ -66,7 +67,7 @@ class AggregationPolicies:
             return _GAUGES[self.gauge_merge(descriptor) or "last"]
         if descriptor.kind is Kind.SUMMARY:
             return _summaries
-        return _add
+        return _add_observed if _may_be_withdrawn(descriptor) else _add
 
     def after_death(self, descriptor: Descriptor) -> Callable[[Cells], Cells | None]:
         """The function that gives what remains of a row when its worker is dead; None if nothing does."""
@@ -76,16 +77,31 @@ class AggregationPolicies:
             return _nothing
         if descriptor.kind is Kind.UP_DOWN_COUNTER and descriptor.name not in self.retain:
             return _zero
-        return _whole
+        return _observed if _may_be_withdrawn(descriptor) else _whole
+
+
+def _may_be_withdrawn(descriptor: Descriptor) -> bool:
+    """Whether a row may be NaN, because the callbacks of this worker no longer observe it."""
+    return descriptor.observable and descriptor.kind in (Kind.COUNTER, Kind.UP_DOWN_COUNTER)
+
+
+def _observed(cells: Cells) -> Cells | None:
+    return None if math.isnan(cells[0]) else cells
+
+
+def _add_observed(one: Cells, other: Cells) -> Cells:
+    if math.isnan(one[0]) or math.isnan(other[0]):
+        return _observed(one) or other
+    return _add(one, other)
 
 
 def _whole(cells: Cells) -> Cells:
     return cells
 
 
-def _zero(cells: Cells) -> Cells:
+def _zero(cells: Cells) -> Cells | None:
     # The series stays, at zero: if it vanished, dashboards and alerts would have no value.
-    return (0.0,) * len(cells)
+    return None if math.isnan(cells[0]) else (0.0,) * len(cells)
 
 
 def _nothing(cells: Cells) -> None:

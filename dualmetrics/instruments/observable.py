@@ -25,6 +25,8 @@ class Observable:
         self.name = rows.descriptor.name
         self._callbacks: list[CallbackFunction] = []
         self._previous_rows: list[Row] = []
+        self._valid_rows: object = None
+        """Of which rows the previous ones are (see `SeriesCache.fast_rows`)."""
 
     def add_callbacks(self, callbacks: Sequence[CallbackT] | None) -> None:
         """Add callbacks. A repeated registration of the same instrument adds its own, too."""
@@ -33,13 +35,19 @@ class Observable:
     def observe(self, options: CallbackOptions) -> None:
         """Run the callbacks. If one raises, its remaining values are lost and the error is logged once."""
         observed_rows: list[Row] = []
+        failed = False
+        if self._valid_rows is not self._rows.fast_rows:  # others may belong to another process by now
+            self._valid_rows, self._previous_rows = self._rows.fast_rows, []
         for callback in self._callbacks:
             try:
                 for observation in callback(options):
                     observed_rows.append(self._record(observation))
             except Exception as error:
+                failed = True
                 self._rows.report_error(error)
-        self._expire_gauges(observed_rows)
+        if failed and self._rows.descriptor.kind is not Kind.GAUGE:
+            observed_rows += self._previous_rows  # what was not observed is not known to be gone
+        self._withdraw_all_but(observed_rows)
 
     def _record(self, observation: Observation) -> Row:
         row = self._rows.get(observation.attributes)
@@ -52,13 +60,13 @@ class Observable:
             self._rows.reject_value(observation.value)
         return row
 
-    def _expire_gauges(self, observed_rows: list[Row]) -> None:
-        """Remove the value of each gauge that was not observed this time. A sum keeps its last value."""
-        if self._rows.descriptor.kind is Kind.GAUGE:
-            current = {id(row) for row in observed_rows}
-            for row in self._previous_rows:
-                if id(row) not in current:
-                    row[1] = 0.0
+    def _withdraw_all_but(self, observed_rows: list[Row]) -> None:
+        """Withdraw what was not observed this time (metrics SDK spec, "Asynchronous instruments")."""
+        current = {id(row) for row in observed_rows}
+        for row in self._previous_rows:
+            if id(row) not in current:
+                # A sum that has no time is not a number until it is observed again.
+                row[len(row) - 1] = 0.0 if len(row) > 1 else math.nan
         self._previous_rows = observed_rows
 
 

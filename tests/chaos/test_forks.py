@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
@@ -164,3 +165,22 @@ def test_a_parent_that_was_shut_down_starts_nothing_after_a_fork(telemetry: Tele
     assert telemetry.shutdown()
     assert succeeds(fork(lambda: None))
     assert not [thread for thread in threading.enumerate() if thread.name == "dualmetrics"]
+
+
+def test_a_child_withdraws_nothing_that_its_parent_observes(telemetry: Telemetry) -> None:
+    parent = os.getpid()
+
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        if os.getpid() == parent:
+            yield Observation(5, {"of": "the parent"})
+
+    meter = telemetry.meter("app")
+    meter.create_observable_gauge("level", [observe])
+    meter.create_observable_counter("sum", [observe])
+    telemetry.snapshot()
+    assert succeeds(fork(lambda: telemetry._components.callbacks.run(True)))
+    totals = telemetry._components.store.read()
+    shown = {
+        family.descriptor.name: [point.cells[0] for point in family.points] for family in totals.families
+    }
+    assert (shown["level"], shown["sum"]) == ([5], [5])

@@ -44,6 +44,45 @@ def test_gauge_that_is_no_longer_observed_disappears(recording: Recording) -> No
     ]
 
 
+Create = Callable[[Recording, list[Callable[[CallbackOptions], Iterable[Observation]]]], object]
+
+SUMS: dict[str, Create] = {
+    "counter": lambda recording, callbacks: recording.meter.create_observable_counter("o", callbacks),
+    "up_down": lambda recording, callbacks: recording.meter.create_observable_up_down_counter("o", callbacks),
+}
+
+
+@pytest.mark.parametrize("kind", SUMS)
+def test_a_sum_that_is_no_longer_observed_disappears_until_it_is_observed_again(
+    recording: Recording, kind: str
+) -> None:
+    both = [Observation(1, {"a": "1"}), Observation(2, {"a": "2"})]
+    rounds = iter([both, [Observation(3, {"a": "2"})], [Observation(5, {"a": "1"})]])
+    SUMS[kind](recording, [lambda options: next(rounds)])
+    recording.callbacks.run(is_leader=True)
+    assert recording.cells() == {(("a", "1"),): [1.0], (("a", "2"),): [2.0]}
+    recording.callbacks.run(is_leader=True)
+    assert recording.cells() == {(("a", "2"),): [3.0]}
+    recording.callbacks.run(is_leader=True)
+    assert recording.cells() == {(("a", "1"),): [5.0]}
+
+
+@pytest.mark.parametrize("kind", SUMS)
+def test_a_sum_stays_when_a_callback_fails(recording: Recording, kind: str) -> None:
+    rounds = iter([False, True])
+
+    def callback(options: CallbackOptions) -> Iterable[Observation]:
+        yield Observation(1, {"a": "1"})
+        if next(rounds):
+            raise RuntimeError("no queue")
+        yield Observation(2, {"a": "2"})
+
+    SUMS[kind](recording, [callback])
+    recording.callbacks.run(is_leader=True)
+    recording.callbacks.run(is_leader=True)
+    assert recording.cells() == {(("a", "1"),): [1.0], (("a", "2"),): [2.0]}
+
+
 def test_callback_that_raises_does_not_affect_others(
     recording: Recording, caplog: pytest.LogCaptureFixture
 ) -> None:
