@@ -23,6 +23,7 @@ from dualmetrics.storage import exemplar_slots
 from dualmetrics.telemetry import Telemetry
 from tests.forking import run_in_child
 from tests.unit.stores import COUNTER, HISTOGRAM, die, values, worker
+from tests.waiting import wait_until
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7
 A: Attributes = (("route", "/a"),)
