@@ -43,10 +43,13 @@ class AggregationPolicies:
     retain: frozenset[str] = frozenset()
 
     def gauge_merge(self, descriptor: Descriptor) -> str | None:
-        """How a gauge is merged; None for other kinds, and for what is observed once per group."""
+        """How a gauge is merged; None for other kinds, and for what is observed once per group.
+
+        A setting for its name wins over what the app has declared, and that over the setting for all gauges.
+        """
         if descriptor.kind is not Kind.GAUGE or descriptor.once_per_group:
             return None
-        return self.gauge_by_name.get(descriptor.name, self.gauges)
+        return self.gauge_by_name.get(descriptor.name) or descriptor.gauge_merge or self.gauges
 
     def policy_for(self, descriptor: Descriptor) -> AggregationPolicy:
         """The policy for a metric."""

@@ -30,6 +30,15 @@ _Report = Callable[[str, str], None]
 _new_file_collector: Callable[[CollectorRegistry], Any] = MultiProcessCollector
 """The constructor, which prometheus_client has not typed."""
 
+_GAUGE_MERGES = {
+    "liveall": "each",
+    **dict.fromkeys(("sum", "livesum"), "sum"),
+    **dict.fromkeys(("max", "livemax"), "max"),
+    **dict.fromkeys(("min", "livemin"), "min"),
+    **dict.fromkeys(("mostrecent", "livemostrecent"), "last"),
+}
+"""Values of DUALMETRICS_GAUGE_MERGE, by the ``multiprocess_mode`` of a gauge."""
+
 
 class RegistryCollector:
     """One collector of a registry (see `MetricCollector` for the attributes)."""
@@ -44,6 +53,7 @@ class RegistryCollector:
         self.forgets_removed = self.keeps_sums
         self.target_info: Mapping[str, str] = {}
         self._report = report
+        self._gauge_merge = _gauge_merge(collector)
 
     def read(self) -> Iterator[Family]:
         """Its metrics. Those that are invalid are left out and reported."""
@@ -52,7 +62,7 @@ class RegistryCollector:
                 if metric.name == "target" and metric.type == "info":
                     self.target_info = dict(metric.samples[0].labels)
                 else:
-                    yield from metric_to_families(metric, self.once_per_group)
+                    yield from metric_to_families(metric, self.once_per_group, self._gauge_merge)
             except Exception as error:
                 self.forgets_removed = False  # a series that is missing now may still exist
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")
@@ -114,6 +124,14 @@ class RegistrySource:
 def is_opentelemetry(collector: object) -> bool:
     """Whether OpenTelemetry's PrometheusMetricReader registered this collector."""
     return type(collector).__module__.startswith("opentelemetry.exporter.prometheus")
+
+
+def _gauge_merge(collector: object) -> str:
+    """How a gauge is merged over workers, by the multi-process mode that the app has declared.
+
+    No public API tells this mode. ``all`` is the default, so it declares nothing.
+    """
+    return _GAUGE_MERGES.get(getattr(collector, "_multiprocess_mode", ""), "")
 
 
 def _registered_collectors(registry: Any) -> list[Any]:

@@ -33,11 +33,11 @@ _NOT_ADDED = ("info", "stateset")
 """Types whose values are not added up: each worker has its own copy of the same thing."""
 
 
-def metric_to_families(metric: Metric, once_per_group: bool = False) -> list[Family]:
+def metric_to_families(metric: Metric, once_per_group: bool = False, gauge_merge: str = "") -> list[Family]:
     """Convert a metric to families: one for each scope, name and set of bounds that its series have.
 
-    ``once_per_group``: the values are already those of all workers. Raises UnmappableMetricError, or
-    whatever a value raises that is no number.
+    ``once_per_group``: the values are already those of all workers. ``gauge_merge``: see `Descriptor`. Raises
+    UnmappableMetricError, or whatever a value raises that is no number.
     """
     prometheus_type = "unknown" if metric.type == "untyped" else metric.type
     if prometheus_type not in _KINDS:
@@ -49,7 +49,7 @@ def metric_to_families(metric: Metric, once_per_group: bool = False) -> list[Fam
             point = point._replace(attributes=attributes)
         found.setdefault((scope, name, bounds), []).append(point)
     families = [
-        Family(_descriptor(metric, prometheus_type, once_per_group, *key), tuple(points))
+        Family(_descriptor(metric, prometheus_type, once_per_group, gauge_merge, *key), tuple(points))
         for key, points in found.items()
     ]
     return _split_state_sets(families) if prometheus_type == "stateset" else families
@@ -59,6 +59,7 @@ def _descriptor(
     metric: Metric,
     prometheus_type: str,
     once_per_group: bool,
+    gauge_merge: str,
     scope: InstrumentationScope,
     name: str,
     bounds: tuple[float, ...],
@@ -74,6 +75,7 @@ def _descriptor(
         observable=once_per_group or kind is Kind.HISTOGRAM,
         once_per_group=once_per_group or prometheus_type in _NOT_ADDED,
         prometheus_type=prometheus_type,
+        gauge_merge=gauge_merge if kind is Kind.GAUGE else "",
     )
 
 

@@ -152,4 +152,5 @@ def _sorted_labels(labels: tuple[tuple[str, str], ...]) -> Attributes:
     for name, value in labels:
         if type(name) is not str or type(value) is not str:
             raise UnmappableMetricError(f"the label {name!r}={value!r}")
-    return tuple(sorted((clean_text(name), clean_text(value)) for name, value in labels))
+    # To Prometheus a label with an empty value is no label, so the push has none either.
+    return tuple(sorted((clean_text(name), clean_text(value)) for name, value in labels if value))

@@ -59,6 +59,8 @@ class Descriptor:
     ``prometheus_type`` is set for a metric from a Prometheus client library, for example ``stateset``. The
     name and the labels of such a metric are already those of Prometheus.
     ``exponential`` marks a histogram of another library that has only exponential buckets, so no bounds.
+    ``gauge_merge`` is how the app has declared a gauge of another library to be merged over workers: a value
+    of DUALMETRICS_GAUGE_MERGE, or empty.
     """
 
     scope: InstrumentationScope
@@ -71,6 +73,7 @@ class Descriptor:
     once_per_group: bool = False
     prometheus_type: str = ""
     exponential: bool = False
+    gauge_merge: str = ""
 
     @property
     def is_recorded_histogram(self) -> bool:
@@ -103,6 +106,7 @@ def compatibility_key(descriptor: Descriptor) -> tuple[object, ...]:
         descriptor.once_per_group,
         descriptor.prometheus_type,
         descriptor.exponential,
+        descriptor.gauge_merge,
     )
 
 

@@ -197,6 +197,8 @@ def descriptor_body(number: int, descriptor: Descriptor) -> list[object]:
 
 def _optional_fields(descriptor: Descriptor) -> list[object]:
     """Fields that older versions cannot read. Descriptors that do not use them are written without them."""
+    if descriptor.gauge_merge:
+        return [descriptor.prometheus_type, descriptor.exponential, descriptor.gauge_merge]
     if descriptor.exponential:
         return [descriptor.prometheus_type, True]
     return [descriptor.prometheus_type] if descriptor.prometheus_type else []

@@ -36,6 +36,9 @@ PRIVATE_NAMES = {
     ("dualmetrics/bridges/registry.py", "_collector_to_names"): (
         "`prometheus_client` has no public way to read its collectors one by one."
     ),
+    ("dualmetrics/bridges/registry.py", "_multiprocess_mode"): (
+        "`prometheus_client` has no public way to ask a gauge for the mode that it was made with."
+    ),
     ("dualmetrics/runtime/free_threading.py", "_is_gil_enabled"): (
         "Python documents this function of `sys`, underscore and all."
     ),
