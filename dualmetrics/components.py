@@ -92,7 +92,7 @@ class Components:
         self.endpoint = ScrapeEndpoint(
             self.renderer.render, self._access_control(), self.errors, self.self_metrics.scraped
         )
-        self.pusher = MetricPusher(settings, self.store, self.errors)
+        self.pusher = MetricPusher(settings, self.store, self.errors, self.self_metrics.in_doubt)
 
     def _build_background(self) -> None:
         settings = self.settings

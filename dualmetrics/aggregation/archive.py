@@ -28,6 +28,7 @@ from dualmetrics.workers.file_names import (
     ARCHIVE,
     DAMAGED_PREFIX,
     DELTA_BASELINE,
+    DELTA_IN_DOUBT,
     FOLD_LOCK,
     TEMPORARY_PREFIX,
     slot_number,
@@ -100,7 +101,7 @@ def clear(directory: Directory, group_id: bytes) -> None:
         for name in directory.names():
             if slot_number(name) is not None and not has_live_owner(name, directory.fd):
                 files.remove(name)
-            elif name in (ADMITTED_SERIES, DELTA_BASELINE):
+            elif name in (ADMITTED_SERIES, DELTA_BASELINE, DELTA_IN_DOUBT):
                 directory.unlink(name)
         # Not removed: other workers would restore an archive that they have open.
         with contextlib.suppress(FileNotFoundError):

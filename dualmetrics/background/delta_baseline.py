@@ -1,13 +1,14 @@
 """The baseline of delta temporality: the last acknowledged snapshot, kept for the next leader.
 
-It is written after the Collector has accepted a push. A leader that dies in between leaves the baseline of
-the push before: then that interval is sent twice, but never lost.
+The snapshot is written before it is pushed, and becomes the baseline when the Collector has accepted it. If
+the leader dies between the two, the push is in doubt: the next leader cannot know whether it has arrived. By
+the setting ``delta_in_doubt`` its interval is sent again, which may count twice, or skipped, which may lose it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dualmetrics.aggregation.file_index import FileIndex
 from dualmetrics.aggregation.group_store import GroupStore
@@ -21,15 +22,31 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage import file_format
 from dualmetrics.storage.file_format import HEADER, FormatError, Header
 from dualmetrics.workers.directory import Directory
-from dualmetrics.workers.file_names import DELTA_BASELINE
+from dualmetrics.workers.file_names import DELTA_BASELINE, DELTA_IN_DOUBT
+
+_IN_DOUBT = (
+    "dualmetrics: a process of the worker group has ended while it pushed with delta temporality. Whether the "
+    "push has arrived is not known; its interval is %s (DUALMETRICS_DELTA_IN_DOUBT)"
+)
 
 
 class DeltaBaseline:
-    """The baseline in memory, and in the group's directory for the next leader."""
+    """The baseline in memory, and in the group's directory for the next leader.
 
-    def __init__(self, store: GroupStore, errors: ErrorReporter) -> None:
+    ``resends``: whether a push in doubt is sent again. ``on_doubt`` is called for each of them.
+    """
+
+    def __init__(
+        self,
+        store: GroupStore,
+        errors: ErrorReporter,
+        resends: bool = True,
+        on_doubt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._errors = errors
+        self._resends = resends
+        self._on_doubt = on_doubt
         self.forget()
 
     def forget(self) -> None:
@@ -49,34 +66,64 @@ class DeltaBaseline:
         if not self._is_current:
             membership = self._store.membership()
             if membership is not None:
+                self._resolve_doubt(membership.directory)
                 self._snapshot = load_baseline(membership.directory)
             self._is_current = True
         return self._snapshot
 
+    def _resolve_doubt(self, directory: Directory) -> None:
+        if directory.has(DELTA_IN_DOUBT):
+            self._errors.log_once("doubt", _IN_DOUBT, "sent again" if self._resends else "skipped")
+            self._on_doubt()
+            if self._resends:
+                directory.unlink(DELTA_IN_DOUBT)
+            else:
+                directory.rename(DELTA_IN_DOUBT, DELTA_BASELINE)
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Write down that this snapshot is about to be pushed."""
+        self._write(snapshot, DELTA_IN_DOUBT)
+
+    def give_up(self) -> None:
+        """The push has failed: its interval is sent again in any case."""
+        membership = self._store.membership()
+        if membership is not None:
+            membership.directory.unlink(DELTA_IN_DOUBT)
+
+    def commit(self, snapshot: Snapshot) -> None:
+        """The snapshot was acknowledged: it is the new baseline."""
+        self._snapshot = snapshot
+        membership = self._store.membership()
+        try:
+            if membership is not None:
+                membership.directory.rename(DELTA_IN_DOUBT, DELTA_BASELINE)
+        except OSError:  # it could not be prepared, or somebody has deleted it
+            self._write(snapshot, DELTA_BASELINE)
+
     def keep(self) -> None:
-        """Write the snapshot again if somebody has deleted it."""
+        """Write the baseline again if somebody has deleted it."""
         if self._snapshot is None or not self._is_current:
             return
         membership = self._store.membership()
         if membership is not None and not membership.directory.has(DELTA_BASELINE):
-            self.save(self._snapshot)
+            self._write(self._snapshot, DELTA_BASELINE)
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot that was acknowledged."""
-        self._snapshot = snapshot
+    def _write(self, snapshot: Snapshot, name: str) -> None:
         membership = self._store.membership()
         if membership is not None:
             try:
-                save_baseline(membership.directory, membership.identity.group_id, snapshot)
+                save_baseline(membership.directory, membership.identity.group_id, snapshot, name)
             except OSError as error:
                 self._errors.error("saving the baseline of delta temporality", error)
 
 
-def save_baseline(directory: Directory, group_id: bytes, snapshot: Snapshot) -> None:
+def save_baseline(
+    directory: Directory, group_id: bytes, snapshot: Snapshot, name: str = DELTA_BASELINE
+) -> None:
     """Keep the sums of ``snapshot``. Raises OSError, and has then changed nothing."""
     body = b"".join(encode_totals(_sums(snapshot), lambda descriptor: snapshot.time_ns))
     header = Header(group_id, uuid.uuid4().bytes, snapshot.time_ns, HEADER.size + len(body))
-    directory.replace(DELTA_BASELINE, file_format.encode_header(header) + body)
+    directory.replace(name, file_format.encode_header(header) + body)
 
 
 def load_baseline(directory: Directory) -> Snapshot | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from dualmetrics.aggregation.group_store import GroupStore
@@ -47,17 +47,26 @@ class PushResult(NamedTuple):
 class MetricPusher:
     """Pushes the snapshots of one process to an OTLP endpoint, the console, both or neither.
 
-    ``wanted`` says whether there is anything to push to.
+    ``wanted`` says whether there is anything to push to. ``on_doubt``: see `DeltaBaseline`.
     """
 
-    def __init__(self, settings: Settings, store: GroupStore, errors: ErrorReporter) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: GroupStore,
+        errors: ErrorReporter,
+        on_doubt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._errors = errors
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
-        self._baseline = DeltaBaseline(store, errors) if settings.temporality != "cumulative" else None
+        self._baseline: DeltaBaseline | None = None
+        if settings.temporality != "cumulative":
+            resends = settings.delta_in_doubt == "resend"
+            self._baseline = DeltaBaseline(store, errors, resends, on_doubt)
         self._exporters: list[Exporter] | None = None
         self._reset()
         forking.register(self)
@@ -129,12 +138,14 @@ class MetricPusher:
 
         baseline = self._baseline.load() if self._baseline is not None else None
         sent = subtract(snapshot, baseline, delta_predicate(self._settings.temporality))
+        if self._baseline is not None:
+            self._baseline.prepare(snapshot)
         results = [exporter.export(sent) for exporter in self._built_exporters()]
         success = all(result.success for result in results)
         rejected = sum(result.rejected for result in results)
         self._log.update(success, rejected, "; ".join(result.message for result in results if result.message))
-        if success and self._baseline is not None:
-            self._baseline.save(snapshot)
+        if self._baseline is not None:
+            self._baseline.commit(snapshot) if success else self._baseline.give_up()
         return PushResult(success, max(0, count_points(sent) - rejected) if success else 0)
 
     def _built_exporters(self) -> list[Exporter]:

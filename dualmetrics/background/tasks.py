@@ -110,6 +110,7 @@ class WorkerTasks:
     def rest(self) -> None:
         """End a round. A caretaker lets the workers lead, which run the app's callbacks."""
         if self.store.is_caretaker:
+            self.pusher.resign()
             self.election.release()
 
     def finish(self) -> bool:

@@ -73,6 +73,9 @@ class Settings:
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
         default="cumulative",
     )
+    delta_in_doubt: Literal["resend", "skip"] = setting(
+        choice("resend", "skip"), "DUALMETRICS_DELTA_IN_DOUBT", default="resend"
+    )
     histogram_aggregation: Literal["explicit_bucket_histogram", "base2_exponential_bucket_histogram"] = (
         setting(
             choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),

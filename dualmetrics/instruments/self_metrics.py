@@ -32,6 +32,7 @@ class SelfMetrics:
             "dualmetrics.points.exported", "{point}", "Points that the receiver of a push accepted."
         )
         self._overdue = meter.create_counter("dualmetrics.overdue_pushes", "{push}", "Pushes that came late.")
+        self._in_doubt = meter.create_counter("dualmetrics.pushes_in_doubt", "{push}", "Pushes in doubt.")
         self._last_export = meter.create_gauge(
             "dualmetrics.last_export.timestamp", "s", "Time of the last successful push."
         )
@@ -66,6 +67,10 @@ class SelfMetrics:
     def overdue(self) -> None:
         """Count a push that came late."""
         self._overdue.add(1)
+
+    def in_doubt(self) -> None:
+        """Count a push with delta temporality of which nobody knows whether it has arrived."""
+        self._in_doubt.add(1)
 
     def scraped(self, result: str, seconds: float) -> None:
         """Count a scrape. ``result`` is ``success``, ``failure`` or ``denied``."""

@@ -17,6 +17,9 @@ ADMITTED_SERIES = "admitted"
 DELTA_BASELINE = "delta"
 """The last acknowledged snapshot, from which delta temporality counts."""
 
+DELTA_IN_DOUBT = "delta-in-doubt"
+"""The snapshot that is being pushed with delta temporality. Once acknowledged, it becomes the baseline."""
+
 FOLD_LOCK = "fold"
 """An empty file. Its lock is held while dead workers are folded into the archive."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.config.loading import load_settings
 from dualmetrics.model.snapshot import Family, Snapshot
 from dualmetrics.runtime.errors import ErrorReporter
-from dualmetrics.workers.file_names import DELTA_BASELINE
+from dualmetrics.workers.file_names import DELTA_BASELINE, DELTA_IN_DOUBT
 from tests.unit.storage.test_file_format import attribute_sets
 from tests.unit.stores import COUNTER, HISTOGRAM, membership_of, worker
 
@@ -101,7 +102,7 @@ def test_the_leader_writes_a_deleted_baseline_again(tmp_path: Path) -> None:
     leader.row(COUNTER, ())[0] += 3
     baseline = DeltaBaseline(leader, ErrorReporter())
     assert baseline.load() is None
-    baseline.save(snapshot(leader, 12345))
+    baseline.commit(snapshot(leader, 12345))
     membership_of(leader).directory.unlink(DELTA_BASELINE)
     baseline.keep()
     found = DeltaBaseline(next_leader, ErrorReporter()).load()
@@ -113,8 +114,52 @@ def test_a_leader_that_has_resigned_writes_no_baseline(tmp_path: Path) -> None:
     store = worker(tmp_path)
     baseline = DeltaBaseline(store, ErrorReporter())
     baseline.load()
-    baseline.save(snapshot(store, 12345))
+    baseline.commit(snapshot(store, 12345))
     baseline.expire()
     membership_of(store).directory.unlink(DELTA_BASELINE)
     baseline.keep()
     assert not membership_of(store).directory.has(DELTA_BASELINE)
+
+
+def test_after_a_failed_push_nothing_is_in_doubt(tmp_path: Path) -> None:
+    store, doubts = worker(tmp_path), []
+    baseline = DeltaBaseline(store, ErrorReporter())
+    baseline.load()
+    baseline.prepare(snapshot(store, 1))
+    baseline.give_up()
+    DeltaBaseline(store, ErrorReporter(), on_doubt=lambda: doubts.append(1)).load()
+    assert not doubts
+
+
+@pytest.mark.parametrize(
+    ("setting", "arrived", "total"),
+    [
+        ("resend", True, 12),
+        ("resend", False, 7),
+        ("skip", True, 7),
+        ("skip", False, 2),
+    ],
+)
+def test_a_push_in_doubt_is_sent_again_or_skipped(
+    tmp_path: Path, setting: str, arrived: bool, total: float
+) -> None:
+    """Of 5 and 2, the 5 was being pushed when the leader was killed."""
+    with Receiver() as receiver:
+        store, other, doubts = worker(tmp_path), worker(tmp_path), []
+        store.row(COUNTER, ())[0] += 5
+        if arrived:
+            pusher = delivery(store, receiver.http_endpoint)
+            assert pusher.push(snapshot(store, 1)).success
+            membership_of(store).directory.rename(DELTA_BASELINE, DELTA_IN_DOUBT)
+        else:
+            baseline = DeltaBaseline(store, ErrorReporter())
+            baseline.load()
+            baseline.prepare(snapshot(store, 1))
+        other.row(COUNTER, ())[0] += 2
+        settings = load_settings(
+            {}, endpoint=receiver.http_endpoint, temporality="delta", delta_in_doubt=setting
+        )
+        successor = MetricPusher(settings, other, ErrorReporter(), on_doubt=lambda: doubts.append(1))
+        assert successor.push(snapshot(other, 2)).success
+        assert receiver.one("shop", "requests").value == total
+        assert doubts == [1]

@@ -45,6 +45,7 @@ BAD = {
     ],
     "PROMETHEUS_PORT": ["0", "65536", "-1", "http", "80.5", "1e3", "٣"],
     "OTEL_EXPORTER_PROMETHEUS_PORT": ["0", "http"],
+    "DUALMETRICS_DELTA_IN_DOUBT": ["retry", "resend,skip", "RESEND!"],
     "PROMETHEUS_HOST": ["a\nb", "\x00"],
     "OTEL_EXPORTER_PROMETHEUS_HOST": ["a\x7f"],
     f"{OTLP}ENDPOINT": [
