@@ -1,8 +1,9 @@
 """The baseline of delta temporality: the last acknowledged snapshot, kept for the next leader.
 
 The snapshot is written before it is pushed, and becomes the baseline when the Collector has accepted it. If
-the leader dies between the two, the push is in doubt: the next leader cannot know whether it has arrived. By
-the setting ``delta_in_doubt`` its interval is sent again, which may count twice, or skipped, which may lose it.
+the leader dies between the two, the push is in doubt: the next leader cannot know whether it has arrived.
+The setting ``delta_in_doubt`` says whether its interval is sent again, which may count it twice, or skipped,
+which may lose it.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import DELTA_BASELINE, DELTA_IN_DOUBT
 
 _IN_DOUBT = (
-    "dualmetrics: a process of the worker group has ended while it pushed with delta temporality. Whether the "
-    "push has arrived is not known; its interval is %s (DUALMETRICS_DELTA_IN_DOUBT)"
+    "dualmetrics: a process of the group has ended while it pushed with delta temporality. Whether the push "
+    "has arrived is not known; its interval is %s (DUALMETRICS_DELTA_IN_DOUBT)"
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 FILE_SYSTEM_CALLS = (
     "close",
+    "dup2",
     "ftruncate",
     "link",
     "listdir",
@@ -17,6 +18,7 @@ FILE_SYSTEM_CALLS = (
     "open",
     "posix_fallocate",
     "pread",
+    "pwrite",
     "readlink",
     "rename",
     "rmdir",
