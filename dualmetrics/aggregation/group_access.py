@@ -61,6 +61,8 @@ class GroupAccess:
 
     def close(self) -> None:
         """Close what is open. In a forked child, this closes the inherited copies."""
+        if self._totals is not None:
+            self._totals.close()
         if self._membership is not None:
             self._membership.close()
         self._membership = self._totals = None

@@ -70,6 +70,11 @@ class TotalsReader:
         has_dead_workers = len(others) < len(contents.files)
         return GroupTotals(families, roles.count(file_format.WORKER), len(others), has_dead_workers)
 
+    def close(self) -> None:
+        """Close the files that are kept open."""
+        if self._reader is not None:
+            self._reader.files.close_all()
+
     def fold(self, own: WorkerStore | None) -> None:
         """Move what dead workers counted into the archive, unless another process is doing so."""
         if self._directory is None or self._reader is None:

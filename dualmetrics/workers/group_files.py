@@ -101,6 +101,11 @@ class GroupFiles:
         self._nameless = [other for other in self._nameless if other is not file]
         file.close()
 
+    def close_all(self) -> None:
+        """Close all files. In a forked child, this closes the inherited copies."""
+        for file in [*self._kept.values(), *self._nameless]:
+            self.close(file)
+
     def missing(self) -> list[OpenFile]:
         """The files that somebody has deleted, and whose numbers are in no other file.
 
