@@ -52,7 +52,7 @@ class Series:
 
     def to_point(self, cells: Cells) -> Point | None:
         """The point with these cells; None if the value was never set or has been withdrawn."""
-        if cells[0] != cells[0] and not self._is_gauge:  # a sum that is not a number
+        if not cells or (cells[0] != cells[0] and not self._is_gauge):  # damaged, or a sum that is NaN
             return None
         has_time = len(cells) > self._width  # what is observed once per group has a time of observation
         if (has_time or self._is_gauge) and not cells[-1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from dataclasses import replace
@@ -11,8 +12,9 @@ import pytest
 
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
+from dualmetrics.model.descriptor import Descriptor, Kind
 from tests.forking import run_in_child
-from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, UP_DOWN, die, values, worker
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, SCOPE, UP_DOWN, die, values, worker
 
 
 def names(directory: Path) -> set[str]:
@@ -210,3 +212,25 @@ def test_recording_goes_on_after_leaving_the_group(tmp_path: Path) -> None:
     assert told == [1]
     store.row(COUNTER, ())[0] += 1
     assert values(store, COUNTER) == {(): [2.0]}
+
+
+def test_a_sum_that_one_worker_no_longer_observes_is_that_of_the_others(tmp_path: Path) -> None:
+    observed = Descriptor(SCOPE, "observed", Kind.COUNTER, observable=True)
+    level = Descriptor(SCOPE, "level", Kind.UP_DOWN_COUNTER, observable=True)
+    one, other = worker(tmp_path), worker(tmp_path)
+    for descriptor in (observed, level):
+        for store, value in ((one, 3.0), (other, 4.0)):
+            store.row(descriptor, ())[0] = value
+    one.row(observed, ())[0] = one.row(level, ())[0] = math.nan
+    for reader in (one, other, worker(tmp_path)):
+        assert values(reader, observed) == values(reader, level) == {(): [4.0]}
+    other.row(observed, ())[0] = other.row(level, ())[0] = math.nan
+    for reader in (one, other, worker(tmp_path)):
+        assert values(reader, observed) == values(reader, level) == {}
+    one.row(observed, ())[0] = one.row(level, ())[0] = 7.0
+    die(one)
+    die(other)
+    reader = worker(tmp_path)
+    reader.fold()
+    assert values(reader, observed) == {(): [7.0]}
+    assert values(reader, level) == {(): [0.0]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,10 +13,10 @@ from dualmetrics.aggregation import merging
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.aggregation.policies import AggregationPolicies
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
-from dualmetrics.model.descriptor import Descriptor, Kind
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.free_threading import Shard
 from tests.forking import run_in_child
-from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, SCOPE, die, values, worker
+from tests.unit.stores import COUNTER, GAUGE, HISTOGRAM, values, worker
 
 Make = Callable[..., GroupStore]
 
@@ -172,25 +171,3 @@ def test_the_start_time_of_a_series_never_changes(make: Make) -> None:
     first = store.read().families[0].points[0].start_time_ns
     store.row(COUNTER, (("another", "one"),))
     assert store.read().families[0].points[0].start_time_ns == first > 1e18
-
-
-def test_a_sum_that_one_worker_no_longer_observes_is_that_of_the_others(tmp_path: Path) -> None:
-    observed = Descriptor(SCOPE, "observed", Kind.COUNTER, observable=True)
-    level = Descriptor(SCOPE, "level", Kind.UP_DOWN_COUNTER, observable=True)
-    one, other = worker(tmp_path), worker(tmp_path)
-    for descriptor in (observed, level):
-        for store, value in ((one, 3.0), (other, 4.0)):
-            store.row(descriptor, ())[0] = value
-    one.row(observed, ())[0] = one.row(level, ())[0] = math.nan
-    for reader in (one, other, worker(tmp_path)):
-        assert values(reader, observed) == values(reader, level) == {(): [4.0]}
-    other.row(observed, ())[0] = other.row(level, ())[0] = math.nan
-    for reader in (one, other, worker(tmp_path)):
-        assert values(reader, observed) == values(reader, level) == {}
-    one.row(observed, ())[0] = one.row(level, ())[0] = 7.0
-    die(one)
-    die(other)
-    reader = worker(tmp_path)
-    reader.fold()
-    assert values(reader, observed) == {(): [7.0]}
-    assert values(reader, level) == {(): [0.0]}
