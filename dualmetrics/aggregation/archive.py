@@ -76,7 +76,7 @@ def _remove(files: GroupFiles, folded: FileContents) -> None:
     if folded.deleted is None:
         files.remove(folded.name, folded.header.file_id)
     else:
-        files.give_up(folded.deleted)
+        files.supersede_and_close(folded.deleted)
 
 
 def newest_descriptors(*declarations: Mapping[Descriptor, int]) -> dict[Descriptor, int]:

@@ -163,7 +163,7 @@ class GroupStore:
 
     @property
     def is_recording(self) -> bool:
-        """Whether this process has recorded anything since it started, left the group or was reset."""
+        """Whether this process has joined or recorded anything since it started, left or was reset."""
         return self._own is not None
 
     def worker_slot(self) -> int:

@@ -23,9 +23,9 @@ from dualmetrics.workers.group_files import IncompleteGroupError
 class GroupTotals(NamedTuple):
     """What the group has counted.
 
-    ``workers`` is how many of its workers live. ``others`` counts its processes besides this one, caretakers
-    included.
-    ``has_dead_workers`` says whether there are files of dead workers, which wait to be folded.
+    ``workers`` is how many of its workers live. ``others`` counts the live processes besides this one,
+    caretakers included. ``has_dead_workers`` says whether there are files of dead workers, which wait to be
+    folded.
     """
 
     families: list[Family]

@@ -85,7 +85,7 @@ class DeltaBaseline:
         """Write down that this snapshot is about to be pushed."""
         self._write(snapshot, DELTA_IN_DOUBT)
 
-    def give_up(self) -> None:
+    def discard(self) -> None:
         """The push has failed: its interval is sent again in any case."""
         membership = self._store.membership()
         if membership is not None:

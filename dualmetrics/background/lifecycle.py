@@ -128,7 +128,7 @@ class Lifecycle:
         """Leave the group; see `Telemetry.shutdown`."""
         if not self._worker.running:
             self._is_shut_down = True
-            self._close_exporters()  # those of a thread that a fork has ended
+            self._close_exporters()  # those of a thread that was paused
             return True
         self._importer.pause()
         done = self._worker.finish(self._shutdown_timeout if timeout is None else timeout)
@@ -154,7 +154,7 @@ class Lifecycle:
             self._errors.error("the shutdown at exit", error)
 
     def _finish_without_thread(self) -> None:
-        """Push what a process has counted whose thread was never started, or was stopped for a fork."""
+        """Push what a process has counted whose thread was never started, or was paused."""
         self._importer.import_sums()
         if self._store.is_recording:
             self._worker.finish_in_new_thread(self._shutdown_timeout)

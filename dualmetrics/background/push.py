@@ -145,7 +145,7 @@ class MetricPusher:
         rejected = sum(result.rejected for result in results)
         self._log.update(success, rejected, "; ".join(result.message for result in results if result.message))
         if self._baseline is not None:
-            self._baseline.commit(snapshot) if success else self._baseline.give_up()
+            self._baseline.commit(snapshot) if success else self._baseline.discard()
         return PushResult(success, max(0, count_points(sent) - rejected) if success else 0)
 
     def _built_exporters(self) -> list[Exporter]:

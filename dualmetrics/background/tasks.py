@@ -100,7 +100,7 @@ class WorkerTasks:
             result = self.pusher.push(self.snapshots.of(self.store.read()))
         except IncompleteGroupError:  # it is complete in a moment
             return False
-        except Exception:
+        except Exception:  # the thread counts and logs it; the next push comes after an interval
             self.schedule.pushed()
             raise
         self.schedule.pushed()

@@ -213,7 +213,7 @@ class BackgroundWorker:
 
 
 def _next_request(requests: _Requests, seconds: float) -> Request | None:
-    """Wait so long for a request."""
+    """Wait up to ``seconds`` for a request. None if there is none, or if it was withdrawn."""
     try:
         return _taken(requests.get(timeout=seconds))
     except queue.Empty:

@@ -25,8 +25,8 @@ class Observable:
         self.name = rows.descriptor.name
         self._callbacks: list[CallbackFunction] = []
         self._previous_rows: list[Row] = []
-        self._valid_rows: object = None
-        """Of which rows the previous ones are (see `SeriesCache.fast_rows`)."""
+        self._rows_generation: object = None
+        """The dictionary `SeriesCache.fast_rows` at that time; there is a new one when rows become invalid."""
 
     def add_callbacks(self, callbacks: Sequence[CallbackT] | None) -> None:
         """Add callbacks. A repeated registration of the same instrument adds its own, too."""
@@ -36,8 +36,8 @@ class Observable:
         """Run the callbacks. If one raises, its remaining values are lost and the error is logged once."""
         observed_rows: list[Row] = []
         failed = False
-        if self._valid_rows is not self._rows.fast_rows:  # others may belong to another process by now
-            self._valid_rows, self._previous_rows = self._rows.fast_rows, []
+        if self._rows_generation is not self._rows.fast_rows:  # others may belong to another process by now
+            self._rows_generation, self._previous_rows = self._rows.fast_rows, []
         for callback in self._callbacks:
             try:
                 for observation in callback(options):

@@ -17,7 +17,7 @@ from dualmetrics.runtime import file_locks
 from dualmetrics.workers.deletion import DeletionWatch
 from dualmetrics.workers.file_names import TEMPORARY_PREFIX, slot_number
 
-_ATTEND_SECONDS = 1.0  # for a process that looks whether anybody attends
+_LOCK_SECONDS = 1.0  # for a process that looks whether anybody holds the lock
 
 
 class Directory:
@@ -38,9 +38,9 @@ class Directory:
             raise PermissionError(f"{path} belongs to another user, or other users may write to it")
         self.watch = DeletionWatch(self.fd)
 
-    def attend(self) -> None:
+    def lock_shared(self) -> None:
         """Show others that a process has this directory open, until it is closed, by a shared lock."""
-        file_locks.share_lock(self.fd, _ATTEND_SECONDS)
+        file_locks.share_lock(self.fd, _LOCK_SECONDS)
 
     def move_to(self, other: Directory) -> None:
         """Become another directory, because this one was deleted. Closes ``other``."""

@@ -24,7 +24,7 @@ FOLD_LOCK = "fold"
 """An empty file. Its lock is held while dead workers are folded into the archive."""
 
 LEADER_LOCK = "push"
-"""An empty file. The leader holds its lock."""
+"""The leader holds the lock of this file, and writes the time of the group's last push into it."""
 
 PORT_LOCK = "port"
 """An empty file. Those that listen on PROMETHEUS_PORT share its lock."""

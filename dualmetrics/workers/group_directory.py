@@ -145,13 +145,13 @@ def _is_open(group: str) -> bool:
     """Whether a process has any of the group's directories open, or a worker of it lives."""
     labels = [os.path.join(group, name) for name in os.listdir(group)]
     return any(
-        _is_attended(label) or _has_live_worker(label)
+        _is_locked(label) or _has_live_worker(label)
         for label in labels
         if os.path.isdir(label) and not os.path.islink(label)
     )
 
 
-def _is_attended(label: str) -> bool:
+def _is_locked(label: str) -> bool:
     with file_locks.closing(os.open(label, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)) as descriptor:
         return not file_locks.try_lock(descriptor)
 

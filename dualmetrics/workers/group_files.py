@@ -127,7 +127,7 @@ class GroupFiles:
     def archive_replaced(self) -> None:
         """Mark the old archive as superseded, and open the new one."""
         if ARCHIVE in self._kept:
-            self.give_up(self._kept[ARCHIVE])
+            self.supersede_and_close(self._kept[ARCHIVE])
         self._is_alive(ARCHIVE)
 
     def remove(self, name: str, file_id: bytes | None = None) -> None:
@@ -139,7 +139,7 @@ class GroupFiles:
                 self._directory.unlink(name)
             self.close(file)
 
-    def give_up(self, file: OpenFile) -> None:
+    def supersede_and_close(self, file: OpenFile) -> None:
         """Mark a file as superseded for all who have it open, and close it."""
         file.supersede()
         self.close(file)

@@ -70,7 +70,7 @@ class Membership:
     def _open_directory(self) -> Directory:
         address = self._address
         directory = open_group_directory(address.configured_path, address.root, address.label)
-        directory.attend()
+        directory.lock_shared()
         return directory
 
     def _open_log(self) -> int:

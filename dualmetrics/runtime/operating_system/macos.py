@@ -58,7 +58,7 @@ F_ALLOCATEALL = 4
 F_PEOFPOSMODE = 3
 
 COUNT = struct.Struct("=i")
-"""The number of arguments, at the begin of what KERN_PROCARGS2 gives."""
+"""The number of arguments, at the beginning of what KERN_PROCARGS2 gives."""
 
 FSTORE = struct.Struct("=Iiqqq")
 """``struct fstore``: flags, position mode, offset, length, and the number of bytes that were allocated."""

@@ -126,7 +126,7 @@ def test_after_a_failed_push_nothing_is_in_doubt(tmp_path: Path) -> None:
     baseline = DeltaBaseline(store, ErrorReporter())
     baseline.load()
     baseline.prepare(snapshot(store, 1))
-    baseline.give_up()
+    baseline.discard()
     DeltaBaseline(store, ErrorReporter(), on_doubt=lambda: doubts.append(1)).load()
     assert not doubts
 

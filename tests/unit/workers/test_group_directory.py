@@ -142,7 +142,7 @@ def test_a_group_that_a_process_has_open_stays_after_its_root_has_ended(tmp_path
     for path in (user_directory(tmp_path), label.parent, label):
         path.chmod(0o700)
     member = Directory(str(label))
-    member.attend()
+    member.lock_shared()
     open_group(tmp_path, find_root()).close()
     assert label.exists()
     member.close()
