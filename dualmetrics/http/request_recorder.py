@@ -161,8 +161,8 @@ class RequestRecorder:
         """Change the number of active requests only in rows that the store still uses.
 
         If they were only asked for again, the store returns the same rows. In the child of a fork and after a
-        reset it returns new rows, which have never counted the request; the old rows belong to the parent or to
-        nobody.
+        reset it returns new rows, which have never counted the request; the old rows belong to the parent or
+        to nobody.
         """
         for old, new in zip(self._active_rows, self._store_rows(), strict=False):
             if new is old:

@@ -26,7 +26,7 @@ class Observable:
         self._callbacks: list[CallbackFunction] = []
         self._previous_rows: list[Row] = []
         self._rows_generation: object = None
-        """The dictionary `SeriesCache.fast_rows` at that time; there is a new one when rows become invalid."""
+        """`SeriesCache.fast_rows` at that time. It is another dictionary once the rows are invalid."""
 
     def add_callbacks(self, callbacks: Sequence[CallbackT] | None) -> None:
         """Add callbacks. A repeated registration of the same instrument adds its own, too."""
