@@ -101,8 +101,8 @@ def test_errors_in_bursts_count_for_less() -> None:
     rng = np.random.default_rng(9)
     requests = np.full(40, 1000.0)
     alone = error_ratio.Counts(rng.poisson(10, 40).astype(float), requests)
-    errors = rng.poisson(10, 40).astype(float) * rng.choice([0.0, 4.0], 40, p=[0.75, 0.25])
-    bursts = error_ratio.Counts(errors, requests)
+    errors = rng.poisson(10, 40) * rng.choice([0.0, 4.0], 40, p=[0.75, 0.25])
+    bursts = error_ratio.Counts(errors.astype(float), requests)
     assert error_ratio.error_ratio_effect(alone, alone).phi == 1.0
     found = error_ratio.error_ratio_effect(bursts, alone)
     assert found.phi > 5
