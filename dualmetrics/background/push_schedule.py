@@ -19,7 +19,7 @@ _OVERDUE_INTERVALS = 2
 
 
 class PushSchedule:
-    """Says when the next push is due. To be asked by the leader. ``interval`` is in seconds.
+    """Says when the next push is due. ``interval`` is in seconds.
 
     It uses the clock of the system, because monotonic clocks of two processes cannot be compared. If that
     clock is set back, the next push comes at once.
@@ -37,15 +37,18 @@ class PushSchedule:
         self._draw()
 
     def seconds_left(self) -> float:
-        """Return the seconds until the next push; zero or less if it is due.
+        """Return the seconds until the leader has to push; zero or less if the push is due.
 
-        The first leader of a group starts the schedule.
+        The first leader of a group starts the schedule. Any other process gets the seconds until that push
+        is late, so that it can stand for election then.
         """
-        now, last = time.time(), self._election.last_push()
-        if last is None:
+        now, last, leads = time.time(), self._election.last_push(), self._election.is_leader
+        if last is None and leads:
             self._election.record_push(now)
+        if last is None:
             return self._next_interval
-        return self._next_interval - (now - last) if last <= now else 0.0
+        interval = self._next_interval if leads else self._interval * (1 + _JITTER)
+        return interval - (now - last) if last <= now else 0.0
 
     @property
     def is_overdue(self) -> bool:

@@ -86,7 +86,7 @@ class WorkerTasks:
         return is_leader
 
     def seconds_to_push(self) -> float:
-        """The time until the group has to push; to be asked by the leader."""
+        """The time until the leader has to push; in another process, until that push is late."""
         return self.schedule.seconds_left() if self.pusher.wanted else math.inf
 
     def push(self) -> bool:

@@ -15,7 +15,7 @@ from dualmetrics.runtime.threads import start_thread
 TICK_SECONDS = 5.0
 """The time between two ticks."""
 
-_RETRY_SECONDS = 1.0  # the pause after a push that was due and could not be made
+_RETRY_SECONDS = 1.0  # the pause after a push that was due and was not made
 
 _START_SECONDS = 1.0  # a forked worker may change its user before it serves
 
@@ -30,7 +30,7 @@ class Tasks(Protocol):
         ...
 
     def seconds_to_push(self) -> float:
-        """The time until the leader has to push."""
+        """The time until the leader has to push; in another process, until that push is late."""
         ...
 
     def push(self) -> bool:
@@ -188,7 +188,7 @@ class BackgroundWorker:
             success = True
             if is_leader and (request is not None or self._tasks.seconds_to_push() <= 0):
                 success = self._guarded(self._tasks.push, "a push")
-            seconds = self._seconds_to_wait() if is_leader else TICK_SECONDS
+            seconds = self._seconds_to_wait()
             self._tasks.rest()
             if request is not None:
                 request.set_result(success)
@@ -196,7 +196,10 @@ class BackgroundWorker:
         return request
 
     def _seconds_to_wait(self) -> float:
-        """The time until the next tick, or push if that comes first."""
+        """The time until the next tick, or push if that comes first.
+
+        A process that does not lead waits likewise, and takes over if the push is late.
+        """
         seconds = self._tasks.seconds_to_push()
         return min(seconds, TICK_SECONDS) if seconds > 0 else _RETRY_SECONDS
 

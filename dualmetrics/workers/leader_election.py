@@ -62,17 +62,25 @@ class LeaderElection:
     def last_push(self) -> float | None:
         """When the group last pushed (seconds since the epoch); None before its first push.
 
-        To be asked by the leader. A process that is in no group knows only its own pushes.
+        A process that is in no group knows only its own pushes.
         """
         with self._lock:
-            if self._held is not None:
-                try:
-                    data = os.pread(self._held, _TIME.size, 0)
-                except OSError as error:
-                    self._errors.error("reading the time of the last push", error)
-                else:
-                    return float(_TIME.unpack(data)[0]) if len(data) == _TIME.size else None
-            return self._own_last_push
+            membership = self._membership()
+            if membership is None:
+                return self._own_last_push
+            try:
+                data = self._read(membership.directory)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                self._errors.error("reading the time of the last push", error)
+                return self._own_last_push
+            return float(_TIME.unpack(data)[0]) if len(data) == _TIME.size else None
+
+    def _read(self, directory: Directory) -> bytes:
+        if self._held is not None:
+            return os.pread(self._held, _TIME.size, 0)
+        return directory.read(LEADER_LOCK)[: _TIME.size]
 
     def record_push(self, time: float) -> None:
         """Keep the time of a push for the next leader."""

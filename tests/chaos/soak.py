@@ -1,4 +1,7 @@
-"""Thousands of kills against the main servers, and a report: ``tox -e soak [-- KILLS]``."""
+"""Thousands of kills, and minutes of disturbed pushes, with a report: ``tox -e soak [-- KILLS [SECONDS]]``.
+
+Each server gets its share of the kills. The pushes of each group are watched for so many seconds.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.campaign import Report, run_campaign
+from tests.chaos.push_campaign import PushReport, run_push_campaign
+from tests.chaos.push_subjects import SUBJECTS
 
 KILLS = 5000
+PUSH_SECONDS = 600.0
 _RECYCLING = ("--max-requests", "400", "--max-requests-jitter", "100")
 _CAMPAIGNS = [
     ("gunicorn sync", ("--preload",), 0.25),
@@ -25,18 +31,23 @@ _CAMPAIGNS = [
 """Each server with its options and its share of the kills."""
 
 _KILLS_PER_SERVER_START = 100
+_FAULTS = ("stop", "SIGKILL", "SIGTERM")
 _NUMBERS = ("sent", "answered", "counted", "lost", "doubled", "torn", "scrapes", "pushes")
 
 
 def main() -> int:
-    """Run all campaigns. Returns 1 if anything was lost, counted twice or went down."""
+    """Run all campaigns. Returns 1 if anything was lost, counted twice, went down or was pushed late."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else PUSH_SECONDS
     console = Console(width=130)
     reports = [
         _run_in_parts(console, name, options, round(share * kills)) for name, options, share in _CAMPAIGNS
     ]
     console.print(_table(reports))
+    push_reports = [_watch_pushes(name, seconds) for name in SUBJECTS]
+    console.print(_push_table(push_reports))
     violations = [violation for report in reports for violation in report.violations]
+    violations += [violation for report in push_reports for violation in report.violations]
     console.print(*violations, sep="\n")
     return int(bool(violations) or any(report.lost or report.doubled for report in reports))
 
@@ -73,6 +84,31 @@ def _table(reports: list[Report]) -> Table:
     table = Table("server", "kills", *_NUMBERS)
     for report in [*reports, _sum(reports)]:
         table.add_row(report.server, *(str(getattr(report, number)) for number in ("kills", *_NUMBERS)))
+    return table
+
+
+def _watch_pushes(name: str, seconds: float) -> PushReport:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return run_push_campaign(name, seconds, Path(folder))
+        except AssertionError as error:
+            return PushReport(name, violations=[f"{name}: {error}"])
+
+
+def _push_table(reports: list[PushReport]) -> Table:
+    table = Table(
+        "group", "seconds", *_FAULTS, "workers", "jobs", "scrapes", "quiet", "pushes", "longest gap"
+    )
+    for report in reports:
+        faults = [str(report.faults[fault]) for fault in _FAULTS]
+        numbers = (report.processes, report.jobs, report.scrapes, report.quiet, report.pushes)
+        table.add_row(
+            report.subject,
+            f"{report.seconds:.0f}",
+            *faults,
+            *map(str, numbers),
+            f"{report.longest_gap:.1f} s",
+        )
     return table
 
 

@@ -101,3 +101,16 @@ def test_a_damaged_time_delays_no_push_by_more_than_an_interval(
     assert schedule.seconds_left() <= 1.1 * INTERVAL
     schedule.pushed()
     assert 0.9 * INTERVAL <= schedule.seconds_left() <= 1.1 * INTERVAL
+
+
+def test_others_wait_until_the_push_of_the_leader_is_late(tmp_path: Path, clock: Clock) -> None:
+    other = PushSchedule(LeaderElection(worker(tmp_path).membership, ErrorReporter()), INTERVAL)
+    assert other.seconds_left() >= 0.9 * INTERVAL, "nobody has led yet"
+    _, schedule = leader(tmp_path)
+    schedule.pushed()
+    for _ in range(20):  # the leader draws another interval each time
+        clock.now += max(0.0, schedule.seconds_left())
+        assert other.seconds_left() >= 0
+        schedule.pushed()
+    clock.now += 1.1 * INTERVAL
+    assert other.seconds_left() == pytest.approx(0)
