@@ -8,12 +8,15 @@ not admitted. If it has the CRC of an admitted set, the log is asked as usual.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Generic, TypeVar
-from zlib import crc32
+from typing import Any, TypeVar
 
 from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 from dualmetrics.runtime.free_threading import FIRST_SHARD, locked_if_free_threaded
 from dualmetrics.storage.regions import Row
+from dualmetrics.workers.cardinality import quick_crc
+
+Items = tuple[tuple[str, Any], ...]
+"""The items of attributes, as the app passes them."""
 
 RowT = TypeVar("RowT")
 
@@ -26,37 +29,33 @@ OVERFLOWS = Descriptor(
 )
 """The metric that counts them, by the attribute ``metric``."""
 
-_MAX_LENGTH = 4096
-"""Longer sets are normalized first, which may cut them."""
-
-_SURROGATE = b"\\ud"
-"""Begins a lone surrogate in the output of ``repr``. Normalization replaces it."""
-
 _MAX_COUNTED = 10_000
 """How many sets are remembered, so that each is counted once. Of further ones, each measurement counts."""
 
 
-class PastLimit(Generic[RowT]):
-    """The overflow series of one metric that is full.
+class RowsPastLimit(dict[Items, RowT]):
+    """The rows of a metric that is full, and the overflow row for each set that was not admitted.
 
     ``admitted`` are the CRCs of the admitted sets. ``overflows`` is the row of `OVERFLOWS` for this metric.
     """
 
-    def __init__(self, row: RowT, admitted: Collection[int], overflows: Row) -> None:
+    def __init__(
+        self, known: dict[Items, RowT], row: RowT, admitted: Collection[int], overflows: Row
+    ) -> None:
+        super().__init__(known)
         self._row = row
         self._admitted = admitted
         self._overflows = overflows
         self._counted: set[int] = set()
 
-    def row(self, items: tuple[tuple[object, object], ...]) -> RowT | None:
-        """The overflow row, if this set was certainly not admitted. ``items`` are as the app passes them."""
-        for key, value in items:
-            if type(key) is not str or type(value) is not str or not key:
-                return None
-        text = repr(items if len(items) < 2 else tuple(sorted(items))).encode()
-        crc = crc32(text)
-        if crc in self._admitted or len(text) > _MAX_LENGTH or _SURROGATE in text:
-            return None
+    def __missing__(self, items: Items) -> RowT:
+        """The overflow row. Raises KeyError if the set may have been admitted."""
+        try:
+            crc = quick_crc(items)
+        except ValueError:
+            raise KeyError(items) from None
+        if crc in self._admitted:
+            raise KeyError(items)
         if crc not in self._counted:
             self._count(crc)
         return self._row

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from opentelemetry.context import Context
 
 from dualmetrics.aggregation.group_store import GroupStore
-from dualmetrics.aggregation.past_limit import OVERFLOWS, PastLimit
+from dualmetrics.aggregation.past_limit import OVERFLOWS, Items, RowsPastLimit
 from dualmetrics.aggregation.worker_store import OVERFLOW_ATTRIBUTES
 from dualmetrics.instruments.attributes import is_short, normalize_attributes
 from dualmetrics.instruments.exemplars import ExemplarFilter, ExemplarReservoir
@@ -70,10 +70,9 @@ class SeriesCache(Generic[RowT]):
 
     def invalidate(self) -> None:
         """Forget all rows, because a fork, a reset or a shutdown has made them invalid."""
-        self.fast_rows: dict[tuple[tuple[str, Any], ...], RowT] = {}
+        self.fast_rows: dict[Items, RowT] = {}
         self._typed_rows: dict[tuple[tuple[str, type, Any], ...], RowT] = {}
         self._reservoirs: dict[int, tuple[RowT, ExemplarReservoir]] = {}
-        self._past_limit: PastLimit[RowT] | None = None
 
     def get(self, attributes: AttributesArgument) -> RowT:
         """Return the row of a series."""
@@ -87,10 +86,6 @@ class SeriesCache(Generic[RowT]):
         # Bound here, so that a row that becomes invalid meanwhile is not kept in the new dictionaries.
         fast_rows, typed_rows = self.fast_rows, self._typed_rows
         items = tuple(attributes.items()) if attributes else ()
-        if self._past_limit is not None:
-            row = self._past_limit.row(items)
-            if row is not None:
-                return row
         key = tuple((name, type(value), value) for name, value in items)
         try:
             row = typed_rows.get(key)
@@ -112,16 +107,17 @@ class SeriesCache(Generic[RowT]):
     def _new_row(self, attributes: AttributesArgument) -> RowT:
         normalized = normalize_attributes(attributes, self._errors)
         row = self._allocate(self.descriptor, normalized, None, self._shard)
-        self._past_limit = self._past_limit or self._find_limit()
+        if not isinstance(self.fast_rows, RowsPastLimit):
+            self._look_for_limit()
         return row
 
-    def _find_limit(self) -> PastLimit[RowT] | None:
+    def _look_for_limit(self) -> None:
+        """Let new sets go to the overflow series without being asked for, if the metric is full."""
         admitted = self._store.admitted_crcs(self.descriptor)
-        if admitted is None:
-            return None
-        row = self._allocate(self.descriptor, OVERFLOW_ATTRIBUTES, None, self._shard)
-        overflows = self._store.row(OVERFLOWS, (("metric", self.descriptor.name),))
-        return PastLimit(row, admitted, overflows)
+        if admitted is not None:
+            row = self._allocate(self.descriptor, OVERFLOW_ATTRIBUTES, None, self._shard)
+            overflows = self._store.row(OVERFLOWS, (("metric", self.descriptor.name),))
+            self.fast_rows = RowsPastLimit(self.fast_rows, row, admitted, overflows)
 
     def offer_exemplar(
         self, bucket: int, amount: float, attributes: AttributesArgument, context: Context | None

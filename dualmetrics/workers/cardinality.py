@@ -16,7 +16,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 from zlib import crc32
@@ -28,12 +28,14 @@ from dualmetrics.workers.deletion import DeletionWatch
 
 _ENTRY = struct.Struct("<8s8sQI4s")
 
+_MAX_LENGTH = 1024  # a longer text may be cut by normalization
+
 
 class SeriesHashes(NamedTuple):
     """Names a series in the log: a hash of the metric, one of the attributes (8 bytes each), and a CRC-32.
 
     Nobody can find attributes with a given hash, but anybody can with a given CRC. That is only used to tell
-    quickly that a set was *not* admitted (see `PastLimit`).
+    quickly that a set was *not* admitted (see `RowsPastLimit`). It is 0 if there is none (see `quick_crc`).
     """
 
     metric: bytes
@@ -185,9 +187,27 @@ class AdmittedSeries:
 
 def series_hashes(descriptor: Descriptor, attributes: Attributes) -> SeriesHashes:
     """Return what names a series in the log."""
-    return SeriesHashes(
-        metric_hash(descriptor), _digest(attributes_key(attributes)), crc32(_text(attributes))
-    )
+    try:
+        crc = quick_crc(attributes)
+    except ValueError:
+        crc = 0
+    return SeriesHashes(metric_hash(descriptor), _digest(attributes_key(attributes)), crc)
+
+
+def quick_crc(items: Iterable[tuple[object, object]]) -> int:
+    """Return a CRC-32 of attributes in any order.
+
+    Raises ValueError unless they are as they are after normalization: short, plain and valid strings.
+    """
+    crc = 0
+    for name, value in items:
+        if type(name) is not str or type(value) is not str or not name:
+            raise ValueError("not a plain string")
+        text = f"{name}\0{value}"
+        if len(text) > _MAX_LENGTH:
+            raise ValueError("a long string")
+        crc ^= crc32(text.encode())  # UnicodeEncodeError is a ValueError
+    return crc
 
 
 def metric_hash(descriptor: Descriptor) -> bytes:

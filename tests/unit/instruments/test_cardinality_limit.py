@@ -108,7 +108,6 @@ def test_a_set_with_the_crc_of_an_admitted_one_is_not_admitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cardinality, "crc32", lambda data: 0)
-    monkeypatch.setattr("dualmetrics.aggregation.past_limit.crc32", lambda data: 0)
     recording = telemetry(tmp_path)
     counter = fill(recording)
     for number in range(100):
