@@ -6,10 +6,12 @@ are for integrations too, and documented in ``docs/writing-an-integration.md``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import warnings
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.default_telemetry import configure
+from dualmetrics.http.marker import Carrier, RequestMarker, markers
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import METHODS, error_type
 from dualmetrics.scrape.messages import ScrapeResponse
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "Options",
     "ScrapeResponse",
     "SettingsError",
     "error_type",
@@ -26,6 +29,9 @@ __all__ = [
     "serves_page",
     "telemetry_for",
 ]
+
+_OLD_NAMES = {"route", "answer"}
+"""The names in version 0.1 of ``serve_metrics`` and ``route_namer``."""
 
 PAGE_DISABLED = ScrapeResponse(
     404,
@@ -66,8 +72,48 @@ class BaseMiddleware(Generic[_App, _Request]):
         self._request_type, self._traced_request_type = request_types
         telemetry.server_metrics.exemplars.on_active(self._record_in_spans)
 
+    def _marker_of(self, carrier: Carrier) -> RequestMarker | None:
+        """The marker of an outer middleware that records this request with the same Telemetry."""
+        return next((marker for marker in markers(carrier) if marker.telemetry is self._telemetry), None)
+
+    def _exclude_outside(self, carrier: Carrier, path: str) -> None:
+        """Have middleware outside not record a request that this one excludes.
+
+        The page of an app inside is no request to the app outside, either.
+        """
+        for marker in markers(carrier):
+            if marker.telemetry is self._telemetry or path == self._paths.page:
+                marker.exclude()
+
     def _record_in_spans(self) -> None:
         self._request_type = self._traced_request_type
+
+
+class Options(NamedTuple):
+    """The arguments that all middleware and integrations have, but for the settings."""
+
+    serve_metrics: bool
+    route_namer: Any
+
+    @classmethod
+    def of(cls, settings: dict[str, Any], serve_metrics: object, route_namer: object = None) -> Options:
+        """Check the arguments. Removes those from ``settings`` that had another name in version 0.1.
+
+        Raises TypeError for a wrong type.
+        """
+        for old in _OLD_NAMES & settings.keys():
+            value = settings.pop(old)
+            if callable(value):
+                route_namer, name = value, "route_namer"
+            else:
+                serve_metrics, name = value, "serve_metrics"
+            message = f"dualmetrics: {old}={value!r} is now {name}={value!r}"
+            warnings.warn(message, DeprecationWarning, stacklevel=4)
+        if not isinstance(serve_metrics, bool):
+            raise TypeError(f"serve_metrics={serve_metrics!r}: allowed are True and False")
+        if route_namer is not None and not callable(route_namer):
+            raise TypeError(f"route_namer={route_namer!r}: allowed is a function that names the route")
+        return cls(serve_metrics, route_namer)
 
 
 def telemetry_for(telemetry: Telemetry | None, settings: dict[str, Any]) -> Telemetry:
@@ -97,5 +143,5 @@ def route_taken_error(telemetry: Telemetry, route: str) -> SettingsError:
     path = telemetry.settings.prometheus_path
     return SettingsError(
         f"prometheus_path={path!r}: the app's route {route!r} already has this path; "
-        "choose a path that no other route has, or pass route=False and mount the page elsewhere"
+        "choose a path that no other route has, or pass serve_metrics=False and mount the page elsewhere"
     )

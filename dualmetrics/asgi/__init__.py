@@ -7,13 +7,15 @@ the argument ``route``, a `RouteNamer`) and an exception that the framework has 
 the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows all of them at work.
 """
 
-from dualmetrics.asgi.marker import set_error, set_route
+from dualmetrics.asgi.marker import note_scope, set_error, set_route
 from dualmetrics.asgi.middleware import MetricsMiddleware
 from dualmetrics.asgi.page import answer_scrape, metrics_app
 from dualmetrics.asgi.route_names import wrapped_apps
 from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Message, Receive, RouteNamer, Scope, Send
+from dualmetrics.http.marker import REST
 
 __all__ = [
+    "REST",
     "ASGIApp",
     "CachingRouteNamer",
     "Message",
@@ -24,6 +26,7 @@ __all__ = [
     "Send",
     "answer_scrape",
     "metrics_app",
+    "note_scope",
     "set_error",
     "set_route",
     "wrapped_apps",

@@ -1,37 +1,9 @@
-"""Marks a connection as recorded, and takes what an app says about it."""
+"""What an app or an integration tells about a request, by its scope."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from dualmetrics.asgi.types import Scope
-from dualmetrics.http.request_attributes import error_type
-
-MARKER_KEY = "dualmetrics"
-"""The scope key of the innermost `RequestMarker`. Middleware that copies the scope copies the key with it."""
-
-
-class RequestMarker:
-    """Marks a connection as recorded with a Telemetry. The markers of outer middlewares form a chain."""
-
-    __slots__ = ("error", "outer", "route", "telemetry")
-
-    def __init__(self, telemetry: object, scope: Scope) -> None:
-        self.telemetry = telemetry
-        self.outer: RequestMarker | None = scope.get(MARKER_KEY)
-        self.route: str | None = None
-        """The template that `set_route` was called with."""
-        self.error: str | None = None
-        """The type of the exception that `set_error` was called with."""
-        scope[MARKER_KEY] = self
-
-
-def markers(scope: Scope) -> Iterator[RequestMarker]:
-    """The markers of a connection, from the innermost to the outermost."""
-    marker: RequestMarker | None = scope.get(MARKER_KEY)
-    while marker is not None:
-        yield marker
-        marker = marker.outer
+from dualmetrics.http import marker
 
 
 def set_route(scope: Scope, template: str) -> None:
@@ -39,8 +11,7 @@ def set_route(scope: Scope, template: str) -> None:
 
     Pass the template and never the path: a client can request any path, and each one would be a new series.
     """
-    for marker in markers(scope):
-        marker.route = template
+    marker.set_route(scope, template)
 
 
 def set_error(scope: Scope, exception: BaseException) -> None:
@@ -50,5 +21,25 @@ def set_error(scope: Scope, exception: BaseException) -> None:
     then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
     middleware needs no call.
     """
-    for marker in markers(scope):
-        marker.error = error_type(exception)
+    marker.set_error(scope, exception)
+
+
+def note_scope(scope: Scope, namer: object = None) -> None:
+    """Tell that a router of the framework matches routes with this scope, and will put what matched into it.
+
+    Middleware may hand on a copy of the scope, so the one that arrived need not have what matched. Routes of
+    ``namer``, a `RouteNamer`, begin at the path of this scope: middleware may have rewritten the path.
+    """
+    for each in marker.markers(scope):
+        each.seen = scope
+        if namer is not None and each.namer is namer:
+            each.path = path_without_root(scope)
+
+
+def path_without_root(scope: Scope) -> str:
+    """Return the path without the root path of a proxy or mount, which newer servers include in it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi.lifespan import Lifespan
-from dualmetrics.asgi.marker import MARKER_KEY, RequestMarker, markers
+from dualmetrics.asgi.marker import path_without_root
 from dualmetrics.asgi.page import metrics_app
 from dualmetrics.asgi.request import AsgiRequest, TracedAsgiRequest
 from dualmetrics.asgi.route_names import as_caching_namer, find_route_namer, name_no_route
 from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Receive, RouteNamer, Scope, Send
 from dualmetrics.asgi.websocket import watch_websocket
+from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker
+from dualmetrics.http.nesting import PROTOCOLS, adopt, outside
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_recorder import RequestRecorder
-from dualmetrics.middleware import BaseMiddleware, serves_page, telemetry_for
+from dualmetrics.middleware import BaseMiddleware, Options, serves_page, telemetry_for
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -23,10 +25,10 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
     """Records the requests of ``app``, answers the metrics path, and exports for the lifetime of the app.
 
     ``telemetry`` is the `Telemetry` to record with. Without it, ``settings`` are passed to
-    `dualmetrics.configure`, which raises SettingsError for a bad one. ``route`` returns the route of a
-    request. Without it, the package for the framework of the app is asked (see `route_names`). `set_route`
-    takes precedence over both. ``answer=False`` leaves the metrics path to the app; its requests are still
-    not recorded.
+    `dualmetrics.configure`, which raises SettingsError for a bad one. ``route_namer`` returns the
+    route of a request. Without it, the package for the framework of the app is asked (see `route_names`).
+    `set_route` takes precedence over both. ``serve_metrics=False`` leaves the metrics path to the app; its
+    requests are still not recorded.
     """
 
     @overload  # the call for which Starlette's add_middleware is typed; older versions pass app= by keyword
@@ -36,8 +38,8 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         /,
         *,
         telemetry: Telemetry | None = None,
-        route: RouteNamer | None = None,
-        answer: bool = True,
+        route_namer: RouteNamer | None = None,
+        serve_metrics: bool = True,
         **settings: Any,
     ) -> None: ...
 
@@ -47,8 +49,8 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         app: ASGIApp,
         *,
         telemetry: Telemetry | None = None,
-        route: RouteNamer | None = None,
-        answer: bool = True,
+        route_namer: RouteNamer | None = None,
+        serve_metrics: bool = True,
         **settings: Any,
     ) -> None: ...
 
@@ -57,28 +59,40 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         app: ASGIApp,
         *,
         telemetry: Telemetry | None = None,
-        route: RouteNamer | None = None,
-        answer: bool = True,
+        route_namer: RouteNamer | None = None,
+        serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
+        options = Options.of(settings, serve_metrics, route_namer)
         telemetry = telemetry_for(telemetry, settings)
-        page = metrics_app(telemetry) if answer and serves_page(telemetry) else None
+        page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings)
+        PROTOCOLS.use("asgi")
         super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest))
-        self._namer = as_caching_namer(route) if route else None
+        self._namer = as_caching_namer(options.route_namer) if options.route_namer else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             return await self._serve_other(scope, receive, send)
-        path = _path_without_root(scope) if scope.get("root_path") else scope["path"]
-        if self._excluded(path) or not self._enabled or (MARKER_KEY in scope and self._is_recorded(scope)):
+        root = scope.get("root_path", "")
+        path = path_without_root(scope) if root else scope["path"]
+        if self._excluded(path) or not self._enabled:
             return await self._pass_on(path, scope, receive, send)
+        if PROTOCOLS.may_nest:
+            adopt(scope, scope["method"], root + path)
+        if MARKER_KEY in scope and (recorded := self._marker_of(scope)) is not None:
+            self._name_inside(recorded, scope, root, path)
+            return await self.app(scope, receive, send)
         recorder = self._by_method.get(scope["method"]) or self._find_recorder(scope)
         namer = self._namer or self._find_namer(scope)
-        request = self._request_type(self._telemetry, recorder, namer, scope, path, receive, send)
+        request = self._request_type(self._telemetry, recorder, namer, scope, root, path, receive, send)
         try:
-            await self.app(scope, request.receive, request.send)
+            if PROTOCOLS.may_nest:
+                with outside(request, scope["method"], root + path):
+                    await self.app(scope, request.receive, request.send)
+            else:
+                await self.app(scope, request.receive, request.send)
         except BaseException as error:
             request.failed(error)
             raise
@@ -86,12 +100,18 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
             # The request refers to the scope and to `send`, and servers keep these two together. Without this
             # line they would be a cycle that only the garbage collector can free.
             scope[MARKER_KEY] = request.outer
+            request.seen = scope
         if request.in_progress:
             request.returned()
 
-    def _is_recorded(self, scope: Scope) -> bool:
-        """Whether an outer middleware records this connection with the same Telemetry."""
-        return any(marker.telemetry is self._telemetry for marker in markers(scope))
+    def _name_inside(self, recorded: RequestMarker, scope: Scope, root: str, path: str) -> None:
+        """Let the middleware that records this request know the route of the app inside."""
+        namer = self._namer or self._find_namer(scope)
+
+        def name() -> str | None:
+            return namer(recorded.seen, path) or namer(scope, path)
+
+        recorded.inner = InnerNamer(name, root, recorded.inner)
 
     def _find_recorder(self, scope: Scope) -> RequestRecorder:
         version = scope.get("http_version")
@@ -107,26 +127,18 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         return caching_namer
 
     async def _pass_on(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._exclude_outside(scope, path)
         app = self._page if self._page and path == self._paths.page else self.app
         await app(scope, receive, send)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._enabled or self._is_recorded(scope):
+        if not self._enabled or self._marker_of(scope) is not None:
             return await self.app(scope, receive, send)
         RequestMarker(self._telemetry, scope)
         if scope["type"] == "lifespan":
             await Lifespan(self._telemetry, receive, send).run(self.app, scope)
-        elif scope["type"] == "websocket" and not self._excluded(_path_without_root(scope)):
+        elif scope["type"] == "websocket" and not self._excluded(path_without_root(scope)):
             recorder = self._metrics.websocket_recorder(scope.get("scheme", "ws"))
             await watch_websocket(self.app, recorder, scope, receive, send)
         else:
             await self.app(scope, receive, send)
-
-
-def _path_without_root(scope: Scope) -> str:
-    """Return the path without the root path of a proxy or mount, which newer servers include in it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from time import perf_counter
 
-from dualmetrics.asgi.marker import MARKER_KEY, RequestMarker
 from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.request_attributes import CLIENT_GONE, ResponseAttributes, error_type
+from dualmetrics.http.marker import MARKER_KEY, RequestMarker, full_template
+from dualmetrics.http.request_attributes import CLIENT_GONE, ResponseAttributes, error_type, status_number
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
 
@@ -37,16 +37,15 @@ class AsgiRequest(RequestMarker):
     __slots__ = (
         "_client_gone",
         "_final_messages",
-        "_namer",
-        "_path",
         "_receive",
         "_recorder",
-        "_scope",
         "_send",
         "_started",
         "_status",
         "in_progress",
     )
+
+    namer: CachingRouteNamer
 
     def __init__(
         self,
@@ -54,19 +53,20 @@ class AsgiRequest(RequestMarker):
         recorder: RequestRecorder,
         namer: CachingRouteNamer,
         scope: Scope,
+        root: str,
         path: str,
         receive: Receive,
         send: Send,
     ) -> None:
         self.telemetry = telemetry  # the same as in RequestMarker.__init__, without the cost of a call
         self.outer = scope.get(MARKER_KEY)
-        self.route = None
-        self.error = None
+        self.root = root
+        self.path = path
+        self.namer = namer
+        self.seen = scope
+        self.route = self.error = self.inner = None
         scope[MARKER_KEY] = self
         self._recorder = recorder
-        self._namer = namer
-        self._scope = scope
-        self._path = path
         self._receive = receive
         self._send = send
         self._status = 0
@@ -97,12 +97,18 @@ class AsgiRequest(RequestMarker):
             return self._send(message)
         if not self._status or kind in FILE_MESSAGES or len(message.get("body", b"")) > SERVER_BUFFER_BYTES:
             return self._send_end(message)
-        self._record(self._status, self.error)
+        self._record(self._status, None)
         return self._send(message)
+
+    def exclude(self) -> None:
+        """Do not record the request: an app inside excludes it."""
+        if self.in_progress:
+            self.in_progress = False
+            self._recorder.cancel()
 
     def returned(self) -> None:
         """Record a request whose app has returned before the end of the response."""
-        self._record(self._status or (CLIENT_GONE if self._client_gone else 500), self.error)
+        self._record(self._status or (CLIENT_GONE if self._client_gone else 500), None)
 
     def failed(self, error: BaseException) -> None:
         """Record a request whose app has raised, or was cancelled because its client disconnected."""
@@ -117,32 +123,37 @@ class AsgiRequest(RequestMarker):
 
     async def _send_start(self, message: Message) -> None:
         await self._send(message)
-        self._status = message["status"]  # set afterwards: if the server fails, the response has not begun
+        status = message["status"]  # read afterwards: if the server fails, the response has not begun
+        self._status = status if type(status) is int else status_number(status)
         if message.get("trailers"):
             self._final_messages = TRAILER_MESSAGES
 
     async def _send_end(self, message: Message) -> None:
         await self._send(message)
         if self.in_progress:
-            self._record(self._status, self.error)
+            self._record(self._status, None)
 
     def _record(self, status: int, error: str | None) -> None:
         self.in_progress = False
         seconds = perf_counter() - self._started
-        recorder, scope = self._recorder, self._scope
-        key = self._namer.generation, id(scope.get("endpoint")), id(scope.get("route")), status
-        record = recorder.shortcuts.get(key)
-        if record is not None and error is None and self.route is None:
-            record(seconds)
+        if error is None and status >= 500:
+            error = self.error
+        scope = self.seen
+        key = self.namer.generation, id(scope.get("endpoint")), id(scope.get("route")), status
+        shortcut = self._recorder.shortcuts.get(key)
+        is_usual = error is None and self.route is None and self.inner is None
+        if is_usual and shortcut is not None and shortcut.applies(self.path):
+            shortcut.record(seconds)
         else:
-            route = self._find_route(scope)
-            recorder.end(route, status, error, seconds)
-            if error is None and self.route is None and self._namer.certain(scope):
-                recorder.remember_shortcut(key, ResponseAttributes(route, status, None))
+            route = self._find_route()
+            self._recorder.end(route, status, error, seconds)
+            applies = self.namer.check_for(self.seen) if is_usual else None
+            if applies is not None and applies(self.path):
+                self._recorder.remember_shortcut(key, ResponseAttributes(route, status, None), applies)
 
-    def _find_route(self, scope: Scope) -> str | None:
+    def _find_route(self) -> str | None:
         try:
-            return self.route or self._namer(scope, self._path)
+            return self.route or full_template(self, self.namer(self.seen, self.path))
         except Exception as failure:
             self._recorder.errors.error("naming a route", failure)
             return None

@@ -58,7 +58,7 @@ def route_namer_for(app: object) -> RouteNamer | None:
 
 def as_caching_namer(namer: RouteNamer) -> CachingRouteNamer:
     """Return ``namer`` itself if it is a `CachingRouteNamer`, else an `UncachedNamer` around it."""
-    return cast("CachingRouteNamer", namer) if hasattr(namer, "certain") else UncachedNamer(namer)
+    return cast("CachingRouteNamer", namer) if hasattr(namer, "check_for") else UncachedNamer(namer)
 
 
 def name_no_route(scope: Scope, path: str) -> None:
@@ -76,9 +76,8 @@ class UncachedNamer:
         """Return the template of the route."""
         return self._namer(scope, path)
 
-    def certain(self, scope: Scope) -> bool:
-        """Return False."""
-        return False
+    def check_for(self, scope: Scope) -> None:
+        """Return None: nothing is remembered."""
 
 
 class DeferredNamer:

@@ -25,14 +25,18 @@ class CachingRouteNamer(Protocol):
     """A `RouteNamer` that also says when its answer may be remembered, so that not every request calls it."""
 
     generation: object
-    """An object that is replaced when `certain` may answer differently.
+    """An object that is replaced when `check_for` may answer differently.
 
-    While it is the same object, the endpoints and routes for which `certain` is true stay alive, so that an
-    ``id`` identifies them.
+    While it is the same object, the endpoints and routes for which `check_for` returns a function stay alive,
+    so that an ``id`` identifies them.
     """
 
     def __call__(self, scope: Scope, path: str) -> str | None: ...
 
-    def certain(self, scope: Scope) -> bool:
-        """Whether all requests with the endpoint, route and method of this scope have the same template."""
+    def check_for(self, scope: Scope) -> Callable[[str], object] | None:
+        """Return a function that says of a path whether it leads to the template of this request.
+
+        The template is then remembered for the endpoint, the route and the method of this scope. None if the
+        template of the next request may be another one.
+        """
         ...

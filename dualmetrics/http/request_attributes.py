@@ -53,6 +53,14 @@ class ResponseAttributes(NamedTuple):
     error: str | None
 
 
+def status_number(status: object) -> int:
+    """Return the code of a status, which may be an enum; -1 if it has no code."""
+    try:
+        return int(status)  # type: ignore[call-overload, no-any-return]  # whatever the app has sent
+    except (TypeError, ValueError):
+        return -1
+
+
 def error_type(error: BaseException) -> str:
     """Return the qualified name of the exception's class. Builtin exceptions have no module in it.
 

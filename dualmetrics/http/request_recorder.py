@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dualmetrics.http.recorders import (
     ActiveRecorder,
@@ -48,6 +48,13 @@ class RowStore(Protocol):
     ) -> HistogramRow: ...
 
     def on_invalidate(self, listener: Callable[[], None]) -> None: ...
+
+
+class Shortcut(NamedTuple):
+    """Records a request whose route is known without its template, if ``applies`` is true of its path."""
+
+    record: Recorder
+    applies: Callable[[str], object]
 
 
 class RequestRecorder:
@@ -98,11 +105,8 @@ class RequestRecorder:
         self._recorders: dict[tuple[str | None, int, str | None], Recorder] = {}
         self._decided: dict[str, tuple[Row, ...]] = {}
         """The rows of the active requests; the first of `_open` and `invalidate` decides."""
-        self.shortcuts: dict[tuple[object, ...], Recorder] = {}
-        """The functions that `end` would call, by a key that the caller knows earlier than the response.
-
-        See `remember_shortcut`.
-        """
+        self.shortcuts: dict[tuple[object, ...], Shortcut] = {}
+        """By a key that the caller knows earlier than the response; see `remember_shortcut`."""
         self.start: ActiveRecorder = self._start_when_new
         """Count a request as active. One call of `end` or `cancel` must follow. Never raises."""
         self.cancel: ActiveRecorder = self._cancel_when_new
@@ -117,13 +121,15 @@ class RequestRecorder:
         except Exception as failure:
             self.errors.error("recording a request", failure)
 
-    def remember_shortcut(self, key: tuple[object, ...], response: ResponseAttributes) -> None:
+    def remember_shortcut(
+        self, key: tuple[object, ...], response: ResponseAttributes, applies: Callable[[str], object]
+    ) -> None:
         """From now on, ``shortcuts[key]`` records what `end` does for this response."""
         record = self._recorders.get(response)
         if record is not None:
             if len(self.shortcuts) >= MAX_RESPONSES:
                 self.shortcuts.clear()
-            self.shortcuts[key] = record
+            self.shortcuts[key] = Shortcut(record, applies)
 
     def invalidate(self) -> None:
         """Enter the state *invalid*. A recorder that was new counts no active requests."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from dualmetrics.http.request_attributes import error_type
+from dualmetrics.http import marker
 
 Environ: TypeAlias = dict[str, Any]
 
@@ -15,14 +15,10 @@ RouteNamer: TypeAlias = Callable[[Environ], "str | None"]
 It is called when the response starts or the app raises.
 """
 
-ROUTE_KEY = "dualmetrics.route"
-"""The environ key of the route that `set_route` was called with."""
 
-ERROR_KEY = "dualmetrics.error"
-"""The environ key of the type of the exception that `set_error` was called with."""
-
-TELEMETRIES_KEY = "dualmetrics.telemetries"
-"""The environ key of a tuple of each Telemetry that records the request."""
+def decoded(path: str) -> str:
+    """Return a path of an environ, in which each byte of UTF-8 is one character (PEP 3333), as text."""
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def set_route(environ: Environ, template: str) -> None:
@@ -30,7 +26,7 @@ def set_route(environ: Environ, template: str) -> None:
 
     Pass the template and never the path: a client can request any path, and each one would be a new series.
     """
-    environ[ROUTE_KEY] = template
+    marker.set_route(environ, template)
 
 
 def set_error(environ: Environ, exception: BaseException) -> None:
@@ -40,4 +36,4 @@ def set_error(environ: Environ, exception: BaseException) -> None:
     is then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
     middleware needs no call.
     """
-    environ[ERROR_KEY] = error_type(exception)
+    marker.set_error(environ, exception)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dualmetrics.http.marker import MARKER_KEY, RequestMarker, full_template
 from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
 from dualmetrics.instruments.trace_context import local_span
-from dualmetrics.wsgi.environ import ERROR_KEY, ROUTE_KEY, Environ, RouteNamer
+from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded, set_error
 from dualmetrics.wsgi.response_start import UNKNOWN_LENGTH, content_length, status_code
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 WriteCallable: TypeAlias = Callable[[bytes], object]
 
 
-class WsgiRequest:
+class WsgiRequest(RequestMarker):
     """Watches a request, and is the body of its response that the server iterates over.
 
     The request is recorded once: when the app raises, when as many bytes as Content-Length says have been
@@ -34,30 +35,40 @@ class WsgiRequest:
         "_bytes_left",
         "_close_body",
         "_environ",
-        "_in_progress",
-        "_namer",
+        "_matched",
         "_recorder",
-        "_route",
         "_start_response",
         "_started",
         "_status",
+        "in_progress",
     )
+
+    namer: RouteNamer
+    seen: Environ
 
     def __init__(
         self,
+        telemetry: object,
         recorder: RequestRecorder,
         namer: RouteNamer,
         environ: Environ,
+        root: str,
         start_response: StartResponse,
     ) -> None:
+        self.telemetry = telemetry  # the same as in RequestMarker.__init__, without the cost of a call
+        self.outer = environ.get(MARKER_KEY)
+        self.root = decoded(root)
+        self.namer = namer
+        self.seen = environ
+        self.route = self.error = self.inner = None
+        environ[MARKER_KEY] = self
         self._recorder = recorder
-        self._namer = namer
         self._environ = environ
         self._start_response = start_response
         self._bytes_left = UNKNOWN_LENGTH
-        self._route: str | None = None
+        self._matched: str | None = None
         self._status = 0
-        self._in_progress = True
+        self.in_progress = True
         recorder.start()
         self._started = perf_counter()
 
@@ -68,7 +79,7 @@ class WsgiRequest:
         if exc_info:
             write = self._start_response(status, headers, exc_info)
             if exc_info[1] is not None:
-                self._environ[ERROR_KEY] = error_type(exc_info[1])
+                set_error(self._environ, exc_info[1])
         else:
             write = self._start_response(status, headers)
         self._status = status_code(status)
@@ -92,13 +103,13 @@ class WsgiRequest:
         try:
             for part in self._body:
                 self._bytes_left -= len(part)
-                if self._bytes_left <= 0 and self._in_progress:
+                if self._bytes_left <= 0 and self.in_progress:
                     self._record(500, None)
                 yield part
         except BaseException as error:
             self.failed(error)
             raise
-        if self._in_progress:
+        if self.in_progress:
             self._record(500, None)
 
     def close(self) -> None:
@@ -109,37 +120,52 @@ class WsgiRequest:
         except BaseException as error:
             self.failed(error)
             raise
-        if self._in_progress:
+        if self.in_progress:
             self._record(CLIENT_GONE, None)
 
     def failed(self, error: BaseException) -> None:
         """Record a request whose app has raised, or whose client has disconnected."""
-        if not self._in_progress:
+        if not self.in_progress:
             return
         if not self._status:
             self._find_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
-            name = error_type(error)
             # Another Telemetry may record the same request further out. If what is between the two answers
-            # the exception with a 500, it finds the type here.
-            self._environ[ERROR_KEY] = name
-            self._record(500, name)
+            # the exception with a 500, that one needs the type.
+            set_error(self._environ, error)
+            self._record(500, error_type(error))
         else:
             self._record(CLIENT_GONE, None)
 
     def _record(self, status_if_not_started: int, error: str | None) -> None:
-        self._in_progress = False
+        self.in_progress = False
         seconds = perf_counter() - self._started
-        environ = self._environ
-        route = environ.get(ROUTE_KEY, self._route)
         status = self._status or status_if_not_started
-        self._recorder.end(route, status, error or environ.get(ERROR_KEY), seconds)
+        if error is None and status >= 500:
+            error = self.error
+        self._recorder.end(self._template(), status, error, seconds)
+        # Without these lines, request and environ would be a cycle that only the garbage collector can free.
+        self._environ[MARKER_KEY] = self.outer
+        self.seen = self._environ
+
+    def _template(self) -> str | None:
+        try:
+            return self.route or full_template(self, self._matched)
+        except Exception as error:
+            self._recorder.errors.error("naming a route", error)
+            return None
 
     def _find_route(self) -> None:
         try:
-            self._route = self._namer(self._environ)
+            self._matched = self.namer(self.seen)
         except Exception as error:
             self._recorder.errors.error("naming a route", error)
+
+    def exclude(self) -> None:
+        """Do not record the request: an app inside excludes it."""
+        if self.in_progress:
+            self.in_progress = False
+            self._recorder.cancel()
 
     def _replace_close(self, file: Any) -> bool:
         """Let the server's file wrapper call our `close`, as servers may send files without iterating."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.middleware import route_taken_error, serves_page, telemetry_for
+from dualmetrics.middleware import Options, route_taken_error, serves_page, telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, answer_scrape, set_route
 
 try:
@@ -26,8 +26,8 @@ class DualMetrics:
     """Records the requests of a Flask app and adds the metrics page to it as a route.
 
     ``telemetry`` is the `Telemetry` to record with. Without it, ``settings`` are passed to
-    `dualmetrics.configure`. ``route=False`` adds no route. Raises SettingsError for a bad setting, and if the
-    app already has a route on the metrics path.
+    `dualmetrics.configure`. ``serve_metrics=False`` adds no route. Raises SettingsError for a bad setting
+    and for a metrics path that a route of the app has.
     """
 
     def __init__(
@@ -35,18 +35,23 @@ class DualMetrics:
         app: Flask | None = None,
         *,
         telemetry: Telemetry | None = None,
-        route: bool = True,
+        serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
+        options = Options.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
-        self._route = route and serves_page(self.telemetry)
+        self._serves_page = options.serve_metrics and serves_page(self.telemetry)
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
         """Record the requests of ``app`` and mount the page. Call it at any time, for any number of apps."""
-        answer = self._route and not self._mount(app)
-        middleware = MetricsMiddleware(app.wsgi_app, telemetry=self.telemetry, route=rule_of, answer=answer)
+        middleware = MetricsMiddleware(
+            app.wsgi_app,
+            telemetry=self.telemetry,
+            route_namer=rule_of,
+            serve_metrics=self._serves_page and not self._mount(app),
+        )
         app.wsgi_app = middleware  # type: ignore[method-assign]  # Flask documents this way to add middleware
         got_request_exception.connect(note_exception, app)
         app.extensions[ENDPOINT] = self

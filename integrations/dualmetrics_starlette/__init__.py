@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.asgi import MetricsMiddleware, set_route
-from dualmetrics.middleware import serves_page, telemetry_for
+from dualmetrics.asgi import ASGIApp, MetricsMiddleware, set_route, wrapped_apps
+from dualmetrics.middleware import Options, serves_page, telemetry_for
 
 try:
     from starlette.applications import Starlette
@@ -14,6 +14,7 @@ except ImportError as error:
         'dualmetrics_starlette needs Starlette: pip install "dualmetrics[starlette]"'
     ) from error
 
+from dualmetrics_starlette.outermost import stand_outermost
 from dualmetrics_starlette.page_route import mount_page
 from dualmetrics_starlette.routes import Routes, routes
 
@@ -26,9 +27,12 @@ __all__ = ["DualMetrics", "routes", "set_route"]
 class DualMetrics:
     """Records the requests of a Starlette or FastAPI app and adds the metrics page to it as a route.
 
+    It stands outside of all middleware of the app and of its error handlers, whatever is added later. So each
+    response that leaves the app is counted, with the status that was sent.
+
     ``telemetry`` is the `Telemetry` to record with. Without it, ``settings`` are passed to
-    `dualmetrics.configure`. ``route=False`` adds no route. Raises SettingsError for a bad setting, and if the
-    app already has a route on the metrics path.
+    `dualmetrics.configure`. ``serve_metrics=False`` adds no route. Raises SettingsError for a bad setting
+    and for a metrics path that a route of the app has, and TypeError for an app of another kind.
 
     An app that already serves requests is recorded from this moment on. Its lifespan began without the
     middleware and so cannot tell it of the end: the last counts are exported at the exit of the interpreter,
@@ -40,17 +44,35 @@ class DualMetrics:
         app: Starlette,
         *,
         telemetry: Telemetry | None = None,
-        route: bool = True,
+        serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
+        _check_kind(app)
+        options = Options.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
-        names = Routes(app)
-        if route and serves_page(self.telemetry):
-            mount_page(app, self.telemetry, names.templates())
-        options: dict[str, Any] = {"telemetry": self.telemetry, "route": names, "answer": False}
-        if app.middleware_stack is None:
-            app.add_middleware(MetricsMiddleware, **options)
-        else:
-            # The app has served a request, so `add_middleware` raises RuntimeError. There is no documented
-            # way to add middleware now, but the built stack is a public attribute.
-            app.middleware_stack = MetricsMiddleware(app.middleware_stack, **options)
+        self._names = Routes.of(app)
+        if options.serve_metrics and serves_page(self.telemetry):
+            mount_page(app, self.telemetry, self._names.templates())
+        # Only the semantic conventions record the type of an error.
+        stand_outermost(app, self._wrap, note_errors=self.telemetry.settings.convention != "classic")
+
+    def _wrap(self, app: ASGIApp) -> ASGIApp:
+        self._names.walk()
+        return MetricsMiddleware(app, telemetry=self.telemetry, route_namer=self._names, serve_metrics=False)
+
+
+def _check_kind(app: object) -> None:
+    """Raise TypeError for an object that is no app of Starlette or FastAPI, and say what to use."""
+    if isinstance(app, Starlette):
+        return
+    inside = next((layer for layer in wrapped_apps(app) if isinstance(layer, Starlette)), None)
+    if inside is not None:
+        advice = f"pass the {type(inside).__name__} app inside it, before it is wrapped"
+    else:
+        advice = (
+            "for another ASGI app, use dualmetrics.asgi.MetricsMiddleware; for Flask, use dualmetrics_flask; "
+            "for another WSGI app, use dualmetrics.wsgi.MetricsMiddleware"
+        )
+    raise TypeError(
+        f"DualMetrics needs an app of Starlette or FastAPI, not {type(app).__qualname__}: {advice}"
+    )

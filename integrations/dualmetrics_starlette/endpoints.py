@@ -10,21 +10,14 @@ from dualmetrics_starlette.template import Template
 
 
 class Candidates(NamedTuple):
-    """All templates that lead to ``target``, an endpoint or a route.
-
-    ``certain`` says that there is exactly one, so that the path need not be matched.
-    """
+    """All templates that lead to ``target``, an endpoint or a route."""
 
     target: object
     templates: tuple[Template, ...]
-    certain: bool
 
-    def choose(self, method: str, path: str) -> str | None:
-        """The template that a request took."""
-        for template in self.templates:
-            if template.accepts(method) and (self.certain or template.matches(path)):
-                return template.text
-        return None
+    def matching(self, path: str) -> list[Template]:
+        """The templates that a path matches, whatever the method."""
+        return [template for template in self.templates if template.matches(path)]
 
 
 CandidatesById = dict[int, Candidates]
@@ -38,17 +31,16 @@ def group_by_target(ways: Iterable[tuple[object, Template | None]]) -> Candidate
         templates = templates_by_id.setdefault(id(target), (target, []))[1]
         if template is not None:
             templates.append(template)
-    return {
-        key: Candidates(target, tuple(templates), certain=len(templates) == 1)
-        for key, (target, templates) in templates_by_id.items()
-    }
+    return {key: Candidates(target, tuple(templates)) for key, (target, templates) in templates_by_id.items()}
 
 
-def certain_templates(candidates: CandidatesById) -> dict[tuple[int, str], str]:
+def sole_templates(candidates: CandidatesById) -> dict[tuple[int, str], Template]:
     """The template of each target that has exactly one, by the id of the target and each accepted method."""
     return {
-        (key, method): each.templates[0].text
+        (key, method): template
         for key, each in candidates.items()
+        if len(each.templates) == 1
+        for template in each.templates
         for method in METHODS
-        if each.certain and each.templates[0].accepts(method)
+        if template.accepts(method)
     }

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 
-from dualmetrics.asgi import Scope, metrics_app
+from dualmetrics.asgi import REST, Scope, metrics_app
 from dualmetrics.middleware import route_taken_error
-from dualmetrics_starlette.template import REST
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry

@@ -1,24 +1,26 @@
 """Which route of an app took a request.
 
 After a request, its scope holds the matched endpoint, but not the full template of the route: the prefixes of
-mounts and included routers are stored elsewhere, or as raw values. So the routes of the app are walked once
-to learn which full templates lead to each endpoint.
+mounts and included routers are stored elsewhere, or as raw values. So the routes of the app are walked to
+learn which full templates lead to each endpoint. The path has to match the template, because routes may
+change while the app runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from starlette.applications import Starlette
 from starlette.routing import Router
 
 from dualmetrics.asgi import RouteNamer, Scope
-from dualmetrics_starlette.endpoints import Candidates, CandidatesById, certain_templates, group_by_target
-from dualmetrics_starlette.route_walk import walk
+from dualmetrics_starlette.endpoints import Candidates, group_by_target, sole_templates
+from dualmetrics_starlette.route_walk import Way, router_of, walk
+from dualmetrics_starlette.router_watch import watch_router, watched_namer
 from dualmetrics_starlette.template import Template
 
-MAX_UNKNOWN = 1024
-"""Endpoints outside of all known routes for which the routes are walked again."""
+MAX_WALKS = 1024
+"""How often the routes are walked again for a request that no known route explains."""
 
 
 def routes(app: object) -> RouteNamer | None:
@@ -26,61 +28,100 @@ def routes(app: object) -> RouteNamer | None:
 
     This is the entry point ``starlette`` of the group ``dualmetrics_routes``.
     """
-    return Routes(app) if isinstance(app, (Starlette, Router)) else None
+    return Routes.of(app) if isinstance(app, (Starlette, Router)) else None
 
 
 class Routes:
     """A `CachingRouteNamer` that finds the template by the endpoint in the scope.
 
-    An unknown endpoint makes it walk the routes again, so it also knows routes that were added later.
+    A request that no known route explains makes it walk the routes again, so it also knows routes that were
+    added or replaced later.
     """
 
-    def __init__(self, app: Starlette | Router) -> None:
-        self._app = app
-        self._by_endpoint: CandidatesById = {}
-        self._by_route: CandidatesById = {}  # keeps the routes alive, whose ids are keys of `_certain`
-        self._unknown: CandidatesById = {}
-        self._opaque: tuple[Template, ...] = ()
-        self._certain: dict[tuple[int, str], str] = {}
-        self.generation = object()
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._walks_left = MAX_WALKS
+        self.walk()
+
+    @classmethod
+    def of(cls, app: Starlette | Router) -> Routes:
+        """The routes of an app. There is one object for each app."""
+        router = router_of(app)
+        known = watched_namer(router)
+        if isinstance(known, cls):
+            return known
+        names = cls(router)
+        watch_router(router, names)
+        return names
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
-        endpoint, method = scope.get("endpoint"), scope["method"]
-        return self._certain.get((id(endpoint), method)) or self._find(scope, endpoint, method, path)
+        if scope.get("endpoint") is None:
+            return None
+        template = self._find(scope, path)
+        if template is None and not self._is_mount(scope) and self._walks_left:
+            self._walks_left -= 1
+            self.walk()
+            template = self._find(scope, path) or self._guess(scope, path)
+        return template.text if template is not None and template.accepts(scope["method"]) else None
 
-    def certain(self, scope: Scope) -> bool:
-        """Whether the endpoint or the route determines the template, whatever the path."""
-        targets = scope.get("endpoint"), scope.get("route")
-        return any((id(target), scope["method"]) in self._certain for target in targets)
+    def _find(self, scope: Scope, path: str) -> Template | None:
+        """The template of the matched route, if the path matches it."""
+        sole = self._sole_template(scope)
+        if sole is not None and sole.matches(path):
+            return sole
+        candidates = self._candidates(scope)
+        if candidates is not None and not candidates.templates:
+            return None
+        known = candidates.matching(path) if candidates is not None else []
+        found = known or [template for template in self._opaque if template.matches(path)]
+        return next((each for each in found if each.accepts(scope["method"])), found[0] if found else None)
+
+    def _guess(self, scope: Scope, path: str) -> Template | None:
+        """The template for a router that was not watched yet, or for a path that was rewritten inside."""
+        if not self._is_mount(scope):
+            return self._sole_template(scope)
+        templates = (way.template for way in self._ways if way.template is not None)
+        method = scope["method"]
+        return next((each for each in templates if each.matches(path) and each.accepts(method)), None)
+
+    def _sole_template(self, scope: Scope) -> Template | None:
+        """The template of the matched route, if there is only one, and the method is served."""
+        method = scope["method"]
+        by_route = self._sole.get((id(scope.get("route")), method))
+        return by_route or self._sole.get((id(scope.get("endpoint")), method))
+
+    def _candidates(self, scope: Scope) -> Candidates | None:
+        """All templates of the matched route or endpoint; None if it is not known."""
+        by_route = self._by_route.get(id(scope.get("route")))
+        return by_route or self._by_endpoint.get(id(scope.get("endpoint")))
+
+    def _is_mount(self, scope: Scope) -> bool:
+        """Whether what matched last is a mounted app with routes, none of which matched."""
+        candidates = self._candidates(scope)
+        return candidates is not None and not candidates.templates
+
+    def check_for(self, scope: Scope) -> Callable[[str], object] | None:
+        """The check of the only template that leads to the endpoint or route; None if there are several."""
+        sole = self._sole_template(scope)
+        return sole.check if sole is not None else None
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
-        return (way.template.text for way in walk(self._app.routes) if way.template is not None)
+        return (way.template.text for way in walk(self._router.routes) if way.template is not None)
 
-    def _find(self, scope: Scope, endpoint: object, method: str, path: str) -> str | None:
-        """The template for an endpoint that several routes share, or that is not known yet."""
-        if endpoint is None:
-            return None
-        by_route = self._certain.get((id(scope.get("route")), method))
-        if by_route is not None:
-            return by_route
-        key = id(endpoint)
-        candidates = self._by_endpoint.get(key) or self._unknown.get(key) or self._walk_again(endpoint)
-        return candidates.choose(method, path)
+    def walk(self) -> None:
+        """Learn the routes as they are now."""
+        ways = list(walk(self._router.routes))
+        for way in ways:
+            if way.router is not None:
+                watch_router(way.router)
+        self._learn(ways)
 
-    def _walk_again(self, endpoint: object) -> Candidates:
-        """An endpoint of no route belongs to an app that shows none: the template of its mount is used."""
-        if len(self._unknown) < MAX_UNKNOWN:
-            self._walk()
-            if id(endpoint) not in self._by_endpoint:
-                self._unknown[id(endpoint)] = Candidates(endpoint, self._opaque, certain=False)
-        return self._by_endpoint.get(id(endpoint)) or Candidates(endpoint, self._opaque, certain=False)
-
-    def _walk(self) -> None:
-        ways = list(walk(self._app.routes))
-        self._opaque = tuple(way.template for way in ways if way.template and way.opaque)
+    def _learn(self, ways: list[Way]) -> None:
+        self._ways = ways
+        self._opaque = [way.template for way in ways if way.template is not None and way.opaque]
         self._by_endpoint = group_by_target((way.endpoint, way.template) for way in ways)
         self._by_route = group_by_target((way.route, way.template) for way in ways if way.route is not None)
-        self._certain = certain_templates(self._by_route) | certain_templates(self._by_endpoint)
+        self._sole = sole_templates(self._by_route) | sole_templates(self._by_endpoint)
         self.generation = object()

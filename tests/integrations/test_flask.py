@@ -129,7 +129,7 @@ def test_error_names_a_route_on_the_metrics_path(app: Flask, telemetry: Telemetr
     app.add_url_rule("/metrics", "my_numbers", lambda: "mine")
     with pytest.raises(SettingsError, match=r"/metrics.*my_numbers"):
         DualMetrics(app, telemetry=telemetry)
-    DualMetrics(app, telemetry=telemetry, route=False)
+    DualMetrics(app, telemetry=telemetry, serve_metrics=False)
     assert app.test_client().get("/metrics").data == b"mine"
 
 
@@ -143,7 +143,7 @@ def test_catch_all_route_does_not_hide_the_page(app: Flask, telemetry: Telemetry
 
 
 def test_route_false_leaves_the_path_to_the_app(app: Flask, telemetry: Telemetry) -> None:
-    DualMetrics(app, telemetry=telemetry, route=False)
+    DualMetrics(app, telemetry=telemetry, serve_metrics=False)
     assert app.test_client().get("/metrics").status_code == 404
 
 

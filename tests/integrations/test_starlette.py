@@ -192,7 +192,7 @@ def test_error_names_a_route_on_the_metrics_path(telemetry: Telemetry, taken: Ba
     app = Starlette(routes=[taken])
     with pytest.raises(SettingsError, match=r"prometheus_path='/metrics'.*'/metrics"):
         DualMetrics(app, telemetry=telemetry)
-    DualMetrics(app, telemetry=telemetry, route=False)
+    DualMetrics(app, telemetry=telemetry, serve_metrics=False)
 
 
 def test_added_twice_counts_once(telemetry: Telemetry, recorded: Recorded) -> None:
@@ -252,7 +252,7 @@ def test_plain_middleware_names_routes_and_serves_the_page(
 
 def test_page_mounted_elsewhere(telemetry: Telemetry, recorded: Recorded) -> None:
     app = Starlette(routes=[Mount("/admin/numbers", app=metrics_app(telemetry)), Route("/x", fine)])
-    DualMetrics(app, telemetry=telemetry, route=False)
+    DualMetrics(app, telemetry=telemetry, serve_metrics=False)
     fetch(app, "GET", "/x")
     assert b"http_requests" in fetch(app, "GET", "/admin/numbers/").body
     assert fetch(app, "GET", "/metrics").status == 404

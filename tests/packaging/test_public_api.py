@@ -23,15 +23,15 @@ PUBLIC_NAMES = {
     "dualmetrics.asgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "ASGIApp", "CachingRouteNamer", "Message", "Receive", "RouteNamer", "Scope", "Send", "answer_scrape",
-        "set_error", "wrapped_apps",
+        "set_error", "wrapped_apps", "REST", "note_scope",
     },
     "dualmetrics.wsgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "Environ", "RouteNamer", "answer_scrape", "set_error",
     },
     "dualmetrics.middleware": {
-        "METHODS", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error", "serves_page",
-        "telemetry_for",
+        "METHODS", "Options", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
+        "serves_page", "telemetry_for",
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
@@ -60,15 +60,15 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     Telemetry.force_flush: ["self", "timeout"],
     Telemetry.shutdown: ["self", "timeout"],
     Telemetry.reset: ["self"],
-    asgi.MetricsMiddleware: ["app", "telemetry=", "route=", "answer=", "**settings"],
+    asgi.MetricsMiddleware: ["app", "telemetry=", "route_namer=", "serve_metrics=", "**settings"],
     asgi.metrics_app: ["telemetry"],
     asgi.set_route: ["scope", "template"],
-    wsgi.MetricsMiddleware: ["app", "telemetry=", "route=", "answer=", "**settings"],
+    wsgi.MetricsMiddleware: ["app", "telemetry=", "route_namer=", "serve_metrics=", "**settings"],
     wsgi.metrics_app: ["telemetry"],
     wsgi.set_route: ["environ", "template"],
-    dualmetrics_flask.DualMetrics: ["app", "telemetry=", "route=", "**settings"],
+    dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
-    dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "route=", "**settings"],
+    dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     MetricReader: ["telemetry"],
     experiments.compare: ["source", "window", "question", "experiment"],
     experiments.plan: [

@@ -58,7 +58,7 @@ telemetry.reset()
 
 flask_app = Flask("shop")
 dualmetrics_flask.DualMetrics(flask_app)
-extension = dualmetrics_flask.DualMetrics(telemetry=isolated, route=False)
+extension = dualmetrics_flask.DualMetrics(telemetry=isolated, serve_metrics=False)
 extension.init_app(flask_app)
 flask_app.wsgi_app = wsgi.MetricsMiddleware(flask_app.wsgi_app, telemetry=isolated)  # type: ignore[method-assign]
 wsgi_page = wsgi.metrics_app(telemetry)
@@ -66,7 +66,7 @@ wsgi_page = wsgi.metrics_app(telemetry)
 # Starlette, FastAPI, and any ASGI app
 
 starlette_app = Starlette(middleware=[Middleware(asgi.MetricsMiddleware, service_name="shop")])
-dualmetrics_starlette.DualMetrics(starlette_app, telemetry=isolated, route=False)
+dualmetrics_starlette.DualMetrics(starlette_app, telemetry=isolated, serve_metrics=False)
 fastapi_app = FastAPI()
 dualmetrics_starlette.DualMetrics(fastapi_app)
 fastapi_app.add_middleware(asgi.MetricsMiddleware, telemetry=isolated)

@@ -34,7 +34,7 @@ def test_metrics_path_belongs_to_the_app_without_the_prometheus_exporter() -> No
 
 
 def test_metrics_path_can_be_left_to_the_app(telemetry: Telemetry) -> None:
-    app = MetricsMiddleware(hello, telemetry=telemetry, answer=False)
+    app = MetricsMiddleware(hello, telemetry=telemetry, serve_metrics=False)
     assert fetch(app, "GET", "/metrics").body == b"hello"
     assert Recorded(telemetry).counts() == {}
 

@@ -31,7 +31,7 @@ def test_failing_route_namer_is_reported_once(telemetry: Telemetry, caplog: pyte
     def fail(scope: Scope, path: str) -> str:
         raise HandlerError
 
-    app = MetricsMiddleware(hello, telemetry=telemetry, route=fail)
+    app = MetricsMiddleware(hello, telemetry=telemetry, route_namer=fail)
     for _ in range(2):
         assert fetch(app, "GET", "/").body == b"hello"
     assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 2}
@@ -45,7 +45,7 @@ def test_route_namer_gets_the_path_without_the_root_path(telemetry: Telemetry) -
         paths.append(path)
         return "/named"
 
-    app = MetricsMiddleware(hello, telemetry=telemetry, route=namer)
+    app = MetricsMiddleware(hello, telemetry=telemetry, route_namer=namer)
     for path, root in (("/a/b", ""), ("/root/a", "/root"), ("/rooted", "/root"), ("/root", "/root")):
         fetch(app, "GET", path, root_path=root)
     assert paths == ["/a/b", "/a", "/rooted", ""]

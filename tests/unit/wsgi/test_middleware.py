@@ -30,7 +30,9 @@ def test_disabled_telemetry_passes_requests_through(settings: dict[str, Any]) ->
 
 
 def test_metrics_path_can_be_left_to_the_app(telemetry: Telemetry) -> None:
-    assert fetch_body(MetricsMiddleware(hello, telemetry=telemetry, answer=False), "/metrics") == b"hello"
+    assert (
+        fetch_body(MetricsMiddleware(hello, telemetry=telemetry, serve_metrics=False), "/metrics") == b"hello"
+    )
     assert Recorded(telemetry).counts() == {}
 
 

@@ -21,7 +21,7 @@ def test_failing_route_namer_is_reported_once(telemetry: Telemetry, caplog: pyte
     def fail(environ: dict[str, Any]) -> str:
         raise HandlerError
 
-    app = MetricsMiddleware(hello, telemetry=telemetry, route=fail)
+    app = MetricsMiddleware(hello, telemetry=telemetry, route_namer=fail)
     assert (fetch_body(app, "/"), fetch_body(app, "/")) == (b"hello", b"hello")
     assert Recorded(telemetry).counts() == {RequestLabels("GET", "unmatched", 200): 2}
     assert (telemetry.errors.error_count, len(caplog.records)) == (2, 1)

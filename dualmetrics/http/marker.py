@@ -1,0 +1,106 @@
+"""Marks a request as recorded, and takes what apps, frameworks and inner middleware say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, NamedTuple, TypeAlias
+
+from dualmetrics.http.request_attributes import error_type
+
+MARKER_KEY = "dualmetrics.request"
+"""The key of the innermost `RequestMarker` in a scope or environ. Middleware that copies these copies it."""
+
+Carrier: TypeAlias = MutableMapping[str, Any]
+"""The scope of ASGI or the environ of WSGI."""
+
+REST = "/{path}"
+"""Ends the template of a mounted app that shows no routes. It stands for all paths inside."""
+
+
+class InnerNamer(NamedTuple):
+    """An app inside that can name the route of a request, which middleware outside records.
+
+    ``root`` is the root path at which the app inside was called. ``outer`` is the next one outside.
+    """
+
+    name: Callable[[], str | None]
+    root: str
+    outer: InnerNamer | None
+
+
+class RequestMarker:
+    """Marks a request as recorded with a Telemetry. The markers of outer middlewares form a chain."""
+
+    __slots__ = ("error", "inner", "namer", "outer", "path", "root", "route", "seen", "telemetry")
+
+    def __init__(self, telemetry: object, carrier: Carrier, root: str = "", path: str = "") -> None:
+        self.telemetry = telemetry
+        self.outer: RequestMarker | None = carrier.get(MARKER_KEY)
+        self.root = root
+        """The root path with which the request arrived: that of a proxy or a mount outside."""
+        self.path = path
+        """The path for the app's router, without the root path."""
+        self.namer: object = None
+        """Who names the route, unless an app inside does."""
+        self.seen = carrier
+        """The scope or environ that the app's router has seen. Middleware may have copied it."""
+        self.route: str | None = None
+        """The template that `set_route` was called with."""
+        self.error: str | None = None
+        """The type of the exception that `set_error` was called with."""
+        self.inner: InnerNamer | None = None
+        """Who can name the route inside, the innermost first."""
+        carrier[MARKER_KEY] = self
+
+    def exclude(self) -> None:
+        """Do not record the request: an app inside excludes it."""
+
+
+def markers(carrier: Carrier) -> Iterator[RequestMarker]:
+    """The markers of a request, from the innermost to the outermost."""
+    marker: RequestMarker | None = carrier.get(MARKER_KEY)
+    while marker is not None:
+        yield marker
+        marker = marker.outer
+
+
+def set_route(carrier: Carrier, template: str) -> None:
+    """Set the route of a request in all markers."""
+    for marker in markers(carrier):
+        marker.route = template
+
+
+def set_error(carrier: Carrier, exception: BaseException) -> None:
+    """Set the type of the exception that became the response in all markers."""
+    for marker in markers(carrier):
+        marker.error = error_type(exception)
+
+
+def note_seen(carrier: Carrier) -> None:
+    """Note the scope or environ that a router has seen last."""
+    for marker in markers(carrier):
+        marker.seen = carrier
+
+
+def full_template(marker: RequestMarker, template: str | None) -> str | None:
+    """Return the template of a request, with the part that only an app inside knows.
+
+    ``template`` is what the app outside has matched: None, or the template of a mount that ends with `REST`,
+    if the app inside has routes of its own.
+    """
+    inner = marker.inner
+    while inner is not None and (template is None or template.endswith(REST)):
+        name = inner.name()
+        if name is not None:
+            return _mount_prefix(template, inner.root.removeprefix(marker.root)) + name
+        inner = inner.outer
+    return template
+
+
+def _mount_prefix(template: str | None, mounted_at: str) -> str:
+    """The prefix of a mount. The template replaces as many segments as it has, since they may be values."""
+    if template is None:
+        return mounted_at
+    prefix = template.removesuffix(REST)
+    segments = mounted_at.split("/")
+    return "/".join([prefix, *segments[prefix.count("/") + 1 :]])
