@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
-    "Options",
+    "MiddlewareOptions",
     "ScrapeResponse",
     "SettingsError",
     "error_type",
@@ -89,14 +89,16 @@ class BaseMiddleware(Generic[_App, _Request]):
         self._request_type = self._traced_request_type
 
 
-class Options(NamedTuple):
+class MiddlewareOptions(NamedTuple):
     """The arguments that all middleware and integrations have, but for the settings."""
 
     serve_metrics: bool
     route_namer: Any
 
     @classmethod
-    def of(cls, settings: dict[str, Any], serve_metrics: object, route_namer: object = None) -> Options:
+    def of(
+        cls, settings: dict[str, Any], serve_metrics: object, route_namer: object = None
+    ) -> MiddlewareOptions:
         """Check the arguments. Removes those from ``settings`` that had another name in version 0.1.
 
         Raises TypeError for a wrong type.

@@ -11,7 +11,7 @@ def set_route(scope: Scope, template: str) -> None:
 
     Pass the template and never the path: a client can request any path, and each one would be a new series.
     """
-    marker.set_route(scope, template)
+    marker.tell_route(scope, template)
 
 
 def set_error(scope: Scope, exception: BaseException) -> None:
@@ -21,7 +21,7 @@ def set_error(scope: Scope, exception: BaseException) -> None:
     then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
     middleware needs no call.
     """
-    marker.set_error(scope, exception)
+    marker.tell_error(scope, exception)
 
 
 def note_scope(scope: Scope, namer: object = None) -> None:
@@ -34,6 +34,15 @@ def note_scope(scope: Scope, namer: object = None) -> None:
         each.seen = scope
         if namer is not None and each.namer is namer:
             each.path = path_without_root(scope)
+
+
+def is_recorded_by(scope: Scope, namer: object) -> bool:
+    """Whether the middleware that records this request asks ``namer`` for the route.
+
+    If not, it is middleware of an app outside, which adds the prefix of the mount.
+    """
+    innermost = next(marker.markers(scope), None)
+    return innermost is not None and innermost.namer is namer
 
 
 def path_without_root(scope: Scope) -> str:

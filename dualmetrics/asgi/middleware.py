@@ -15,7 +15,7 @@ from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker
 from dualmetrics.http.nesting import PROTOCOLS, adopt, outside
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_recorder import RequestRecorder
-from dualmetrics.middleware import BaseMiddleware, Options, serves_page, telemetry_for
+from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -63,7 +63,7 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
-        options = Options.of(settings, serve_metrics, route_namer)
+        options = MiddlewareOptions.of(settings, serve_metrics, route_namer)
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings)
@@ -87,12 +87,9 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         recorder = self._by_method.get(scope["method"]) or self._find_recorder(scope)
         namer = self._namer or self._find_namer(scope)
         request = self._request_type(self._telemetry, recorder, namer, scope, root, path, receive, send)
+        app = self._call_findable if PROTOCOLS.may_nest else self.app
         try:
-            if PROTOCOLS.may_nest:
-                with outside(request, scope["method"], root + path):
-                    await self.app(scope, request.receive, request.send)
-            else:
-                await self.app(scope, request.receive, request.send)
+            await app(scope, request.receive, request.send)
         except BaseException as error:
             request.failed(error)
             raise
@@ -103,6 +100,12 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
             request.seen = scope
         if request.in_progress:
             request.returned()
+
+    async def _call_findable(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app so that WSGI apps inside find this request."""
+        request: AsgiRequest = scope[MARKER_KEY]
+        with outside(request, scope["method"], request.root + request.path):
+            await self.app(scope, receive, send)
 
     def _name_inside(self, recorded: RequestMarker, scope: Scope, root: str, path: str) -> None:
         """Let the middleware that records this request know the route of the app inside."""

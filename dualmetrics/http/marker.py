@@ -64,13 +64,13 @@ def markers(carrier: Carrier) -> Iterator[RequestMarker]:
         marker = marker.outer
 
 
-def set_route(carrier: Carrier, template: str) -> None:
+def tell_route(carrier: Carrier, template: str) -> None:
     """Set the route of a request in all markers."""
     for marker in markers(carrier):
         marker.route = template
 
 
-def set_error(carrier: Carrier, exception: BaseException) -> None:
+def tell_error(carrier: Carrier, exception: BaseException) -> None:
     """Set the type of the exception that became the response in all markers."""
     for marker in markers(carrier):
         marker.error = error_type(exception)

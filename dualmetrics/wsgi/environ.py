@@ -26,7 +26,7 @@ def set_route(environ: Environ, template: str) -> None:
 
     Pass the template and never the path: a client can request any path, and each one would be a new series.
     """
-    marker.set_route(environ, template)
+    marker.tell_route(environ, template)
 
 
 def set_error(environ: Environ, exception: BaseException) -> None:
@@ -36,4 +36,4 @@ def set_error(environ: Environ, exception: BaseException) -> None:
     is then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
     middleware needs no call.
     """
-    marker.set_error(environ, exception)
+    marker.tell_error(environ, exception)

@@ -11,7 +11,7 @@ from dualmetrics.http.nesting import PROTOCOLS, adopt, outside
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import HTTP_VERSIONS
 from dualmetrics.http.request_recorder import RequestRecorder
-from dualmetrics.middleware import BaseMiddleware, Options, serves_page, telemetry_for
+from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
 from dualmetrics.wsgi.page import metrics_app
 from dualmetrics.wsgi.request import TracedWsgiRequest, WsgiRequest
@@ -42,7 +42,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
-        options = Options.of(settings, serve_metrics, route_namer)
+        options = MiddlewareOptions.of(settings, serve_metrics, route_namer)
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings, wsgi=True)

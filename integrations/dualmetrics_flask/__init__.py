@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.middleware import Options, route_taken_error, serves_page, telemetry_for
+from dualmetrics.middleware import MiddlewareOptions, route_taken_error, serves_page, telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, answer_scrape, set_route
 
 try:
@@ -38,7 +38,7 @@ class DualMetrics:
         serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
-        options = Options.of(settings, serve_metrics)
+        options = MiddlewareOptions.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
         self._serves_page = options.serve_metrics and serves_page(self.telemetry)
         if app is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.asgi import ASGIApp, MetricsMiddleware, set_route, wrapped_apps
-from dualmetrics.middleware import Options, serves_page, telemetry_for
+from dualmetrics.middleware import MiddlewareOptions, serves_page, telemetry_for
 
 try:
     from starlette.applications import Starlette
@@ -14,9 +14,9 @@ except ImportError as error:
         'dualmetrics_starlette needs Starlette: pip install "dualmetrics[starlette]"'
     ) from error
 
-from dualmetrics_starlette.outermost import stand_outermost
 from dualmetrics_starlette.page_route import mount_page
 from dualmetrics_starlette.routes import Routes, routes
+from dualmetrics_starlette.stacks import stand_outermost
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
@@ -48,7 +48,7 @@ class DualMetrics:
         **settings: Any,
     ) -> None:
         _check_kind(app)
-        options = Options.of(settings, serve_metrics)
+        options = MiddlewareOptions.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
         self._names = Routes.of(app)
         if options.serve_metrics and serves_page(self.telemetry):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from starlette.applications import Starlette
 from starlette.routing import Router
 
-from dualmetrics.asgi import RouteNamer, Scope
+from dualmetrics.asgi import REST, RouteNamer, Scope, is_recorded_by
 from dualmetrics_starlette.endpoints import Candidates, group_by_target, sole_templates
 from dualmetrics_starlette.route_walk import Way, router_of, walk
-from dualmetrics_starlette.router_watch import watch_router, watched_namer
+from dualmetrics_starlette.stacks import watch_router, watched_namer
 from dualmetrics_starlette.template import Template
 
 MAX_WALKS = 1024
@@ -56,6 +56,24 @@ class Routes:
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
+        own = self._own_template(scope, path)
+        outside = self._router_outside(scope)
+        if own is None or outside is None:
+            return own
+        full_path = scope["path"].removeprefix(scope.get("app_root_path", ""))
+        template = Routes.of(outside)(scope, full_path)
+        if template is not None and template.endswith(REST):
+            return template.removesuffix(REST) + own
+        return template or own
+
+    def _router_outside(self, scope: Scope) -> Router | None:
+        """The router of an app in which this app is mounted, and which is not recorded itself."""
+        first = scope.get("router")  # the first router puts itself into the scope
+        if first is self._router or not isinstance(first, Router) or not is_recorded_by(scope, self):
+            return None
+        return first
+
+    def _own_template(self, scope: Scope, path: str) -> str | None:
         if scope.get("endpoint") is None:
             return None
         template = self._find(scope, path)
@@ -104,7 +122,7 @@ class Routes:
     def check_for(self, scope: Scope) -> Callable[[str], object] | None:
         """The check of the only template that leads to the endpoint or route; None if there are several."""
         sole = self._sole_template(scope)
-        return sole.check if sole is not None else None
+        return sole.check if sole is not None and self._router_outside(scope) is None else None
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""

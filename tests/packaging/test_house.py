@@ -56,8 +56,8 @@ UNDOCUMENTED_USES = {
         "The environ's key of the request object, which knows the matched rule after the request has ended.",
     ),
     "middleware_stack": (
-        "dualmetrics_starlette/__init__.py",
-        "The only way to wrap an app that has started: Starlette refuses `add_middleware` then.",
+        "dualmetrics_starlette/stacks.py",
+        "The stack of an app, which `build_middleware_stack` makes, and that of each router.",
     ),
     "iter_route_contexts": (
         "dualmetrics_starlette/included_routers.py",

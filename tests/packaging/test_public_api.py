@@ -23,14 +23,14 @@ PUBLIC_NAMES = {
     "dualmetrics.asgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "ASGIApp", "CachingRouteNamer", "Message", "Receive", "RouteNamer", "Scope", "Send", "answer_scrape",
-        "set_error", "wrapped_apps", "REST", "note_scope",
+        "set_error", "wrapped_apps", "REST", "is_recorded_by", "note_scope",
     },
     "dualmetrics.wsgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "Environ", "RouteNamer", "answer_scrape", "set_error",
     },
     "dualmetrics.middleware": {
-        "METHODS", "Options", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
+        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
         "serves_page", "telemetry_for",
     },
     "dualmetrics.experiments": {
