@@ -28,6 +28,7 @@ __all__ = [
     "route_taken_error",
     "serves_page",
     "telemetry_for",
+    "warn_of_hidden_route",
 ]
 
 _OLD_NAMES = {"route", "answer"}
@@ -110,7 +111,7 @@ class MiddlewareOptions(NamedTuple):
             else:
                 serve_metrics, name = value, "serve_metrics"
             message = f"dualmetrics: {old}={value!r} is now {name}={value!r}"
-            warnings.warn(message, DeprecationWarning, stacklevel=4)
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
         if not isinstance(serve_metrics, bool):
             raise TypeError(f"serve_metrics={serve_metrics!r}: allowed are True and False")
         if route_namer is not None and not callable(route_namer):
@@ -135,6 +136,20 @@ def telemetry_for(telemetry: Telemetry | None, settings: dict[str, Any]) -> Tele
 def serves_page(telemetry: Telemetry) -> bool:
     """Whether there is a page: the Telemetry is enabled, and ``prometheus`` is among its exporters."""
     return telemetry.enabled and "prometheus" in telemetry.settings.metrics_exporter
+
+
+def warn_of_hidden_route(telemetry: Telemetry, route: str) -> None:
+    """Log once that ``route``, a route of the app that was added later, is hidden by the metrics page.
+
+    A route that is there already is refused by `route_taken_error`.
+    """
+    telemetry.errors.log_once(
+        "hidden route",
+        "dualmetrics: the metrics page at prometheus_path=%r hides the app's own route %r. Choose another "
+        "path, or pass serve_metrics=False and mount the page elsewhere",
+        telemetry.settings.prometheus_path,
+        route,
+    )
 
 
 def route_taken_error(telemetry: Telemetry, route: str) -> SettingsError:

@@ -1,13 +1,12 @@
 """Runs the lifespan of an ASGI app, and starts and shuts down the export with it.
 
-Servers such as uvicorn run no ``atexit`` functions after SIGTERM, so the last values are exported here. An
-app may not support lifespans: it raises or returns before it answers. Then the protocol is completed in its
-place.
+Servers such as uvicorn run no ``atexit`` functions after SIGTERM, so the last values are exported here. What
+the app raises reaches the server: only the server knows whether it is a failure or an app without lifespans.
+An app that returns before it answers has no lifespan either. Then the protocol is completed in its place.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -37,16 +36,8 @@ class Lifespan:
         self._app_answered = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Run the lifespan of ``app``, or complete it in place of an app that does not support lifespans."""
-        try:
-            await app(scope, self.receive, self.send)
-        except Exception as error:
-            if self._app_answered:
-                raise
-            message = (
-                "dualmetrics: the app does not support lifespans (%r); the server is answered in its place"
-            )
-            self._telemetry.errors.log_once("lifespan", message, error, level=logging.INFO)
+        """Run the lifespan of ``app``, or complete it in place of an app that returns without an answer."""
+        await app(scope, self.receive, self.send)
         if not self._app_answered:
             await self._complete()
 

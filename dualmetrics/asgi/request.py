@@ -153,7 +153,9 @@ class AsgiRequest(RequestMarker):
 
     def _find_route(self) -> str | None:
         try:
-            return self.route or full_template(self, self.namer(self.seen, self.path))
+            if self.route is not None and self.inner is None:
+                return self.route
+            return full_template(self, self.namer(self.seen, self.path))
         except Exception as failure:
             self._recorder.errors.error("naming a route", failure)
             return None

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from dualmetrics.asgi.types import CachingRouteNamer, RouteNamer, Scope
+from dualmetrics.http.marker import MARKER_KEY, RequestMarker, mount_prefix
 
 ENTRY_POINT_GROUP = "dualmetrics_routes"
 
@@ -81,7 +82,10 @@ class UncachedNamer:
 
 
 class DeferredNamer:
-    """Looks up the app in the scope when a request has ended, and remembers the `RouteNamer` of each app."""
+    """Looks up the app in the scope when a request has ended, and remembers the `RouteNamer` of each app.
+
+    Something between the middleware and that app may have mounted it, so the prefix is added.
+    """
 
     def __init__(self) -> None:
         self._namers: dict[int, tuple[object, RouteNamer | None]] = {}
@@ -94,7 +98,18 @@ class DeferredNamer:
         if id(app) not in self._namers:
             self._namers[id(app)] = app, route_namer_for(app)
         _, namer = self._namers[id(app)]
-        return namer(scope, path) if namer else None
+        template = namer(scope, path) if namer else None
+        return _prefix_inside(scope) + template if template is not None else None
+
+
+def _prefix_inside(scope: Scope) -> str:
+    """The part of the root path that was added inside the middleware and outside of the app.
+
+    The mounts of Starlette change the root path, and keep that of the app in ``app_root_path``.
+    """
+    marker: RequestMarker | None = scope.get(MARKER_KEY)
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))
+    return mount_prefix(None, root.removeprefix(marker.root)) if marker is not None else ""
 
 
 @functools.cache

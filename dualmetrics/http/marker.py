@@ -86,21 +86,29 @@ def full_template(marker: RequestMarker, template: str | None) -> str | None:
     """Return the template of a request, with the part that only an app inside knows.
 
     ``template`` is what the app outside has matched: None, or the template of a mount that ends with `REST`,
-    if the app inside has routes of its own.
+    if the app inside has routes of its own. What `set_route` was called with takes precedence.
     """
     inner = marker.inner
+    if inner is None:
+        return marker.route or template
+    if marker.route is not None:
+        return mount_prefix(template, inner.root.removeprefix(marker.root)) + marker.route
     while inner is not None and (template is None or template.endswith(REST)):
         name = inner.name()
         if name is not None:
-            return _mount_prefix(template, inner.root.removeprefix(marker.root)) + name
+            return mount_prefix(template, inner.root.removeprefix(marker.root)) + name
         inner = inner.outer
     return template
 
 
-def _mount_prefix(template: str | None, mounted_at: str) -> str:
-    """The prefix of a mount. The template replaces as many segments as it has, since they may be values."""
-    if template is None:
-        return mounted_at
-    prefix = template.removesuffix(REST)
+def mount_prefix(template: str | None, mounted_at: str) -> str:
+    """Return the prefix of the routes of an app that is mounted at ``mounted_at``.
+
+    ``template`` is what the app outside has matched. Its segments replace those of ``mounted_at``, which may
+    be values that a client has chosen.
+    """
+    if not mounted_at:
+        return ""
     segments = mounted_at.split("/")
-    return "/".join([prefix, *segments[prefix.count("/") + 1 :]])
+    known = (template or "").removesuffix(REST).split("/")[: len(segments)]
+    return "/".join([*known, *segments[len(known) :]])

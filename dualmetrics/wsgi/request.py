@@ -150,7 +150,7 @@ class WsgiRequest(RequestMarker):
 
     def _template(self) -> str | None:
         try:
-            return self.route or full_template(self, self._matched)
+            return full_template(self, self._matched)
         except Exception as error:
             self._recorder.errors.error("naming a route", error)
             return None

@@ -52,7 +52,7 @@ class DualMetrics:
         self.telemetry = telemetry_for(telemetry, settings)
         self._names = Routes.of(app)
         if options.serve_metrics and serves_page(self.telemetry):
-            mount_page(app, self.telemetry, self._names.templates())
+            mount_page(app, self.telemetry, self._names.templates)
         # Only the semantic conventions record the type of an error.
         stand_outermost(app, self._wrap, note_errors=self.telemetry.settings.convention != "classic")
 

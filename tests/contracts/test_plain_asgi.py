@@ -24,7 +24,7 @@ class TestPlainAsgi(AsgiContract):
 
 async def serve_template(scope: Scope, send: Send, actions: Actions) -> bool:
     """Serve a route with a parameter. False if the path has none."""
-    head, _, tail = scope["path"].rpartition("/")
+    head, _, tail = scope["path"].removeprefix(scope["root_path"]).rpartition("/")
     if head in ("/users", "/api/v1/items"):
         set_route(scope, head + "/{id}")
         actions.note_active()

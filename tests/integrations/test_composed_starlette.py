@@ -371,6 +371,22 @@ def test_a_status_that_is_an_enum_is_its_number(
     assert b'http_status_code="418"' in telemetry.render()[1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("late", [Route("/metrics", fine), Mount("/metrics", app=PlainTextResponse("own"))])
+def test_a_later_route_on_the_metrics_path_is_named_in_the_log(
+    kind: type[Starlette], late: BaseRoute, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = kind(routes=[Route("/users", fine)])
+    DualMetrics(app, telemetry=telemetry)
+    assert fetch(app, "GET", "/metrics").status == 200
+    assert caplog.messages == []
+    app.router.routes.append(late)
+    for _ in range(3):
+        assert fetch(app, "GET", "/metrics").status == 200
+    [message] = caplog.messages
+    assert "prometheus_path='/metrics' hides the app's own route '/metrics" in message
+
+
 @pytest.mark.parametrize(
     ("app", "advice"),
     [

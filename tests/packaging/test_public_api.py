@@ -31,7 +31,7 @@ PUBLIC_NAMES = {
     },
     "dualmetrics.middleware": {
         "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
-        "serves_page", "telemetry_for",
+        "serves_page", "telemetry_for", "warn_of_hidden_route",
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",

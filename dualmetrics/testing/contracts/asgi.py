@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from dualmetrics import Telemetry
-from dualmetrics.asgi import ASGIApp, Message, MetricsMiddleware
+from dualmetrics.asgi import ASGIApp, Message, MetricsMiddleware, Receive, Scope, Send
 from dualmetrics.middleware import error_type
 from dualmetrics.testing.asgi_client import BODY_END, Connection, fetch, http_scope
 from dualmetrics.testing.contracts.http import HttpContract
@@ -40,6 +40,45 @@ class AsgiContract(HttpContract):
         fetch(MetricsMiddleware(site.app, telemetry=other), "GET", "/users/1")
         counts = {RequestLabels("GET", self.user_route, 200): 1}
         assert (recorded.counts(), Recorded(other).counts()) == (counts, counts)
+        other.shutdown()
+
+    def test_a_copied_scope_keeps_its_route(
+        self, site: Site, telemetry: Telemetry, recorded: Recorded
+    ) -> None:
+        """Middleware may hand on a copy of the scope. The request is counted once, with its route."""
+
+        async def copy(scope: Scope, receive: Receive, send: Send) -> None:
+            await site.app({**scope}, receive, send)
+
+        app = MetricsMiddleware(copy, telemetry=telemetry)
+        for path in ("/users/1", "/api/v1/items/1", "/nowhere"):
+            fetch(app, "GET", path)
+        assert recorded.counts() == {
+            RequestLabels("GET", self.user_route, 200): 1,
+            RequestLabels("GET", self.item_route, 200): 1,
+            RequestLabels("GET", "unmatched", 404): 1,
+        }
+
+    def test_a_mount_belongs_to_the_route(self, site: Site, telemetry: Telemetry, recorded: Recorded) -> None:
+        """An app that is mounted in a recorded app is counted once, with the prefix of the mount."""
+
+        async def mount(scope: Scope, receive: Receive, send: Send) -> None:
+            await site.app({**scope, "root_path": scope["root_path"] + "/shop"}, receive, send)
+
+        app = MetricsMiddleware(mount, telemetry=telemetry)
+        for root in ("", "/proxy"):
+            fetch(app, "GET", root + "/shop/users/1", root_path=root)
+        assert recorded.counts() == {RequestLabels("GET", "/shop" + self.user_route, 200): 2}
+
+    def test_the_page_of_a_mounted_app_is_not_counted(self, site: Site, recorded: Recorded) -> None:
+        """What an app inside excludes, its page above all, is counted by nobody."""
+
+        async def mount(scope: Scope, receive: Receive, send: Send) -> None:
+            await site.app({**scope, "root_path": "/shop"}, receive, send)
+
+        other = Telemetry(metrics_exporter="prometheus")
+        assert fetch(MetricsMiddleware(mount, telemetry=other), "GET", "/shop/metrics").status == 200
+        assert (recorded.counts(), Recorded(other).counts()) == ({}, {})
         other.shutdown()
 
     def test_paths_are_excluded_below_a_root_path(self, site: Site, recorded: Recorded) -> None:

@@ -27,6 +27,10 @@ async def without_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("only http")
 
 
+async def ignores_lifespans(scope: Scope, receive: Receive, send: Send) -> None:
+    """Return at once, without an answer."""
+
+
 def run_lifespan(app: ASGIApp, *messages: Message) -> list[str]:
     """Run the lifespan of ``app``. Return the types of the messages that the server gets."""
     connection = Connection({**LIFESPAN}, messages)

@@ -1,4 +1,4 @@
-"""The lifespan starts and shuts down the export, also for an app that does not support lifespans."""
+"""The lifespan starts and shuts down the export, and what the app raises in it reaches the server."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.unit.asgi.apps import (
     SHUTDOWN,
     STARTUP,
     hello,
+    ignores_lifespans,
     run_lifespan,
     without_lifespan,
 )
@@ -27,11 +28,7 @@ from tests.unit.asgi.apps import (
 
 async def raises_after_startup(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
-    raise ValueError("what is this")
-
-
-async def ignores_lifespans(scope: Scope, receive: Receive, send: Send) -> None:
-    return None
+    raise ValueError("only http")
 
 
 def background_threads() -> int:
@@ -54,7 +51,7 @@ class ThreadCounter(Connection):
 
 @pytest.mark.parametrize(
     "app",
-    [Starlette(), without_lifespan, raises_after_startup, ignores_lifespans],
+    [Starlette(), ignores_lifespans],
     ids=lambda app: getattr(app, "__name__", "Starlette"),
 )
 def test_lifespan_starts_and_shuts_down_the_export(telemetry: Telemetry, app: ASGIApp) -> None:
@@ -62,6 +59,15 @@ def test_lifespan_starts_and_shuts_down_the_export(telemetry: Telemetry, app: AS
     asyncio.run(connection.run(MetricsMiddleware(app, telemetry=telemetry)))
     assert [message["type"] for message in connection.sent] == COMPLETE_LIFESPAN
     assert connection.started == [1, 0]
+
+
+@pytest.mark.parametrize("app", [without_lifespan, raises_after_startup])
+def test_what_the_app_raises_reaches_the_server(telemetry: Telemetry, app: ASGIApp) -> None:
+    connection = Connection({**LIFESPAN}, [STARTUP])
+    with pytest.raises(ValueError, match="only http"):
+        asyncio.run(connection.run(MetricsMiddleware(app, telemetry=telemetry)))
+    assert connection.sent == []
+    assert not telemetry.errors.error_count
 
 
 def test_failed_startup_reaches_the_server(telemetry: Telemetry) -> None:

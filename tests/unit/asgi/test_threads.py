@@ -12,7 +12,7 @@ from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.telemetry import Telemetry
 from dualmetrics.testing.asgi_client import Connection, fetch_async
 from dualmetrics.testing.site import HandlerError
-from tests.unit.asgi.apps import COMPLETE_LIFESPAN, LIFESPAN, SHUTDOWN, STARTUP, hello
+from tests.unit.asgi.apps import COMPLETE_LIFESPAN, LIFESPAN, SHUTDOWN, STARTUP, hello, ignores_lifespans
 
 
 def test_exception_in_a_thread_is_raised() -> None:
@@ -36,5 +36,5 @@ def test_middleware_works_under_trio(telemetry: Telemetry) -> None:
     assert body == b"hello"
     assert b"http_requests" in page
     connection = Connection({**LIFESPAN}, [STARTUP, SHUTDOWN])
-    trio.run(connection.run, app)
+    trio.run(connection.run, MetricsMiddleware(ignores_lifespans, telemetry=telemetry))
     assert [message["type"] for message in connection.sent] == COMPLETE_LIFESPAN
