@@ -79,15 +79,16 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         path = path_without_root(scope) if root else scope["path"]
         if self._excluded(path) or not self._enabled:
             return await self._pass_on(path, scope, receive, send)
+        app = self.app
         if PROTOCOLS.may_nest:
             adopt(scope, scope["method"], root + path)
+            app = self._call_findable
         if MARKER_KEY in scope and (recorded := self._marker_of(scope)) is not None:
             self._name_inside(recorded, scope, root, path)
             return await self.app(scope, receive, send)
         recorder = self._by_method.get(scope["method"]) or self._find_recorder(scope)
         namer = self._namer or self._find_namer(scope)
         request = self._request_type(self._telemetry, recorder, namer, scope, root, path, receive, send)
-        app = self._call_findable if PROTOCOLS.may_nest else self.app
         try:
             await app(scope, request.receive, request.send)
         except BaseException as error:

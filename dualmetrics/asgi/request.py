@@ -139,17 +139,19 @@ class AsgiRequest(RequestMarker):
         if error is None and status >= 500:
             error = self.error
         scope = self.seen
-        key = self.namer.generation, id(scope.get("endpoint")), id(scope.get("route")), status
+        key = self.namer.generation, id(scope.get("route") or scope.get("endpoint")), status
         shortcut = self._recorder.shortcuts.get(key)
         is_usual = error is None and self.route is None and self.inner is None
-        if is_usual and shortcut is not None and shortcut.applies(self.path):
-            shortcut.record(seconds)
-        else:
-            route = self._find_route()
-            self._recorder.end(route, status, error, seconds)
-            applies = self.namer.check_for(self.seen) if is_usual else None
-            if applies is not None and applies(self.path):
-                self._recorder.remember_shortcut(key, ResponseAttributes(route, status, None), applies)
+        if shortcut is not None and is_usual:
+            record, applies = shortcut
+            if applies(self.path):
+                return record(seconds)
+        route = self._find_route()
+        self._recorder.end(route, status, error, seconds)
+        check = self.namer.check_for(self.seen) if is_usual else None
+        if check is not None and check(self.path):
+            self._recorder.remember_shortcut(key, ResponseAttributes(route, status, None), check)
+        return None
 
     def _find_route(self) -> str | None:
         try:

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Router
 
-from dualmetrics.asgi import ASGIApp, Receive, Scope, Send, note_scope, set_error
+from dualmetrics.asgi import ASGIApp, Receive, Scope, Send, is_scope_changed, note_scope, set_error
 
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
@@ -65,8 +65,9 @@ class RouterWatch:
         self.namer = namer
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Note the scope, and call the router."""
-        note_scope(scope, self.namer)
+        """Note the scope and its path if they are not those of the request, and call the router."""
+        if is_scope_changed(scope):
+            note_scope(scope, self.namer)
         return self._app(scope, receive, send)
 
 
