@@ -39,7 +39,7 @@ def note_scope(scope: Scope, namer: object = None) -> None:
 def is_scope_changed(scope: Scope) -> bool:
     """Whether `note_scope` has to be called: this scope is a copy, or its path may have been rewritten."""
     innermost = scope.get(marker.MARKER_KEY)
-    return innermost is not None and (innermost.seen is not scope or innermost.path is not scope["path"])
+    return innermost is not None and (innermost.seen is not scope or innermost.path is not scope.get("path"))
 
 
 def is_recorded_by(scope: Scope, namer: object) -> bool:

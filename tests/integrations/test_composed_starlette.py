@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,13 +15,15 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, Route, Router
+from starlette.routing import BaseRoute, Match, Mount, Route, Router, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from dualmetrics import Telemetry
-from dualmetrics.asgi import ASGIApp, MetricsMiddleware, Receive, Scope, Send
-from dualmetrics.testing.asgi_client import fetch
+from dualmetrics.asgi import ASGIApp, Message, MetricsMiddleware, Receive, Scope, Send
+from dualmetrics.testing.asgi_client import Connection, fetch, http_scope
 from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics_starlette import DualMetrics
+from tests.unit.asgi.apps import COMPLETE_LIFESPAN, SHUTDOWN, STARTUP, run_lifespan
 
 KINDS = [Starlette, FastAPI]
 
@@ -352,6 +357,37 @@ def test_an_instrumented_app_in_an_instrumented_app_is_counted_once(
     recorded.telemetry.reset()
     assert fetch(app, "GET", "/v2/metrics").status == 200
     assert recorded.counts() == {}, "a page is counted by nobody"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("middleware", [None, Copying])
+def test_the_lifespan_and_websockets_pass(
+    kind: type[Starlette], middleware: Any, telemetry: Telemetry
+) -> None:
+    events = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        events.append("start")
+        yield
+        events.append("end")
+
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(await websocket.receive_text())
+        await websocket.close()
+
+    app = kind(lifespan=lifespan, routes=[WebSocketRoute("/echo", echo), Route("/users", fine)])
+    DualMetrics(app, telemetry=telemetry)
+    if middleware:
+        app.add_middleware(middleware)
+    assert run_lifespan(app, STARTUP, SHUTDOWN) == COMPLETE_LIFESPAN
+    assert events == ["start", "end"]
+    incoming: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
+    connection = Connection({**http_scope("GET", "/echo"), "type": "websocket", "scheme": "ws"}, incoming)
+    asyncio.run(connection.run(app))
+    assert connection.sent[1] == {"type": "websocket.send", "text": "hello"}
+    assert not telemetry.errors.error_count
 
 
 class Status(int, enum.Enum):
