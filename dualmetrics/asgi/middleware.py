@@ -115,7 +115,9 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         def name() -> str | None:
             return namer(recorded.seen, path) or namer(scope, path)
 
-        recorded.inner = InnerNamer(name, root, recorded.inner)
+        # A root path that is no part of the path was added by no mount: the app tells the prefix of a proxy.
+        mounted_at = recorded.root if path is scope["path"] else root
+        recorded.inner = InnerNamer(name, mounted_at, recorded.inner)
 
     def _find_recorder(self, scope: Scope) -> RequestRecorder:
         version = scope.get("http_version")

@@ -109,7 +109,9 @@ def _prefix_inside(scope: Scope) -> str:
     """
     marker: RequestMarker | None = scope.get(MARKER_KEY)
     root: str = scope.get("app_root_path", scope.get("root_path", ""))
-    return mount_prefix(None, root.removeprefix(marker.root)) if marker is not None else ""
+    if marker is None or not scope["path"].startswith(root):  # the app tells the prefix of a proxy
+        return ""
+    return mount_prefix(None, root.removeprefix(marker.root))
 
 
 @functools.cache

@@ -54,7 +54,9 @@ def walk(routes: Iterable[BaseRoute], prefix: Prefix = Prefix()) -> Iterator[Way
 def _way_to_endpoint(route: Any, endpoint: object, prefix: Prefix) -> Way:
     original = getattr(route, "original_route", route)
     if getattr(route, "path_format", None) is None:  # a class of the app's own, which may match by anything
-        return Way(endpoint, Template(prefix.text + REST, (*prefix.patterns, ANY_PATH)), original)
+        path = getattr(route, "path", None)
+        text = path if isinstance(path, str) and path.startswith("/") else REST
+        return Way(endpoint, Template(prefix.text + text, (*prefix.patterns, ANY_PATH)), original)
     methods = _methods(getattr(route, "methods", None), endpoint)
     template = Template(prefix.text + route.path_format, (*prefix.patterns, route.path_regex), methods)
     return Way(endpoint, template, original)

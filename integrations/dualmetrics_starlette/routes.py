@@ -38,21 +38,16 @@ class Routes:
     added or replaced later.
     """
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    def __init__(self, app: Starlette | Router) -> None:
+        self._app = app
         self._walks_left = MAX_WALKS
         self.walk()
 
     @classmethod
     def of(cls, app: Starlette | Router) -> Routes:
         """The routes of an app. There is one object for each app."""
-        router = router_of(app)
-        known = watched_namer(router)
-        if isinstance(known, cls):
-            return known
-        names = cls(router)
-        watch_router(router, names)
-        return names
+        known = watched_namer(router_of(app))
+        return known if isinstance(known, cls) else cls(app)
 
     def __call__(self, scope: Scope, path: str) -> str | None:
         """The template of the route that took this request; None if none did."""
@@ -69,7 +64,7 @@ class Routes:
     def _router_outside(self, scope: Scope) -> Router | None:
         """The router of an app in which this app is mounted, and which is not recorded itself."""
         first = scope.get("router")  # the first router puts itself into the scope
-        if first is self._router or not isinstance(first, Router) or not is_recorded_by(scope, self):
+        if first is router_of(self._app) or not isinstance(first, Router) or not is_recorded_by(scope, self):
             return None
         return first
 
@@ -77,9 +72,10 @@ class Routes:
         if scope.get("endpoint") is None:
             return None
         template = self._find(scope, path)
-        if template is None and not self._is_mount(scope) and self._walks_left:
-            self._walks_left -= 1
-            self.walk()
+        if template is None and not self._is_mount(scope):
+            if self._walks_left:
+                self._walks_left -= 1
+                self.walk()
             template = self._find(scope, path) or self._guess(scope, path)
         return template.text if template is not None and template.accepts(scope["method"]) else None
 
@@ -126,11 +122,12 @@ class Routes:
 
     def templates(self) -> Iterator[str]:
         """The templates of all routes as they are now."""
-        return (way.template.text for way in walk(self._router.routes) if way.template is not None)
+        return (way.template.text for way in walk(self._app.routes) if way.template is not None)
 
     def walk(self) -> None:
         """Learn the routes as they are now."""
-        ways = list(walk(self._router.routes))
+        watch_router(router_of(self._app), self)
+        ways = list(walk(self._app.routes))
         for way in ways:
             if way.router is not None:
                 watch_router(way.router)

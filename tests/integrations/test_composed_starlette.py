@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -79,6 +80,13 @@ class Rewriting:
         if scope["type"] == "http":
             scope = {**scope, "path": scope["path"].removeprefix("/old")}
         await self.app(scope, receive, send)
+
+
+class ToldOfProxy(Rewriting):
+    """Middleware that tells the prefix that a proxy has taken off the path, as FastAPI(root_path=...) did."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "root_path": "/api"}, receive, send)
 
 
 def count(route: str, status: int, method: str = "GET") -> dict[RequestLabels, int]:
@@ -357,6 +365,41 @@ def test_an_instrumented_app_in_an_instrumented_app_is_counted_once(
     recorded.telemetry.reset()
     assert fetch(app, "GET", "/v2/metrics").status == 200
     assert recorded.counts() == {}, "a page is counted by nobody"
+
+
+@pytest.mark.parametrize("wrapper", [Copying, CopyingWithoutTrace, lambda app: app])
+@pytest.mark.parametrize("integrated", [True, False])
+def test_the_prefix_of_a_proxy_that_the_app_tells_stays_out(
+    wrapper: Any, integrated: bool, telemetry: Telemetry, recorded: Recorded
+) -> None:
+    inside = Starlette(routes=[Route("/users/{id}", fine)])
+    if integrated:
+        DualMetrics(inside, telemetry=telemetry)
+    app = MetricsMiddleware(wrapper(ToldOfProxy(inside)), telemetry=telemetry)
+    for _ in range(2):
+        assert one(app, recorded, "/users/1") == ("/users/{id}", 200)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_router_that_is_replaced_is_watched(
+    kind: type[Starlette], telemetry: Telemetry, recorded: Recorded
+) -> None:
+    app = kind(routes=[Route("/old", fine)])
+    app.add_middleware(Copying)
+    DualMetrics(app, telemetry=telemetry)
+    app.router = Router([Route("/users/{id}", other)])
+    assert one(app, recorded, "/users/1") == ("/users/{id}", 200)
+
+
+def test_paths_that_no_route_explains_keep_their_label_however_many_there_are(
+    telemetry: Telemetry, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["dualmetrics_starlette.routes"], "MAX_WALKS", 3)
+    inside = Router([Route("/users/{id}", fine)], middleware=[])
+    app = Starlette(routes=[Mount("/v1", app=Rewriting(inside))])
+    DualMetrics(app, telemetry=telemetry)
+    for _ in range(6):
+        assert one(app, recorded, "/v1/users/1") == ("/v1/users/{id}", 200)
 
 
 @pytest.mark.parametrize("kind", KINDS)
