@@ -367,8 +367,10 @@ def test_an_instrumented_app_in_an_instrumented_app_is_counted_once(
     assert recorded.counts() == {}, "a page is counted by nobody"
 
 
-@pytest.mark.parametrize("wrapper", [Copying, CopyingWithoutTrace, lambda app: app])
-@pytest.mark.parametrize("integrated", [True, False])
+@pytest.mark.parametrize(
+    ("wrapper", "integrated"),
+    [(Copying, True), (Copying, False), (CopyingWithoutTrace, True), (lambda app: app, True)],
+)
 def test_the_prefix_of_a_proxy_that_the_app_tells_stays_out(
     wrapper: Any, integrated: bool, telemetry: Telemetry, recorded: Recorded
 ) -> None:
