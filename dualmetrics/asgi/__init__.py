@@ -7,7 +7,7 @@ the argument ``route``, a `RouteNamer`) and an exception that the framework has 
 the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows all of them at work.
 """
 
-from dualmetrics.asgi.marker import is_recorded_by, is_scope_changed, note_scope, set_error, set_route
+from dualmetrics.asgi.marker import is_recorded_by, note_scopes, set_error, set_route
 from dualmetrics.asgi.middleware import MetricsMiddleware
 from dualmetrics.asgi.page import answer_scrape, metrics_app
 from dualmetrics.asgi.route_names import wrapped_apps
@@ -26,9 +26,8 @@ __all__ = [
     "Send",
     "answer_scrape",
     "is_recorded_by",
-    "is_scope_changed",
     "metrics_app",
-    "note_scope",
+    "note_scopes",
     "set_error",
     "set_route",
     "wrapped_apps",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dualmetrics.asgi.types import Scope
+from collections.abc import Awaitable, Callable
+
+from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.http import marker
 
 
@@ -24,22 +26,28 @@ def set_error(scope: Scope, exception: BaseException) -> None:
     marker.tell_error(scope, exception)
 
 
-def note_scope(scope: Scope, namer: object = None) -> None:
-    """Tell that a router of the framework matches routes with this scope, and will put what matched into it.
+def note_scopes(app: ASGIApp, namer: Callable[[], object] = lambda: None) -> ASGIApp:
+    """Return an app that tells which scopes it gets, and calls ``app``, a router of the framework.
 
-    Middleware may hand on a copy of the scope, so the one that arrived need not have what matched. Routes of
-    ``namer``, a `RouteNamer`, begin at the path of this scope: middleware may have rewritten the path.
+    The router puts what has matched into its scope. Middleware may hand on a copy of the scope, so the one
+    that arrived need not have it. ``namer`` returns the `RouteNamer` whose routes begin at this router:
+    middleware may have rewritten the path.
     """
-    for each in marker.markers(scope):
-        each.seen = scope
-        if namer is not None and each.namer is namer:
-            each.path = path_without_root(scope)
+
+    def noting(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        request = scope.get(marker.MARKER_KEY)
+        if request is not None and (request.seen is not scope or request.path is not scope.get("path")):
+            _note_scope(scope, namer())
+        return app(scope, receive, send)
+
+    return noting
 
 
-def is_scope_changed(scope: Scope) -> bool:
-    """Whether `note_scope` has to be called: this scope is a copy, or its path may have been rewritten."""
-    innermost = scope.get(marker.MARKER_KEY)
-    return innermost is not None and (innermost.seen is not scope or innermost.path is not scope.get("path"))
+def _note_scope(scope: Scope, namer: object) -> None:
+    for request in marker.markers(scope):
+        request.seen = scope
+        if namer is not None and request.namer is namer:
+            request.path = path_without_root(scope)
 
 
 def is_recorded_by(scope: Scope, namer: object) -> bool:

@@ -7,16 +7,13 @@ scope.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Router
 
-from dualmetrics.asgi import ASGIApp, Receive, Scope, Send, is_scope_changed, note_scope, set_error
-
-App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+from dualmetrics.asgi import ASGIApp, Receive, Scope, Send, note_scopes, set_error
 
 
 def stand_outermost(app: Starlette, wrap: Callable[[ASGIApp], ASGIApp], *, note_errors: bool) -> None:
@@ -58,29 +55,27 @@ class ErrorNoter:
 
 
 class RouterWatch:
-    """The innermost middleware of a router. Routes of ``namer`` begin at this router."""
+    """Notes the scopes of a router. Routes of ``namer`` begin at it. An attribute of the router keeps it."""
 
-    def __init__(self, app: App, namer: object) -> None:
-        self._app = app
+    def __init__(self, router: Router, namer: object) -> None:
         self.namer = namer
+        noting = note_scopes(router.middleware_stack, lambda: self.namer)
+        router.middleware_stack = noting  # type: ignore[assignment]  # it returns the coroutine of the router
+        setattr(router, _WATCH, self)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Note the scope and its path if they are not those of the request, and call the router."""
-        if is_scope_changed(scope):
-            note_scope(scope, self.namer)
-        return self._app(scope, receive, send)
+
+_WATCH = "dualmetrics_watch"
 
 
 def watch_router(router: Router, namer: object = None) -> None:
     """Watch a router, whatever is between it and the middleware. It is watched once."""
-    stack = getattr(router, "middleware_stack", None)
-    if isinstance(stack, RouterWatch):
-        stack.namer = namer or stack.namer
-    elif stack is not None:
-        router.middleware_stack = RouterWatch(stack, namer)
+    watch = getattr(router, _WATCH, None)
+    if watch is None:
+        RouterWatch(router, namer)
+    else:
+        watch.namer = namer or watch.namer
 
 
 def watched_namer(router: Router) -> object:
     """The namer whose routes begin at a router; None if there is none."""
-    stack = getattr(router, "middleware_stack", None)
-    return stack.namer if isinstance(stack, RouterWatch) else None
+    return getattr(getattr(router, _WATCH, None), "namer", None)
