@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from opentelemetry import metrics
@@ -11,9 +10,10 @@ from dualmetrics.bridges import pending
 from dualmetrics.config.loading import load_settings
 from dualmetrics.config.settings import Settings, SettingsError
 from dualmetrics.runtime.errors import logger
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.telemetry import Telemetry
 
-_lock = threading.RLock()
+_lock = ReentrantLock()
 _default: Telemetry | None = None
 
 

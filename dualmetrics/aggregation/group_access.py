@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from dualmetrics.aggregation.group_totals import TotalsReader
 from dualmetrics.aggregation.series import SeriesCatalog
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.workers import group_directory
 from dualmetrics.workers.membership import GroupAddress, Membership, open_membership, repair_membership
 
@@ -24,7 +24,7 @@ class GroupAccess:
         address: GroupAddress,
         limit: int,
         errors: ErrorReporter,
-        lock: threading.RLock,
+        lock: ReentrantLock,
         catalog: SeriesCatalog,
         on_skipped: Callable[[str], None],
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.storage import exemplar_slots
 from dualmetrics.storage.exemplar_slots import SlotBytes
 from dualmetrics.storage.exponential_cells import HistogramRow
@@ -65,9 +65,9 @@ class GroupStore:
 
     def _reset(self) -> None:
         """Begin as if nothing had been opened or recorded, with fresh locks."""
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
         self._allocating = False
-        self._totals_lock = threading.RLock()
+        self._totals_lock = ReentrantLock()
         self._catalog = SeriesCatalog(self._policies)
         self._access = GroupAccess(
             self._address,

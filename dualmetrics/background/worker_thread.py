@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from dualmetrics.background.thread_requests import Command, Request
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.runtime.threads import start_thread
 
 TICK_SECONDS = 5.0
@@ -84,7 +84,7 @@ class BackgroundWorker:
         """Forget the parent's thread and locks."""
         self._requests: _Requests | None = None
         self._suspensions: list[Request] = []
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
 
     @property
     def running(self) -> bool:

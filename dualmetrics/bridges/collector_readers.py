@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 from dualmetrics.bridges.collector_reader import CollectorReader
 from dualmetrics.bridges.protocols import MetricSource
 from dualmetrics.bridges.series_importer import SeriesImporter
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 
 
 class CollectorReaders:
@@ -19,12 +18,12 @@ class CollectorReaders:
         self._importer = importer
         self._errors = errors
         self._readers: dict[int, CollectorReader] = {}
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
         forking.register(self)
 
     def after_fork_in_child(self) -> None:
         """The locks may be held by threads that the child does not have."""
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
         for reader in self._readers.values():
             reader.after_fork_in_child()
 

@@ -9,6 +9,7 @@ from dualmetrics.bridges.collector_readers import CollectorReaders
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.runtime.threads import start_thread
 
 TICK = 0.25
@@ -38,7 +39,7 @@ class ReadLoop:
         """The child has neither the thread nor the threads that may hold the locks."""
         self._stop: queue.SimpleQueue[None] | None = None
         self._reading = threading.Lock()
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
 
     @property
     def running(self) -> bool:

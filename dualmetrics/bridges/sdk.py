@@ -21,6 +21,7 @@ from dualmetrics.instruments.attributes import normalize_attributes
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 
 
 class Bridge(Protocol):
@@ -50,7 +51,7 @@ class MetricReader(InMemoryMetricReader):
 
     def __init__(self, telemetry: Bridge | None = None) -> None:
         super().__init__(preferred_temporality={Histogram: AggregationTemporality.DELTA})
-        self._read_lock = threading.RLock()
+        self._read_lock = ReentrantLock()
         self._totals = DeltaAccumulator()
         self._errors = ErrorReporter()
         self._last_read: list[Family] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from dualmetrics.bridges.gauge_tracker import GaugeTracker
 from dualmetrics.bridges.gauge_writer import GaugeWriter
 from dualmetrics.model.snapshot import Family
 from dualmetrics.runtime import forking
+from dualmetrics.runtime.locks import ReentrantLock
 
 
 class SeriesImporter:
@@ -42,7 +42,7 @@ class SeriesImporter:
 
     def after_fork_in_child(self) -> None:
         """The lock may have been held by a thread that the child does not have."""
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
 
     def invalidate(self) -> None:
         """Forget all rows, which are no longer valid, but not how the series were when last read."""

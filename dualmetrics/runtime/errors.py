@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from dualmetrics.runtime import forking
+from dualmetrics.runtime.locks import ReentrantLock
 
 logger = logging.getLogger("dualmetrics")
 
@@ -23,7 +24,7 @@ class ErrorReporter:
         self.error_count = 0
         self._logged: set[str] = set()
         self._thread = threading.local()
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
         forking.register(self)
 
     def log_once(self, topic: str, message: str, *args: object, level: int = logging.WARNING) -> None:
@@ -65,4 +66,4 @@ class ErrorReporter:
 
     def after_fork_in_child(self) -> None:
         """The lock may have been held by a thread that the child does not have."""
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar, cast
 
 from dualmetrics.runtime import forking
+from dualmetrics.runtime.locks import ReentrantLock
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -38,7 +39,7 @@ class Shard:
 
     def after_fork_in_child(self) -> None:
         """The lock may have been held by a thread that the child does not have."""
-        self.lock = threading.RLock()
+        self.lock = ReentrantLock()
 
 
 class _ThisThread(threading.local):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
@@ -24,6 +23,7 @@ from zlib import crc32
 from dualmetrics.model.attributes import Attributes, attributes_key
 from dualmetrics.model.descriptor import Descriptor, metric_key
 from dualmetrics.runtime import file_locks
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.workers.deletion import DeletionWatch
 
 _ENTRY = struct.Struct("<8s8sQI4s")
@@ -93,7 +93,7 @@ class GroupLimiter:
         self._limit = limit
         self._admitted = AdmittedSeries(limit)
         self._read_offset = 0
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
 
     def admit(
         self, descriptor: Descriptor, attributes: Attributes, start_time_ns: int | None = None

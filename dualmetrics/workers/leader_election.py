@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import threading
 from collections.abc import Callable
 
 from dualmetrics.runtime import file_locks, forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.workers.deletion import DeletionWatch
 from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import LEADER_LOCK
@@ -34,7 +34,7 @@ class LeaderElection:
         self._held: int | None = None
         self._watch: DeletionWatch | None = None
         self._own_last_push: float | None = None
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
 
     @property
     def is_leader(self) -> bool:

@@ -42,8 +42,9 @@ def test_the_app_serves_and_counts(name: str, tmp_path: Path) -> None:
         for _ in range(10):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as response:
                 assert response.status == 200
-        with pytest.raises(urllib.error.HTTPError):
+        with pytest.raises(urllib.error.HTTPError) as missing:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/no/such/page")
+        missing.value.close()
         page = server.wait_for_requests(11)
         assert total(page, "http_requests_total", http_route=ROUTES[name], http_status_code="200") == 10
         assert total(page, "http_requests_total", http_route="unmatched", http_status_code="404") == 1
