@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from dualmetrics.model.attributes import Attributes, AttributeValue
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
+_SERVICE_NAME = "service.name"
 _INSTANCE_ID = "service.instance.id"
 
 _SHARED_OF_PROCESS = ("process.executable.", "process.runtime.")
@@ -36,9 +39,20 @@ class GroupResource:
     def attributes(self, instance_id: Callable[[], str]) -> Attributes:
         """The attributes, built at the first call. ``instance_id`` returns the id of the group."""
         if self._built is None:
-            detected = {key: value for key, value in self.detect().attributes.items() if _is_shared(key)}
-            self._built = _frozen({**detected, **self._configured(instance_id()).attributes})
+            self._built = _frozen({**self._shared(), **self._configured(instance_id()).attributes})
         return self._built
+
+    def _shared(self) -> dict[str, object]:
+        """What the detectors have found that all processes of the group share.
+
+        One detector reads the variables, also what the settings have ignored; they have the rest of it.
+        """
+        from opentelemetry.sdk.resources import OTELResourceDetector
+
+        of_variables = OTELResourceDetector().detect().attributes
+        found = self.detect().attributes.items()
+        shared = {key: value for key, value in found if key not in of_variables and _is_shared(key)}
+        return {_SERVICE_NAME: f"unknown_service:{os.path.basename(sys.executable)}", **shared}
 
     def with_target_info(self, target_info: Mapping[str, str], instance_id: Callable[[], str]) -> Attributes:
         """The attributes, and those labels of a registry's ``target_info`` that we do not have ourselves."""
@@ -53,14 +67,12 @@ class GroupResource:
         The SDK would give each process an instance id of its own. The group has one for all of its workers,
         unless the user sets another.
         """
-        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+        from opentelemetry.sdk.resources import Resource
 
-        settings, of_variables = self._settings, OTELResourceDetector().detect().attributes
-        configured = {**of_variables, **settings.resource_attributes}
-        if _INSTANCE_ID not in of_variables:
-            configured.setdefault(_INSTANCE_ID, instance_id)
+        settings = self._settings
+        configured = {_INSTANCE_ID: instance_id, **settings.resource_attributes}
         for name, value in (
-            ("service.name", settings.service_name),
+            (_SERVICE_NAME, settings.service_name),
             ("service.version", settings.service_version),
             ("experiment", settings.experiment),
             ("variant", settings.variant),

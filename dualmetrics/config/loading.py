@@ -6,41 +6,23 @@ No other module reads settings from the environment.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
 
-from dualmetrics.config import validators
-from dualmetrics.config.options import (
-    Option,
-    SettingsError,
-    check_variables,
-    options_of,
-    otlp_variables,
-    refusal,
-    resolve,
-    source_of,
-)
+from dualmetrics.config import endpoints, validators
+from dualmetrics.config.doubtful_values import warn_of_milliseconds
+from dualmetrics.config.exporter_names import read_exporter_names
+from dualmetrics.config.options import Given, Option, Warn, options_of, refuse_or_ignore, resolve
 from dualmetrics.config.settings import Settings
+from dualmetrics.config.unknown_names import check_arguments, warn_of_unknown_variables
+from dualmetrics.runtime.errors import logger, warn_once
 from dualmetrics.runtime.redaction import redacted_url_repr
 
-_METRICS_ENDPOINT = Option(validators.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), redacted_url_repr)
+_METRICS_ENDPOINT = Option(endpoints.signal_url, ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",), redacted_url_repr)
 _STABILITY_OPT_IN = Option(validators.stability_opt_in, ("OTEL_SEMCONV_STABILITY_OPT_IN",))
-_METRICS_TIMEOUT = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"
-
-_READ_BY_OPENTELEMETRY = (
-    Option(validators.resource_attributes, ("OTEL_RESOURCE_ATTRIBUTES",)),
-    *(
-        Option(validators.readable, otlp_variables(name))
-        for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
-    ),
-)
-"""Variables that OpenTelemetry reads itself.
-
-They are checked here, because it would ignore a bad value or fail only at the first push.
-"""
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
@@ -49,48 +31,76 @@ def load_settings(environ: Mapping[str, str] | None = None, **arguments: Any) ->
     ``environ`` is by default the environment of the process. The arguments are the fields of `Settings`. They
     take natural values (lists, mappings, numbers) or the text of the variable, and None means not given.
     ``buckets`` and ``gauge_merge`` may have values for single instruments, as ``"0.1,1;orders=1,10"`` or
-    ``{"": [0.1, 1], "orders": [1, 10]}``. An empty variable counts as unset (OpenTelemetry's specification,
-    "Environment Variables"). Raises SettingsError for a value that is not allowed, and TypeError for an
-    unknown argument.
+    ``{"": [0.1, 1], "orders": [1, 10]}``. An empty variable counts as unset, unless it is to protect the
+    page.
+
+    Raises SettingsError for a value that is not allowed, and TypeError for an unknown argument.
+    OpenTelemetry's variables are treated as its specification says: a bad one is ignored, with a warning.
+    What is said about the environment of the process is logged once.
     """
+    warn: Warn = warn_once if environ is None else logger.warning
     environ = os.environ if environ is None else environ
     options = options_of(Settings)
-    _check_names(arguments, options)
-    check_variables(_READ_BY_OPENTELEMETRY, environ)
-    values = resolve(options, environ, arguments)
-    _complete_endpoint(values, environ, arguments)
-    _add_headers_of_variable(values, options["headers"], environ)
-    values.setdefault("convention", _convention_opted_in(environ))
-    values["tracer_provider_configured"] = OTEL_PYTHON_TRACER_PROVIDER in environ
-    settings = _exclude_own_page(Settings(**values))
-    _check_grpc(settings, environ, arguments)
-    return settings
+    check_arguments(arguments, options)
+    warn_of_unknown_variables(environ, options, warn)
+    given = resolve(options, environ, arguments, warn)
+    read_exporter_names(given, warn)
+    is_signal = _choose_endpoint(given, _endpoints(given, environ, arguments, warn), warn)
+    _check_compression(given, warn)
+    warn_of_milliseconds(given, warn)
+    values = {name: item.value for name, item in given.items()}
+    values.setdefault("convention", _convention_opted_in(environ, warn))
+    provider_configured = OTEL_PYTHON_TRACER_PROVIDER in environ
+    return _exclude_own_page(
+        Settings(**values, endpoint_is_signal=is_signal, tracer_provider_configured=provider_configured)
+    )
 
 
-def _check_names(arguments: Collection[str], options: Collection[str]) -> None:
-    unknown = sorted(set(arguments) - set(options))
-    if unknown:
-        raise TypeError(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(options)}")
+def _endpoints(
+    given: Mapping[str, Given], environ: Mapping[str, str], arguments: Mapping[str, object], warn: Warn
+) -> Iterator[tuple[Given, bool]]:
+    """The endpoints that are given, and for each whether it is for metrics alone: it is used unchanged."""
+    if arguments.get("endpoint") is None:
+        for one in resolve({"endpoint": _METRICS_ENDPOINT}, environ, {}, warn).values():
+            yield one, True
+    if "endpoint" in given:
+        yield given["endpoint"], False
 
 
-def _complete_endpoint(
-    values: dict[str, Any], environ: Mapping[str, str], arguments: Mapping[str, object]
-) -> None:
-    """Use the endpoint for metrics if it is set, and derive the protocol if none is given."""
-    for_metrics = resolve({"endpoint": _METRICS_ENDPOINT}, environ, {})
-    if for_metrics and arguments.get("endpoint") is None:
-        values.update(for_metrics, endpoint_is_signal=True)
-    values.setdefault("protocol", validators.protocol_of(values.get("endpoint")))
+def _choose_endpoint(given: dict[str, Given], candidates: Iterator[tuple[Given, bool]], warn: Warn) -> bool:
+    """Choose the first endpoint that the protocol allows, and the protocol by its port if none is given.
+
+    Return whether it is one for metrics alone.
+    """
+    for endpoint, is_signal in [*candidates]:
+        protocol = given.get("protocol") or Given(endpoints.protocol_of(endpoint.value), endpoint.source)
+        allowed = _allowed_endpoint(endpoint.value, protocol.value)
+        if not allowed:
+            given.update(endpoint=endpoint, protocol=protocol)
+            return is_signal
+        refuse_or_ignore(endpoint, redacted_url_repr(endpoint.value), allowed, warn)
+    given.pop("endpoint", None)
+    return False
 
 
-def _add_headers_of_variable(values: dict[str, Any], option: Option, environ: Mapping[str, str]) -> None:
-    if "headers" in values:
-        of_variable = resolve({"headers": option}, environ, {}).get("headers", {})
-        values["headers"] = {**of_variable, **values["headers"]}
+def _allowed_endpoint(endpoint: str, protocol: str) -> str:
+    """Return what an endpoint must be for this protocol; nothing if it is that."""
+    if protocol != "grpc":
+        return "" if endpoints.is_url(endpoint) else f"{endpoints.URL_WORDS} if the protocol is {protocol}"
+    return "a URL without user and password if the protocol is grpc" if "@" in endpoint else ""
 
 
-def _convention_opted_in(environ: Mapping[str, str]) -> str:
-    return resolve({"convention": _STABILITY_OPT_IN}, environ, {}).get("convention") or "classic"
+def _check_compression(given: dict[str, Given], warn: Warn) -> None:
+    """Refuse or ignore what the official gRPC exporter would refuse at the first push."""
+    compression, protocol = given.get("compression"), given.get("protocol")
+    if compression and protocol and (compression.value, protocol.value) == ("deflate", "grpc"):
+        refuse_or_ignore(compression, "'deflate'", "gzip or none if the protocol is grpc", warn)
+        del given["compression"]
+
+
+def _convention_opted_in(environ: Mapping[str, str], warn: Warn) -> str:
+    opted_in = resolve({"convention": _STABILITY_OPT_IN}, environ, {}, warn).get("convention")
+    return (opted_in and opted_in.value) or "classic"
 
 
 def _exclude_own_page(settings: Settings) -> Settings:
@@ -98,22 +108,3 @@ def _exclude_own_page(settings: Settings) -> Settings:
     if "prometheus" not in settings.metrics_exporter or path in settings.exclude:
         return settings
     return replace(settings, exclude=(path, *settings.exclude))
-
-
-def _check_grpc(settings: Settings, environ: Mapping[str, str], arguments: Mapping[str, object]) -> None:
-    """Refuse what would make the official gRPC exporter fail at the first push. Raises SettingsError."""
-    if settings.protocol != "grpc" or settings.endpoint is None:
-        return
-    options = options_of(Settings)
-    if settings.compression == "deflate":
-        source = source_of("compression", options["compression"], environ, arguments)
-        message = refusal(source, "'deflate'", "gzip or none")
-    elif "@" in settings.endpoint:
-        option = _METRICS_ENDPOINT if settings.endpoint_is_signal else options["endpoint"]
-        source = source_of("endpoint", option, environ, arguments)
-        message = refusal(source, option.show(settings.endpoint), "a URL without user and password")
-    elif not environ.get(_METRICS_TIMEOUT, "10").strip():
-        message = refusal(_METRICS_TIMEOUT, "''", "unset or a number of seconds above 0")
-    else:
-        return
-    raise SettingsError(f"{message} if the protocol is grpc")

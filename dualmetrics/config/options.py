@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from dualmetrics.config.parsers import Parser
-from dualmetrics.runtime.errors import logger
+from dualmetrics.config.parsers import Parser, PartlyUsableError
 
 _KEY = "option"
+
+Warn = Callable[..., None]
+"""Logs a warning: a message and its arguments, as `logging.Logger.warning` takes them."""
 
 
 class SettingsError(ValueError):
@@ -20,12 +22,30 @@ class SettingsError(ValueError):
 
 
 class Option(NamedTuple):
-    """How to read one setting. The first of its variables that is set and not empty is used."""
+    """How to read one setting. The first of its variables that is set and not empty is used.
+
+    ``show`` replaces ``repr`` where a value may be secret. If ``protects``, an empty variable is refused: it
+    would leave something open that somebody wanted to protect. If ``merges``, an argument (a mapping) is
+    added to the variable.
+    """
 
     parse: Parser[Any]
     variables: tuple[str, ...]
     show: Callable[[object], str] = repr
-    lenient: bool = False
+    protects: bool = False
+    merges: bool = False
+
+
+class Given(NamedTuple):
+    """The value of a setting that is given, and the argument or variable that gives it."""
+
+    value: Any
+    source: str
+
+    @property
+    def from_opentelemetry(self) -> bool:
+        """Whether a variable of OpenTelemetry gives it. A bad value is then ignored and not refused."""
+        return _is_opentelemetrys(self.source)
 
 
 def otlp_variables(name: str) -> tuple[str, str]:
@@ -38,16 +58,13 @@ def setting(
     *variables: str,
     default: object = None,
     factory: Callable[[], object] | None = None,
-    show: Callable[[object], str] = repr,
-    lenient: bool = False,
+    **more: Any,
 ) -> Any:
     """Return a dataclass field that is read from an argument of its name, or from these variables.
 
-    ``show`` replaces ``repr`` where a value may be secret. With ``lenient``, an unknown word in a variable
-    means false and is logged, as OpenTelemetry requires for its booleans (specification, "Environment
-    Variables").
+    ``more`` are further fields of `Option`.
     """
-    metadata = {_KEY: Option(parse, variables, show, lenient)}
+    metadata = {_KEY: Option(parse, variables, **more)}
     if factory:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -61,45 +78,77 @@ def options_of(settings: type) -> dict[str, Option]:
 
 
 def resolve(
-    options: Mapping[str, Option], environ: Mapping[str, str], arguments: Mapping[str, object]
-) -> dict[str, Any]:
-    """Return the values of the settings that are given. Raises SettingsError for the first bad one."""
-    values = {}
+    options: Mapping[str, Option], environ: Mapping[str, str], arguments: Mapping[str, object], warn: Warn
+) -> dict[str, Given]:
+    """Return the settings that are given.
+
+    Raises SettingsError for the first bad argument or variable of our own. A bad variable of OpenTelemetry is
+    ignored with a warning, as its specification asks ("Environment Variables", "Common Configuration").
+    """
+    given: dict[str, Given] = {}
     for name, option in options.items():
-        source = source_of(name, option, environ, arguments)
-        if source is not None:
-            argument = arguments.get(name)
-            values[name] = _parse(option, source, environ[source].strip() if argument is None else argument)
-    return values
+        argument = arguments.get(name)
+        found = None if argument is None else _of_argument(name, option, argument)
+        if found is None or option.merges:
+            found = _merged(_of_variables(option, environ, warn), found)
+        if found is not None:
+            given[name] = found
+    return given
 
 
-def source_of(
-    name: str, option: Option, environ: Mapping[str, str], arguments: Mapping[str, object]
-) -> str | None:
-    """Return the argument or variable that gives the setting its value, as messages name it, or None."""
-    if arguments.get(name) is not None:
-        return f"argument {name} ({option.variables[-1]})" if option.variables else f"argument {name}"
-    return next((variable for variable in option.variables if environ.get(variable, "").strip()), None)
+def _merged(of_variable: Given | None, of_argument: Given | None) -> Given | None:
+    if of_variable is None or of_argument is None:
+        return of_variable or of_argument
+    return of_argument._replace(value={**of_variable.value, **of_argument.value})
 
 
-def check_variables(options: Iterable[Option], environ: Mapping[str, str]) -> None:
-    """Check all variables of these options, also those that another one overrides. Raises SettingsError."""
-    for option in options:
-        for variable in option.variables:
-            resolve({variable: option._replace(variables=(variable,))}, environ, {})
-
-
-def refusal(source: str | None, shown: str, allowed: str) -> str:
-    """Return the message about a bad value. ``source`` is from `source_of`, ``allowed`` follows "must be"."""
+def refusal(source: str, shown: str, allowed: str) -> str:
+    """Return the message about a bad value. ``allowed`` follows "must be"."""
     return f"{source}={shown}: must be {allowed}"
 
 
-def _parse(option: Option, source: str, value: object) -> Any:
+def refuse_or_ignore(given: Given, shown: str, allowed: str, warn: Warn) -> None:
+    """Raise SettingsError for a bad value, or warn if a variable of OpenTelemetry gives it."""
+    message = refusal(given.source, shown, allowed)
+    if not given.from_opentelemetry:
+        raise SettingsError(message)
+    warn("dualmetrics: %s. The variable is ignored", message)
+
+
+def _of_argument(name: str, option: Option, value: object) -> Given:
+    source = f"argument {name} ({option.variables[-1]})" if option.variables else f"argument {name}"
     try:
-        return option.parse(value)
+        return Given(option.parse(value), source)
     except ValueError as error:
-        message = refusal(source, option.show(value), str(error))
-    if option.lenient and isinstance(value, str):
-        logger.warning("dualmetrics: %s; it is taken as false", message)
-        return False
-    raise SettingsError(message)
+        raise SettingsError(refusal(source, option.show(value), str(error))) from None
+
+
+def _of_variables(option: Option, environ: Mapping[str, str], warn: Warn) -> Given | None:
+    """Return what the first of the variables gives that is set, not empty, and not ignored."""
+    for variable in option.variables:
+        text = environ.get(variable)
+        if text is None or not (text.strip() or option.protects):
+            continue
+        found = _of_variable(option, variable, text.strip(), warn)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_variable(option: Option, variable: str, text: str, warn: Warn) -> Given | None:
+    try:
+        return Given(option.parse(text), variable)
+    except ValueError as error:
+        message = refusal(variable, option.show(text), str(error))
+        usable = error if isinstance(error, PartlyUsableError) else None
+    if not _is_opentelemetrys(variable):
+        raise SettingsError(message if text else f"{message}. To protect nothing, unset the variable")
+    if usable is None:
+        warn("dualmetrics: %s. The variable is ignored", message)
+        return None
+    warn("dualmetrics: %s; %s", message, usable.outcome)
+    return Given(usable.value, variable)
+
+
+def _is_opentelemetrys(source: str) -> bool:
+    return source.startswith("OTEL_")

@@ -1,28 +1,50 @@
 """Parsers for the values of settings: the text of a variable, or a natural Python value.
 
 Every parser raises ValueError with words that complete the sentence "must be ...". These words never contain
-the value, so no secret gets into a message. `validators` has the parsers of single settings.
+the value, so no secret gets into a message. If a part of a bad value can be used, the error is a
+`PartlyUsableError`. `validators` has the parsers of single settings.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 _T = TypeVar("_T")
 Parser = Callable[[object], _T]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python represents bytes of a variable that are not UTF-8
+
+
+class PartlyUsableError(ValueError):
+    """A value that is not allowed, but of which something can be used.
+
+    An argument or a variable of our own is refused all the same. Of a variable of OpenTelemetry, ``value`` is
+    used. ``outcome`` says so in a warning.
+    """
+
+    def __init__(self, words: str, value: Any, outcome: str) -> None:
+        super().__init__(words)
+        self.value = value
+        self.outcome = outcome
+
+
+def text(value: object) -> str:
+    """Parse any text in UTF-8, also an empty one."""
+    if not isinstance(value, str) or _NOT_UTF8.search(value):
+        raise ValueError("text in UTF-8")
+    return value
 
 
 def single_line(value: object) -> str:
     """Parse a line of text that is not empty."""
-    if not isinstance(value, str) or not value or _CONTROL.search(value):
-        raise ValueError("text that is not empty and has no control characters")
+    if not isinstance(value, str) or not value or _CONTROL.search(value) or _NOT_UTF8.search(value):
+        raise ValueError("text in UTF-8 that is not empty and has no control characters")
     return value
 
 
@@ -50,10 +72,16 @@ def choice(*allowed: str) -> Parser[str]:
 
 
 def boolean(value: object) -> bool:
-    """Parse ``true`` or ``false``, in upper or lower case. OpenTelemetry allows no other words."""
+    """Parse ``true`` or ``false``, in upper or lower case.
+
+    In a variable of OpenTelemetry, any other word means false (specification, "Environment Variables").
+    """
     if isinstance(value, bool):
         return value
-    return choice("true", "false")(value) == "true"
+    try:
+        return choice("true", "false")(value) == "true"
+    except ValueError as error:
+        raise PartlyUsableError(str(error), False, "it is taken as false") from None
 
 
 def finite_number(words: str, *, least: float = -math.inf, above: float = -math.inf) -> Parser[float]:
@@ -96,39 +124,60 @@ def list_of(parse_one: Parser[_T]) -> Parser[tuple[_T, ...]]:
     return parse
 
 
-def subset(*allowed: str) -> Parser[frozenset[str]]:
-    """Parse a list of some of these words. An empty list and the single word ``none`` give an empty set."""
+def subset(*allowed: str, aliases: Collection[str] = ()) -> Parser[frozenset[str]]:
+    """Parse a list of some of these words. The single word ``none`` and a list without items mean none.
+
+    ``aliases`` are allowed, too, but not mentioned in the message.
+    """
     words = f"a list with any of {', '.join(allowed)}, or only the word none"
 
     def parse(value: object) -> frozenset[str]:
-        try:
-            chosen = frozenset(list_of(choice(*allowed, "none"))(value))
-        except ValueError:
-            raise ValueError(words) from None
-        if "none" in chosen and len(chosen) > 1:
-            raise ValueError(words)
-        return chosen - {"none"}
+        given = {word.lower() for word in list_of(text)(value)}
+        chosen = frozenset(given & {*allowed, *aliases})
+        is_blank = isinstance(value, str) and not given  # such as a lone comma
+        if (given == chosen and not is_blank) or given == {"none"}:
+            return chosen
+        if chosen:
+            raise PartlyUsableError(words, chosen, f"of it, {', '.join(sorted(chosen))} is used")
+        raise ValueError(words)
 
     return parse
 
 
 def key_value_pairs(
-    parse_key: Parser[str], parse_value: Parser[str] = single_line
+    parse_key: Parser[str], parse_value: Parser[str] = single_line, *, skips_bad_pairs: bool = False
 ) -> Parser[Mapping[str, str]]:
-    """Parse a mapping, or ``key=value,key=value`` with percent-encoded values (OTEL_RESOURCE_ATTRIBUTES)."""
+    """Parse a mapping, or ``key=value,key=value`` with percent-encoded keys and values.
+
+    This is the form of OTEL_RESOURCE_ATTRIBUTES. ``skips_bad_pairs``: a bad pair leaves the others usable.
+    """
 
     def parse(value: object) -> Mapping[str, str]:
-        given = value.items() if isinstance(value, Mapping) else map(_split, list_of(single_line)(value))
-        pairs = [(parse_key(key), parse_value(one)) for key, one in given]
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("key=value,key=value in which each key occurs only once")
-        return MappingProxyType(dict(pairs))
+        pairs: list[tuple[str, str]] = []
+        refused = ""
+        for item in value.items() if isinstance(value, Mapping) else list_of(_split)(value):
+            try:
+                pairs.append((parse_key(item[0]), parse_value(item[1])))
+            except ValueError as error:
+                refused = refused or str(error)
+        found = MappingProxyType(dict(pairs))
+        if refused and skips_bad_pairs and found:
+            raise PartlyUsableError(refused, found, "only the valid pairs are used")
+        if refused:
+            raise ValueError(refused)
+        if len(found) < len(pairs):
+            words = "key=value,key=value in which each key occurs only once"
+            raise PartlyUsableError(words, found, "of a key that is repeated, the last value is used")
+        return found
 
     return parse
 
 
-def _split(item: str) -> tuple[str, str]:
-    key, separator, value = item.partition("=")
-    if not separator:
-        raise ValueError("key=value,key=value")
-    return key.strip(), unquote(value.strip())
+def _split(item: object) -> tuple[str | None, str]:
+    """Split ``key=value``. The key is None if there is none, or what is percent-encoded is not UTF-8."""
+    key, separator, value = item.partition("=") if isinstance(item, str) else ("", "", "")
+    try:
+        decoded = unquote(key.strip(), errors="strict"), unquote(value.strip(), errors="strict")
+    except UnicodeDecodeError:
+        return None, ""
+    return decoded if separator else (None, "")

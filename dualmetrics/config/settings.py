@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from dualmetrics.config import validators
+from dualmetrics.config import endpoints, validators
+from dualmetrics.config.exporter_names import OTLP_EXPORTERS
 from dualmetrics.config.options import SettingsError, options_of, otlp_variables, setting
 from dualmetrics.config.parsers import boolean, choice, finite_number, integer, list_of, single_line, subset
 from dualmetrics.config.per_instrument import PerInstrument, instrument_names
@@ -23,18 +24,20 @@ class Settings:
     Units: ``export_interval`` is in milliseconds, like its variable. ``timeout`` and ``shutdown_timeout`` are
     in seconds. ``buckets`` are in seconds by default, and in the unit of the instrument by name.
 
-    ``resource_attributes`` are those given as an argument. OpenTelemetry's `Resource` reads
-    OTEL_RESOURCE_ATTRIBUTES. ``headers`` given as an argument are added to those of the variable, and win.
-    ``endpoint`` is a base URL, to which HTTP adds ``/v1/metrics``, unless ``endpoint_is_signal``.
+    ``resource_attributes`` and ``headers`` given as an argument are added to those of the variable, and win.
+    ``endpoint`` is a base URL, to which HTTP adds ``/v1/metrics``, unless ``endpoint_is_signal``. For gRPC it
+    may also be the address of a server, such as ``collector:4317``.
     ``tracer_provider_configured`` says whether OTEL_PYTHON_TRACER_PROVIDER is set: OpenTelemetry will then
     have a tracer provider.
     """
 
     service_name: str | None = setting(single_line, "OTEL_SERVICE_NAME")
     service_version: str | None = setting(single_line)
-    resource_attributes: Mapping[str, str] = setting(validators.resource_attributes, factory=dict)
+    resource_attributes: Mapping[str, str] = setting(
+        validators.resource_attributes, "OTEL_RESOURCE_ATTRIBUTES", factory=dict, merges=True
+    )
     metrics_exporter: frozenset[str] = setting(
-        subset("prometheus", "otlp", "console"),
+        subset("prometheus", "otlp", "console", aliases=OTLP_EXPORTERS),
         "OTEL_METRICS_EXPORTER",
         default=frozenset({"prometheus", "otlp"}),
     )
@@ -48,21 +51,22 @@ class Settings:
         single_line, "PROMETHEUS_HOST", "OTEL_EXPORTER_PROMETHEUS_HOST", default=""
     )
 
-    endpoint: str | None = setting(validators.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url_repr)
+    endpoint: str | None = setting(endpoints.base_url, "OTEL_EXPORTER_OTLP_ENDPOINT", show=redacted_url_repr)
     endpoint_is_signal: bool = False
     protocol: Literal["grpc", "http/protobuf"] = setting(
         choice("grpc", "http/protobuf"), *otlp_variables("PROTOCOL"), default="http/protobuf"
     )
     headers: Mapping[str, str] | None = setting(
-        validators.headers, *otlp_variables("HEADERS"), show=masked_repr
+        validators.headers, *otlp_variables("HEADERS"), show=masked_repr, merges=True
     )
-    timeout: float = setting(
-        finite_number("a number of seconds above 0", above=0), *otlp_variables("TIMEOUT"), default=10.0
-    )
+    timeout: float = setting(validators.timeout, *otlp_variables("TIMEOUT"), default=10.0)
     compression: Literal["none", "gzip", "deflate"] = setting(
         choice("none", "gzip", "deflate"), *otlp_variables("COMPRESSION"), default="none"
     )
-    insecure: bool | None = setting(boolean, *otlp_variables("INSECURE"), lenient=True)
+    insecure: bool | None = setting(boolean, *otlp_variables("INSECURE"))
+    certificate: str | None = setting(validators.readable, *otlp_variables("CERTIFICATE"))
+    client_key: str | None = setting(validators.readable, *otlp_variables("CLIENT_KEY"))
+    client_certificate: str | None = setting(validators.readable, *otlp_variables("CLIENT_CERTIFICATE"))
     export_interval: float = setting(
         finite_number("a number of milliseconds above 0", above=0),
         "OTEL_METRIC_EXPORT_INTERVAL",
@@ -90,7 +94,7 @@ class Settings:
         default="trace_based",
     )
     tracer_provider_configured: bool = False
-    sdk_disabled: bool = setting(boolean, "OTEL_SDK_DISABLED", default=False, lenient=True)
+    sdk_disabled: bool = setting(boolean, "OTEL_SDK_DISABLED", default=False)
 
     namespace: str = setting(validators.namespace, "DUALMETRICS_NAMESPACE", default="")
     const_labels: Mapping[str, str] = setting(validators.labels, "DUALMETRICS_CONST_LABELS", factory=dict)
@@ -111,11 +115,15 @@ class Settings:
         "DUALMETRICS_CARDINALITY_LIMIT",
         default=2000,
     )
-    metrics_token: str | None = setting(validators.token, "DUALMETRICS_METRICS_TOKEN", show=masked_repr)
-    metrics_basic_auth: str | None = setting(
-        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked_repr
+    metrics_token: str | None = setting(
+        validators.token, "DUALMETRICS_METRICS_TOKEN", show=masked_repr, protects=True
     )
-    metrics_allow: tuple[Network, ...] = setting(validators.networks, "DUALMETRICS_METRICS_ALLOW", default=())
+    metrics_basic_auth: str | None = setting(
+        validators.credentials, "DUALMETRICS_METRICS_BASIC_AUTH", show=masked_repr, protects=True
+    )
+    metrics_allow: tuple[Network, ...] = setting(
+        validators.allowed_networks, "DUALMETRICS_METRICS_ALLOW", default=(), protects=True
+    )
     trusted_proxies: tuple[Network, ...] = setting(
         validators.networks, "DUALMETRICS_TRUSTED_PROXIES", default=()
     )

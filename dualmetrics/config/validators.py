@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
-from urllib.parse import urlsplit
+from typing import Literal
 
-from dualmetrics.config.parsers import choice, finite_number, key_value_pairs, list_of, regex, single_line
+from dualmetrics.config.parsers import (
+    choice,
+    finite_number,
+    key_value_pairs,
+    list_of,
+    regex,
+    single_line,
+    text,
+)
 from dualmetrics.config.per_instrument import PerInstrument, per_instrument
 
-Network = IPv4Network | IPv6Network
+UNIX: Literal["unix"] = "unix"
+"""Stands for Unix sockets among networks: a peer there has no address."""
+
+Network = IPv4Network | IPv6Network | Literal["unix"]
 
 PRIVATE: tuple[Network, ...] = tuple(
     map(
@@ -52,7 +63,7 @@ path = regex(
     "a path like /metrics, which begins with /, does not end with / and has no query, spaces or escapes",
 )
 token = regex(r"[\x21-\x7e]+", "printable ASCII characters without spaces")
-credentials = regex(r"[^\x00-\x1f\x7f:]+:[^\x00-\x1f\x7f]+", "user:password")
+credentials = regex(r"[^\x00-\x1f\x7f\ud800-\udfff:]+:[^\x00-\x1f\x7f\ud800-\udfff]+", "user:password")
 excluded = regex(r"/[^\s?#*]*\*?", "a list of paths that begin with / and may end with *")
 
 _label = regex(
@@ -61,19 +72,33 @@ _label = regex(
     "not le or quantile",
 )
 labels = key_value_pairs(_label)
-resource_attributes = key_value_pairs(single_line)
+resource_attributes = key_value_pairs(
+    regex(r"[^\ud800-\udfff]+", "key=value,key=value with percent-encoded UTF-8"),
+    text,  # an empty value has a meaning, too (specification, "Attribute")
+)
 
 _HEADERS = "name=value,name=value with valid names of HTTP headers and percent-encoded values"
 _header_name = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", _HEADERS)
 headers = key_value_pairs(
     lambda name: _header_name(name).lower(),  # gRPC accepts only lower case
     regex(r"[\x20-\x7e]*", _HEADERS),
+    skips_bad_pairs=True,
 )
 
 _METHODS = "a list of at least one HTTP method (case-sensitive)"
 _method = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", _METHODS)
 
+NO_LIMIT = 86400.0
+"""The timeout in seconds that 0 stands for, which OpenTelemetry's specification takes as no limit."""
+
+_seconds = finite_number("a number of seconds that is 0 or more", least=0)
+
 gauge_merge = per_instrument(choice("last", "sum", "min", "max", "each"), default="last")
+
+
+def timeout(value: object) -> float:
+    """Parse a timeout in seconds."""
+    return _seconds(value) or NO_LIMIT
 
 
 def bounds(value: object) -> tuple[float, ...]:
@@ -114,19 +139,32 @@ def stability_opt_in(value: object) -> str | None:
 
 
 def networks(value: object) -> tuple[Network, ...]:
-    """Parse a list of networks in CIDR notation, single addresses, and the word ``private``."""
+    """Parse a list of networks in CIDR notation, single addresses, and the words ``private`` and ``unix``."""
     return tuple(network for item in list_of(_networks_of)(value) for network in item)
+
+
+def allowed_networks(value: object) -> tuple[Network, ...]:
+    """Parse a list of networks that is not empty: without any, everybody would be allowed."""
+    allowed = networks(value)
+    if not allowed:
+        raise ValueError(f"{_NETWORKS}, at least one of them")
+    return allowed
+
+
+_NETWORKS = (
+    "a list of networks like 10.0.0.0/8 (without host bits), addresses, and the words private and unix"
+)
 
 
 def _networks_of(value: object) -> tuple[Network, ...]:
     if value == "private":
         return PRIVATE
+    if value == UNIX:
+        return (UNIX,)
     try:
         return (ip_network(str(value)),)
     except ValueError:
-        raise ValueError(
-            "a list of networks like 10.0.0.0/8 (without host bits), addresses, and the word private"
-        ) from None
+        raise ValueError(_NETWORKS) from None
 
 
 def registry(value: object) -> object:
@@ -151,32 +189,3 @@ def readable(value: object) -> str:
     if not isinstance(value, str) or not os.path.isfile(value) or not os.access(value, os.R_OK):
         raise ValueError("the path of a readable file")
     return value
-
-
-def base_url(value: object) -> str:
-    """Parse an OTLP endpoint. HTTP adds ``/v1/metrics`` to its path."""
-    words = "an http:// or https:// URL with a host, a port from 1 to 65535 if any, and no query"
-    return _url(value, r"[^\s?#]+", words)
-
-
-def signal_url(value: object) -> str:
-    """Parse an OTLP endpoint that is used without changes."""
-    words = "an http:// or https:// URL with a host and a port from 1 to 65535 if any"
-    return _url(value, r"[^\s#]+", words)
-
-
-def _url(value: object, pattern: str, words: str) -> str:
-    text = regex(pattern, words)(value)
-    try:
-        url = urlsplit(text)
-        is_valid = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:  # a port that is not a number, or a bad IPv6 address
-        is_valid = False
-    if not is_valid:
-        raise ValueError(words)
-    return text
-
-
-def protocol_of(endpoint: str | None) -> str:
-    """Return the protocol of an endpoint by its port. OTLP uses 4317 for gRPC and 4318 for HTTP."""
-    return "grpc" if endpoint and urlsplit(endpoint).port == 4317 else "http/protobuf"

@@ -15,6 +15,19 @@ from dualmetrics.runtime.locks import ReentrantLock
 
 logger = logging.getLogger("dualmetrics")
 
+_warned: set[str] = set()
+
+
+def warn_once(message: str, *args: object) -> None:
+    """Log a warning, unless this process has logged the same before.
+
+    This is for what does not concern a single `Telemetry`, which has an `ErrorReporter`.
+    """
+    text = message % args
+    if text not in _warned:
+        _warned.add(text)
+        logger.warning(message, *args)
+
 
 class ErrorReporter:
     """Counts failures and logs each kind of failure once per process."""

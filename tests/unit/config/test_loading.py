@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,12 @@ from dualmetrics.config.settings import Settings
 DEFAULT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 OTLP = "OTEL_EXPORTER_OTLP_"
 BASE2 = "base2_exponential_bucket_histogram"
+RESOURCE = {"a": "b,c", "v": "", "x=y": "z"}
+PROTECTION = {
+    "DUALMETRICS_METRICS_TOKEN",
+    "DUALMETRICS_METRICS_BASIC_AUTH",
+    "DUALMETRICS_METRICS_ALLOW",
+}
 TEN, LOOPBACK = ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("::1/128")
 
 
@@ -54,9 +61,66 @@ def test_an_argument_overrides_its_variable_and_none_does_not() -> None:
     assert load_settings(environ, convention=None).convention == "semconv"
 
 
-def test_an_unknown_argument_is_a_type_error_that_lists_the_settings() -> None:
-    with pytest.raises(TypeError, match=r"unknown setting bukets; the settings are .*\bbuckets\b"):
-        load_settings({}, bukets=[1])
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [
+        ("bukets", "buckets"),
+        ("path", "prometheus_path"),
+        ("port", "prometheus_port"),
+        ("token", "metrics_token"),
+        ("exporter", "metrics_exporter"),
+        ("otlp_endpoint", "endpoint"),
+        ("OTEL_SERVICE_NAME", "service_name"),
+        ("dualmetrics_dir", "directory"),
+        ("servicename", "service_name"),
+        ("auth", "metrics_basic_auth"),
+    ],
+)
+def test_an_unknown_argument_is_a_type_error_that_names_the_nearest_setting(
+    argument: str, meant: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^unknown setting {argument}\. Did you mean .*\b{meant}\b.*\?"):
+        load_settings({}, **{argument: "1"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("DUALMETRICS_BUCKET", "DUALMETRICS_BUCKETS"),
+        ("DUALMETRICS_TOKEN", "DUALMETRICS_METRICS_TOKEN"),
+        ("DUALMETRICS_PROMETHEUS_PATH", "PROMETHEUS_PATH"),
+        ("DUALMETRICS_DIRECTORY", "DUALMETRICS_DIR"),
+        ("DUALMETRICS_SERVICE_NAME", "OTEL_SERVICE_NAME"),
+        ("DUALMETRICS_PORT", "PROMETHEUS_PORT"),
+        ("DUALMETRICS_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("DUALMETRICS_QQQQ", "README lists all settings"),
+    ],
+)
+def test_a_variable_that_begins_like_ours_and_is_none_is_logged_with_the_nearest_if_one_is_near(
+    variable: str, meant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load(**{variable: "x"}) == load()
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"dualmetrics: {variable} is no setting, and has no effect.")
+    assert meant in record.getMessage()
+
+
+def test_the_variables_that_kubernetes_sets_for_a_service_are_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    load(
+        DUALMETRICS_SERVICE_HOST="10.0.0.1",
+        DUALMETRICS_DEMO_SERVICE_PORT_HTTP="80",
+        DUALMETRICS_PORT="tcp://10.0.0.1:80",
+        DUALMETRICS_PORT_80_TCP_ADDR="10.0.0.1",
+    )
+    assert caplog.records == []
+
+
+def test_all_variables_that_exist_are_no_unknown_ones(caplog: pytest.LogCaptureFixture) -> None:
+    for variable, value, *_ in GOOD:
+        load(**{variable: value})
+    assert "no setting" not in caplog.text
 
 
 GOOD: list[tuple[str, str, str, object]] = [
@@ -69,7 +133,14 @@ GOOD: list[tuple[str, str, str, object]] = [
     (f"{OTLP}PROTOCOL", "grpc", "protocol", "grpc"),
     (f"{OTLP}METRICS_PROTOCOL", "http/protobuf", "protocol", "http/protobuf"),
     (f"{OTLP}HEADERS", "Api-Key=a%20b, x=y==", "headers", {"api-key": "a b", "x": "y=="}),
+    ("OTEL_METRICS_EXPORTER", "otlp_proto_grpc", "protocol", "grpc"),
+    ("OTEL_METRICS_EXPORTER", "Otlp_Proto_Http,prometheus", "metrics_exporter", {"otlp", "prometheus"}),
+    ("OTEL_RESOURCE_ATTRIBUTES", "a=b%2Cc,v=, x%3Dy = z", "resource_attributes", RESOURCE),
+    (f"{OTLP}CERTIFICATE", __file__, "certificate", __file__),
+    (f"{OTLP}METRICS_CLIENT_KEY", __file__, "client_key", __file__),
+    (f"{OTLP}CLIENT_CERTIFICATE", __file__, "client_certificate", __file__),
     (f"{OTLP}TIMEOUT", "2.5", "timeout", 2.5),
+    (f"{OTLP}TIMEOUT", "0", "timeout", 86400),
     (f"{OTLP}METRICS_TIMEOUT", "3", "timeout", 3),
     (f"{OTLP}COMPRESSION", "GZIP", "compression", "gzip"),
     (f"{OTLP}INSECURE", "TRUE", "insecure", True),
@@ -101,6 +172,9 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("DUALMETRICS_METRICS_TOKEN", " s3cret\n", "metrics_token", "s3cret"),
     ("DUALMETRICS_METRICS_BASIC_AUTH", "ann:a:b c", "metrics_basic_auth", "ann:a:b c"),
     ("DUALMETRICS_METRICS_ALLOW", "10.1.0.0/16, ::1", "metrics_allow", (TEN, LOOPBACK)),
+    ("DUALMETRICS_METRICS_ALLOW", "unix,::1", "metrics_allow", ("unix", LOOPBACK)),
+    ("DUALMETRICS_TRUSTED_PROXIES", "unix", "trusted_proxies", ("unix",)),
+    ("DUALMETRICS_TRUSTED_PROXIES", ",", "trusted_proxies", ()),
     ("DUALMETRICS_TRUSTED_PROXIES", "192.0.2.7", "trusted_proxies", (ipaddress.ip_network("192.0.2.7/32"),)),
     ("DUALMETRICS_SCOPE_LABELS", "all", "scope_labels", "all"),
     ("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "GET, x-Y", "known_methods", {"GET", "x-Y"}),
@@ -132,7 +206,7 @@ def test_a_variable_is_read(variable: str, value: str, field: str, expected: obj
     assert getattr(load(**{variable: value}), field) == expected
 
 
-@pytest.mark.parametrize("variable", sorted({variable for variable, *_ in GOOD}))
+@pytest.mark.parametrize("variable", sorted({variable for variable, *_ in GOOD} - PROTECTION))
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_counts_as_unset(variable: str, empty: str) -> None:
     assert load(**{variable: empty}) == load()
@@ -219,22 +293,20 @@ def test_headers_of_the_argument_are_added_to_those_of_the_variable_and_win() ->
             "TIMEOUT",
             "10",
             "http://ann:hunter2@c:4317",
-            r"ENDPOINT='http://\*\*\*@c:4317': must be a URL without user and password",
-        ),
-        (
-            "METRICS_TIMEOUT",
-            "",
-            "http://c:4317",
-            "METRICS_TIMEOUT='': must be unset or a number of seconds above 0",
+            "ENDPOINT='http://***@c:4317': must be a URL without user and password",
         ),
     ],
 )
-def test_values_that_the_grpc_exporter_cannot_use_are_refused_only_for_grpc(
-    name: str, value: str, endpoint: str, message: str
+def test_values_that_the_grpc_exporter_cannot_use_are_ignored_only_for_grpc(
+    name: str, value: str, endpoint: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     environ = {f"{OTLP}ENDPOINT": endpoint, f"{OTLP}{name}": value}
-    with pytest.raises(SettingsError, match=f"^{OTLP}{message} if the protocol is grpc$"):
-        load_settings(environ)
+    settings = load_settings(environ)
+    assert settings.compression == "none"
+    assert settings.endpoint == (None if "@" in endpoint else endpoint)
+    (record,) = caplog.records
+    expected = f"dualmetrics: {OTLP}{message} if the protocol is grpc. The variable is ignored"
+    assert record.getMessage() == expected
     assert load_settings(environ, protocol="http/protobuf").endpoint == endpoint
 
 
@@ -242,6 +314,78 @@ def test_an_argument_that_the_grpc_exporter_cannot_use_is_named() -> None:
     message = r"^argument compression \(OTEL_EXPORTER_OTLP_COMPRESSION\)='deflate': must be gzip or none if"
     with pytest.raises(SettingsError, match=message):
         load_settings({}, endpoint="http://c:4317", compression="deflate")
+
+
+@pytest.mark.parametrize("timeout", ["10000", 301])
+def test_a_timeout_that_is_probably_in_milliseconds_is_logged(
+    timeout: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_settings({}, timeout=timeout).timeout == float(str(timeout))
+    assert f"(OTEL_EXPORTER_OTLP_TIMEOUT)={timeout} is taken as seconds" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "bounds", [[100, 500, 1000], [5, 10, 25, 50], [1, 10, 100, 1000], "100,500", {"": [100], "orders": [1]}]
+)
+def test_bounds_that_are_probably_in_milliseconds_are_logged_with_the_same_in_seconds(
+    bounds: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = load_settings({}, buckets=bounds).buckets.default
+    (record,) = caplog.records
+    assert "If you mean milliseconds" in record.getMessage()
+    assert ",".join(f"{bound / 1000:g}" for bound in shown) in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"timeout": 300},
+        {"timeout": 0},
+        {"buckets": [0.1, 1, 60]},
+        {"buckets": [0.001]},
+        {"buckets": {"orders": [100, 500, 1000]}},
+    ],
+)
+def test_plausible_seconds_are_not_logged(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    load_settings({}, **settings)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments", "protocol", "is_logged"),
+    [
+        ({"OTEL_METRICS_EXPORTER": "otlp_proto_http"}, {"endpoint": "http://c:4317"}, "http/protobuf", False),
+        ({"OTEL_METRICS_EXPORTER": "otlp_proto_grpc", f"{OTLP}PROTOCOL": "grpc"}, {}, "grpc", False),
+        ({"OTEL_METRICS_EXPORTER": "otlp_proto_grpc", f"{OTLP}PROTOCOL": "http/protobuf"}, {}, "grpc", True),
+        ({"OTEL_METRICS_EXPORTER": "otlp_proto_grpc"}, {"protocol": "http/protobuf"}, "http/protobuf", False),
+        ({"OTEL_METRICS_EXPORTER": "otlp_proto_grpc,otlp"}, {}, "grpc", False),
+        (
+            {"OTEL_METRICS_EXPORTER": "otlp_proto_grpc,otlp_proto_http"},
+            {"endpoint": "http://c:4317"},
+            "grpc",
+            True,
+        ),
+        ({}, {"metrics_exporter": "otlp_proto_grpc"}, "grpc", False),
+    ],
+)
+def test_the_names_of_otlp_exporters_say_the_protocol(
+    variables: dict[str, str],
+    arguments: dict[str, Any],
+    protocol: str,
+    is_logged: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings = load_settings(variables, **arguments)
+    assert settings.metrics_exporter == {"otlp"}
+    assert settings.protocol == protocol
+    assert bool(caplog.records) == is_logged
+
+
+@pytest.mark.parametrize("target", ["collector:4317", "10.0.0.1:4317", "[::1]:4317", "dns:///c:1", "unix:/x"])
+def test_grpc_takes_the_address_of_a_server_as_endpoint(target: str) -> None:
+    environ = {f"{OTLP}ENDPOINT": target, f"{OTLP}PROTOCOL": "grpc"}
+    assert load_settings(environ).endpoint == target
+    assert load_settings({}, endpoint=target, protocol="grpc").endpoint == target
 
 
 def test_the_page_itself_is_excluded_if_there_is_one() -> None:
