@@ -7,10 +7,11 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from dualmetrics.config.validators import Network
+from dualmetrics.config.validators import UNIX, Network
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address | Literal["unix"]
 
 _ADDRESS = re.compile(
     r"\[(?P<v6>[0-9a-fA-F:.]+)(%[^\]]*)?\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}|(?P<bare>[0-9a-fA-F:.]+)(%.*)?"
@@ -66,8 +67,11 @@ class AccessControl:
         return address is not None and _is_in(address, self._allow)
 
     def _client_address(self, client: str | None, forwarded: str) -> _Address | None:
-        """The last address that does not belong to a trusted proxy; None if it cannot be parsed."""
-        address = _address(client)
+        """The last address that does not belong to a trusted proxy; None if it cannot be parsed.
+
+        A client without an address uses a Unix socket.
+        """
+        address = _address(client) if client else UNIX
         hops = [hop for hop in forwarded.split(",") if hop.strip()]
         while hops and address is not None and _is_in(address, self._proxies):
             address = _address(hops.pop())
@@ -75,7 +79,12 @@ class AccessControl:
 
 
 def _is_in(address: _Address, networks: Sequence[Network]) -> bool:
-    return any(address.version == network.version and address in network for network in networks)
+    return any(
+        address == network
+        if isinstance(address, str) or isinstance(network, str)
+        else address.version == network.version and address in network
+        for network in networks
+    )
 
 
 def _address(text: str | None) -> _Address | None:

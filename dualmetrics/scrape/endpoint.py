@@ -20,6 +20,12 @@ _MAX_NAMES = 100
 _MAX_QUERY_LENGTH = 8192
 _MAX_REASON_LENGTH = 500
 
+_NO_ADDRESS = (
+    "dualmetrics: a scrape was refused with 403. It came through a Unix socket, where clients have no "
+    "address. To allow everybody who may use the socket, add unix to DUALMETRICS_METRICS_ALLOW. If a proxy "
+    "uses it, add unix to DUALMETRICS_TRUSTED_PROXIES, and let the proxy send X-Forwarded-For"
+)
+
 
 class ScrapeEndpoint:
     """Answers requests for the page, and reports each one by ``on_scrape(result, seconds)``.
@@ -66,6 +72,8 @@ class ScrapeEndpoint:
     def _answer(self, request: ScrapeRequest) -> tuple[str, ScrapeResponse]:
         status = self._access_control.denied_status(request.headers, request.client)
         if status is not None:
+            if status == 403 and not request.client:
+                self._errors.log_once("no address", _NO_ADDRESS)
             challenges = self._access_control.challenges if status == 401 else []
             return "denied", text_response(status, "", *(("WWW-Authenticate", text) for text in challenges))
         if request.method not in ("GET", "HEAD"):

@@ -8,13 +8,13 @@ import ipaddress
 
 import pytest
 
-from dualmetrics.config.validators import Network
+from dualmetrics.config.validators import UNIX, Network
 from dualmetrics.scrape.endpoint import ScrapeEndpoint
 from tests.pages import body, get, page
 
 
 def networks(*texts: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in texts)
+    return tuple(UNIX if text == "unix" else ipaddress.ip_network(text) for text in texts)
 
 
 def basic(text: str, coding: str = "utf-8") -> str:
@@ -168,6 +168,44 @@ def test_a_forwarded_address_from_others_is_ignored(client: str | None, trusted:
 def test_a_peer_that_is_no_proxy_is_judged_by_its_own_address() -> None:
     guarded = page(allow=networks("10.0.0.0/8"), trusted_proxies=networks("192.0.2.0/24"))
     assert get(guarded, {"x-forwarded-for": "8.8.8.8"}, client="10.1.2.3").status == 200
+
+
+@pytest.mark.parametrize("client", [None, ""])
+def test_the_word_unix_stands_for_clients_without_an_address(client: str | None) -> None:
+    assert get(page(allow=networks("unix")), client=client).status == 200
+    assert get(page(allow=networks("10.0.0.0/8", "unix")), client=client).status == 200
+    assert get(page(allow=networks("10.0.0.0/8", "unix")), client="10.1.2.3").status == 200
+
+
+@pytest.mark.parametrize("client", ["8.8.8.8", "unix", "unix:/run/app.sock", "localhost", "-", "::"])
+def test_a_client_with_any_other_address_does_not_use_a_unix_socket(client: str) -> None:
+    assert get(page(allow=networks("unix")), client=client).status == 403
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [("10.1.2.3", 200), ("8.8.8.8, 10.1.2.3", 200), ("8.8.8.8", 403), ("unix", 403), ("", 403)],
+)
+def test_a_trusted_proxy_may_use_a_unix_socket(forwarded: str, expected: int) -> None:
+    guarded = page(allow=networks("10.0.0.0/8"), trusted_proxies=networks("unix"))
+    assert get(guarded, {"x-forwarded-for": forwarded}, client=None).status == expected
+    assert get(guarded, {"x-forwarded-for": forwarded}, client="9.9.9.9").status == 403
+
+
+def test_nobody_can_claim_to_use_a_unix_socket() -> None:
+    guarded = page(allow=networks("unix"), trusted_proxies=networks("192.0.2.0/24"))
+    for forwarded in ("unix", "", ",", "-"):
+        assert get(guarded, {"x-forwarded-for": forwarded}, client="192.0.2.1").status == 403
+
+
+def test_a_refused_client_without_an_address_is_logged_once_with_the_way_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guarded = page(allow=networks("10.0.0.0/8"))
+    for client in ("8.8.8.8", None, None):
+        assert get(guarded, client=client).status == 403
+    (record,) = caplog.records
+    assert "add unix to DUALMETRICS_METRICS_ALLOW" in record.getMessage()
 
 
 def test_both_the_network_and_the_secret_have_to_match() -> None:
