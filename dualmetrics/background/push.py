@@ -96,7 +96,9 @@ class MetricPusher:
                 if protocol != "grpc":
                     raise
                 raise SettingsError(_NO_GRPC) from error
-            importlib.import_module(f"dualmetrics.exporters.otlp.{protocol}_transport")
+            transport = importlib.import_module(f"dualmetrics.exporters.otlp.{protocol}_transport")
+            if protocol == "grpc":
+                transport.remove_unusable_timeout()
 
     def announce(self) -> None:
         """Log that push is off, once in the group."""
@@ -156,6 +158,7 @@ class MetricPusher:
 
     def _build_exporters(self) -> Iterator[Exporter]:
         from dualmetrics.exporters.otlp.deadline import DeadlineExporter
+        from dualmetrics.exporters.otlp.endpoint import TlsFiles
         from dualmetrics.exporters.otlp.exporter import console_target, otlp_target
         from dualmetrics.exporters.otlp.temporality import delta_predicate
 
@@ -167,10 +170,11 @@ class MetricPusher:
                 settings.endpoint,
                 settings.endpoint_is_signal,
                 settings.protocol,
-                settings.headers,
+                settings.headers or {},
                 is_delta,
                 timeout=settings.timeout,
                 compression=settings.compression,
                 insecure=settings.insecure,
+                tls=TlsFiles(settings.certificate, settings.client_key, settings.client_certificate),
             )
             yield DeadlineExporter(exporter, settings.timeout * _DEADLINE_TIMEOUTS, start_thread)

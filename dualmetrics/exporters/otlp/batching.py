@@ -1,7 +1,8 @@
 """Splits a snapshot into messages that a Collector accepts.
 
-A Collector refuses gRPC messages above 4 MiB. The official exporters can only split by the number of points,
-whatever their size. The one for gRPC also continues after a failed message, with the full timeout again.
+A Collector refuses gRPC messages above 4 MiB, if nobody has configured another limit. The official exporters
+can only split by the number of points, whatever their size. The one for gRPC also continues after a failed
+message, with the full timeout again.
 """
 
 from __future__ import annotations
@@ -11,29 +12,45 @@ from itertools import groupby
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from dualmetrics.exporters.otlp.message_size import MESSAGE_BYTES, MessageSizes
+from dualmetrics.exporters.otlp.result import ResponseSummary
 from dualmetrics.exporters.otlp.sdk_model import to_metrics_data
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.exporters.otlp.transport import Messages
 from dualmetrics.model.attributes import Attributes
+from dualmetrics.model.descriptor import Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 
-MESSAGE_BYTES = 1 << 20
-"""The target size of a message. A Collector accepts more, but only one message is in memory at a time."""
 
-
-def sdk_messages(is_delta: IsDelta, send_summaries: Callable[[Snapshot], None] | None = None) -> Messages:
+def sdk_messages(
+    is_delta: IsDelta,
+    send_summaries: Callable[[Snapshot], None] | None = None,
+    responses: ResponseSummary | None = None,
+) -> Messages:
     """The messages for an exporter that encodes by itself (gRPC and console).
 
-    The official encoder has no summaries. Over gRPC, ``send_summaries`` sends those of each batch.
+    The official encoder has no summaries. Over gRPC, ``send_summaries`` sends them in messages of their own.
     """
+    sizes = MessageSizes(responses or ResponseSummary())
+
+    def in_batches(snapshot: Snapshot) -> Iterator[Snapshot]:
+        return sizes.resend_in_parts(batches(snapshot, sizes.limit), _total_size, batches)
 
     def messages(snapshot: Snapshot) -> Iterator[MetricsData]:
-        for batch in batches(snapshot):
-            if send_summaries is not None:
+        if send_summaries is not None:
+            for batch in in_batches(_only(snapshot, summaries=True)):
                 send_summaries(batch)
+        for batch in in_batches(_only(snapshot, summaries=False)):
             yield to_metrics_data(batch, is_delta)
 
     return messages
+
+
+def _only(snapshot: Snapshot, *, summaries: bool) -> Snapshot:
+    families = (
+        family for family in snapshot.families if (family.descriptor.kind is Kind.SUMMARY) is summaries
+    )
+    return Snapshot(snapshot.time_ns, snapshot.resource, tuple(families))
 
 
 def batches(snapshot: Snapshot, limit: int = MESSAGE_BYTES) -> Iterator[Snapshot]:
@@ -61,6 +78,10 @@ def _to_snapshot(whole: Snapshot, part: list[tuple[Family, Point]]) -> Snapshot:
         for pairs in (list(group) for _, group in groupby(part, key=lambda pair: id(pair[0])))
     )
     return Snapshot(whole.time_ns, whole.resource, tuple(families))
+
+
+def _total_size(snapshot: Snapshot) -> int:
+    return sum(_estimated_size(point) for family in snapshot.families for point in family.points)
 
 
 def _estimated_size(point: Point) -> int:

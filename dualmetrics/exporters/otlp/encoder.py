@@ -34,7 +34,7 @@ from opentelemetry.sdk.resources import Resource
 
 from dualmetrics.exporters import protobuf_wire
 from dualmetrics.exporters.otlp import summaries
-from dualmetrics.exporters.otlp.batching import MESSAGE_BYTES
+from dualmetrics.exporters.otlp.message_size import MESSAGE_BYTES
 from dualmetrics.exporters.otlp.sdk_model import exportable, measured_at, to_metrics_data, to_sdk_scope
 from dualmetrics.exporters.otlp.temporality import IsDelta, always_cumulative
 from dualmetrics.model.attributes import Attributes
@@ -67,6 +67,10 @@ class OtlpEncoder:
 
         There is no message if there is no point.
         """
+        return map(MessageBuilder.to_bytes, self.builders(snapshot, limit))
+
+    def builders(self, snapshot: Snapshot, limit: int = MESSAGE_BYTES) -> Iterator[MessageBuilder]:
+        """The same messages, which can still be divided."""
         message = MessageBuilder(snapshot)
         for family in map(exportable, snapshot.families):
             if not family.points:
@@ -74,11 +78,11 @@ class OtlpEncoder:
             metric = self._encode_points(family, snapshot)
             for point in metric.points:
                 if message.size >= limit:
-                    yield message.to_bytes()
+                    yield message
                     message = MessageBuilder(snapshot)
                 message.add(metric, point)
         if message.size:
-            yield message.to_bytes()
+            yield message
 
     def _encode_points(self, family: Family, snapshot: Snapshot) -> EncodedMetric:
         descriptor, delta = family.descriptor, self._is_delta(family.descriptor)
@@ -144,6 +148,17 @@ class MessageBuilder:
             self._metrics.append((metric, []))
         self._metrics[-1][1].append(point)
         self.size += len(point)
+
+    def cut(self, limit: int) -> Iterator[MessageBuilder]:
+        """Messages with the same points, of at most ``limit`` bytes each, but at least one point."""
+        part = MessageBuilder(self._snapshot)
+        for metric, points in self._metrics:
+            for point in points:
+                if part.size and part.size + len(point) > limit:
+                    yield part
+                    part = MessageBuilder(self._snapshot)
+                part.add(metric, point)
+        yield part
 
     def to_bytes(self) -> bytes:
         """The encoded message."""

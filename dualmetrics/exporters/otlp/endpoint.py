@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
+class TlsFiles(NamedTuple):
+    """The paths of PEM files: the authorities to trust, and the client's own key and certificate."""
+
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
+
+
 class Endpoint(NamedTuple):
     """A URL with the options of the official exporters, which take what is None from their own variables.
 
@@ -19,6 +27,7 @@ class Endpoint(NamedTuple):
     timeout: float | None = None
     compression: str | None = None
     insecure: bool | None = None
+    tls: TlsFiles | None = None
 
     @property
     def lower_case_headers(self) -> dict[str, str] | None:

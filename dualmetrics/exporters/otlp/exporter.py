@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dualmetrics.exporters.otlp.batching import sdk_messages
-from dualmetrics.exporters.otlp.endpoint import Endpoint
+from dualmetrics.exporters.otlp.endpoint import Endpoint, TlsFiles
 from dualmetrics.exporters.otlp.grpc_transport import grpc_transport
 from dualmetrics.exporters.otlp.log_capture import CapturedLog, capture_log
 from dualmetrics.exporters.otlp.result import ExportResult, ResponseSummary
@@ -40,10 +40,11 @@ class OtlpExporter:
         self._responses.reset()
         with capture_log(self._exporter) as log:
             try:
-                success = all(map(self._send, self._messages(snapshot)))
+                success = all(self._send(message, log) for message in self._messages(snapshot))
             except Exception as error:
                 success = False
                 log.lines.append(f"{type(error).__name__}: {error}")
+        success = success and not self._responses.too_large
         message = redact_secrets(self._secrets, self._message(log, success))
         return ExportResult(success, self._responses.rejected, message)
 
@@ -56,11 +57,14 @@ class OtlpExporter:
             except Exception as error:  # nobody needs to know that a connection was not closed properly
                 log.lines.append(f"{type(error).__name__}: {error}")
 
-    def _send(self, message: MetricsData) -> bool:
+    def _send(self, message: MetricsData, log: CapturedLog) -> bool:
+        """Send one message. Return False if that failed, and is not mended by sending it in parts."""
         from opentelemetry.sdk.metrics.export import MetricExportResult
 
+        responses, seen = self._responses, len(log.lines)
         result = self._exporter.export(message)
-        return result is MetricExportResult.SUCCESS and not self._responses.failure
+        responses.read_log(log.lines[seen:])
+        return responses.too_large or (result is MetricExportResult.SUCCESS and not responses.failure)
 
     def _message(self, log: CapturedLog, success: bool) -> str:
         responses = self._responses
@@ -77,9 +81,10 @@ def otlp_target(
     timeout: float | None = None,
     compression: str | None = None,
     insecure: bool | None = None,
+    tls: TlsFiles | None = None,
 ) -> OtlpExporter:
     """The Collector at ``endpoint``. For the arguments see `Endpoint`."""
-    collector = Endpoint(endpoint, is_signal, headers, timeout, compression, insecure)
+    collector = Endpoint(endpoint, is_signal, headers, timeout, compression, insecure, tls)
     if protocol == "grpc":
         return OtlpExporter(grpc_transport(collector, is_delta), _secrets(collector))
     from dualmetrics.exporters.otlp.http_transport import http_transport  # loads protobuf

@@ -7,12 +7,14 @@ no interceptors and drops the response.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dualmetrics.exporters.otlp.batching import sdk_messages
-from dualmetrics.exporters.otlp.endpoint import Endpoint
+from dualmetrics.exporters.otlp.endpoint import Endpoint, TlsFiles
+from dualmetrics.exporters.otlp.log_capture import build_quietly
 from dualmetrics.exporters.otlp.result import ResponseSummary
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.exporters.otlp.transport import Transport
@@ -25,26 +27,77 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
 
 
+_METRICS_TIMEOUT = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"
+
+_NO_HEADERS = ","
+"""A list without items: the exporter reads its variables if it gets nothing."""
+
+_RETRYABLE = ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
+"""What OTLP allows to retry, but RESOURCE_EXHAUSTED: a message that is too large stays too large. Where it
+means that a quota is used up, the next push carries everything too.
+"""
+
+_TOO_LARGE = re.compile(
+    r"(RESOURCE_EXHAUSTED|OUT_OF_RANGE).*(larger than max|exceeds maximum size|message length too large)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How the servers of gRPC's libraries say that a message is too large."""
+
+
 def grpc_transport(endpoint: Endpoint, is_delta: IsDelta) -> Transport:
     """The official exporter, which encodes everything but summaries."""
-    summaries = SummaryClient(endpoint)
-    messages = sdk_messages(is_delta, summaries.send)
-    return Transport(_grpc_exporter(endpoint), messages, ResponseSummary(), summaries.shutdown)
+    responses = GrpcResponses()
+    summaries = SummaryClient(endpoint, responses)
+    messages = sdk_messages(is_delta, summaries.send, responses)
+    exporter = build_quietly(lambda: _grpc_exporter(endpoint))
+    return Transport(exporter, messages, responses, summaries.shutdown)
+
+
+def remove_unusable_timeout() -> None:
+    """Remove OTEL_EXPORTER_OTLP_METRICS_TIMEOUT from the environment if it is no number.
+
+    The official exporter reads it in any case, and fails at such a value, even at an empty one. Call this
+    while the app is built, as the environment should not change under other threads.
+    """
+    try:
+        float(os.environ.get(_METRICS_TIMEOUT, "10"))
+    except ValueError:
+        del os.environ[_METRICS_TIMEOUT]
 
 
 def _grpc_exporter(endpoint: Endpoint) -> MetricExporter:
-    from grpc import Compression
+    from grpc import Compression, StatusCode
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 
     # The exporter does not accept the word none, which the specification allows.
     compressions = {None: None, "none": Compression.NoCompression, "gzip": Compression.Gzip}
+    headers = endpoint.lower_case_headers
     return OTLPMetricExporter(
         endpoint=endpoint.url,
-        insecure=endpoint.insecure,
-        headers=endpoint.lower_case_headers,
+        insecure=_is_insecure(endpoint),
+        headers=headers if headers or headers is None else _NO_HEADERS,
+        credentials=_given_credentials(endpoint.tls),
         timeout=endpoint.timeout,
         compression=compressions[endpoint.compression],
+        retryable_error_codes=[StatusCode[name] for name in _RETRYABLE],
     )
+
+
+def _is_insecure(endpoint: Endpoint) -> bool | None:
+    """Whether TLS is off. A scheme decides, else the option (specification, *OTLP exporter*, "Insecure")."""
+    return {"http": True, "https": False}.get(urlsplit(endpoint.url).scheme, endpoint.insecure)
+
+
+class GrpcResponses(ResponseSummary):
+    """Finds messages that were too large in the log: the official exporter drops the status."""
+
+    def read_log(self, lines: Sequence[str]) -> None:
+        """Look at the last line, which says why the message was given up."""
+        self.too_large = bool(lines) and _is_too_large(lines[-1])
+
+
+def _is_too_large(text: str) -> bool:
+    return _TOO_LARGE.search(text) is not None
 
 
 class SummaryClient:
@@ -53,19 +106,30 @@ class SummaryClient:
     The connection is made when the first summary is sent.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, responses: ResponseSummary | None = None) -> None:
         self._endpoint = endpoint
+        self._responses = responses or ResponseSummary()
         self._channel: grpc.Channel | None = None
 
     def send(self, snapshot: Snapshot) -> None:
-        """Send the summaries of a snapshot, if it has any. Raises grpc.RpcError."""
+        """Send the summaries of a snapshot, if it has any. Raises grpc.RpcError.
+
+        If they are too large for one message, the summary of the responses says so.
+        """
+        import grpc
+
         message = _summaries(snapshot)
         if message is None:
             return
         if self._channel is None:
             self._channel = _connect(self._endpoint)
         metadata = tuple((self._endpoint.lower_case_headers or {}).items())
-        _export(self._channel)(message, metadata=metadata, timeout=self._endpoint.timeout)
+        try:
+            _export(self._channel)(message, metadata=metadata, timeout=self._endpoint.timeout)
+        except grpc.RpcError as error:
+            self._responses.too_large = _is_too_large(str(error))
+            if not self._responses.too_large:
+                raise
 
     def shutdown(self) -> None:
         """Close the connection."""
@@ -91,29 +155,37 @@ def _export(channel: grpc.Channel) -> Callable[..., Any]:
 def _connect(endpoint: Endpoint) -> grpc.Channel:
     import grpc
 
-    url = urlsplit(endpoint.url)
-    address = url.netloc or endpoint.url
+    address = urlsplit(endpoint.url).netloc or endpoint.url
     compression = grpc.Compression.Gzip if endpoint.compression == "gzip" else grpc.Compression.NoCompression
-    if url.scheme == "http" or (url.scheme != "https" and endpoint.insecure):
+    if _is_insecure(endpoint):
         return grpc.insecure_channel(address, compression=compression)
-    return grpc.secure_channel(address, _credentials(), compression=compression)
+    return grpc.secure_channel(address, _credentials(endpoint.tls or TlsFiles()), compression=compression)
 
 
-def _credentials() -> Any:
-    """The credentials in the files that the official exporter reads."""
+def _credentials(tls: TlsFiles) -> Any:
+    """The credentials in these files; without any, those of the system."""
     import grpc
 
-    return grpc.ssl_channel_credentials(
-        root_certificates=_read_file("CERTIFICATE"),
-        private_key=_read_file("CLIENT_KEY"),
-        certificate_chain=_read_file("CLIENT_CERTIFICATE"),
+    certificate, key, client_certificate = map(_read_file, tls)
+    return grpc.ssl_channel_credentials(certificate, key, client_certificate)
+
+
+def _given_credentials(tls: TlsFiles | None) -> Any:
+    """The credentials in these files; None lets the exporter read its variables, or ask its provider."""
+    return _credentials(tls) if tls is not None and (any(tls) or _has_ignored_files()) else None
+
+
+def _has_ignored_files() -> bool:
+    """Whether a variable names a file, which the settings have then ignored: the exporter may fail at it."""
+    return any(
+        os.environ.get(f"OTEL_EXPORTER_OTLP_{signal}{name.upper()}")
+        for signal in ("METRICS_", "")
+        for name in TlsFiles._fields
     )
 
 
-def _read_file(name: str) -> bytes | None:
-    for variable in (f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
-        path = os.environ.get(variable)
-        if path:
-            with open(path, "rb") as file:
-                return file.read()
-    return None
+def _read_file(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read()

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     import requests
 
 
+_TOO_LARGE = 413
+
+_BODY_TOO_LARGE = b"request body too large"
+"""What the HTTP server of Go says, in a response with status 400, where a Collector limits its requests."""
+
+
 class Responses(ResponseSummary):
     """Summarizes the HTTP responses to one push.
 
@@ -29,6 +35,10 @@ class Responses(ResponseSummary):
             self._record_partial_success(response.content)
         else:
             self.failure = f"HTTP {response.status_code} {response.reason}"
+            is_bad_request = response.status_code == 400
+            self.too_large = response.status_code == _TOO_LARGE or (
+                is_bad_request and _BODY_TOO_LARGE in response.content
+            )
 
     def _record_partial_success(self, body: bytes) -> None:
         from google.protobuf.message import DecodeError
@@ -38,5 +48,4 @@ class Responses(ResponseSummary):
             partial = ExportMetricsServiceResponse.FromString(body).partial_success
         except DecodeError:  # not a Collector's response; the status says success
             return
-        self.rejected += partial.rejected_data_points
-        self.reason = partial.error_message or self.reason
+        self.reject(partial.rejected_data_points, partial.error_message or self.reason)

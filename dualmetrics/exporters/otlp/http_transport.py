@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dualmetrics.exporters.otlp.encoder import OtlpEncoder
 from dualmetrics.exporters.otlp.endpoint import Endpoint
 from dualmetrics.exporters.otlp.http_responses import Responses
+from dualmetrics.exporters.otlp.log_capture import build_quietly
 from dualmetrics.exporters.otlp.temporality import IsDelta
 from dualmetrics.exporters.otlp.transport import Transport
 
@@ -20,8 +21,13 @@ def http_transport(endpoint: Endpoint, is_delta: IsDelta) -> Transport:
     from dualmetrics.exporters.otlp.packed_session import PackedSession  # loads requests, which is slow
 
     responses = Responses()
-    session = PackedSession(OtlpEncoder(is_delta), responses)
-    return Transport(_http_exporter(endpoint, session), session.messages, responses)
+    session = PackedSession(OtlpEncoder(is_delta), responses, endpoint.lower_case_headers)
+    exporter = build_quietly(lambda: _http_exporter(endpoint, session))
+    if endpoint.tls is not None:
+        certificate, key, client_certificate = endpoint.tls
+        session.verify = certificate or True
+        session.cert = (client_certificate, key) if client_certificate and key else client_certificate
+    return Transport(exporter, session.messages, responses)
 
 
 def _http_exporter(endpoint: Endpoint, session: requests.Session) -> MetricExporter:

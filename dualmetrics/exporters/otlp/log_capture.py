@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+from opentelemetry.util.re import parse_env_headers
+
+_Exporter = TypeVar("_Exporter")
 
 _URLLIB3_LOGGER = "urllib3.connection"
 """Logs each response with headers that it cannot parse, with the whole URL, which may contain a secret.
@@ -39,8 +44,22 @@ def capture_log(exporter: object) -> Iterator[CapturedLog]:
     The caller logs only changes of state. Lines of other threads, such as those of a trace exporter, are
     logged as usual.
     """
+    with _captured({_URLLIB3_LOGGER, *(base.__module__ for base in type(exporter).__mro__)}) as log:
+        yield log
+
+
+def build_quietly(build: Callable[[], _Exporter]) -> _Exporter:
+    """Build an exporter. It logs the headers in its variables that it does not understand, which are secret.
+
+    The settings have warned of them already.
+    """
+    with _captured({parse_env_headers.__module__}):
+        return build()
+
+
+@contextmanager
+def _captured(names: Collection[str]) -> Iterator[CapturedLog]:
     log = CapturedLog()
-    names = {_URLLIB3_LOGGER, *(base.__module__ for base in type(exporter).__mro__)}
     loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
         logger.filters.insert(0, log)  # before the exporter's own filter, which drops repeated lines

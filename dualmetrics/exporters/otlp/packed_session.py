@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import requests
 from opentelemetry.sdk.metrics.export import MetricsData
 
-from dualmetrics.exporters.otlp.encoder import OtlpEncoder
+from dualmetrics.exporters.otlp.encoder import MessageBuilder, OtlpEncoder
+from dualmetrics.exporters.otlp.message_size import MessageSizes
+from dualmetrics.exporters.otlp.request_options import configured_auth, own_headers
 from dualmetrics.model.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -26,10 +28,15 @@ class PackedSession(requests.Session):
     empty ``MetricsData`` for each message, and the body is filled in when its request arrives here.
     """
 
-    def __init__(self, encoder: OtlpEncoder, responses: Responses) -> None:
+    def __init__(
+        self, encoder: OtlpEncoder, responses: Responses, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """``headers`` (in lower case) are those of the user; None stands for those of the variables."""
         super().__init__()
         self._encoder = encoder
         self._responses = responses
+        self._headers = headers
+        self._sizes = MessageSizes(responses)
         self._body = b""
         self._is_sent = False
 
@@ -38,8 +45,9 @@ class PackedSession(requests.Session):
 
         Raises RuntimeError if the exporter has accepted a message but made no request for it.
         """
-        for body in self._encoder.messages(snapshot):
-            self._body, self._is_sent = body, False
+        messages = self._encoder.builders(snapshot, self._sizes.limit)
+        for message in self._sizes.resend_in_parts(messages, _size, MessageBuilder.cut):
+            self._body, self._is_sent = message.to_bytes(), False
             yield MetricsData([])
             if not self._is_sent:
                 raise RuntimeError("the OTLP exporter has made no request for an empty message")
@@ -49,6 +57,8 @@ class PackedSession(requests.Session):
         self._is_sent = True
         # If given here, the exporter's certificate takes precedence over REQUESTS_CA_BUNDLE.
         kwargs.setdefault("verify", self.verify)
+        kwargs["headers"] = own_headers(kwargs["headers"], self._headers)
+        kwargs["auth"] = configured_auth(kwargs["headers"], kwargs["url"])
         compress = _COMPRESS.get(kwargs["headers"].get("Content-Encoding", ""), bytes)
         kwargs["data"] = compress(self._body)
         try:
@@ -58,3 +68,7 @@ class PackedSession(requests.Session):
             raise
         self._responses.record(response)
         return response
+
+
+def _size(message: MessageBuilder) -> int:
+    return message.size
