@@ -19,7 +19,7 @@ def warn_of_milliseconds(given: Mapping[str, Given], warn: Warn) -> None:
     timeout, buckets = given.get("timeout"), given.get("buckets")
     if timeout is not None and _LONG_SECONDS < timeout.value != NO_LIMIT:
         warn(
-            "dualmetrics: %s=%g is taken as seconds, as OpenTelemetry's exporters for Python do, although its "
+            "dualmetrics: %s=%g is taken as seconds, as OpenTelemetry's Python exporters do, although its "
             "specification says milliseconds. If you mean %g seconds, set that; otherwise, nothing need be "
             "done",
             timeout.source,

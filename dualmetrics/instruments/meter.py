@@ -13,9 +13,11 @@ from opentelemetry.util.types import Attributes as AttributesArgument
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.instruments.attributes import clean_text, normalize_attributes
 from dualmetrics.instruments.callback_runner import CallbackRunner
+from dualmetrics.instruments.default_bounds import default_bounds
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.instruments.host_metrics import is_host_metric
 from dualmetrics.instruments.observable import ObservableCounter, ObservableGauge, ObservableUpDownCounter
+from dualmetrics.instruments.registrations import Registrations
 from dualmetrics.instruments.series_cache import Allocate, RowT, SeriesCache
 from dualmetrics.instruments.synchronous import (
     Counter,
@@ -29,11 +31,6 @@ from dualmetrics.model.attributes import attributes_key
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind, compatibility_key
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
-
-DEFAULT_BOUNDS = tuple(
-    float(bound) for bound in (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
-)
-"""The default bucket boundaries (metrics SDK specification, *explicit bucket histogram aggregation*)."""
 
 UNRECORDED_SCOPES = {
     "fastapi": 'dualmetrics: FastAPI(telemetry={"metrics": False}) avoids the cost of its unused metrics'
@@ -110,7 +107,7 @@ class Meter(metrics.Meter):
         self._scope = scope
         self._once_per_group = once_per_group
         self._instruments: dict[tuple[str, tuple[object, ...]], metrics.Instrument] = {}
-        self._first_keys: dict[str, tuple[object, ...]] = {}
+        self._registrations = Registrations(scope.name, provider.errors)
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> metrics.Counter:
         """Create a sum that only grows. Raises ValueError for a name or unit that is not allowed."""
@@ -136,12 +133,14 @@ class Meter(metrics.Meter):
     ) -> metrics.Histogram:
         """Create a distribution.
 
-        Its boundaries come from DUALMETRICS_BUCKETS, else from the advisory parameter, else from
-        `DEFAULT_BOUNDS`. Raises ValueError as `create_counter` does, and for boundaries that do not ascend.
+        Its boundaries come from DUALMETRICS_BUCKETS, else from the advisory parameter, else from its unit
+        (`default_bounds`). Raises ValueError as `create_counter` does, and for boundaries that do not ascend.
         """
         advised = explicit_bucket_boundaries_advisory
-        bounds = self._provider.buckets.get(name.lower()) or check_bounds(
-            DEFAULT_BOUNDS if advised is None else advised, name
+        check_name(name)
+        check_unit(unit or "", name)
+        bounds = self._provider.buckets.get(name.lower()) or (
+            default_bounds(unit or "") if advised is None else check_bounds(advised, name)
         )
         descriptor = self._descriptor(Kind.HISTOGRAM, name, unit, description, bounds=bounds)
         store = self._provider.store
@@ -184,9 +183,11 @@ class Meter(metrics.Meter):
         check_unit(unit, name)
         group_wide = self._once_per_group or is_host_metric(self._scope.name, name)
         text = clean_text(str(description or ""))
-        return Descriptor(
+        descriptor = Descriptor(
             self._scope, name.lower(), kind, unit, text, bounds, observable, observable and group_wide
         )
+        self._registrations.add(name, descriptor)
+        return descriptor
 
     def _register_observable(
         self,
@@ -213,7 +214,6 @@ class Meter(metrics.Meter):
         key = (descriptor.name, compatibility_key(descriptor))
         instrument = self._instruments.get(key)
         if instrument is None:
-            self._warn_of_conflict(descriptor)
             new_instrument = instrument_type(self._series_cache(descriptor, allocate))
             # setdefault is atomic. A lock instead could be held by another thread at a fork.
             instrument = self._instruments.setdefault(key, new_instrument)
@@ -222,11 +222,3 @@ class Meter(metrics.Meter):
     def _series_cache(self, descriptor: Descriptor, allocate: Allocate[RowT]) -> SeriesCache[RowT]:
         provider = self._provider
         return SeriesCache(descriptor, provider.store, provider.errors, provider.exemplars, allocate)
-
-    def _warn_of_conflict(self, descriptor: Descriptor) -> None:
-        name, key = descriptor.name, compatibility_key(descriptor)
-        if self._first_keys.setdefault(name, key) != key:
-            message = (
-                "dualmetrics: instrument %s of %s is registered again with another kind, unit or boundaries"
-            )
-            self._provider.errors.log_once(f"conflict {name}", message, name, self._scope.name)

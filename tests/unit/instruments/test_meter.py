@@ -57,6 +57,40 @@ def test_conflicting_registration_logs_a_warning_and_works(
     assert len(recording.store.read().families) == 2
 
 
+def about_instruments(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [message for message in caplog.messages if "the instrument" in message]
+
+
+def test_a_name_in_upper_and_in_lower_case_is_one_instrument_and_logged_once(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("Jobs", "jobs", "JOBS", "Jobs"):
+        recording.meter.create_counter(name).add(1)
+    assert recording.cells() == {(): [4.0]}
+    (message,) = about_instruments(caplog)
+    assert "instrument jobs of tests was also registered as Jobs" in message
+
+
+def test_two_descriptions_of_one_instrument_are_logged_once_and_the_first_is_used(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    for description in ("First.", "", "Second.", "Third.", "First."):
+        recording.meter.create_counter("jobs", "", description).add(1)
+    assert recording.family().descriptor.description == "First."
+    (message,) = about_instruments(caplog)
+    assert "jobs of tests is registered again with another description" in message
+    assert "'First.'" in message
+
+
+def test_the_same_instrument_twice_and_one_name_in_two_scopes_are_not_logged(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        recording.meter.create_histogram("took", "s", "Took.")
+    recording.provider.get_meter("other").create_histogram("Took", "ms", "Something else.")
+    assert about_instruments(caplog) == []
+
+
 def test_fastapi_metrics_are_not_recorded_and_a_hint_is_logged(
     recording: Recording, caplog: pytest.LogCaptureFixture
 ) -> None:
