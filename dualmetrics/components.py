@@ -85,6 +85,7 @@ class Components:
                 settings.translation_strategy, settings.namespace, self._log_left_out
             ),
             resource=self._resource,
+            last_export=self._last_export,
         )
         self.renderer = PageRenderer(
             self._prometheus_exporter(), self.snapshots.take, settings.native_histograms
@@ -92,7 +93,9 @@ class Components:
         self.endpoint = ScrapeEndpoint(
             self.renderer.render, self._access_control(), self.errors, self.self_metrics.scraped
         )
-        self.pusher = MetricPusher(settings, self.store, self.errors, self.self_metrics.in_doubt)
+        self.pusher = MetricPusher(
+            settings, self.store, self.errors, self.self_metrics.in_doubt, self.election
+        )
 
     def _build_background(self) -> None:
         settings = self.settings
@@ -109,7 +112,7 @@ class Components:
             stop_importing=self.bridges.stop_importing,
             shutdown_timeout=settings.shutdown_timeout,
         )
-        self.worker = BackgroundWorker(tasks, self.errors)
+        self.worker = BackgroundWorker(tasks, self.errors, self.pusher.report_late)
         self.lifecycle = Lifecycle(
             self.address,
             self.store,
@@ -167,6 +170,9 @@ class Components:
 
     def _resource(self) -> Attributes:
         return self.group_resource.with_target_info(self.bridges.resource(), self.store.instance_id)
+
+    def _last_export(self) -> float | None:
+        return self.election.push_history().last_success if self.pusher.wanted else None
 
     def _log_left_out(self, message: str) -> None:
         self.errors.log_once(message, "dualmetrics: left out: %s", message)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.delta_baseline import DeltaBaseline
-from dualmetrics.background.push_log import PushLog
+from dualmetrics.background.push_log import OwnRecord, PushLog, PushRecord
 from dualmetrics.config.options import SettingsError
 from dualmetrics.config.settings import Settings
 from dualmetrics.model.snapshot import Snapshot
@@ -47,7 +48,8 @@ class PushResult(NamedTuple):
 class MetricPusher:
     """Pushes the snapshots of one process to an OTLP endpoint, the console, both or neither.
 
-    ``wanted`` says whether there is anything to push to. ``on_doubt``: see `DeltaBaseline`.
+    ``wanted`` says whether there is anything to push to. ``on_doubt``: see `DeltaBaseline`. ``record`` is of
+    the whole group.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class MetricPusher:
         store: GroupStore,
         errors: ErrorReporter,
         on_doubt: Callable[[], None] = lambda: None,
+        record: PushRecord | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -63,6 +66,7 @@ class MetricPusher:
         self._otlp = "otlp" in settings.metrics_exporter and settings.endpoint is not None
         self._console = "console" in settings.metrics_exporter
         self.wanted = self._otlp or self._console
+        self._record = record or OwnRecord()
         self._baseline: DeltaBaseline | None = None
         if settings.temporality != "cumulative":
             resends = settings.delta_in_doubt == "resend"
@@ -130,8 +134,13 @@ class MetricPusher:
         for exporter in exporters or ():
             exporter.shutdown()
 
-    def push(self, snapshot: Snapshot) -> PushResult:
-        """Push a snapshot.
+    def report_late(self, seconds: float) -> None:
+        """Log that the process ends before its last push, for which it has waited so long."""
+        if self.wanted:
+            self._log.late(seconds)
+
+    def push(self, snapshot: Snapshot, is_last: bool = False) -> PushResult:
+        """Push a snapshot. ``is_last``: the group ends with it.
 
         A failure loses nothing: the next push carries the totals, or everything since the last baseline.
         """
@@ -145,10 +154,19 @@ class MetricPusher:
         results = [exporter.export(sent) for exporter in self._built_exporters()]
         success = all(result.success for result in results)
         rejected = sum(result.rejected for result in results)
-        self._log.update(success, rejected, "; ".join(result.message for result in results if result.message))
+        message = "; ".join(result.message for result in results if result.message)
+        self._report(success, rejected, message, is_last)
         if self._baseline is not None:
             self._baseline.commit(snapshot) if success else self._baseline.discard()
         return PushResult(success, max(0, count_points(sent) - rejected) if success else 0)
+
+    def _report(self, success: bool, rejected: int, message: str, is_last: bool) -> None:
+        failures = self._record.push_history().failures
+        if success:
+            self._log.succeeded(rejected, message, failures)
+        else:
+            self._log.failed(message, failures, is_last)
+        self._record.record_result(success, time.time())
 
     def _built_exporters(self) -> list[Exporter]:
         """The exporters, built at the first push, in the process and thread that pushes."""

@@ -17,7 +17,10 @@ from dualmetrics.workers.leader_election import LeaderElection
 
 @dataclass(frozen=True)
 class SnapshotTaker:
-    """Takes snapshots of one group. ``resolve_conflicts`` leaves out families whose names are taken."""
+    """Takes snapshots of one group. ``resolve_conflicts`` leaves out families whose names are taken.
+
+    ``last_export``: see `group_metrics`.
+    """
 
     store: GroupStore
     callbacks: CallbackRunner
@@ -25,6 +28,7 @@ class SnapshotTaker:
     refresh_bridges: Callable[[], None]
     resolve_conflicts: Callable[[tuple[Family, ...]], tuple[Family, ...]]
     resource: Callable[[], Attributes]
+    last_export: Callable[[], float | None]
 
     def take(self, exponential: bool = True) -> Snapshot:
         """The totals of the group now, with fresh values of what is observed in this process.
@@ -49,5 +53,5 @@ class SnapshotTaker:
     def of(self, totals: GroupTotals) -> Snapshot:
         """The snapshot of these totals, with the metrics that the library reports of itself."""
         now = time.time_ns()
-        families = (*totals.families, *group_metrics(totals, now / 1e9))
+        families = (*totals.families, *group_metrics(totals, now / 1e9, self.last_export()))
         return Snapshot(now, self.resource(), self.resolve_conflicts(families))

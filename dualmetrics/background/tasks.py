@@ -31,7 +31,7 @@ class Pusher(Protocol):
 
     def shutdown(self) -> None: ...
 
-    def push(self, snapshot: Snapshot) -> PushResult: ...
+    def push(self, snapshot: Snapshot, is_last: bool = False) -> PushResult: ...
 
 
 class Port(Protocol):
@@ -81,6 +81,8 @@ class WorkerTasks:
             self.pusher.resign()
         if not self.store.is_caretaker:
             self.self_metrics.show_errors()
+            if self.pusher.wanted:
+                self.self_metrics.show_pushes()
             self.snapshots.callbacks.run(is_leader)
         self.store.fold()
         return is_leader
@@ -102,6 +104,7 @@ class WorkerTasks:
             return False
         except Exception:  # the thread counts and logs it; the next push comes after an interval
             self.schedule.pushed()
+            self.self_metrics.pushed(0, success=False)
             raise
         self.schedule.pushed()
         self.self_metrics.pushed(result.points, result.success)
@@ -127,7 +130,7 @@ class WorkerTasks:
             if not self.election.try_acquire(self.shutdown_timeout):
                 return True
             # Not counted in our own metrics, for the same reason.
-            success = self.pusher.push(self.snapshots.of(totals)).success
+            success = self.pusher.push(self.snapshots.of(totals), is_last=True).success
             self.schedule.pushed()
             return success
         finally:

@@ -36,6 +36,11 @@ class Request:
         self._success = success
         self._done.set()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a result."""
+        return self._done.is_set()
+
     def wait(self, timeout: float) -> bool:
         """The result; False if there is none within ``timeout`` seconds."""
         return self._done.wait(timeout) and self._success

@@ -56,12 +56,19 @@ _Requests = queue.SimpleQueue[Request]
 class BackgroundWorker:
     """Runs the tasks in a daemon thread, and lets others wait for them with a deadline.
 
-    A Collector that hangs holds up this thread and nothing else.
+    A Collector that hangs holds up this thread and nothing else. ``on_late`` is called with the timeout if
+    the end of the thread did not come in time.
     """
 
-    def __init__(self, tasks: Tasks, errors: ErrorReporter) -> None:
+    def __init__(
+        self,
+        tasks: Tasks,
+        errors: ErrorReporter,
+        on_late: Callable[[float], None] = lambda timeout: None,
+    ) -> None:
         self._tasks = tasks
         self._errors = errors
+        self._on_late = on_late
         self.after_fork_in_child()
         forking.register(self)
 
@@ -138,7 +145,7 @@ class BackgroundWorker:
         try:
             if not start_thread("dualmetrics", self._run, requests):
                 return self._guarded(self._tasks.finish, "the last push")
-            return request.wait(timeout)
+            return self._wait_for_end(request, timeout)
         finally:
             self._forget(requests)
 
@@ -147,8 +154,14 @@ class BackgroundWorker:
         requests = self._put(request)
         if requests is None:
             return True
-        result = request.wait(timeout)
+        result = self._wait_for_end(request, timeout)
         self._forget(requests)
+        return result
+
+    def _wait_for_end(self, request: Request, timeout: float) -> bool:
+        result = request.wait(timeout)
+        if request.command is Command.FINISH and not request.is_done:
+            self._on_late(timeout)
         return result
 
     def _put(self, request: Request) -> _Requests | None:

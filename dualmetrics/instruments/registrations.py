@@ -6,8 +6,8 @@ from dualmetrics.model.descriptor import Descriptor, compatibility_key
 from dualmetrics.runtime.errors import ErrorReporter
 
 _CONFLICT = (
-    "dualmetrics: the instrument %s of %s is registered again with another kind, unit or boundaries. Both are "
-    "recorded, but an export may show only one of them. Give one of them another name"
+    "dualmetrics: the instrument %s of %s is registered again with another kind, unit or boundaries. Both "
+    "are recorded, but an export may show only one of them. Give one of them another name"
 )
 _OTHER_SPELLING = (
     "dualmetrics: the instrument %s of %s was also registered as %s. Upper and lower case make no "

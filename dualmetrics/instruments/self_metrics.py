@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 
@@ -17,6 +16,13 @@ _SCRAPE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 
 _WORKERS = Descriptor(
     OWN_SCOPE, "dualmetrics.workers", Kind.GAUGE, "{worker}", "Workers of the group that are alive."
+)
+_LAST_EXPORT = Descriptor(
+    OWN_SCOPE,
+    "dualmetrics.last_export.timestamp",
+    Kind.GAUGE,
+    "s",
+    "Time of the last successful push of the group, 0 before the first one.",
 )
 _SERIES = Descriptor(
     OWN_SCOPE, "dualmetrics.series", Kind.GAUGE, "{series}", "Series of a metric in the group."
@@ -33,9 +39,6 @@ class SelfMetrics:
         )
         self._overdue = meter.create_counter("dualmetrics.overdue_pushes", "{push}", "Pushes that came late.")
         self._in_doubt = meter.create_counter("dualmetrics.pushes_in_doubt", "{push}", "Pushes in doubt.")
-        self._last_export = meter.create_gauge(
-            "dualmetrics.last_export.timestamp", "s", "Time of the last successful push."
-        )
         self._scrapes = meter.create_counter("dualmetrics.scrapes", "{scrape}", "Scrapes, by result.")
         self._duration = meter.create_histogram(
             "dualmetrics.scrape.duration",
@@ -57,12 +60,16 @@ class SelfMetrics:
         """Show the error counter at zero, because an alert on a series that does not exist never fires."""
         self._errors.add(0)
 
+    def show_pushes(self) -> None:
+        """Show the counters of pushes at zero, so that alerts see the first failure."""
+        for result in ("success", "failure"):
+            self._exports.add(0, {"result": result})
+        self._overdue.add(0)
+
     def pushed(self, points: int, success: bool) -> None:
         """Count a push, and the points that the receiver accepted."""
         self._exports.add(1, {"result": "success" if success else "failure"})
         self._points.add(points)
-        if success:
-            self._last_export.set(time.time())
 
     def overdue(self) -> None:
         """Count a push that came late."""
@@ -91,8 +98,14 @@ class SelfMetrics:
         self._skipped.add(1, {"reason": reason})
 
 
-def group_metrics(totals: GroupTotals, now: float) -> Iterable[Family]:
-    """Return the metrics that describe the totals themselves. ``now`` is in seconds since the epoch."""
+def group_metrics(totals: GroupTotals, now: float, last_export: float | None = None) -> Iterable[Family]:
+    """Return the metrics that describe the group. ``now`` is in seconds since the epoch.
+
+    ``last_export`` is the time of the last successful push, 0 before the first one, and None without a push.
+    It is no gauge of the leader, because that would vanish with the leader.
+    """
+    if last_export is not None:
+        yield Family(_LAST_EXPORT, (_gauge_point(last_export, now),))
     yield Family(_WORKERS, (_gauge_point(float(totals.workers), now),))
     sizes: Counter[str] = Counter()
     for family in totals.families:

@@ -1,14 +1,17 @@
 """Elects the leader of the group, the worker that pushes. It holds a lock until it resigns or dies.
 
-The file of the lock has the time of the group's last push, so that the next leader continues the schedule.
+The file of the lock has the history of the group's pushes, so that the next leader continues the schedule and
+knows how the pushes went.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 from dualmetrics.runtime import file_locks, forking
 from dualmetrics.runtime.errors import ErrorReporter
@@ -18,7 +21,20 @@ from dualmetrics.workers.directory import Directory
 from dualmetrics.workers.file_names import LEADER_LOCK
 from dualmetrics.workers.membership import Membership
 
+_HISTORY = struct.Struct("<ddd")
 _TIME = struct.Struct("<d")
+
+
+class PushHistory(NamedTuple):
+    """How the pushes of a group went. Times are in seconds since the epoch.
+
+    ``last_push`` is None before the first push, and ``last_success`` 0 before the first one that succeeded.
+    ``failures`` have come since then.
+    """
+
+    last_push: float | None = None
+    last_success: float = 0.0
+    failures: int = 0
 
 
 class LeaderElection:
@@ -33,7 +49,7 @@ class LeaderElection:
     def _begin(self) -> None:
         self._held: int | None = None
         self._watch: DeletionWatch | None = None
-        self._own_last_push: float | None = None
+        self._own_history = PushHistory()
         self._lock = ReentrantLock()
 
     @property
@@ -60,37 +76,53 @@ class LeaderElection:
             return self._held is not None
 
     def last_push(self) -> float | None:
-        """When the group last pushed (seconds since the epoch); None before its first push.
+        """When the group last pushed (seconds since the epoch); None before its first push."""
+        return self.push_history().last_push
 
-        A process that is in no group knows only its own pushes.
-        """
+    def push_history(self) -> PushHistory:
+        """How the pushes of the group went. A process that is in no group knows only its own pushes."""
         with self._lock:
-            membership = self._membership()
+            own, membership = self._own_history, self._membership()
             if membership is None:
-                return self._own_last_push
+                return own
             try:
-                data = self._read(membership.directory)
+                found = _decode_history(self._read(membership.directory))
             except FileNotFoundError:
-                return None
+                found = PushHistory()
             except OSError as error:
-                self._errors.error("reading the time of the last push", error)
-                return self._own_last_push
-            return float(_TIME.unpack(data)[0]) if len(data) == _TIME.size else None
+                self._errors.error("reading the history of the pushes", error)
+                return own
+            # Somebody may have deleted the file.
+            return found._replace(last_success=max(found.last_success, own.last_success))
 
     def _read(self, directory: Directory) -> bytes:
         if self._held is not None:
-            return os.pread(self._held, _TIME.size, 0)
-        return directory.read(LEADER_LOCK)[: _TIME.size]
+            return os.pread(self._held, _HISTORY.size, 0)
+        return directory.read(LEADER_LOCK)
 
     def record_push(self, time: float) -> None:
         """Keep the time of a push for the next leader."""
         with self._lock:
-            self._own_last_push = time
-            if self._held is not None:
-                try:
-                    os.pwrite(self._held, _TIME.pack(time), 0)
-                except OSError as error:
-                    self._errors.error("writing the time of a push", error)
+            self._record(self.push_history()._replace(last_push=time))
+
+    def record_result(self, success: bool, time: float) -> None:
+        """Keep how a push went for the next leader."""
+        with self._lock:
+            history = self.push_history()
+            if success:
+                self._record(history._replace(last_success=time, failures=0))
+            else:
+                self._record(history._replace(failures=history.failures + 1))
+
+    def _record(self, history: PushHistory) -> None:
+        self._own_history = history
+        if self._held is not None:
+            last_push, last_success, failures = history
+            try:
+                data = _HISTORY.pack(last_push or 0.0, last_success, failures)
+                os.pwrite(self._held, data, 0)
+            except OSError as error:
+                self._errors.error("writing the history of the pushes", error)
 
     def release(self) -> None:
         """Let another worker become the leader."""
@@ -116,3 +148,13 @@ def _open_locked(directory: Directory, timeout: float) -> int | None:
         return descriptor
     os.close(descriptor)
     return None
+
+
+def _decode_history(data: bytes) -> PushHistory:
+    """What the file says. One of an older version has the time of the last push alone."""
+    if len(data) < _HISTORY.size:
+        return PushHistory(_TIME.unpack(data)[0] if len(data) == _TIME.size else None)
+    last_push, last_success, failures = _HISTORY.unpack_from(data)
+    if not (math.isfinite(last_success) and math.isfinite(failures)):  # it is damaged
+        return PushHistory(last_push)
+    return PushHistory(last_push, last_success, int(failures))
