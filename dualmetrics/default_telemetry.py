@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from opentelemetry import metrics
@@ -22,7 +23,7 @@ def configure(**settings: Any) -> Telemetry:
 
     The arguments are the settings in README, by their names in lower case; what is not given comes from the
     environment. A later call returns the same object. Raises SettingsError for a bad value, and for a later
-    call with other arguments; it names both values then.
+    call with other arguments: an app with settings of its own needs a `Telemetry` of its own.
     """
     global _default
     with _lock:
@@ -33,7 +34,7 @@ def configure(**settings: Any) -> Telemetry:
             if not any(source.name == "sdk" for source in sources):
                 _make_global(_default)
         elif settings:
-            _refuse_change(_default.settings, load_settings(**settings))
+            _refuse_change(_default.settings, load_settings(**settings), settings)
         return _default
 
 
@@ -42,10 +43,13 @@ def global_meter_provider() -> metrics.MeterProvider:
     return configure().meter_provider
 
 
-def _refuse_change(old: Settings, new: Settings) -> None:
+def _refuse_change(old: Settings, new: Settings, given: Collection[str]) -> None:
     if old != new:
+        own = ", ".join(f"{name}=..." for name in given)
         raise SettingsError(
-            "dualmetrics is already configured with other settings: " + "; ".join(old.difference(new))
+            "dualmetrics is already configured in this process, with other settings (first the value before, "
+            f"then the new one): {'; '.join(old.difference(new))}. All apps of a process share one default "
+            f"Telemetry. To give an app settings of its own, pass telemetry=Telemetry({own}) in their place"
         )
 
 
@@ -57,5 +61,7 @@ def _make_global(telemetry: Telemetry) -> None:
     if metrics.get_meter_provider() is not provider:
         logger.warning(
             "dualmetrics: another OpenTelemetry meter provider was set before. dualmetrics exports its own "
-            "HTTP metrics, but no instruments that are made through that provider"
+            "HTTP metrics, but no instruments that are made through that provider. Call configure(), or add "
+            "dualmetrics to the app, before that provider is set; or bridge the provider with "
+            "dualmetrics.bridges.sdk.MetricReader"
         )

@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from dualmetrics.bridges.nan_sums import has_nan_sum, shows_nan_sum
 from dualmetrics.bridges.registry_metrics import metric_to_families
 from dualmetrics.model.snapshot import Family
 
@@ -43,7 +44,13 @@ _GAUGE_MERGES = {
 class RegistryCollector:
     """One collector of a registry (see `MetricCollector` for the attributes)."""
 
-    def __init__(self, collector: Any, report: _Report, once_per_group: bool = False) -> None:
+    def __init__(
+        self,
+        collector: Any,
+        report: _Report,
+        once_per_group: bool = False,
+        report_nan: Callable[[str], None] = lambda name: None,
+    ) -> None:
         self.collector = collector
         self.name = _name(collector)
         self.cheap = isinstance(collector, MetricWrapperBase) and not once_per_group
@@ -53,6 +60,7 @@ class RegistryCollector:
         self.forgets_removed = self.keeps_sums
         self.target_info: Mapping[str, str] = {}
         self._report = report
+        self._report_nan = report_nan
         self._gauge_merge = _gauge_merge(collector)
 
     def read(self) -> Iterator[Family]:
@@ -62,30 +70,42 @@ class RegistryCollector:
                 if metric.name == "target" and metric.type == "info":
                     self.target_info = dict(metric.samples[0].labels)
                 else:
-                    yield from metric_to_families(metric, self.once_per_group, self._gauge_merge)
+                    yield from self._to_families(metric)
             except Exception as error:
                 self.forgets_removed = False  # a series that is missing now may still exist
                 self._report(getattr(metric, "name", self.name), f"{type(error).__name__}: {error}")
+
+    def _to_families(self, metric: Metric) -> list[Family]:
+        families = metric_to_families(metric, self.once_per_group, self._gauge_merge)
+        if any(map(has_nan_sum, families)) and shows_nan_sum(metric):
+            self._report_nan(metric.name)
+        return families
 
 
 class RegistrySource:
     """Some registries as one source. ``"default"`` stands for the default registry.
 
-    ``skips`` returns whether a collector is left out, because another source shows the same.
+    ``skips`` returns whether a collector is left out, because another source shows the same. ``report_nan``
+    is called with the name of a metric whose sum is NaN.
     """
 
     name = "prometheus_client"
 
     def __init__(
-        self, registries: Iterable[object], report: _Report, skips: Callable[[object], bool]
+        self,
+        registries: Iterable[object],
+        report: _Report,
+        skips: Callable[[object], bool],
+        report_nan: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._registries: list[Any] = [
             REGISTRY if registry == "default" else registry for registry in registries
         ]
         self._report = report
         self._skips = skips
+        self._report_nan = report_nan
         self._collectors: dict[int, RegistryCollector] = {}
-        self._file_collectors = _file_collectors(report)
+        self._file_collectors = _file_collectors(report, report_nan)
 
     def collectors(self) -> Iterable[RegistryCollector]:
         """All collectors, each of them once, and each time as the same objects."""
@@ -111,7 +131,8 @@ class RegistrySource:
         return {str(key): str(value) for info in infos for key, value in info.items()}
 
     def _wrap(self, collector: object) -> RegistryCollector:
-        return RegistryCollector(collector, self._report, isinstance(collector, MultiProcessCollector))
+        is_of_files = isinstance(collector, MultiProcessCollector)
+        return RegistryCollector(collector, self._report, is_of_files, self._report_nan)
 
     def _is_in_files(self, collector: object) -> bool:
         """Whether the files of prometheus_client's own multi-process mode have the same metrics."""
@@ -142,12 +163,13 @@ def _registered_collectors(registry: Any) -> list[Any]:
     return list(getattr(registry, "_collector_to_names", (registry,)))
 
 
-def _file_collectors(report: _Report) -> list[RegistryCollector]:
+def _file_collectors(report: _Report, report_nan: Callable[[str], None]) -> list[RegistryCollector]:
     """The collector of the files that prometheus_client writes in its multi-process mode, if that is on."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return []
     try:
-        return [RegistryCollector(_new_file_collector(CollectorRegistry()), report, once_per_group=True)]
+        collector = _new_file_collector(CollectorRegistry())
+        return [RegistryCollector(collector, report, True, report_nan)]
     except ValueError as error:
         report("PROMETHEUS_MULTIPROC_DIR", str(error))
         return []

@@ -8,6 +8,7 @@ the process that answers a scrape or pushes.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.bridges.collector_readers import CollectorReaders
@@ -49,6 +50,7 @@ class BridgeScheduler:
         if not registries:
             return
         try:
+            from dualmetrics.bridges.nan_sums import report_nan_sum
             from dualmetrics.bridges.registry import RegistrySource, is_opentelemetry
         except ImportError as error:
             raise SettingsError(
@@ -58,7 +60,8 @@ class BridgeScheduler:
         def is_read_from_sdk(collector: object) -> bool:
             return self.reads("sdk") and is_opentelemetry(collector)
 
-        self.attach(RegistrySource(registries, self._report_left_out, is_read_from_sdk))
+        report_nan = partial(report_nan_sum, self._errors)
+        self.attach(RegistrySource(registries, self._report_left_out, is_read_from_sdk, report_nan))
 
     def reads(self, name: str) -> bool:
         """Whether a source with this name is attached."""

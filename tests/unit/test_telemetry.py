@@ -225,9 +225,8 @@ except SettingsError as error:
     print(error)
 """
     output = run(code)
-    assert "namespace" in output
-    assert "'shop'" in output
-    assert "'other'" in output
+    assert "namespace: 'shop', 'other'" in output
+    assert "pass telemetry=Telemetry(namespace=...)" in output
 
 
 def test_instruments_made_before_configure_record_from_then_on() -> None:

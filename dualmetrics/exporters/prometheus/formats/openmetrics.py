@@ -64,7 +64,7 @@ class OpenMetrics:
         name, bounds = family.name, descriptor.bounds
         if family.type == "summary":
             template = line_templates.summary_template(name, text, bounds, canonical_bound)
-            return partial(line_templates.fill_summary, template)
+            return partial(_summary_lines, template)
         if family.type != "histogram":
             fill = _counter_line if _type(family) == "counter" else sample_line
             return partial(fill, f"{sample_prefix(name, text)} ")
@@ -86,6 +86,15 @@ def _histogram_lines(template: str, point: Point) -> bytes:
     if not (point.cells[-1] >= 0 or template.endswith(line_templates.NO_SUM)):
         text = text.rsplit(b"\n", 3)[0] + b"\n"
     return _with_exemplars(text, point.exemplars) if point.exemplars else text
+
+
+def _summary_lines(template: str, point: Point) -> bytes:
+    """The lines of a summary, without a negative or NaN sum. Unlike a histogram, it keeps its count then."""
+    text = line_templates.fill_summary(template, point)
+    if point.cells[1] >= 0:
+        return text
+    *quantiles, _, count, _ = text.split(b"\n")
+    return b"\n".join((*quantiles, count, b""))
 
 
 def _with_created(values: Fill, prefix: str, point: Point) -> bytes:
