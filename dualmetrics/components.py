@@ -36,6 +36,11 @@ from dualmetrics.scrape.renderer import PageRenderer
 from dualmetrics.workers.leader_election import LeaderElection
 from dualmetrics.workers.membership import GroupAddress
 
+_LEFT_OUT = (
+    "dualmetrics: left out: %s. All other metrics are exported. Rename this one, or drop it if you do not "
+    "need it"
+)
+
 
 class Components:
     """The parts of one `Telemetry`. Nothing is opened or started before something is recorded."""
@@ -175,4 +180,4 @@ class Components:
         return self.election.push_history().last_success if self.pusher.wanted else None
 
     def _log_left_out(self, message: str) -> None:
-        self.errors.log_once(message, "dualmetrics: left out: %s", message)
+        self.errors.log_once(message, _LEFT_OUT, message)

@@ -45,10 +45,10 @@ def global_meter_provider() -> metrics.MeterProvider:
 
 def _refuse_change(old: Settings, new: Settings, given: Collection[str]) -> None:
     if old != new:
-        own = ", ".join(f"{name}=..." for name in given)
+        own, differences = ", ".join(f"{name}=..." for name in given), "; ".join(old.difference(new))
         raise SettingsError(
             "dualmetrics is already configured in this process, with other settings (first the value before, "
-            f"then the new one): {'; '.join(old.difference(new))}. All apps of a process share one default "
+            f"then the new one): {differences}. All apps of a process share one default "
             f"Telemetry. To give an app settings of its own, pass telemetry=Telemetry({own}) in their place"
         )
 

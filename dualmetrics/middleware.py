@@ -37,7 +37,7 @@ _OLD_NAMES = {"route", "answer"}
 PAGE_DISABLED = ScrapeResponse(
     404,
     [("content-type", "text/plain; charset=utf-8")],
-    [b"OTEL_METRICS_EXPORTER does not name prometheus\n"],
+    [b"OTEL_SDK_DISABLED is true, or OTEL_METRICS_EXPORTER does not name prometheus\n"],
 )
 """The answer to a scrape while `serves_page` is false."""
 

@@ -34,6 +34,18 @@ class GroupTotals(NamedTuple):
     has_dead_workers: bool
 
 
+_REPLACED = (
+    "dualmetrics: a newer worker declares %s with another kind, unit or bounds; what was counted before is "
+    "dropped and counting starts anew. After a new version of the app, nothing need be done; otherwise, "
+    "restart all workers, so that they run the same code"
+)
+_SKIPPED = (
+    "dualmetrics: skipped the file %s: %s. What it had counted is missing from the totals. It cannot be "
+    "recovered, and nothing need be done unless this comes again; then give the workers a DUALMETRICS_DIR "
+    "that nobody else writes to"
+)
+
+
 class TotalsReader:
     """Reads and folds the files of a group. The caller holds a lock.
 
@@ -102,17 +114,13 @@ class TotalsReader:
         return {series: cells for series, cells in totals.items() if series.descriptor in current}
 
     def _log_replaced(self, descriptor: Descriptor) -> None:
-        message = (
-            "dualmetrics: a newer worker declares %s with another kind, unit or bounds; "
-            "what was counted before is dropped and counting starts anew"
-        )
-        self._errors.log_once(f"declared {descriptor.name}", message, descriptor.name)
+        self._errors.log_once(f"declared {descriptor.name}", _REPLACED, descriptor.name)
 
     def _skip(self, name: str, reason: str) -> None:
         if (name, reason) not in self._skipped:
             self._skipped.add((name, reason))
             self._on_skipped(reason)
-            self._errors.log_once(f"skipped {name}", "dualmetrics: skipped the file %s: %s", name, reason)
+            self._errors.log_once(f"skipped {name}", _SKIPPED, name, reason)
 
 
 def _set_exemplars(found: Iterable[tuple[Series, Exemplars]]) -> None:

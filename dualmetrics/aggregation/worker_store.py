@@ -186,8 +186,9 @@ class WorkerStore:
 
     def _out_of_space(self, error: OSError) -> None:
         message = (
-            "dualmetrics: no space left in the group's directory (%s); "
-            "the other workers do not see new series of this worker"
+            "dualmetrics: no space left in the group's directory (%s); the other workers do not see new "
+            "series of this worker. Make room there, or set DUALMETRICS_DIR to a larger file system, and "
+            "restart"
         )
         self._errors.count()
         self._errors.log_once("space", message, error)

@@ -27,7 +27,8 @@ from dualmetrics.workers.file_names import DELTA_BASELINE, DELTA_IN_DOUBT
 
 _IN_DOUBT = (
     "dualmetrics: a process of the group has ended while it pushed with delta temporality. Whether the push "
-    "has arrived is not known; its interval is %s (DUALMETRICS_DELTA_IN_DOUBT)"
+    "has arrived is not known; its interval is %s. Nothing need be done; if you prefer the "
+    "other choice, set DUALMETRICS_DELTA_IN_DOUBT"
 )
 
 

@@ -63,7 +63,8 @@ class PushLog:
         """Log a failure. ``failures_before``: how many pushes of the group have failed just before it."""
         if not failures_before:
             self._errors.reset("push")  # this may be a process that has seen an earlier failure
-        topic, text = ("last push", _LAST_FAILED) if is_last else ("push", _FAILED)
+        text = _LAST_FAILED if is_last else _FAILED
+        topic = "last push" if is_last else "push"
         self._errors.log_once(topic, text, self._endpoint, message or "no reason given")
 
     def succeeded(self, rejected: int, message: str, failures_before: int) -> None:

@@ -44,7 +44,8 @@ class Port(Protocol):
 
 _OVERDUE = (
     "dualmetrics: a push is late by two intervals or more. No process of the group could push in time: there "
-    "was none for a while, or it was stopped"
+    "was none for a while, or it was stopped. Nothing is lost. If this comes again, look for what stops the "
+    "processes, such as a frozen container or a lack of processor time"
 )
 
 

@@ -87,6 +87,7 @@ class CollectorReader:
     def _report(self, error: Exception) -> None:
         self._errors.count()
         message = (
-            "dualmetrics: the collector %s failed (%s: %s); its metrics are left out until it works again"
+            "dualmetrics: the collector %s failed (%s: %s); its metrics are left out until it works again. "
+            "Look for the cause there; all other metrics are exported"
         )
         self._errors.log_once(f"collector {self.name}", message, self.name, type(error).__name__, error)

@@ -20,6 +20,15 @@ from dualmetrics.config.settings import SettingsError
 from dualmetrics.instruments.callback_runner import CallbackRunner
 from dualmetrics.runtime.errors import ErrorReporter
 
+_LEFT_OUT = (
+    "dualmetrics: %s is left out: %s. All other metrics are exported. Change this one, or unregister it if "
+    "you do not need it"
+)
+_DUPLICATE = (
+    "dualmetrics: two collectors show the same series of %s: counts are added up, and of other values the "
+    "latest is shown. If that is not what you want, unregister one of them, or give one another label"
+)
+
 
 class BridgeScheduler:
     """All sources of one `Telemetry`, and when they are read."""
@@ -105,11 +114,7 @@ class BridgeScheduler:
 
     def _report_left_out(self, what: str, why: str) -> None:
         self._errors.count()
-        self._errors.log_once(f"left out {what}", "dualmetrics: %s is left out: %s", what, why)
+        self._errors.log_once(f"left out {what}", _LEFT_OUT, what, why)
 
     def _report_duplicate(self, name: str) -> None:
-        message = (
-            "dualmetrics: two collectors show the same series of %s: counts are added up, "
-            "and of other values the latest is shown"
-        )
-        self._errors.log_once(f"duplicate {name}", message, name)
+        self._errors.log_once(f"duplicate {name}", _DUPLICATE, name)

@@ -23,6 +23,11 @@ from dualmetrics.model.snapshot import Family, Point
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
 
+_NEGATIVE = (
+    "dualmetrics: %s of the SDK is left out: it has exponential buckets of negative values. To export it, "
+    "give it explicit buckets by a View"
+)
+
 
 class Bridge(Protocol):
     """The part of `dualmetrics.Telemetry` that a reader needs."""
@@ -102,10 +107,7 @@ class MetricReader(InMemoryMetricReader):
         for data_point in metric.data.data_points:
             value = to_value(metric, data_point)
             if value is None:
-                message = (
-                    "dualmetrics: %s of the SDK is left out: it has exponential buckets of negative values"
-                )
-                self._errors.log_once(metric.name, message, metric.name)
+                self._errors.log_once(metric.name, _NEGATIVE, metric.name)
                 return
             key = value.kind, value.bounds, value.exponential is not None
             points.setdefault(key, []).append(self._to_point(data_point, value))

@@ -10,6 +10,9 @@ from dualmetrics.config.parsers import Parser, PartlyUsableError
 
 _KEY = "option"
 
+_IGNORED = "dualmetrics: %s=%s: must be %s. The variable is ignored"
+_PARTLY_USED = "dualmetrics: %s=%s: must be %s; %s"
+
 Warn = Callable[..., None]
 """Logs a warning: a message and its arguments, as `logging.Logger.warning` takes them."""
 
@@ -109,10 +112,9 @@ def refusal(source: str, shown: str, allowed: str) -> str:
 
 def refuse_or_ignore(given: Given, shown: str, allowed: str, warn: Warn) -> None:
     """Raise SettingsError for a bad value, or warn if a variable of OpenTelemetry gives it."""
-    message = refusal(given.source, shown, allowed)
     if not given.from_opentelemetry:
-        raise SettingsError(message)
-    warn("dualmetrics: %s. The variable is ignored", message)
+        raise SettingsError(refusal(given.source, shown, allowed))
+    warn(_IGNORED, given.source, shown, allowed)
 
 
 def _of_argument(name: str, option: Option, value: object) -> Given:
@@ -139,15 +141,15 @@ def _of_variable(option: Option, variable: str, text: str, warn: Warn) -> Given 
     try:
         return Given(option.parse(text), variable)
     except ValueError as error:
-        message = refusal(variable, option.show(text), str(error))
-        usable = error if isinstance(error, PartlyUsableError) else None
+        bad = error
     if not _is_opentelemetrys(variable):
+        message = refusal(variable, option.show(text), str(bad))
         raise SettingsError(message if text else f"{message}. To protect nothing, unset the variable")
-    if usable is None:
-        warn("dualmetrics: %s. The variable is ignored", message)
+    if not isinstance(bad, PartlyUsableError):
+        warn(_IGNORED, variable, option.show(text), bad)
         return None
-    warn("dualmetrics: %s; %s", message, usable.outcome)
-    return Given(usable.value, variable)
+    warn(_PARTLY_USED, variable, option.show(text), bad, bad.outcome)
+    return Given(bad.value, variable)
 
 
 def _is_opentelemetrys(source: str) -> bool:

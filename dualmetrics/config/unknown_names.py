@@ -8,6 +8,8 @@ from difflib import get_close_matches
 
 from dualmetrics.config.options import Option, Warn
 
+_UNKNOWN = "dualmetrics: %s is no setting, and has no effect.%s Rename or unset it; README lists all settings"
+
 _PREFIX = "DUALMETRICS_"
 _PREFIXES = re.compile(r"^(dualmetrics|otel_exporter_otlp_metrics|otel_exporter_otlp|otel|prometheus)_")
 
@@ -21,9 +23,8 @@ def check_arguments(arguments: Iterable[str], options: Mapping[str, Option]) -> 
     names = _spellings(options, {name: name for name in options})
     for argument in arguments:
         if argument not in options:
-            raise TypeError(
-                f"unknown setting {argument}.{_suggestion(argument, names)} README lists all settings"
-            )
+            suggestion = _suggestion(argument, names)
+            raise TypeError(f"unknown setting {argument}.{suggestion} README lists all settings")
 
 
 def warn_of_unknown_variables(environ: Mapping[str, str], options: Mapping[str, Option], warn: Warn) -> None:
@@ -36,8 +37,7 @@ def warn_of_unknown_variables(environ: Mapping[str, str], options: Mapping[str, 
     names = _spellings(options, shortest)
     for name in unknown:
         if not _OF_KUBERNETES.search(name) and not _ADDRESS.match(environ[name]):
-            message = "dualmetrics: %s is no setting, and has no effect.%s README lists all settings"
-            warn(message, name, _suggestion(name, names))
+            warn(_UNKNOWN, name, _suggestion(name, names))
 
 
 def _spellings(options: Mapping[str, Option], shown: Mapping[str, str]) -> dict[str, str]:

@@ -77,7 +77,7 @@ def _report_dropped(key: object, value: object, errors: ErrorReporter) -> None:
     errors.log_once(
         f"attribute {key!r}",
         "dualmetrics: the attribute %r with a value of type %s is dropped; a name must be a non-empty string "
-        "and a value a str, bool, 64-bit int, float, or a sequence of one of these types",
+        "and a value a str, bool, 64-bit int, float, or a sequence of one of these types. Pass such a value",
         key,
         type(value).__name__,
     )

@@ -112,6 +112,9 @@ class CallbackRunner:
         finished.set()
 
     def _report_slow(self) -> None:
-        message = "dualmetrics: a callback of %s is slow; the others no longer wait for it"
+        message = (
+            "dualmetrics: a callback of %s is slow; the others no longer wait for it. Let it return within a "
+            "second, for example with a value that another thread keeps up to date"
+        )
         for instrument in list(self._running.values()):
             self._errors.log_once(f"late {instrument.name}", message, instrument.name)

@@ -30,6 +30,12 @@ _INSTRUMENTATION_SCOPE = "opentelemetry.instrumentation.system_metrics"
 _PROCESS_METRICS = frozenset({"system.thread_count"})  # of each process, although the name begins with system
 
 
+_ALREADY_OBSERVED = (
+    "dualmetrics: the host is already observed through another meter provider, so DUALMETRICS_HOST_METRICS "
+    "has no effect. Remove that instrumentation, or unset DUALMETRICS_HOST_METRICS"
+)
+
+
 def observe_host(meter: metrics.Meter) -> None:
     """Observe the host with the instruments of ``meter``. Raises SettingsError without the extra."""
     try:
@@ -40,7 +46,7 @@ def observe_host(meter: metrics.Meter) -> None:
         ) from error
     instrumentor = SystemMetricsInstrumentor(config=METRICS)
     if instrumentor.is_instrumented_by_opentelemetry:
-        logger.warning("dualmetrics: the host is already observed through another meter provider")
+        logger.warning(_ALREADY_OBSERVED)
     else:
         instrumentor.instrument(meter_provider=_SingleMeterProvider(meter))
 

@@ -33,7 +33,10 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.storage.regions import Row
 
 UNRECORDED_SCOPES = {
-    "fastapi": 'dualmetrics: FastAPI(telemetry={"metrics": False}) avoids the cost of its unused metrics'
+    "fastapi": (
+        "dualmetrics: FastAPI's own metrics are not recorded, because ours have the same requests. To save "
+        'their cost, pass telemetry={"metrics": False} to FastAPI'
+    )
 }
 """Instrumentation scopes whose metrics are not recorded, each with the hint that is logged for it.
 

@@ -27,6 +27,11 @@ RowT = TypeVar("RowT")
 Allocate = Callable[[Descriptor, Attributes, "int | None", int], RowT]
 """Returns the row of a series. The arguments are those of `GroupStore.row`."""
 
+_REJECTED = (
+    "dualmetrics: %s does not accept the value %r. Record a finite number, which may be negative only for an "
+    "up-down counter or a gauge"
+)
+
 
 class SeriesCache(Generic[RowT]):
     """Remembers the rows of one instrument, by the attributes as the app passes them.
@@ -131,7 +136,7 @@ class SeriesCache(Generic[RowT]):
         """Report a value that cannot be recorded. It is logged once for each instrument."""
         name = self.descriptor.name
         self._errors.count()
-        self._errors.log_once(f"value {name}", "dualmetrics: %s does not accept the value %r", name, amount)
+        self._errors.log_once(f"value {name}", _REJECTED, name, amount)
 
     def report_error(self, error: Exception) -> None:
         """Report an exception during recording, caused by the arguments or by this library."""

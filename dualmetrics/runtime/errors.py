@@ -15,6 +15,11 @@ from dualmetrics.runtime.locks import ReentrantLock
 
 logger = logging.getLogger("dualmetrics")
 
+_FAILED = (
+    "dualmetrics: %s failed; the app is unaffected, and further failures here are only counted. If the "
+    "traceback does not show a cause that you can remove, please report it as an issue of dualmetrics"
+)
+
 _warned: set[str] = set()
 
 
@@ -55,11 +60,7 @@ class ErrorReporter:
             is_first = where not in self._logged
             self._logged.add(where)
         if is_first:
-            logger.error(
-                "dualmetrics: %s failed; the app is unaffected, and further failures here are only counted",
-                where,
-                exc_info=error,
-            )
+            logger.error(_FAILED, where, exc_info=error)
 
     def count(self) -> None:
         """Count a failure that is logged elsewhere."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 _logger = logging.getLogger("dualmetrics")
 
+_FAILED = "dualmetrics: %s failed; the fork goes on. Please report the traceback as an issue of dualmetrics"
+
 _registered: list[weakref.ref[object]] = []
 
 
@@ -43,7 +45,7 @@ def _call(method: str, references: Iterable[weakref.ref[object]]) -> None:
             try:
                 hook()
             except Exception:
-                _logger.exception("dualmetrics: %s failed; the fork goes on", method)
+                _logger.exception(_FAILED, method)
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

@@ -68,8 +68,8 @@ class DedicatedPort:
         except OSError as error:
             self._drop()
             message = (
-                "dualmetrics: cannot listen on PROMETHEUS_PORT=%s (%s); "
-                "the app's own server still serves the page"
+                "dualmetrics: cannot listen on PROMETHEUS_PORT=%s (%s); the app's own server still serves "
+                "the page. Choose a free port, or stop what uses this one"
             )
             self._errors.log_once("port", message, self._port, error)
         else:

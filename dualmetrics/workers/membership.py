@@ -25,6 +25,16 @@ _DELETED = (
     "and lose nothing that one of them knows. Under systemd, set DUALMETRICS_DIR to a RuntimeDirectory"
 )
 
+_NO_GROUP = (
+    "dualmetrics: no worker group, so each process reports only its own metrics: %s. If the app has one "
+    "worker, nothing need be done; otherwise, set DUALMETRICS_DIR to a directory that only its workers use"
+)
+
+_NO_REPAIR = (
+    "dualmetrics: cannot repair the worker group: %s. It is tried again every few seconds. Make its "
+    "directory writable again, or restart all workers"
+)
+
 _HIDDEN_PARENT = (
     "dualmetrics: the process that started this worker cannot be read (hidepid?). The workers are joined by "
     "its pid alone; to be sure that they are one group, set DUALMETRICS_DIR"
@@ -140,9 +150,7 @@ def open_membership(address: GroupAddress, limit: int, errors: ErrorReporter) ->
     try:
         return Membership(address, limit)
     except (OSError, ValueError, RecursionError) as error:
-        errors.log_once(
-            "group", "dualmetrics: no worker group, so each process reports only its own metrics: %s", error
-        )
+        errors.log_once("group", _NO_GROUP, error)
         return None
 
 
@@ -155,4 +163,4 @@ def repair_membership(membership: Membership | None, errors: ErrorReporter) -> N
             errors.log_once("deleted", _DELETED, membership.directory.path)
         errors.reset("repair")
     except (OSError, ValueError) as error:
-        errors.log_once("repair", "dualmetrics: cannot repair the worker group: %s", error)
+        errors.log_once("repair", _NO_REPAIR, error)

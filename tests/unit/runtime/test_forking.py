@@ -74,7 +74,6 @@ def test_a_hook_that_fails_is_logged_and_the_other_parts_hear_of_the_fork(
     with caplog.at_level(logging.ERROR, "dualmetrics"):
         run_in_child(lambda: None)
     assert calls == ["before a", "parent a"]
-    assert [record.getMessage() for record in caplog.records] == [
-        "dualmetrics: before_fork failed; the fork goes on"
-    ]
+    (message,) = caplog.messages
+    assert message.startswith("dualmetrics: before_fork failed; the fork goes on")
     assert first is not None
