@@ -176,8 +176,8 @@ def page() -> str:
         "The line about a failure inside the library names what has failed:\n\n"
         + "\n".join(f"- {text}" for text in where),
         _table("Errors", "exception", [error for module in library for error in errors(module)]),
-        "## Bad values\n\nOf an argument or a variable of ours, a `SettingsError` says `name=value: must be ...`. "
-        "Of a\nvariable of OpenTelemetry, a warning says so, and that it is ignored.\n\n"
+        "## Bad values\n\nOf an argument or a variable of ours, a `SettingsError` says `name=value: must be "
+        "...`. Of a\nvariable of OpenTelemetry, a warning says so, and that it is ignored.\n\n"
         "| setting | must be |\n|---|---|\n"
         + "\n".join(f"| {_code(name)} | {_escape(words)} |" for name, words in allowed_values()),
         _table("Answers to scrapers", "status", [answer for module in library for answer in answers(module)]),

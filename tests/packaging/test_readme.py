@@ -17,9 +17,8 @@ QUICKSTARTS = [program for program in PROGRAMS if "/users/" in program]
 HELP_LINES = re.findall(r"^# (?:HELP|TYPE) http_.*$", README, re.MULTILINE)
 TABLE = README.partition("| variable | argument |")[2].partition("\n\n")[0]
 VARIABLES = set(re.findall(r"`((?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]+)`", TABLE))
-TLS_FILES = {f"OTEL_EXPORTER_OTLP_{name}" for name in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")}
-NOT_SETTINGS = {"OTEL_RESOURCE_ATTRIBUTES", "OTEL_SEMCONV_STABILITY_OPT_IN", *TLS_FILES}
-"""Variables that OpenTelemetry reads itself, and one that is a fallback for ``DUALMETRICS_CONVENTION``."""
+NOT_SETTINGS = {"OTEL_SEMCONV_STABILITY_OPT_IN"}
+"""A fallback for ``DUALMETRICS_CONVENTION``."""
 
 REQUEST_AND_SCRAPE = {
     "flask": "assert app.test_client().get('/users/7').status_code == 200\n"
