@@ -143,8 +143,8 @@ def _of_variable(option: Option, variable: str, text: str, warn: Warn) -> Given 
     except ValueError as error:
         bad = error
     if not _is_opentelemetrys(variable):
-        message = refusal(variable, option.show(text), str(bad))
-        raise SettingsError(message if text else f"{message}. To protect nothing, unset the variable")
+        shown = option.show(text) if text else "''"
+        raise SettingsError(refusal(variable, shown, str(bad) if text else f"{bad}, or unset"))
     if not isinstance(bad, PartlyUsableError):
         warn(_IGNORED, variable, option.show(text), bad)
         return None
