@@ -87,11 +87,11 @@ def flask_path() -> Profile:
     from dualmetrics import Telemetry, wsgi
     from dualmetrics.wsgi import request
     from dualmetrics_flask import DualMetrics
-    from dualmetrics_flask.rules import rule_of
+    from dualmetrics_flask.rules import RuleNamer
 
     telemetry, app = Telemetry(**peers.both_exports()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
-    functions = [wsgi.MetricsMiddleware.__call__, rule_of]
+    functions = [wsgi.MetricsMiddleware.serve, wsgi.note_request, RuleNamer.__call__]
     return telemetry, wsgi_server(app), [*functions, *_methods(request.WsgiRequest)]
 
 

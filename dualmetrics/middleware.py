@@ -28,6 +28,7 @@ __all__ = [
     "route_taken_error",
     "serves_page",
     "telemetry_for",
+    "warn_if_bypassed",
     "warn_of_hidden_route",
 ]
 
@@ -150,6 +151,20 @@ def warn_of_hidden_route(telemetry: Telemetry, route: str) -> None:
         telemetry.settings.prometheus_path,
         route,
     )
+
+
+def warn_if_bypassed(telemetry: Telemetry, reason: str) -> None:
+    """Log once that requests are not recorded, if not even this request for the page passed a middleware.
+
+    For the route of the page. ``reason`` says why that may be, and what to do.
+    """
+    if not telemetry.server_metrics.saw_requests:
+        telemetry.errors.log_once(
+            "bypassed middleware",
+            "dualmetrics: the metrics page was read, but no request has passed the middleware, so none is "
+            "recorded. Let the server call the app that was passed to DualMetrics: %s",
+            reason,
+        )
 
 
 def route_taken_error(telemetry: Telemetry, route: str) -> SettingsError:

@@ -45,7 +45,8 @@ def note_scopes(app: ASGIApp, namer: Callable[[], object] = lambda: None) -> ASG
 
 def _note_scope(scope: Scope, namer: object) -> None:
     for request in marker.markers(scope):
-        request.seen = scope
+        if request.is_recorded and request.protocol == "asgi":
+            request.seen = scope
         if namer is not None and request.namer is namer:
             request.path = path_without_root(scope)
 

@@ -11,7 +11,7 @@ from dualmetrics.asgi.request import AsgiRequest, TracedAsgiRequest
 from dualmetrics.asgi.route_names import as_caching_namer, find_route_namer, name_no_route
 from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Receive, RouteNamer, Scope, Send
 from dualmetrics.asgi.websocket import watch_websocket
-from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker
+from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker, markers
 from dualmetrics.http.nesting import PROTOCOLS, adopt, outside
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_recorder import RequestRecorder
@@ -19,6 +19,8 @@ from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_pag
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
+
+PROTOCOLS.use("asgi")  # here, since middleware may be made by the first request that passes it
 
 
 class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
@@ -67,7 +69,6 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings)
-        PROTOCOLS.use("asgi")
         super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest))
         self._namer = as_caching_namer(options.route_namer) if options.route_namer else None
 
@@ -83,8 +84,7 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         if PROTOCOLS.may_nest:
             adopt(scope, scope["method"], root + path)
             app = self._call_findable
-        if MARKER_KEY in scope and (recorded := self._marker_of(scope)) is not None:
-            self._name_inside(recorded, scope, root, path)
+        if MARKER_KEY in scope and self._is_recorded_outside(scope, root, path):
             return await self.app(scope, receive, send)
         recorder = self._by_method.get(scope["method"]) or self._find_recorder(scope)
         namer = self._namer or self._find_namer(scope)
@@ -95,10 +95,10 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
             request.failed(error)
             raise
         finally:
-            # The request refers to the scope and to `send`, and servers keep these two together. Without this
-            # line they would be a cycle that only the garbage collector can free.
+            # The request refers to the scope and to `send`, and servers keep these two together. Without
+            # these lines they would be a cycle that only the garbage collector can free.
             scope[MARKER_KEY] = request.outer
-            request.seen = scope
+            request.seen, request.inner = scope, None
         if request.in_progress:
             request.returned()
 
@@ -108,12 +108,22 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         with outside(request, scope["method"], request.root + request.path):
             await self.app(scope, receive, send)
 
+    def _is_recorded_outside(self, scope: Scope, root: str, path: str) -> bool:
+        """Whether middleware outside records this request. It learns the route of the app inside."""
+        is_recorded = False
+        for marker in markers(scope):
+            has_same_telemetry = marker.telemetry is self._telemetry
+            is_recorded = is_recorded or has_same_telemetry
+            if marker.is_recorded and (has_same_telemetry or marker.protocol == "wsgi"):
+                self._name_inside(marker, scope, root, path)
+        return is_recorded
+
     def _name_inside(self, recorded: RequestMarker, scope: Scope, root: str, path: str) -> None:
-        """Let the middleware that records this request know the route of the app inside."""
         namer = self._namer or self._find_namer(scope)
 
         def name() -> str | None:
-            return namer(recorded.seen, path) or namer(scope, path)
+            seen = recorded.seen if recorded.protocol == "asgi" else scope
+            return namer(seen, path) or namer(scope, path)
 
         # A root path that is no part of the path was added by no mount: the app tells the prefix of a proxy.
         mounted_at = recorded.root if path is scope["path"] else root
@@ -133,9 +143,15 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         return caching_namer
 
     async def _pass_on(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        root = scope.get("root_path", "")
+        if PROTOCOLS.may_nest:
+            adopt(scope, scope["method"], root + path)
         self._exclude_outside(scope, path)
+        marker = RequestMarker(self._telemetry, scope, root, path)  # so that no middleware inside records it
+        marker.seen = None
         app = self._page if self._page and path == self._paths.page else self.app
-        await app(scope, receive, send)
+        with outside(marker, scope["method"], root + path):
+            await app(scope, receive, send)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._enabled or self._marker_of(scope) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from time import perf_counter
 
 from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.marker import MARKER_KEY, RequestMarker, full_template
+from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker, full_template, name_nothing
 from dualmetrics.http.request_attributes import CLIENT_GONE, ResponseAttributes, error_type, status_number
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
@@ -45,6 +45,8 @@ class AsgiRequest(RequestMarker):
         "in_progress",
     )
 
+    is_recorded = True
+
     namer: CachingRouteNamer
 
     def __init__(
@@ -65,6 +67,8 @@ class AsgiRequest(RequestMarker):
         self.namer = namer
         self.seen = scope
         self.route = self.error = self.inner = None
+        if root and self.mounts.root_path is not None:
+            self.inner = InnerNamer(name_nothing, root, None)  # the template depends on the root path, too
         scope[MARKER_KEY] = self
         self._recorder = recorder
         self._receive = receive
@@ -146,21 +150,29 @@ class AsgiRequest(RequestMarker):
             record, applies = shortcut
             if applies(self.path):
                 return record(seconds)
-        route = self._find_route()
+        route = self.template()
         self._recorder.end(route, status, error, seconds)
         check = self.namer.check_for(self.seen) if is_usual else None
         if check is not None and check(self.path):
             self._recorder.remember_shortcut(key, ResponseAttributes(route, status, None), check)
         return None
 
-    def _find_route(self) -> str | None:
+    def template(self) -> str | None:
+        """The template of the request, as far as it is known."""
         try:
             if self.route is not None and self.inner is None:
                 return self.route
-            return full_template(self, self.namer(self.seen, self.path))
+            template = full_template(self, self.namer(self.seen, self.path))
+            return template if template is None or not self.root else self._mounted_outside() + template
         except Exception as failure:
             self._recorder.errors.error("naming a route", failure)
             return None
+
+    def _mounted_outside(self) -> str:
+        """The prefix of mounts outside of the middleware, unless the namer knows them."""
+        knows_mounts = self.route is None and getattr(self.namer, "knows_outer_mounts", False)
+        root = self.seen.get("app_root_path", self.root) if knows_mounts else self.root
+        return self.mounts.shown(self.mounts.beyond_setting(root))
 
 
 class TracedAsgiRequest(TracedRequest, AsgiRequest):

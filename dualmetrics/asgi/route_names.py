@@ -111,7 +111,7 @@ def _prefix_inside(scope: Scope) -> str:
     root: str = scope.get("app_root_path", scope.get("root_path", ""))
     if marker is None or not scope["path"].startswith(root):  # the app tells the prefix of a proxy
         return ""
-    return mount_prefix(None, root.removeprefix(marker.root))
+    return mount_prefix(marker, None, root)
 
 
 @functools.cache

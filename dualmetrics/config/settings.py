@@ -143,6 +143,7 @@ class Settings:
         list_of(validators.registry), "DUALMETRICS_REGISTRIES", default=()
     )
     exclude: tuple[str, ...] = setting(list_of(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
+    root_path: str | None = setting(validators.root_path, "DUALMETRICS_ROOT_PATH")
     gauge_merge: PerInstrument[str] = setting(  # noqa: RUF009  # it returns a dataclass field
         validators.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default=PerInstrument("last")
     )

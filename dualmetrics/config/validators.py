@@ -62,6 +62,9 @@ path = regex(
     r"(/[A-Za-z0-9._~!$&'()+,;=:@-]+)+",
     "a path like /metrics, which begins with /, does not end with / and has no query, spaces or escapes",
 )
+_root_path = regex(
+    r"/|(/[^/\s?#]+)+/?", "a path like /shop, or / if nothing stands before the paths of the app"
+)
 token = regex(r"[\x21-\x7e]+", "printable ASCII characters without spaces")
 credentials = regex(r"[^\x00-\x1f\x7f\ud800-\udfff:]+:[^\x00-\x1f\x7f\ud800-\udfff]+", "user:password")
 excluded = regex(r"/[^\s?#*]*\*?", "a list of paths that begin with / and may end with *")
@@ -99,6 +102,11 @@ gauge_merge = per_instrument(choice("last", "sum", "min", "max", "each"), defaul
 def timeout(value: object) -> float:
     """Parse a timeout in seconds."""
     return _seconds(value) or NO_LIMIT
+
+
+def root_path(value: object) -> str:
+    """Parse the prefix that a proxy or server adds. It begins with / and does not end with it."""
+    return _root_path(value).rstrip("/")
 
 
 def bounds(value: object) -> tuple[float, ...]:

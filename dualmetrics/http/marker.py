@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple, TypeAlias
 
+from dualmetrics.http.mounts import MountPrefixes
 from dualmetrics.http.request_attributes import error_type
 
 MARKER_KEY = "dualmetrics.request"
@@ -28,12 +29,22 @@ class InnerNamer(NamedTuple):
     outer: InnerNamer | None
 
 
+def name_nothing() -> None:
+    """Return None: the name of an `InnerNamer` that stands for no app."""
+
+
 class RequestMarker:
     """Marks a request as recorded with a Telemetry. The markers of outer middlewares form a chain."""
 
     __slots__ = ("error", "inner", "namer", "outer", "path", "root", "route", "seen", "telemetry")
 
-    def __init__(self, telemetry: object, carrier: Carrier, root: str = "", path: str = "") -> None:
+    protocol = "asgi"
+    """The other one is ``wsgi``."""
+
+    is_recorded = False
+    """Whether the request is recorded with this marker, so that it asks for the route inside."""
+
+    def __init__(self, telemetry: Any, carrier: Carrier, root: str = "", path: str = "") -> None:
         self.telemetry = telemetry
         self.outer: RequestMarker | None = carrier.get(MARKER_KEY)
         self.root = root
@@ -42,8 +53,8 @@ class RequestMarker:
         """The path for the app's router, without the root path."""
         self.namer: object = None
         """Who names the route, unless an app inside does."""
-        self.seen = carrier
-        """The scope or environ that the app's router has seen. Middleware may have copied it."""
+        self.seen: Any = carrier
+        """What ``namer`` is called with: the scope or environ that the app's router saw, or a request."""
         self.route: str | None = None
         """The template that `set_route` was called with."""
         self.error: str | None = None
@@ -51,6 +62,16 @@ class RequestMarker:
         self.inner: InnerNamer | None = None
         """Who can name the route inside, the innermost first."""
         carrier[MARKER_KEY] = self
+
+    @property
+    def mounts(self) -> MountPrefixes:
+        """What this Telemetry shows of the prefixes of mounts."""
+        mounts: MountPrefixes = self.telemetry.server_metrics.mounts
+        return mounts
+
+    def template(self) -> str | None:
+        """The template of the request, as far as it is known."""
+        return None
 
     def exclude(self) -> None:
         """Do not record the request: an app inside excludes it."""
@@ -76,12 +97,6 @@ def tell_error(carrier: Carrier, exception: BaseException) -> None:
         marker.error = error_type(exception)
 
 
-def note_seen(carrier: Carrier) -> None:
-    """Note the scope or environ that a router has seen last."""
-    for marker in markers(carrier):
-        marker.seen = carrier
-
-
 def full_template(marker: RequestMarker, template: str | None) -> str | None:
     """Return the template of a request, with the part that only an app inside knows.
 
@@ -92,23 +107,25 @@ def full_template(marker: RequestMarker, template: str | None) -> str | None:
     if inner is None:
         return marker.route or template
     if marker.route is not None:
-        return mount_prefix(template, inner.root.removeprefix(marker.root)) + marker.route
+        return mount_prefix(marker, template, inner.root) + marker.route
     while inner is not None and (template is None or template.endswith(REST)):
         name = inner.name()
         if name is not None:
-            return mount_prefix(template, inner.root.removeprefix(marker.root)) + name
+            return mount_prefix(marker, template, inner.root) + name
         inner = inner.outer
     return template
 
 
-def mount_prefix(template: str | None, mounted_at: str) -> str:
-    """Return the prefix of the routes of an app that is mounted at ``mounted_at``.
+def mount_prefix(marker: RequestMarker, template: str | None, root: str) -> str:
+    """Return the prefix of the routes of an app that is called with the root path ``root``.
 
-    ``template`` is what the app outside has matched. Its segments replace those of ``mounted_at``, which may
+    ``template`` is what the app outside has matched. Its segments replace those of the root path, which may
     be values that a client has chosen.
     """
+    mounted_at = root.removeprefix(marker.root)
     if not mounted_at:
         return ""
     segments = mounted_at.split("/")
     known = (template or "").removesuffix(REST).split("/")[: len(segments)]
-    return "/".join([*known, *segments[len(known) :]])
+    prefix = "/".join([*known, *segments[len(known) :]])
+    return prefix if len(known) == len(segments) else marker.mounts.shown(prefix)

@@ -6,8 +6,7 @@ inside in the context of the request, though, whichever thread that runs in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ _OUTSIDE: ContextVar[_Outside | None] = ContextVar("dualmetrics_request", defaul
 
 
 class Protocols:
-    """The protocols that middleware of this process speaks. Nothing is done for requests of one protocol."""
+    """The protocols whose middleware is imported. If there is only one, requests need nothing."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
@@ -34,7 +33,7 @@ class Protocols:
         """Whether there are two, so that one may be inside the other."""
 
     def use(self, protocol: str) -> None:
-        """Note that middleware for a protocol was made."""
+        """Note that the middleware for a protocol was imported."""
         self._used.add(protocol)
         self.may_nest = len(self._used) > 1
 
@@ -42,14 +41,19 @@ class Protocols:
 PROTOCOLS = Protocols()
 
 
-@contextmanager
-def outside(marker: RequestMarker, method: str, path: str) -> Iterator[None]:
+class outside:  # noqa: N801 - used as a function, like those of contextlib, which are slower
     """Let apps that are called in the block find this request. ``path`` includes the root path."""
-    token = _OUTSIDE.set(_Outside(marker, method, path))
-    try:
-        yield
-    finally:
-        _OUTSIDE.reset(token)
+
+    def __init__(self, marker: RequestMarker, method: str, path: str) -> None:
+        self._found = _Outside(marker, method, path)
+
+    def __enter__(self) -> None:
+        self._token = _OUTSIDE.set(self._found)
+
+    def __exit__(self, *_: object) -> None:
+        # A coroutine or generator that is closed elsewhere ends in another context.
+        with suppress(ValueError):
+            _OUTSIDE.reset(self._token)
 
 
 def adopt(carrier: Carrier, method: str, path: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from dualmetrics.config.per_instrument import PerInstrument
+from dualmetrics.http.mounts import MountPrefixes
 from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttributes
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
 from dualmetrics.http.semantic_conventions import conventions_for
@@ -29,6 +30,9 @@ class HttpSettings(Protocol):
 
     @property
     def buckets(self) -> PerInstrument[tuple[float, ...]]: ...
+
+    @property
+    def root_path(self) -> str | None: ...
 
 
 def server_metrics(
@@ -57,6 +61,9 @@ class ServerMetrics:
         self.exemplars = exemplars
         self._conventions = conventions_for(settings.convention, settings.buckets.default)
         self._methods = settings.known_methods or METHODS
+        self.mounts = MountPrefixes(settings.root_path)
+        self.saw_requests = False
+        """Whether any request has passed a middleware, also one that is not recorded."""
         self._recorders: dict[RequestAttributes, RequestRecorder] = {}
         self.by_method: dict[str, RequestRecorder] = {}
         """The recorders by the method alone, filled if the conventions use nothing else of a request.

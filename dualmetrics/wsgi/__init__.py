@@ -8,6 +8,7 @@ the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows 
 """
 
 from dualmetrics.wsgi.environ import Environ, RouteNamer, set_error, set_route
+from dualmetrics.wsgi.marker import is_recorded_by, note_request
 from dualmetrics.wsgi.middleware import MetricsMiddleware
 from dualmetrics.wsgi.page import answer_scrape, metrics_app
 
@@ -16,7 +17,9 @@ __all__ = [
     "MetricsMiddleware",
     "RouteNamer",
     "answer_scrape",
+    "is_recorded_by",
     "metrics_app",
+    "note_request",
     "set_error",
     "set_route",
 ]

@@ -9,10 +9,11 @@ from dualmetrics.http import marker
 
 Environ: TypeAlias = dict[str, Any]
 
-RouteNamer: TypeAlias = Callable[[Environ], "str | None"]
+RouteNamer: TypeAlias = Callable[[Any], "str | None"]
 """Returns the template of the route that a request matched, or None if no route matched.
 
-It is called when the response starts or the app raises.
+It is called with the environ, or with what `note_request` was called with, when the response starts or the
+app raises.
 """
 
 
@@ -33,7 +34,7 @@ def set_error(environ: Environ, exception: BaseException) -> None:
     """Record the type of an exception that the framework has turned into a response.
 
     Call it from the framework's hook for unhandled exceptions, with the environ of the request. The request
-    is then recorded with ``error.type`` under the convention ``semconv``. An exception that reaches the
-    middleware needs no call.
+    is then recorded with ``error.type`` under the convention ``semconv`` if its status is 500 or above. An
+    exception that reaches the middleware needs no call.
     """
     marker.tell_error(environ, exception)

@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.http.marker import MARKER_KEY, InnerNamer
-from dualmetrics.http.nesting import PROTOCOLS, adopt, outside
+from dualmetrics.http.marker import MARKER_KEY, RequestMarker
+from dualmetrics.http.nesting import PROTOCOLS, outside
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import HTTP_VERSIONS
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
+from dualmetrics.wsgi.file_wrapper import watch_file_wrapper
+from dualmetrics.wsgi.marker import adopt_outside
+from dualmetrics.wsgi.nested import NestedRequest
 from dualmetrics.wsgi.page import metrics_app
 from dualmetrics.wsgi.request import TracedWsgiRequest, WsgiRequest
+from dualmetrics.wsgi.upgrade import UpgradeRequest, asks_for_websocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
 
 _VERSIONS_BY_PROTOCOL = {f"HTTP/{version}": version for version in HTTP_VERSIONS} | {"HTTP/2.0": "2"}
+
+PROTOCOLS.use("wsgi")  # here, as for ASGI, whose middleware may be made by the first request that passes it
 
 
 class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
@@ -46,41 +52,57 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings, wsgi=True)
-        PROTOCOLS.use("wsgi")
         super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest))
         self._namer: RouteNamer = options.route_namer or _name_no_route
         telemetry.app_built()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
+        return self.serve(self.app, environ, start_response)
+
+    def serve(self, app: WSGIApplication, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request with ``app``, in place of the wrapped one."""
         path = environ.get("PATH_INFO", "")
-        if self._excluded(path) or not self._enabled:
-            return self._pass_on(path, environ, start_response)
-        root = environ.get("SCRIPT_NAME", "")
         if PROTOCOLS.may_nest:
-            adopt(environ, environ["REQUEST_METHOD"], decoded(root + path))
-        if MARKER_KEY in environ and (recorded := self._marker_of(environ)) is not None:
-            recorded.inner = InnerNamer(partial(self._namer, environ), decoded(root), recorded.inner)
-            return self.app(environ, start_response)
+            adopt_outside(environ)
+        if self._excluded(path) or not self._enabled:
+            return self._pass_on(path, app, environ, start_response)
+        if environ.get(MARKER_KEY) is not None:
+            is_recorded = self._marker_of(environ) is not None
+            app = partial(NestedRequest(self._namer, environ, self._telemetry.errors).call, app)
+            if is_recorded:
+                return app(environ, start_response)
         recorder = self._by_method.get(environ["REQUEST_METHOD"]) or self._find_recorder(environ)
-        request = self._request_type(self._telemetry, recorder, self._namer, environ, root, start_response)
+        make_request = self._request_type
+        if "HTTP_UPGRADE" in environ and asks_for_websocket(environ):
+            make_request = UpgradeRequest
+        if type(environ.get("wsgi.file_wrapper", object)) is not type:
+            watch_file_wrapper(environ)
+        request = make_request(self._telemetry, recorder, self._namer, environ, path, start_response)
         try:
-            if PROTOCOLS.may_nest:
-                with outside(request, environ["REQUEST_METHOD"], decoded(root + path)):
-                    body = self.app(environ, request.start)
-            else:
-                body = self.app(environ, request.start)
+            body = request.call_findable(app) if PROTOCOLS.may_nest else app(environ, request.start)
             return request.wrap_body(body)
         except BaseException as error:
             request.failed(error)
             raise
 
-    def _pass_on(self, path: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _pass_on(
+        self, path: str, app: WSGIApplication, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        self._metrics.saw_requests = True
         self._exclude_outside(environ, path)
-        app = self._page if self._page and path == self._paths.page else self.app
-        return app(environ, start_response)
+        if self._page and path == self._paths.page:
+            app = self._page
+        root, path = decoded(environ.get("SCRIPT_NAME", "")), decoded(path)
+        marker = RequestMarker(
+            self._telemetry, environ, root, path
+        )  # so that no middleware inside records it
+        marker.seen = None
+        with outside(marker, environ["REQUEST_METHOD"], root + path):
+            return app(environ, start_response)
 
     def _find_recorder(self, environ: Environ) -> RequestRecorder:
+        self._metrics.saw_requests = True
         version = _VERSIONS_BY_PROTOCOL.get(environ.get("SERVER_PROTOCOL", ""))
         return self._metrics.recorder_for(environ["REQUEST_METHOD"], environ["wsgi.url_scheme"], version)
 

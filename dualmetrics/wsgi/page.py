@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from dualmetrics.http.marker import markers
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
 from dualmetrics.wsgi.environ import Environ
@@ -36,7 +37,10 @@ def answer_scrape(telemetry: Telemetry, environ: Environ) -> ScrapeResponse:
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
     404 if ``prometheus`` is not among the exporters. It blocks while the page is rendered. Never raises.
+    The scrape is not recorded, wherever the page is mounted.
     """
+    for marker in markers(environ):
+        marker.exclude()
     return telemetry.page.respond(_scrape_request(environ)) if serves_page(telemetry) else PAGE_DISABLED
 
 

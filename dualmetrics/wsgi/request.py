@@ -6,22 +6,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dualmetrics.http.marker import MARKER_KEY, RequestMarker, full_template
+from dualmetrics.http.marker import MARKER_KEY, full_template
+from dualmetrics.http.nesting import PROTOCOLS, outside
 from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
 from dualmetrics.instruments.trace_context import local_span
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded, set_error
+from dualmetrics.wsgi.file_wrapper import is_made_by_server
+from dualmetrics.wsgi.marker import WsgiMarker
+from dualmetrics.wsgi.mounts import mounted_at
 from dualmetrics.wsgi.response_start import UNKNOWN_LENGTH, content_length, status_code
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
-    from _typeshed.wsgi import StartResponse
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 WriteCallable: TypeAlias = Callable[[bytes], object]
 
 
-class WsgiRequest(RequestMarker):
+class WsgiRequest(WsgiMarker):
     """Watches a request, and is the body of its response that the server iterates over.
 
     The request is recorded once: when the app raises, when as many bytes as Content-Length says have been
@@ -43,8 +47,7 @@ class WsgiRequest(RequestMarker):
         "in_progress",
     )
 
-    namer: RouteNamer
-    seen: Environ
+    is_recorded = True
 
     def __init__(
         self,
@@ -52,14 +55,17 @@ class WsgiRequest(RequestMarker):
         recorder: RequestRecorder,
         namer: RouteNamer,
         environ: Environ,
-        root: str,
+        path: str,
         start_response: StartResponse,
     ) -> None:
-        self.telemetry = telemetry  # the same as in RequestMarker.__init__, without the cost of a call
+        self.telemetry = telemetry  # the same as in WsgiMarker.__init__, without the cost of two calls
         self.outer = environ.get(MARKER_KEY)
-        self.root = decoded(root)
+        root = environ.get("SCRIPT_NAME")
+        self.root = decoded(root) if root else ""
+        self.path = path if path.isascii() else decoded(path)
         self.namer = namer
         self.seen = environ
+        self.mounted = ""
         self.route = self.error = self.inner = None
         environ[MARKER_KEY] = self
         self._recorder = recorder
@@ -71,6 +77,11 @@ class WsgiRequest(RequestMarker):
         self.in_progress = True
         recorder.start()
         self._started = perf_counter()
+
+    def call_findable(self, app: WSGIApplication) -> Iterable[bytes]:
+        """Call the app so that ASGI apps inside find this request."""
+        with outside(self, self._environ["REQUEST_METHOD"], self.root + self.path):
+            return app(self._environ, self.start)
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
@@ -84,7 +95,7 @@ class WsgiRequest(RequestMarker):
             write = self._start_response(status, headers)
         self._status = status_code(status)
         self._bytes_left = content_length(headers)
-        self._find_route()
+        self._match_route()
         return write
 
     def wrap_body(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -93,15 +104,15 @@ class WsgiRequest(RequestMarker):
         self._close_body: Callable[[], object] | None = getattr(body, "close", None)
         if type(body) is list or type(body) is tuple:
             return SizedBody(self, body)
-        file_wrapper = self._environ.get("wsgi.file_wrapper")
-        if isinstance(file_wrapper, type) and isinstance(body, file_wrapper) and self._replace_close(body):
+        if is_made_by_server(body, self._environ):
+            self._watch_close(body)
             return body
         return self
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the body of the app."""
         try:
-            for part in self._body:
+            for part in self._findable_parts() if PROTOCOLS.may_nest else self._body:
                 self._bytes_left -= len(part)
                 if self._bytes_left <= 0 and self.in_progress:
                     self._record(500, None)
@@ -120,6 +131,9 @@ class WsgiRequest(RequestMarker):
         except BaseException as error:
             self.failed(error)
             raise
+        finally:
+            # The server's file wrapper has this method as its own. With the body, they would be a cycle.
+            self._body, self._close_body = (), None
         if self.in_progress:
             self._record(CLIENT_GONE, None)
 
@@ -128,7 +142,7 @@ class WsgiRequest(RequestMarker):
         if not self.in_progress:
             return
         if not self._status:
-            self._find_route()
+            self._match_route()
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)):
             # Another Telemetry may record the same request further out. If what is between the two answers
             # the exception with a 500, that one needs the type.
@@ -137,43 +151,66 @@ class WsgiRequest(RequestMarker):
         else:
             self._record(CLIENT_GONE, None)
 
+    def exclude(self) -> None:
+        """Do not record the request: an app inside excludes it, or it has become a websocket."""
+        if self.in_progress:
+            self.in_progress = False
+            self._recorder.cancel()
+            self._let_go()
+
+    def template(self) -> str | None:
+        """The template of the request, as far as it is known."""
+        if self.outer is not None:
+            return self.outer.template()
+        template = full_template(self, self._matched)
+        if template is None or not self.root:
+            return template
+        return self.mounts.shown(mounted_at(self.mounts, self.root, self.path, self._environ)) + template
+
     def _record(self, status_if_not_started: int, error: str | None) -> None:
         self.in_progress = False
         seconds = perf_counter() - self._started
         status = self._status or status_if_not_started
         if error is None and status >= 500:
             error = self.error
-        self._recorder.end(self._template(), status, error, seconds)
-        # Without these lines, request and environ would be a cycle that only the garbage collector can free.
+        self._recorder.end(self._safe_template(), status, error, seconds)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give up what would be a cycle with the environ that only the garbage collector can free."""
         self._environ[MARKER_KEY] = self.outer
         self.seen = self._environ
 
-    def _template(self) -> str | None:
+    def _safe_template(self) -> str | None:
         try:
-            return full_template(self, self._matched)
+            return self.template()
         except Exception as error:
             self._recorder.errors.error("naming a route", error)
             return None
 
-    def _find_route(self) -> None:
-        try:
-            self._matched = self.namer(self.seen)
-        except Exception as error:
-            self._recorder.errors.error("naming a route", error)
+    def _match_route(self) -> None:
+        if self._matched is None:
+            try:
+                self._matched = self.find_route()
+            except Exception as error:
+                self._recorder.errors.error("naming a route", error)
 
-    def exclude(self) -> None:
-        """Do not record the request: an app inside excludes it."""
-        if self.in_progress:
-            self.in_progress = False
-            self._recorder.cancel()
+    def _findable_parts(self) -> Iterator[bytes]:
+        """The parts of the body. An ASGI app inside may run no earlier than the server asks for the first."""
+        parts = iter(self._body)
+        while True:
+            with outside(self, self._environ["REQUEST_METHOD"], self.root + self.path):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
-    def _replace_close(self, file: Any) -> bool:
-        """Let the server's file wrapper call our `close`, as servers may send files without iterating."""
+    def _watch_close(self, file: Any) -> None:
+        """Let a file call our `close`, as servers may send it without iterating."""
         try:
             file.close = self.close
         except (AttributeError, TypeError):  # it is written in C, or has slots
-            return False
-        return True
+            self._record(500, None)
 
 
 class SizedBody:

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.middleware import MiddlewareOptions, route_taken_error, serves_page, telemetry_for
-from dualmetrics.wsgi import MetricsMiddleware, answer_scrape, set_route
+from dualmetrics.middleware import MiddlewareOptions, serves_page, telemetry_for
+from dualmetrics.wsgi import set_route
 
 try:
-    from flask import Flask, Response, got_request_exception, request
+    from flask import Flask, got_request_exception
 except ImportError as error:
     raise ImportError('dualmetrics_flask needs Flask: pip install "dualmetrics[flask]"') from error
 
-from dualmetrics_flask.rules import note_exception, rule_of
+from dualmetrics_flask.kinds import check_kind
+from dualmetrics_flask.outermost import is_recorded_with, record_outermost
+from dualmetrics_flask.page import ENDPOINT, add_page
+from dualmetrics_flask.rules import note_exception
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
 
 __all__ = ["DualMetrics", "set_route"]
 
-ENDPOINT = "dualmetrics"
-
 
 class DualMetrics:
     """Records the requests of a Flask app and adds the metrics page to it as a route.
 
+    It stands outside of all middleware of the app, whatever is added later. So each response that leaves the
+    app is counted, with the status that was sent.
+
     ``telemetry`` is the `Telemetry` to record with. Without it, ``settings`` are passed to
     `dualmetrics.configure`. ``serve_metrics=False`` adds no route. Raises SettingsError for a bad setting
-    and for a metrics path that a route of the app has.
+    and for a metrics path that a route of the app has, and TypeError for an app of another kind.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class DualMetrics:
         serve_metrics: bool = True,
         **settings: Any,
     ) -> None:
+        if app is not None:
+            check_kind(app)
         options = MiddlewareOptions.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
         self._serves_page = options.serve_metrics and serves_page(self.telemetry)
@@ -45,36 +51,13 @@ class DualMetrics:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Record the requests of ``app`` and mount the page. Call it at any time, for any number of apps."""
-        middleware = MetricsMiddleware(
-            app.wsgi_app,
-            telemetry=self.telemetry,
-            route_namer=rule_of,
-            serve_metrics=self._serves_page and not self._mount(app),
-        )
-        app.wsgi_app = middleware  # type: ignore[method-assign]  # Flask documents this way to add middleware
+        """Record the requests of ``app`` and mount the page. Call it at any time, for any number of apps.
+
+        Raises TypeError if it is no app of Flask.
+        """
+        app = check_kind(app)
+        is_page_missing = self._serves_page and not add_page(app, self.telemetry)
+        if is_page_missing or not is_recorded_with(app, self.telemetry):
+            record_outermost(app, self.telemetry, serve_metrics=is_page_missing)
         got_request_exception.connect(note_exception, app)
         app.extensions[ENDPOINT] = self
-
-    def _mount(self, app: Flask) -> bool:
-        """Add the route. False if the app has served a request: Flask then accepts no more routes."""
-        path = self.telemetry.settings.prometheus_path
-        for rule in app.url_map.iter_rules():
-            if rule.rule == path and "GET" in (rule.methods or {"GET"}):
-                if self._is_own_route(app, rule.endpoint):
-                    return True
-                raise route_taken_error(self.telemetry, rule.endpoint)
-        try:
-            endpoint = f"{ENDPOINT} {path}" if ENDPOINT in app.view_functions else ENDPOINT
-            app.add_url_rule(path, endpoint, self._page, methods=["GET"])
-        except AssertionError:
-            return False
-        return True
-
-    def _is_own_route(self, app: Flask, endpoint: str) -> bool:
-        view = getattr(app.view_functions.get(endpoint), "__self__", None)
-        return isinstance(view, DualMetrics) and view.telemetry is self.telemetry
-
-    def _page(self) -> Response:
-        answer = answer_scrape(self.telemetry, request.environ)
-        return Response(answer.chunks, answer.status, answer.headers)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, request
 
-from dualmetrics.wsgi import Environ, set_error
-
-RULE_KEY = "dualmetrics_flask.rule"
-"""The environ key of the rule that matched a request whose handler raised."""
+from dualmetrics.wsgi import set_error
 
 
-def rule_of(environ: Environ) -> str | None:
-    """The URL rule that matched, as the app wrote it. None for a 404, 405 or redirect by Flask's router.
+class RuleNamer:
+    """Names routes by their rules, as the app wrote them. An object is for one app and one Telemetry."""
 
-    Werkzeug documents this environ key (``Request(populate_request=True)``), and reading it is several times
-    faster than ``flask.request``. Flask empties it before an exception that it propagates reaches the
-    middleware.
-    """
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return rule.rule if rule is not None else environ.get(RULE_KEY)
+    def __call__(self, request: Any) -> str | None:
+        """The rule that matched a request of Flask. None for a 404, 405 or redirect by Flask's router."""
+        rule = getattr(request, "url_rule", None)
+        return rule.rule if rule is not None else None
+
+    def is_websocket(self, request: Any) -> bool:
+        """Whether the rule that matched serves websockets, as those of flask-sock do."""
+        rule = getattr(request, "url_rule", None)
+        return rule is not None and rule.websocket
 
 
 def note_exception(app: Flask, exception: BaseException, **_: object) -> None:
-    """Keep the type and the rule of an exception that Flask propagates or answers with a 500."""
+    """Keep the type of an exception that Flask propagates or answers with a 500."""
     set_error(request.environ, exception)
-    if request.url_rule is not None:
-        request.environ[RULE_KEY] = request.url_rule.rule

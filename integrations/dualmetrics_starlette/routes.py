@@ -38,6 +38,9 @@ class Routes:
     added or replaced later.
     """
 
+    knows_outer_mounts = True
+    """It names the mounts outside by their templates, as far as Starlette has made them."""
+
     def __init__(self, app: Starlette | Router) -> None:
         self._app = app
         self._walks_left = MAX_WALKS

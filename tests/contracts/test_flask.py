@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response
 
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, HandlerError, WsgiContract
+from dualmetrics.testing.contracts.wsgi import AddMiddleware
 from dualmetrics_flask import DualMetrics
 
 
@@ -37,4 +38,8 @@ class TestFlask(WsgiContract):
         app.add_url_rule("/health", "health", lambda: "fine")
         app.register_blueprint(items, url_prefix="/api/v1")
         DualMetrics(app, telemetry=telemetry)
+        return app
+
+    def add_middleware(self, app: Flask, middleware: AddMiddleware) -> Flask:
+        app.wsgi_app = middleware(app.wsgi_app)  # type: ignore[assignment, method-assign]  # its own way
         return app

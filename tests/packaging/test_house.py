@@ -23,6 +23,7 @@ SHARED_NAMES = {
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
+    "is_recorded_by": "Asks about an ASGI scope or about a WSGI environ.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
     "set_route": "Sets the route in an ASGI scope or in a WSGI environ.",
@@ -50,10 +51,6 @@ UNDOCUMENTED_USES = {
     "urllib3.connection": (
         "dualmetrics/exporters/otlp/log_capture.py",
         "This logger writes the whole URL, which may contain a secret, and has no option against it.",
-    ),
-    "werkzeug.request": (
-        "dualmetrics_flask/rules.py",
-        "The environ's key of the request object, which knows the matched rule after the request has ended.",
     ),
     "middleware_stack": (
         "dualmetrics_starlette/stacks.py",

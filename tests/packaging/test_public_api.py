@@ -27,11 +27,11 @@ PUBLIC_NAMES = {
     },
     "dualmetrics.wsgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
-        "Environ", "RouteNamer", "answer_scrape", "set_error",
+        "Environ", "RouteNamer", "answer_scrape", "is_recorded_by", "note_request", "set_error",
     },
     "dualmetrics.middleware": {
         "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
-        "serves_page", "telemetry_for", "warn_of_hidden_route",
+        "serves_page", "telemetry_for", "warn_if_bypassed", "warn_of_hidden_route",
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",

@@ -188,6 +188,8 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("DUALMETRICS_CREATED_SERIES", "true", "created_series", True),
     ("DUALMETRICS_HOST_METRICS", "true", "host_metrics", True),
     ("DUALMETRICS_REGISTRIES", "default", "registries", ("default",)),
+    ("DUALMETRICS_ROOT_PATH", "/shop/", "root_path", "/shop"),
+    ("DUALMETRICS_ROOT_PATH", "/", "root_path", ""),
     ("DUALMETRICS_EXCLUDE", "/health,/static/*", "exclude", ("/metrics", "/health", "/static/*")),
     ("DUALMETRICS_GAUGE_MERGE", "max", "gauge_merge", PerInstrument("max")),
     (

@@ -142,6 +142,7 @@ BAD = {
     "DUALMETRICS_SCOPE_LABELS": ["true", "some"],
     "DUALMETRICS_HOST_METRICS": ["yes", "1", "on", "wahr"],
     "DUALMETRICS_REGISTRIES": ["all", "default,other", "prometheus_client.REGISTRY"],
+    "DUALMETRICS_ROOT_PATH": ["shop", "//", "/a//b", "/a?b", "/a b", "http://site/a"],
     "DUALMETRICS_EXCLUDE": ["health", "/a*b", "*", "/a?b", "/ok,bad", "/a b", "/a**"],
     "DUALMETRICS_GAUGE_MERGE": [
         "avg",

@@ -1,0 +1,62 @@
+"""The metrics page as a route of a Flask app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
+
+from dualmetrics.middleware import route_taken_error, warn_if_bypassed
+from dualmetrics.wsgi import answer_scrape
+
+if TYPE_CHECKING:
+    from dualmetrics import Telemetry
+
+ENDPOINT = "dualmetrics"
+
+BYPASSED = (
+    "something calls the app's wsgi_app of before DualMetrics, as connexion's FlaskApp does; also put "
+    "dualmetrics.asgi.MetricsMiddleware or dualmetrics.wsgi.MetricsMiddleware around what the server calls"
+)
+
+
+class PageView:
+    """The view function of the page."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
+
+    def __call__(self) -> Response:
+        """Answer a scrape."""
+        path = self.telemetry.settings.prometheus_path
+        if request.environ["PATH_INFO"] != path:
+            # Werkzeug serves //metrics, too, past a proxy that guards /metrics.
+            request.url_rule = None
+            raise NotFound
+        warn_if_bypassed(self.telemetry, BYPASSED)
+        answer = answer_scrape(self.telemetry, request.environ)
+        return Response(answer.chunks, answer.status, answer.headers)
+
+
+def add_page(app: Flask, telemetry: Telemetry) -> bool:
+    """Add the route. False if Flask cannot: the middleware has to answer.
+
+    Flask accepts no more routes after the first request. With host or subdomain matching, a route is for one
+    host or subdomain. Raises SettingsError if a route has the metrics path.
+    """
+    path = telemetry.settings.prometheus_path
+    for rule in app.url_map.iter_rules():
+        if rule.rule == path and "GET" in (rule.methods or {"GET"}):
+            view = app.view_functions.get(rule.endpoint)
+            if isinstance(view, PageView) and view.telemetry is telemetry:
+                return True
+            raise route_taken_error(telemetry, rule.endpoint)
+    if app.url_map.host_matching or app.subdomain_matching:
+        return False
+    try:
+        endpoint = f"{ENDPOINT} {path}" if ENDPOINT in app.view_functions else ENDPOINT
+        app.add_url_rule(path, endpoint, PageView(telemetry), methods=["GET"])
+    except AssertionError:
+        return False
+    return True
