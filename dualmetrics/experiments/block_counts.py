@@ -48,11 +48,6 @@ class BlockCounts:
         """Return the durations with the ``bounds`` of their buckets."""
         return Latencies(bounds, self.durations)
 
-    def slower_than(self, threshold: float, bounds: Array) -> Counts:
-        """Count the requests that took longer than ``threshold``, which is one of the ``bounds``."""
-        first_slower = int(np.argmin(np.abs(bounds - threshold))) + 1
-        return Counts(self.durations[:, first_slower:].sum(axis=1), self.durations.sum(axis=1))
-
     def first(self, blocks: int) -> BlockCounts:
         """Return the counts of the first ``blocks`` blocks."""
         return BlockCounts(self.requests[:blocks], self.errors[:blocks], self.durations[:blocks])

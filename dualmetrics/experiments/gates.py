@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, log, nan
 from typing import NamedTuple
@@ -90,7 +90,7 @@ def slow_gate(
         raise UsageError(
             f"--slo {title} is not a bucket bound; the bounds are {available} (in the metric's unit)."
         )
-    baseline, candidate = (counts.slower_than(threshold, bounds) for counts in pair)
+    baseline, candidate = (counts.latencies(bounds).slower_than(threshold) for counts in pair)
     effect = error_ratio_effect(candidate, baseline, critical)
     return _ratio_gate(f"slower than {title}", effect, margins.slow, margins)
 
@@ -116,17 +116,19 @@ def latency_gate(
         effect=effect.values[1] / effect.values[0] if effect.identified else nan,
         lower=lower,
         upper=upper,
-        p_worse=effect.p_worse() if enough else 1.0,
+        p_worse=effect.p_worse(enough=enough),
         within=enough and effect.p_beyond(margins.latency) <= margins.alpha,
         need=_latency_need(effect, margins),
-        note=_latency_note(effect, bounds),
+        note="; ".join(_latency_notes(effect, bounds, margins.latency)),
     )
 
 
 def _latency_need(effect: LatencyEffect, margins: Margins) -> Need:
+    """Without buckets that are narrow enough no length of the window helps."""
     if effect.tail is None:
         return Need(inf, inf)
-    return estimate_need(log(1 + margins.latency), effect.tail.error, margins.alpha)
+    need = estimate_need(log(1 + margins.latency), effect.tail.error, margins.alpha)
+    return need if effect.bounds_allow(margins.latency) else need._replace(times=inf)
 
 
 def _ratio_gate(name: str, effect: RatioEffect, margin: float, margins: Margins) -> Gate:
@@ -142,30 +144,47 @@ def _ratio_gate(name: str, effect: RatioEffect, margin: float, margins: Margins)
         effect=table.estimate,
         lower=lower,
         upper=upper,
-        p_worse=effect.p_worse() if enough else 1.0,
+        p_worse=effect.p_worse(enough=enough, margin=margin),
         within=enough and effect.p_beyond(margin) <= margins.alpha,
         need=estimate_need(margin, effect.error, margins.alpha),
-        note=_ratio_note(effect),
+        note="; ".join(_ratio_notes(effect, margin)),
     )
 
 
-def _ratio_note(effect: RatioEffect) -> str:
+def _ratio_notes(effect: RatioEffect, margin: float) -> Iterator[str]:
     table = effect.table
-    notes = [f"{table.x0:.0f} of {table.n0:.0f} against {table.x1:.0f} of {table.n1:.0f}"]
+    yield f"{table.x0:.0f} of {table.n0:.0f} against {table.x1:.0f} of {table.n1:.0f}"
     if effect.phi > 1.005:
-        notes.append(f"varies {effect.phi:.2g} times as much as by chance")
+        yield f"varies {effect.phi:.2g} times as much as by chance"
     if effect.exact:
-        notes.append("few errors: exact test")
-    return "; ".join(notes + _block_notes(effect.inflation))
+        yield "few errors: exact test"
+    if effect.typical is not None:
+        yield f"in a typical block it is {effect.typical.factor:.3g} times that of the baseline"
+    if effect.breaks is not None:
+        yield f"it is {effect.breaks:.3g} times as high as in the baseline's worst tenth of the time"
+    if effect.table.estimate <= margin < effect.table.estimate + effect.more_candidate:
+        yield "a few blocks decide: more incidents like the candidate's worst would exceed the margin"
+    if 0 < effect.table.estimate <= effect.more_baseline:
+        yield "a few blocks decide: with more incidents like its worst, the baseline would be as bad"
+    yield from _block_notes(effect.inflation)
 
 
-def _latency_note(effect: LatencyEffect, bounds: Array) -> str:
+def _latency_notes(effect: LatencyEffect, bounds: Array, margin: float) -> Iterator[str]:
+    if effect.breaks is not None:
+        yield f"at least {effect.breaks:.3g} times as high as in the baseline's worst tenth of the time"
     if effect.tail is None:
-        return f"unknown: above the highest bucket bound {bounds[-1]:g}"
+        yield f"unknown: above the highest bucket bound {bounds[-1]:g}"
+        return
     (low0, high0), (low1, high1) = effect.baseline, effect.candidate
     least, most = effect.hard_bounds
-    buckets = f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
-    return "; ".join([buckets, *_block_notes(effect.tail.inflation)])
+    yield f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
+    if not effect.bounds_allow(margin) and effect.slower is None:
+        below, above = effect.helpful_bounds(margin)
+        yield (
+            f"these buckets are too wide to see a change of {margin:.0%}: bucket bounds at {below:.3g} and "
+            f"{above:.3g} would help, or --slo"
+        )
+    yield from _block_notes(effect.tail.inflation)
 
 
 def _block_notes(inflation: Inflation) -> list[str]:

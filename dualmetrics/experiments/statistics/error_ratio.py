@@ -10,8 +10,11 @@ import numpy as np
 from dualmetrics.experiments.statistics import exact_test, score_interval
 from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
+from dualmetrics.experiments.statistics.breaks import error_break
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues, OneLook
+from dualmetrics.experiments.statistics.incidents import allowances
 from dualmetrics.experiments.statistics.score_interval import ContingencyTable
+from dualmetrics.experiments.statistics.typical_block import TypicalBlock, log_ratios
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,22 @@ class RatioEffect:
     """The difference ``p1 - p0`` of the error ratios, 1 being the candidate and 0 the baseline.
 
     ``phi`` is the overdispersion: how many times more than by chance the difference varies.
+    ``more_candidate`` and ``more_baseline`` are the `allowances` for more incidents like the worst of either
+    variant.
     """
 
     table: ContingencyTable
     phi: float
     inflation: Inflation
     critical: CriticalValues = ONE_LOOK
+    typical: TypicalBlock | None = None
+    """The test of a typical block; None if there are too few errors, or the ratios drift too slowly."""
+    settled: bool = True
+    """Whether the difference varies fast enough that the window shows how much it varies."""
+    more_candidate: float = 0.0
+    more_baseline: float = 0.0
+    breaks: float | None = None
+    """By which factor the candidate exceeds the baseline's worst tenth of the window, if by a wide margin."""
 
     @property
     def effective(self) -> ContingencyTable:
@@ -55,23 +68,49 @@ class RatioEffect:
         p, table = self.table.pooled, self.effective
         return sqrt(p * (1 - p) * (1 / table.n1 + 1 / table.n0))
 
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the one-sided limits, each at ``alpha``.
+    @property
+    def worse_without_incidents(self) -> bool:
+        """Whether the candidate stays worse if the baseline had more incidents like its worst."""
+        return self.table.estimate > self.more_baseline
 
-        The lower limit is above 0 only if `p_worse`, which may be that of the exact test, agrees.
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the one-sided limits of the mean difference, each at ``alpha``.
+
+        The lower limit is above 0 only if the test of the mean, which may be the exact one, agrees.
         """
         critical_value = self.critical.critical_value(alpha, self.inflation.df)
         lower, upper = score_interval.interval(self.effective, critical_value)
-        return (min(lower, 0.0) if self.p_worse() > alpha else lower), upper
+        return (min(lower, 0.0) if self.p_mean() > alpha else lower), upper
 
-    def p_worse(self) -> float:
-        """Return the p-value of "the candidate is no worse"."""
+    def p_mean(self) -> float:
+        """Return the p-value of "the candidate's mean is no worse", whatever the number of blocks."""
         if self.exact:
             return exact_test.p_worse(self.table)
         return self.critical.p_value(score_interval.statistic(self.effective, 0.0), self.inflation.df)
 
+    def p_worse(self, *, enough: bool, margin: float = 0.0) -> float:
+        """Return the p-value of "the candidate is no worse".
+
+        ``enough`` says whether there are enough blocks to judge the mean. If a typical block can be judged
+        too, it counts fully and the mean counts half. It is 0 for a break that exceeds the ``margin``.
+        """
+        if self.breaks is not None and self.table.estimate > margin:
+            return 0.0
+        if not self.worse_without_incidents:
+            return 1.0
+        mean = self.p_mean() if enough and self.settled else 1.0
+        if self.typical is None:
+            return mean
+        return min(1.0, 2 * mean, self.typical.p_worse(self.critical))
+
     def p_beyond(self, margin: float) -> float:
-        """Return the p-value of "the candidate is worse by ``margin`` or more". Small: within the margin."""
+        """Return the p-value of "the candidate is worse by ``margin`` or more". Small: within the margin.
+
+        1 if the ratios drift, or if the candidate would be beyond the margin with more incidents like its
+        worst.
+        """
+        if not self.settled or self.table.estimate + self.more_candidate > margin:
+            return 1.0
         return self.critical.p_value(-score_interval.statistic(self.effective, margin), self.inflation.df)
 
 
@@ -83,11 +122,25 @@ def error_ratio_effect(
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``. Pairing the variants in
     each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``.
     """
-    counts = (candidate.errors, candidate.requests, baseline.errors, baseline.requests)
+    pair = (candidate.errors, candidate.requests), (baseline.errors, baseline.requests)
+    counts = (*pair[0], *pair[1])
     table = ContingencyTable(*(float(each.sum()) for each in counts))
     merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences)
     variance = inflation.k * variance_of_sum(_differences(merged))
-    return RatioEffect(table, overdispersion(variance, table), inflation, critical)
+    logs = log_ratios(*pair)
+    drift = logs is not None and logs.drift
+    more_candidate, more_baseline = allowances(*pair)
+    return RatioEffect(
+        table=table,
+        phi=overdispersion(variance, table),
+        inflation=inflation,
+        critical=critical,
+        typical=None if logs is None or drift else logs.typical_block(),
+        settled=logs is None or not drift or not logs.differences_drift,
+        more_candidate=more_candidate,
+        more_baseline=more_baseline,
+        breaks=error_break(*pair, critical),
+    )
 
 
 def _differences(tables: tuple[Array, ...]) -> Array:

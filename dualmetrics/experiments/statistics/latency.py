@@ -15,11 +15,15 @@ from dualmetrics.experiments.statistics.autocorrelation import (
     inflation,
     merge_correlated_blocks,
 )
+from dualmetrics.experiments.statistics.breaks import PARTS, beyond_worst, in_parts
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
+from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect
 from dualmetrics.experiments.statistics.quantiles import QuantileBucket
 
 Interpolant = Callable[[QuantileBucket], Array]
 """A function that estimates a quantile from the bucket that holds it."""
+
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Latencies:
         """Return the bounds ``(low, high]`` of the bucket that holds the quantile."""
         bucket = self._locate(q)
         return float(bucket.low), float(bucket.high)
+
+    def slower_than(self, bound: float) -> Counts:
+        """Count the requests that took longer than ``bound``, which is one of the ``bounds``."""
+        first_slower = int(np.argmin(np.abs(self.bounds - bound))) + 1
+        return Counts(self.counts[:, first_slower:].sum(axis=1), self.counts.sum(axis=1))
 
     def _locate(self, q: float) -> QuantileBucket:
         return quantiles.locate_bucket(q, self.bounds, self.counts.sum(axis=0))
@@ -81,6 +90,10 @@ class LatencyEffect:
     """The baseline's and the candidate's quantile, by the tail interpolant."""
     linear: LogRatio | None
     tail: LogRatio | None
+    slower: RatioEffect | None = None
+    """The effect on the share of requests above the baseline's bucket, if the candidate's lies above it."""
+    breaks: float | None = None
+    """By which factor the candidate's bucket exceeds those of the baseline in each tenth of the window."""
 
     @property
     def identified(self) -> bool:
@@ -100,13 +113,34 @@ class LatencyEffect:
         upper = max(self.linear.interval(alpha)[1], self.tail.interval(alpha)[1])
         return exp(self.tail.interval(alpha)[0]), exp(min(upper, 700.0))
 
-    def p_worse(self) -> float:
-        """Return the p-value of "no slower", by the tail interpolant."""
-        return self.tail.p_above(0.0) if self.tail else 1.0
+    def bounds_allow(self, margin: float) -> bool:
+        """Whether the quantile is within ``margin`` wherever in their buckets the values lie."""
+        return self.hard_bounds[1] <= (1 + margin) * (1 + ROUNDING)
+
+    def helpful_bounds(self, margin: float) -> tuple[float, float]:
+        """Return two bucket bounds around the baseline's quantile that are as far apart as the margin."""
+        return self.values[0] / sqrt(1 + margin), self.values[0] * sqrt(1 + margin)
+
+    def p_worse(self, *, enough: bool) -> float:
+        """Return the p-value of "no slower", by the tail interpolant.
+
+        It is 1 unless the candidate's bucket lies above the baseline's: a value that moves from one side of
+        a bound to the other may have moved by next to nothing. The share of requests above the baseline's
+        bucket must be larger too, because a quantile between two modes jumps by chance. ``enough`` says
+        whether there are enough blocks. It is 0 for a break.
+        """
+        if self.breaks is not None:
+            return 0.0
+        if self.tail is None or self.slower is None or not enough:
+            return 1.0
+        return max(self.tail.p_above(0.0), self.slower.p_worse(enough=self.slower.inflation.enough))
 
     def p_beyond(self, margin: float) -> float:
-        """Return the p-value of "slower by ``margin`` or more", the larger of both interpolants."""
-        if self.linear is None or self.tail is None:
+        """Return the p-value of "slower by ``margin`` or more", the larger of both interpolants.
+
+        It is 1 if the buckets are so wide that such a move could happen within them.
+        """
+        if self.linear is None or self.tail is None or not self.bounds_allow(margin):
             return 1.0
         limit = log(1 + margin)
         return max(self.linear.p_below(limit), self.tail.p_below(limit))
@@ -127,7 +161,27 @@ def latency_effect(
         ),
         linear=_log_ratio(tables, baseline.bounds, q, quantiles.linear_quantile, critical),
         tail=_log_ratio(tables, baseline.bounds, q, quantiles.tail_quantile, critical),
+        slower=_share_above_bucket(candidate, baseline, q, critical),
+        breaks=_break(candidate, baseline, q),
     )
+
+
+def _share_above_bucket(
+    candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues
+) -> RatioEffect | None:
+    bound = baseline.bucket(q)[1]
+    if candidate.bucket(q)[0] <= bound * (1 + ROUNDING):
+        return None
+    return error_ratio_effect(candidate.slower_than(bound), baseline.slower_than(bound), critical)
+
+
+def _break(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
+    """Apply `beyond_worst` to the buckets: the candidate's lower bound, and the baseline's upper bounds."""
+    if len(baseline.counts) < PARTS:
+        return None
+    parts = in_parts(baseline.counts)
+    located = quantiles.locate_bucket(q, baseline.bounds, parts[parts.sum(axis=1) > 0])
+    return beyond_worst(candidate.bucket(q)[0], located.high)
 
 
 def _log_ratio(

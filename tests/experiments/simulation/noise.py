@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,13 @@ class Noise(NamedTuple):
     """The standard deviation of the changes that both variants share."""
     shared_memory: float = 0.9
     bursts: float = 0.0
-    """How many incidents a variant has alone. Each lasts ten minutes and multiplies the rate by 20."""
+    """How many incidents each variant has alone. Each lasts ten steps and adds 19 times the usual rate."""
+    baseline_bursts: float = 0.0
+    """The same for the baseline only."""
+    candidate_bursts: float = 0.0
+    """The same for the candidate only."""
+    drift: float = 0.0
+    """The relative change of both rates from the start to the middle, and from the middle to the end."""
     daily: float = 0.0
     """The relative amplitude of the daily change of the traffic."""
     share: float = 0.5
@@ -36,9 +43,51 @@ SCENARIOS = {
     "own noise": Noise(own=0.8),
     "own noise, AR .8": Noise(own=0.8, own_memory=0.8),
     "own noise, AR .95": Noise(own=0.8, own_memory=0.95),
+    "own noise, AR .99": Noise(own=0.8, own_memory=0.99),
+    "own noise, AR .997": Noise(own=0.8, own_memory=0.997),
     "own bursts": Noise(bursts=6.0),
+    "drift": Noise(drift=0.9),
     "daily traffic, shared and own noise": Noise(own=0.5, own_memory=0.6, shared=0.8, daily=0.7),
     "5 % canary, own noise": Noise(own=0.5, own_memory=0.6, share=0.05),
+}
+
+
+ONE_SIDED = {
+    f"{bursts} bursts of the {variant}": Noise(**{f"{variant}_bursts": float(bursts)})
+    for variant in ("baseline", "candidate")
+    for bursts in (4, 8, 12)
+}
+"""Incidents of one variant. The other has the same mean, at an even rate."""
+
+Change = Callable[[Array], Array]
+"""What happens to the candidate's error rate at each step of the window."""
+
+
+def set_to(rate: float, start: float, end: float = 1.0) -> Change:
+    """Return a change to a constant rate between two parts of the window."""
+
+    def change(rates: Array) -> Array:
+        changed = rates.copy()
+        changed[round(start * STEPS) : round(end * STEPS)] = rate
+        return changed
+
+    return change
+
+
+def leak(rate: float) -> Change:
+    """Return a rate that grows evenly from 0 to ``rate`` and adds to the usual one."""
+    return lambda rates: rates + np.linspace(0, rate, STEPS)
+
+
+BREAKS = {
+    "100 % errors from the middle": set_to(1.0, 0.5),
+    "100 % errors from three quarters": set_to(1.0, 0.75),
+    "100 % errors for a quarter": set_to(1.0, 0.4, 0.65),
+    "100 % errors for a sixteenth": set_to(1.0, 0.45, 0.5125),
+    "50 % errors from the middle": set_to(0.5, 0.5),
+    "10 % errors from the middle": set_to(0.1, 0.5),
+    "leak from 0 to 20 %": leak(0.2),
+    "leak from 0 to 5 %": leak(0.05),
 }
 
 
@@ -47,7 +96,12 @@ def factors(noise: Noise, rng: np.random.Generator) -> tuple[Array, Array]:
     shared = _autoregressive(noise.shared, noise.shared_memory, rng)
     both = [shared + _autoregressive(noise.own, noise.own_memory, rng) for _ in range(2)]
     mean = np.exp((noise.own**2 + noise.shared**2) / 2)
-    return _incidents(np.exp(both[0]) / mean, noise, rng), _incidents(np.exp(both[1]) / mean, noise, rng)
+    drift = 1 + noise.drift * np.linspace(-1, 1, STEPS)
+    baseline, candidate = (drift * np.exp(each) / mean for each in both)
+    return (
+        baseline * _incidents(noise.bursts + noise.baseline_bursts, rng),
+        candidate * _incidents(noise.bursts + noise.candidate_bursts, rng),
+    )
 
 
 def traffic(noise: Noise, requests: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -67,9 +121,9 @@ def _autoregressive(deviation: float, memory: float, rng: np.random.Generator) -
     return np.asarray(lfilter([1.0], [1.0, -memory], shocks), dtype=np.float64)
 
 
-def _incidents(rate: Array, noise: Noise, rng: np.random.Generator) -> Array:
-    if noise.bursts:
-        for start in rng.integers(0, STEPS - 10, rng.poisson(noise.bursts)):
-            rate[start : start + 10] *= 20
-        rate = rate / (1 + 19 * noise.bursts * 10 / STEPS)
-    return rate
+def _incidents(number: float, rng: np.random.Generator) -> Array:
+    """Return factors with a Poisson number of incidents. Where two overlap, both add."""
+    factor = np.ones(STEPS)
+    for start in rng.integers(0, STEPS - 10, rng.poisson(number)):
+        factor[start : start + 10] += 19
+    return factor / (1 + 19 * number * 10 / STEPS)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import log
 from typing import NamedTuple
 
 from scipy.stats import norm
 
 from dualmetrics.experiments.statistics import error_ratio, latency
+from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
-from dualmetrics.experiments.statistics.critical import AnyLook
+from dualmetrics.experiments.statistics.critical import ONE_LOOK, AnyLook, CriticalValues
 from dualmetrics.experiments.statistics.error_ratio import Counts
+from dualmetrics.experiments.statistics.latency import Latencies
 from tests.experiments.simulation import errors, kayenta, latencies
+from tests.experiments.simulation.errors import Service
 from tests.experiments.simulation.latencies import Shape
-from tests.experiments.simulation.noise import Noise
+from tests.experiments.simulation.noise import Change, Noise
 
 ALPHA = 0.05
 MARGIN = 0.001
@@ -23,16 +26,22 @@ SLOWER = 0.10
 Rule = Callable[[Counts, Counts], bool]
 
 
+def judge(candidate: Counts, baseline: Counts, critical: CriticalValues = ONE_LOOK) -> tuple[bool, bool]:
+    """Return whether the gate of the error ratio fails, and whether it passes."""
+    effect = error_ratio.error_ratio_effect(candidate, baseline, critical)
+    enough = effect.inflation.enough
+    within = enough and effect.p_beyond(MARGIN) <= ALPHA
+    return not within and effect.p_worse(enough=enough, margin=MARGIN) <= ALPHA, within
+
+
 def ours(candidate: Counts, baseline: Counts) -> bool:
     """Return whether the gate of the error ratio is surely worse."""
-    effect = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
-    return effect.inflation.enough and effect.p_worse() <= ALPHA
+    return judge(errors.in_blocks(candidate), errors.in_blocks(baseline))[0]
 
 
 def passes(candidate: Counts, baseline: Counts) -> bool:
     """Return whether the gate of the error ratio is within its margin."""
-    effect = error_ratio.error_ratio_effect(errors.in_blocks(candidate), errors.in_blocks(baseline))
-    return effect.inflation.enough and effect.p_beyond(MARGIN) <= ALPHA
+    return judge(errors.in_blocks(candidate), errors.in_blocks(baseline))[1]
 
 
 def plain(candidate: Counts, baseline: Counts) -> bool:
@@ -58,10 +67,17 @@ RULES: dict[str, Rule] = {
 
 
 def share(
-    rule: Rule, noise: Noise, runs: int, *, p: float = 0.01, effect: float = 0.0, seed: int = 1
+    rule: Rule,
+    noise: Noise,
+    runs: int,
+    *,
+    effect: float = 0.0,
+    seed: int = 1,
+    service: Service | None = None,
+    change: Change | None = None,
 ) -> float:
     """Return the share of experiments in which a rule holds."""
-    return sum(rule(*pair) for pair in errors.pairs(noise, p, effect, runs, seed)) / runs
+    return sum(rule(*pair) for pair in errors.pairs(noise, effect, runs, seed, service, change)) / runs
 
 
 class Looks(NamedTuple):
@@ -75,9 +91,18 @@ class Looks(NamedTuple):
     """Called within the margin by the sequence."""
 
 
-def looks(noise: Noise, runs: int, *, effect: float = 0.0, seed: int = 3) -> Looks:
+def looks(
+    noise: Noise,
+    runs: int,
+    *,
+    effect: float = 0.0,
+    seed: int = 3,
+    service: Service | None = None,
+    change: Change | None = None,
+) -> Looks:
     """Simulate experiments that are looked at after every block."""
-    results = [_look_after_each_block(*pair) for pair in errors.pairs(noise, 0.01, effect, runs, seed)]
+    pairs = errors.pairs(noise, effect, runs, seed, service, change)
+    results = [_look_after_each_block(*pair) for pair in pairs]
     fixed, failed, passed = (sum(column) / runs for column in zip(*results, strict=True))
     return Looks(fixed, failed, passed)
 
@@ -85,11 +110,10 @@ def looks(noise: Noise, runs: int, *, effect: float = 0.0, seed: int = 3) -> Loo
 def _look_after_each_block(candidate: Counts, baseline: Counts) -> tuple[bool, bool, bool]:
     fixed = failed = passed = False
     for part, fraction in _growing_parts(errors.in_blocks(candidate), errors.in_blocks(baseline)):
-        effect = error_ratio.error_ratio_effect(*part, AnyLook(fraction))
-        enough = effect.inflation.enough
-        fixed |= enough and error_ratio.error_ratio_effect(*part).p_worse() <= ALPHA
-        failed |= enough and effect.p_worse() <= ALPHA
-        passed |= enough and effect.p_beyond(MARGIN) <= ALPHA
+        fails, within = judge(*part, AnyLook(fraction))
+        fixed |= judge(*part)[0]
+        failed |= fails
+        passed |= within
     return fixed, failed, passed
 
 
@@ -105,23 +129,37 @@ class Quantile(NamedTuple):
 
     failed: float
     passed: float
-    passed_linear: float
-    """Passed by the linear interpolant alone, which `histogram_quantile` uses."""
     passed_tail: float
-    """Passed by the tail interpolant alone."""
+    """Passed by the tail interpolant alone, if the width of the buckets did not matter."""
+    passed_linear: float
+    """The same for the linear interpolant, which `histogram_quantile` uses."""
 
 
 def quantile(
-    q: float, noise: Noise, factor: float, runs: int, shape: Shape | None = None, seed: int = 1
+    q: float,
+    noise: Noise,
+    factor: float | Array,
+    runs: int,
+    shape: Shape | None = None,
+    seed: int = 1,
+    bounds: Array = latencies.BOUNDS,
 ) -> Quantile:
-    """Simulate the gate of a quantile. The true effect is ``factor``."""
-    results = [_judge(q, *pair) for pair in latencies.pairs(noise, factor, runs, seed, shape)]
-    return Quantile(*(sum(column) / runs for column in zip(*results, strict=True)))
+    """Simulate the gate of a quantile. The true effect is ``factor``, or one for each step."""
+    return quantile_of(q, latencies.pairs(noise, factor, runs, seed, shape, bounds))
 
 
-def _judge(q: float, candidate: latency.Latencies, baseline: latency.Latencies) -> tuple[bool, ...]:
+def quantile_of(q: float, pairs: Iterable[tuple[Latencies, Latencies]]) -> Quantile:
+    """Judge the gate of a quantile for each pair of candidate and baseline."""
+    results = [_judge(q, *pair) for pair in pairs]
+    return Quantile(*(sum(column) / len(results) for column in zip(*results, strict=True)))
+
+
+def _judge(q: float, candidate: Latencies, baseline: Latencies) -> tuple[bool, ...]:
     effect = latency.latency_effect(candidate, baseline, q)
-    if effect.linear is None or effect.tail is None or not effect.tail.inflation.enough:
-        return False, False, False, False
+    enough = effect.tail is not None and effect.tail.inflation.enough
+    passed = enough and effect.p_beyond(SLOWER) <= ALPHA
+    failed = not passed and effect.p_worse(enough=enough) <= ALPHA
+    if effect.linear is None or effect.tail is None or not enough:
+        return failed, False, False, False
     within = [ratio.p_below(log(1 + SLOWER)) <= ALPHA for ratio in (effect.linear, effect.tail)]
-    return effect.p_worse() <= ALPHA, effect.p_beyond(SLOWER) <= ALPHA, within[0], within[1]
+    return failed, passed, within[1], within[0]

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from dualmetrics.experiments.increments import ScrapeHistory, increments
-from dualmetrics.experiments.statistics import autocorrelation, error_ratio, quantiles
+from dualmetrics.experiments.statistics import autocorrelation, error_ratio
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import Inflation
 from tests.experiments.simulation import rates
-from tests.experiments.simulation.noise import SCENARIOS, Noise
+from tests.experiments.simulation.blind_spots import BLIND_SPOTS
+from tests.experiments.simulation.errors import ROLLOUT
+from tests.experiments.simulation.latencies import BOUNDS, NARROW
+from tests.experiments.simulation.noise import BREAKS, ONE_SIDED, SCENARIOS, STEPS, Noise
 
 pytestmark = pytest.mark.server  # slow
 
@@ -44,15 +47,58 @@ def test_a_true_difference_is_detected() -> None:
     assert rates.share(rates.ours, Noise(own=0.5, own_memory=0.6), 200, effect=0.005) > 0.8
 
 
+@pytest.mark.parametrize("name", ["own bursts", "own noise, AR .95"])
+def test_one_point_more_is_detected_in_own_noise(name: str) -> None:
+    found = rates.share(rates.ours, SCENARIOS[name], 200, effect=0.01, service=ROLLOUT)
+    assert found >= 0.9 - 3 * sqrt(0.9 * 0.1 / 200)
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_candidate_that_breaks_midway_fails(name: str) -> None:
+    assert rates.share(rates.ours, Noise(), 100, service=ROLLOUT, change=BREAKS[name]) >= 0.97
+
+
+@pytest.mark.parametrize("name", ["100 % errors from three quarters", "100 % errors for a sixteenth"])
+def test_a_candidate_that_breaks_midway_fails_at_one_of_many_looks(name: str) -> None:
+    assert rates.looks(Noise(), 20, service=ROLLOUT, change=BREAKS[name]).failed == 1.0
+
+
+@pytest.mark.parametrize("q", [0.95, 0.99])
+def test_latency_ten_times_as_high_from_the_middle_fails(q: float) -> None:
+    factor = np.where(np.arange(STEPS) < STEPS // 2, 1.0, 10.0)
+    assert rates.quantile(q, Noise(), factor, 50).failed >= 0.97
+
+
+@pytest.mark.parametrize("name", ONE_SIDED)
+def test_incidents_in_one_variant_rarely_decide(name: str) -> None:
+    noise = ONE_SIDED[name]
+    failed = rates.share(rates.ours, noise, RUNS, service=ROLLOUT)
+    passed = rates.share(rates.passes, noise, RUNS, service=ROLLOUT, effect=rates.MARGIN, seed=2)
+    assert max(failed, passed) <= limit(0.10)
+
+
+@pytest.mark.parametrize("name", BLIND_SPOTS)
+def test_moves_that_a_histogram_cannot_see_are_not_judged(name: str) -> None:
+    spot = BLIND_SPOTS[name]
+    found = rates.quantile_of(spot.q, spot.pairs(50))
+    assert found.failed <= limit(FALSE_FAIL, 50)
+    assert spot.baseline == spot.candidate or found.passed == 0.0
+
+
 @pytest.mark.parametrize("q", [0.95, 0.99])
 def test_a_candidate_slower_by_the_margin_rarely_passes(q: float) -> None:
-    found = rates.quantile(q, LATENCY_NOISE, 1 + rates.SLOWER, 200)
-    assert found.passed <= limit(FALSE_PASS, 200)
+    for bounds in (NARROW, BOUNDS):
+        found = rates.quantile(q, LATENCY_NOISE, 1 + rates.SLOWER, 200, bounds=bounds)
+        assert found.passed <= limit(FALSE_PASS, 200)
+
+
+def test_equal_latencies_pass_if_the_buckets_are_narrow() -> None:
+    assert rates.quantile(0.95, LATENCY_NOISE, 1.0, 100, bounds=NARROW).passed > 0.5
 
 
 @pytest.mark.parametrize("q", [0.95, 0.99])
 def test_without_a_difference_latency_rarely_fails(q: float) -> None:
-    assert rates.quantile(q, LATENCY_NOISE, 1.0, 200).failed <= limit(FALSE_FAIL, 200)
+    assert rates.quantile(q, LATENCY_NOISE, 1.0, 200, bounds=NARROW).failed <= limit(FALSE_FAIL, 200)
 
 
 def test_looking_after_every_block_does_not_raise_the_error_of_the_sequence() -> None:
@@ -64,6 +110,12 @@ def test_looking_after_every_block_does_not_raise_the_error_of_the_sequence() ->
 class TestEachCorrectionIsNeeded:
     """Without any one of the corrections, a limit above does not hold."""
 
+    @pytest.fixture
+    def mean_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Leave out the test of a typical block, which would detect a difference too."""
+        monkeypatch.setattr(error_ratio, "log_ratios", lambda candidate, baseline: None)
+
+    @pytest.mark.usefixtures("mean_alone")
     def test_pairing_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Incidents that both variants share hide a difference if they are not canceled."""
         noise = SCENARIOS["shared incidents"]
@@ -73,10 +125,12 @@ class TestEachCorrectionIsNeeded:
         without_pairing = rates.share(rates.ours, noise, 100, effect=0.003)
         assert with_pairing > 0.9 > 0.6 > without_pairing
 
+    @pytest.mark.usefixtures("mean_alone")
     def test_overdispersion_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(error_ratio, "overdispersion", lambda variance, table: 1.0)
         assert rates.share(rates.ours, SCENARIOS["own bursts"], RUNS) > limit(FALSE_FAIL)
 
+    @pytest.mark.usefixtures("mean_alone")
     def test_autocorrelation_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             autocorrelation, "inflation", lambda values: Inflation(len(values), 0.0, 1.0, 39.0)
@@ -90,9 +144,11 @@ class TestEachCorrectionIsNeeded:
         assert increments(values, history.starts_at_zero({}, 50.0)).sum() == 4
         assert increments(values, from_zero=False).sum() == 1
 
-    def test_tail_interpolation_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(quantiles, "tail_quantile", quantiles.linear_quantile)
-        assert rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100).passed > limit(FALSE_PASS, 100)
+    def test_narrow_buckets_are_needed(self) -> None:
+        """In wide buckets the linear interpolant alone, which PromQL uses, would often pass."""
+        found = rates.quantile(0.95, Noise(), 1 + rates.SLOWER, 100)
+        assert found.passed_linear > limit(FALSE_PASS, 100)
+        assert found.passed == 0.0
 
 
 LAST_RESIDUALS: list[Array] = []

@@ -75,12 +75,46 @@ def test_a_quantile_above_all_bounds_neither_passes_nor_fails() -> None:
     found = latency.latency_effect(histograms([50, 20, 10, 20]), histograms([50, 20, 10, 20]), 0.99)
     assert not found.identified
     assert found.p_beyond(0.1) == 1.0
-    assert found.p_worse() == 1.0
+    assert found.p_worse(enough=True) == 1.0
 
 
 def test_both_interpolants_must_be_within_the_margin() -> None:
     found = latency.latency_effect(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
     assert found.linear is not None
     assert found.tail is not None
-    limits = [each.p_below(log(1.1)) for each in (found.linear, found.tail)]
-    assert found.p_beyond(0.1) == max(limits)
+    limits = [each.p_below(log(5.5)) for each in (found.linear, found.tail)]
+    assert found.p_beyond(4.5) == max(limits)
+
+
+def test_a_margin_that_a_bucket_can_hide_is_never_passed() -> None:
+    found = latency.latency_effect(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
+    assert found.hard_bounds == pytest.approx((0.2, 5.0))
+    assert found.p_beyond(3.9) == 1.0
+    assert found.p_beyond(4.0) < 0.001
+
+
+def test_a_move_across_one_bound_is_not_surely_slower_but_one_across_a_whole_bucket_is() -> None:
+    base = histograms([94, 3, 2, 1])
+    across_one, across_a_bucket = histograms([90, 9, 0.5, 0.5]), histograms([90, 1, 8, 1])
+    assert base.bucket(0.95) == (0.1, 0.2)
+    beyond = latency.latency_effect(across_a_bucket, histograms([97, 2, 0.5, 0.5]), 0.95)
+    assert beyond.hard_bounds[0] > 1
+    assert beyond.p_worse(enough=True) < 0.001
+    near = latency.latency_effect(across_one, histograms([96, 3, 0.5, 0.5]), 0.95)
+    assert near.hard_bounds[0] == 1.0
+    assert near.p_worse(enough=True) == 1.0
+
+
+def test_the_bounds_that_would_help_are_as_far_apart_as_the_margin() -> None:
+    found = latency.latency_effect(histograms([50, 40, 9, 1]), histograms([50, 40, 9, 1]), 0.95)
+    below, above = found.helpful_bounds(0.1)
+    assert below < found.values[0] < above
+    assert above / below == pytest.approx(1.1)
+
+
+def test_latency_that_rises_midway_is_a_break() -> None:
+    base = histograms([960, 39, 0.5, 0.5])
+    slower = base.counts.copy()
+    slower[20:] = [600, 100, 100, 200]
+    assert latency.latency_effect(Latencies(BOUNDS, slower), base, 0.95).p_worse(enough=False) == 0.0
+    assert latency.latency_effect(base, base, 0.95).breaks is None

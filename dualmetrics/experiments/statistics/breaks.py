@@ -1,0 +1,51 @@
+"""Whether the candidate is worse than anything that the baseline did in the same window."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.critical import CriticalValues, OneLook
+
+PARTS = 10
+RANGES = 1.5
+MIN_ERRORS = 20
+MIN_FACTOR_OF_LOOKS = 3.0
+"""Of repeated looks one may come just after an incident, so the factor must be larger."""
+
+
+def in_parts(blocks: Array) -> Array:
+    """Add up the blocks in ten parts of the window."""
+    starts = np.arange(PARTS) * len(blocks) // PARTS
+    return np.asarray(np.add.reduceat(blocks, starts, axis=0), dtype=np.float64)
+
+
+def beyond_worst(average: float, parts: Array) -> float | None:
+    """Return how many times the candidate's ``average`` exceeds the highest of the baseline's ``parts``.
+
+    None unless it exceeds it by more than 1.5 times the range of the parts, on a log scale. A candidate that
+    breaks, leaks or slows down within the window is autocorrelated, and so inflates its own variance. The
+    range of the baseline shows what noise does here, and a change of the candidate does not inflate it.
+    """
+    highest, lowest = float(parts.max()), float(parts.min())
+    if average <= 0 or lowest <= 0 or not np.isfinite(highest):
+        return None
+    excess, spread = log(average / highest), log(highest / lowest)
+    return exp(excess) if excess > RANGES * spread and excess > 0 else None
+
+
+def error_break(
+    candidate: tuple[Array, Array], baseline: tuple[Array, Array], critical: CriticalValues
+) -> float | None:
+    """Apply `beyond_worst` to error ratios. None if there are fewer than ten blocks, or few errors."""
+    (x1, n1), (x0, n0) = candidate, baseline
+    if len(x1) < PARTS or x1.sum() < MIN_ERRORS:
+        return None
+    errors, requests = in_parts(x0), in_parts(n0)
+    seen = requests > 0
+    average = float((x1.sum() + 0.5) / n1.sum())
+    factor = beyond_worst(average, (errors[seen] + 0.5) / requests[seen])
+    least = 1.0 if isinstance(critical, OneLook) else MIN_FACTOR_OF_LOOKS
+    return factor if factor is not None and factor >= least else None

@@ -1,0 +1,36 @@
+"""How much a verdict rests on a handful of blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dualmetrics.experiments.statistics.arrays import Array
+
+MORE_INCIDENTS = 4
+"""What was seen once may happen 4.74 times as often on average: the upper limit of a Poisson mean at .05."""
+INCIDENT_BLOCKS = 3
+CHANCE = 3.0
+"""An incident has more errors than its requests explain, by this many standard deviations."""
+
+
+def worst_incident(errors: Array, requests: Array) -> float:
+    """Return the share of all requests that failed in the worst three neighboring blocks beyond the average.
+
+    0 if chance explains them.
+    """
+    expected = errors.sum() / requests.sum() * requests
+    run = np.ones(min(INCIDENT_BLOCKS, len(errors)))
+    excess = np.convolve(errors - expected, run, "valid")
+    worst = int(excess.argmax())
+    chance = CHANCE * np.sqrt(np.convolve(expected, run, "valid")[worst])
+    return float(excess[worst] / requests.sum()) if excess[worst] > chance else 0.0
+
+
+def allowances(candidate: tuple[Array, Array], baseline: tuple[Array, Array]) -> tuple[float, float]:
+    """Return by how much more the ratios of candidate and baseline may differ from what was seen.
+
+    Each is what `MORE_INCIDENTS` like the worst of that variant would add, beyond those of the other variant.
+    If both have incidents alike, both allowances are small: then the incidents are part of the comparison.
+    """
+    worst1, worst0 = worst_incident(*candidate), worst_incident(*baseline)
+    return MORE_INCIDENTS * max(0.0, worst1 - worst0), MORE_INCIDENTS * max(0.0, worst0 - worst1)
