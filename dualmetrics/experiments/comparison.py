@@ -22,6 +22,9 @@ from dualmetrics.experiments.window import Window
 
 __all__ = ["Comparison", "Question", "RouteGate", "compare"]
 
+STEPS_PER_BLOCK = 3
+"""In a long window the counters are read so many times in each block, always at its end."""
+
 
 class RouteGate(NamedTuple):
     """A gate of one route. ``q`` is its p-value adjusted over all routes (Benjamini and Hochberg)."""
@@ -77,8 +80,9 @@ def compare(
     """
     question = question or Question()
     names = resolve_names(source, window, question)
-    baseline = _read(source, question.baseline, names, window)
-    candidate = _read(source, question.candidate, names, window)
+    step = window.block_seconds(sequential=question.sequential) / STEPS_PER_BLOCK
+    baseline = _read(source, question.baseline, names, window, step)
+    candidate = _read(source, question.candidate, names, window, step)
     counts = count_variants(baseline, candidate, names, window, question)
     run_checks = _run_checks((baseline, candidate), counts, window, question)
     return _judge(experiment, question, window, run_checks, counts)
@@ -96,8 +100,8 @@ def resolve_names(source: Source, window: Window, question: Question) -> Names:
     return recognize_names(recorded).renamed(**given)
 
 
-def _read(source: Source, variant: str, names: Names, window: Window) -> VariantSamples:
-    samples = source.read(variant, names, window.start, window.end)
+def _read(source: Source, variant: str, names: Names, window: Window, step: float) -> VariantSamples:
+    samples = source.read(variant, names, window.start, window.end, step)
     if not samples.requests and not samples.durations:
         raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
     return samples

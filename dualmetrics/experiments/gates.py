@@ -124,11 +124,14 @@ def latency_gate(
 
 
 def _latency_need(effect: LatencyEffect, margins: Margins) -> Need:
-    """Without buckets that are narrow enough no length of the window helps."""
+    """If the buckets are too wide for the margin, more time does not help, and what is visible is their width."""
     if effect.tail is None:
         return Need(inf, inf)
     need = estimate_need(log(1 + margins.latency), effect.tail.error, margins.alpha)
-    return need if effect.bounds_allow(margins.latency) else need._replace(times=inf)
+    if effect.bounds_allow(margins.latency):
+        return need
+    most = effect.hard_bounds[1]
+    return Need(inf, max(need.visible, log(most)) if most > 0 else inf)
 
 
 def _ratio_gate(name: str, effect: RatioEffect, margin: float, margins: Margins) -> Gate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -30,32 +30,28 @@ def from_bucket_series(buckets: Iterable[SampledSeries]) -> list[SampledHistogra
     for series in buckets:
         labels = tuple(sorted((key, value) for key, value in series.labels.items() if key != "le"))
         groups[labels][float(series.labels.get("le", "nan"))] = series
-    return [_combine_buckets(dict(labels), by_bound) for labels, by_bound in groups.items()]
+    return [
+        histogram
+        for labels, by_bound in groups.items()
+        for histogram in _combine_buckets(dict(labels), by_bound)
+    ]
 
 
-def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> SampledHistogram:
-    bounds = sorted(by_bound)
-    if not bounds or bounds[-1] != np.inf:
-        name = labels.get("__name__", "A metric")
-        raise InvalidExperimentError(f"{name} has a histogram without a +Inf bucket.")
-    times = _common_times([by_bound[bound].times for bound in bounds])
-    cumulative = np.stack([_values_at(by_bound[bound], times) for bound in bounds], axis=1)
-    counts = np.maximum(np.diff(cumulative, axis=1, prepend=0.0), 0.0)
-    return SampledHistogram(labels, times, np.array(bounds[:-1]), counts)
-
-
-def _common_times(times: Sequence[Array]) -> Array:
-    common = times[0]
-    for others in times[1:]:
-        if len(others) != len(common) or not np.array_equal(others, common):
-            common = np.intersect1d(common, others)
-    return common
-
-
-def _values_at(series: SampledSeries, times: Array) -> Array:
-    if len(series.times) == len(times):
-        return series.values
-    return series.values[np.searchsorted(series.times, times)]
+def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> Iterator[SampledHistogram]:
+    """Yield a histogram for each set of bounds. There are two if a new process has other bounds."""
+    bounds = np.array(sorted(by_bound))
+    times = np.unique(np.concatenate([series.times for series in by_bound.values()]))
+    cumulative = np.full((len(times), len(bounds)), np.nan)
+    for column, bound in enumerate(bounds):
+        cumulative[np.searchsorted(times, by_bound[bound].times), column] = by_bound[bound].values
+    present, which = np.unique(~np.isnan(cumulative), axis=0, return_inverse=True)
+    for number, columns in enumerate(present):
+        if bounds[columns][-1] != np.inf:
+            name = labels.get("__name__", "A metric")
+            raise InvalidExperimentError(f"{name} has a histogram without a +Inf bucket.")
+        rows = which.reshape(-1) == number
+        counts = np.maximum(np.diff(cumulative[rows][:, columns], axis=1, prepend=0.0), 0.0)
+        yield SampledHistogram(labels, times[rows], bounds[columns][:-1], counts)
 
 
 def from_native_samples(labels: SampleLabels, samples: Sequence[_NativeSample]) -> SampledHistogram:
@@ -70,6 +66,22 @@ def from_native_samples(labels: SampleLabels, samples: Sequence[_NativeSample]) 
         for _low, high, count in buckets:
             counts[row, np.searchsorted(bounds, high * (1 - _RELATIVE_ERROR))] += count
     return SampledHistogram(labels, np.array([time for time, _ in samples]), bounds, counts)
+
+
+def join_native(pieces: Sequence[SampledHistogram]) -> tuple[Array, list[Array]]:
+    """Return bounds for all pieces of one native histogram, and the counts of each piece in these buckets.
+
+    The first bucket of every piece holds only the values around 0, wherever its bound is.
+    """
+    known = [piece.bounds for piece in pieces if len(piece.bounds) > 1] or [pieces[0].bounds]
+    coarsest = max(known, key=lambda bounds: float(bounds[-1] / bounds[-2]) if len(bounds) > 1 else 0.0)
+    bounds = _extend(coarsest, min(each[0] for each in known), max(each[-1] for each in known))
+    joined = [rebucket(piece, bounds) for piece in pieces]
+    for counts, piece in zip(joined, pieces, strict=True):
+        lowest = int(np.searchsorted(bounds * (1 + _RELATIVE_ERROR), piece.bounds[0]))
+        counts[:, min(lowest, len(bounds))] -= piece.counts[:, 0]
+        counts[:, 0] += piece.counts[:, 0]
+    return bounds, joined
 
 
 def _bound_exponents(samples: Sequence[_NativeSample]) -> Array:

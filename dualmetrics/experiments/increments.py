@@ -11,32 +11,44 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dualmetrics.experiments.samples import SampleLabels, Target, target_of
+from dualmetrics.experiments.samples import SampledSeries, SampleLabels, Target, target_of
 from dualmetrics.experiments.statistics.arrays import Array
 
 
 @dataclass(frozen=True)
 class ScrapeHistory:
-    """When targets were first scraped. A series that appears on a known target started at 0."""
+    """When targets were scraped. A series that appears on a known target started at 0."""
 
     start: float
     """The start of the window. Earlier samples only say which value the counters had then."""
-    first_scrape: Mapping[Target, float] = field(default_factory=dict)
-    """The time of each target's first scrape, successful or not."""
-    process_start: Mapping[Target, float] = field(default_factory=dict)
+    up: Mapping[Target, SampledSeries] = field(default_factory=dict)
+    """The scrapes of each target: 1 for one that succeeded, 0 for one that failed."""
+    process_start: Mapping[Target, SampledSeries] = field(default_factory=dict)
     """When the target's process started, if the target exposes it."""
     settled: float = np.inf
     """The time by which all targets that existed at the start have been scraped."""
 
     def starts_at_zero(self, labels: SampleLabels, first: float) -> bool:
-        """Return whether a series whose first sample is at ``first`` was 0 before that, within the window."""
+        """Return whether a series whose first sample is at ``first`` was 0 before that, within the window.
+
+        It was if a scrape succeeded before and did not have it, or if the process is younger than the window.
+        A scrape that failed says nothing: what an older process counted before is not the window's.
+        """
         target = target_of(labels)
         if first <= self.start:
             return False
-        return (
-            self.first_scrape.get(target, first) < first
-            or self.process_start.get(target, -np.inf) >= self.start
-        )
+        return self._scraped_before(target, first) or self._process_start(target, first) >= self.start
+
+    def _scraped_before(self, target: Target, time: float) -> bool:
+        scrapes = self.up.get(target)
+        return scrapes is not None and bool((scrapes.values[scrapes.times < time] > 0).any())
+
+    def _process_start(self, target: Target, time: float) -> float:
+        starts = self.process_start.get(target)
+        if starts is None or not len(starts.times):
+            return -np.inf
+        latest = max(int(np.searchsorted(starts.times, time, side="right")) - 1, 0)
+        return float(starts.values[latest])
 
 
 def increments(values: Array, from_zero: bool) -> Array:

@@ -43,6 +43,11 @@ class Window:
         """Whether the window ends before the declared end. The last 0.5 % do not matter."""
         return self.fraction < 0.995
 
+    def block_seconds(self, *, sequential: bool) -> float:
+        """Return the length of the shortest blocks: those of the declared window for a sequential look."""
+        seconds = self.until - self.start if sequential else self.seconds
+        return seconds / MAX_BLOCKS
+
     def edges(self, interval: float) -> Array:
         """Divide the window into equal blocks and return their edges, one more than there are blocks.
 

@@ -46,8 +46,14 @@ def test_the_three_verdicts_and_their_status(live: World) -> None:
     )
     failed = run_on(live, "worse")
     assert (failed.exit_code, "FAIL Surely worse: error ratio" in failed.output) == (1, True), failed.output
-    undecided = run_on(live, "same", "--errors", "0.001%")
+    undecided = run_on(live, "same", "--errors", "0.001%", "--slo", "50ms")
     assert (undecided.exit_code, "more would be needed" in undecided.output) == (3, True), undecided.output
+
+
+def test_buckets_that_are_too_wide_are_named_with_the_bounds_that_would_help(live: World) -> None:
+    result = run_on(live, "faultless", "--errors", "1%", "--quantile", "0.95")
+    assert (result.exit_code, "More time would not decide p95" in result.output) == (3, True), result.output
+    assert "bucket bounds at 71.5 and 78.7 would help" in result.output
 
 
 @pytest.mark.parametrize(("treated", "status"), [("pass", 0), ("fail", 1)])

@@ -9,9 +9,9 @@ from dualmetrics.experiments import histograms
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.increments import ScrapeHistory, increments, sum_by_block
 from dualmetrics.experiments.metric_names import CLASSIC, SEMCONV, recognize_names
-from dualmetrics.experiments.samples import SampledHistogram
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries
 from dualmetrics.experiments.setup.manifest import check_experiment_name
-from dualmetrics.experiments.sources.chunks import join_pieces
+from dualmetrics.experiments.sources.collected import Collected
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.window import Window
 
@@ -27,23 +27,54 @@ def test_a_histogram_resets_as_a_whole() -> None:
         assert increments(counts, from_zero=False).tolist() == [[0, 0], after]
 
 
+LABELS, TARGET = {"job": "a", "instance": "b"}, ("a", "b")
+
+
+def sampled(*samples: tuple[float, float]) -> dict[tuple[str, str], SampledSeries]:
+    """Return one series of the target, from its times and values."""
+    times, values = np.array(samples).reshape(-1, 2).T
+    return {TARGET: SampledSeries(LABELS, times, values)} if samples else {}
+
+
 @pytest.mark.parametrize(
-    ("first_scrape", "process_start", "first_sample", "expected"),
+    ("up", "process_start", "first_sample", "expected"),
     [
-        (5.0, None, 50.0, True),
-        (50.0, None, 50.0, False),
-        (50.0, 20.0, 50.0, True),
-        (50.0, 5.0, 50.0, False),
-        (5.0, None, 9.0, False),
+        ([(5.0, 1.0)], None, 50.0, True),
+        ([(5.0, 0.0)], None, 50.0, False),
+        ([(5.0, 0.0), (40.0, 1.0)], None, 50.0, True),
+        ([(50.0, 1.0)], None, 50.0, False),
+        ([(50.0, 1.0)], 20.0, 50.0, True),
+        ([(50.0, 1.0)], 5.0, 50.0, False),
+        ([(5.0, 0.0), (50.0, 1.0)], 5.0, 50.0, False),
+        ([(5.0, 1.0)], None, 9.0, False),
     ],
 )
-def test_a_series_started_at_0_if_its_target_was_scraped_before_or_started_since(
-    first_scrape: float, process_start: float | None, first_sample: float, expected: bool
+def test_a_series_started_at_0_if_a_scrape_succeeded_before_or_the_process_is_younger_than_the_window(
+    up: list[tuple[float, float]], process_start: float | None, first_sample: float, expected: bool
 ) -> None:
-    labels, target = {"job": "a", "instance": "b"}, ("a", "b")
-    process_starts = {} if process_start is None else {target: process_start}
-    history = ScrapeHistory(10.0, {target: first_scrape}, process_starts)
-    assert history.starts_at_zero(labels, first_sample) is expected
+    starts = sampled() if process_start is None else sampled((50.0, process_start))
+    assert ScrapeHistory(10.0, sampled(*up), starts).starts_at_zero(LABELS, first_sample) is expected
+
+
+def test_the_process_that_runs_at_the_time_counts() -> None:
+    starts = sampled((10.0, 1.0), (60.0, 55.0))
+    assert not ScrapeHistory(10.0, {}, starts).starts_at_zero(LABELS, 50.0)
+    assert ScrapeHistory(10.0, {}, starts).starts_at_zero(LABELS, 60.0)
+
+
+def test_buckets_that_change_midway_make_two_histograms_and_lose_nothing() -> None:
+    def bucket(bound: str, *samples: tuple[float, float]) -> SampledSeries:
+        times, values = np.array(samples).T
+        return SampledSeries({"__name__": "d_bucket", "le": bound}, times, values)
+
+    before, after = [(1.0, 3.0), (2.0, 9.0)], [(3.0, 4.0), (4.0, 6.0)]
+    series = [bucket("5", *before), bucket("+Inf", *before, *after), bucket("7", *after)]
+    found = histograms.from_bucket_series(series)
+    assert sorted((each.bounds.tolist(), each.times.tolist()) for each in found) == [
+        ([5.0], [1.0, 2.0]),
+        ([7.0], [3.0, 4.0]),
+    ]
+    assert sum(float(each.counts[-1].sum()) for each in found) == 15
 
 
 def test_blocks_exclude_their_start_and_include_their_end() -> None:
@@ -97,10 +128,25 @@ def test_both_conventions_are_recognized_with_any_prefix() -> None:
 
 
 def test_a_sample_that_two_pieces_share_is_kept_once() -> None:
-    times, values = join_pieces(
-        [np.array([1.0, 2.0]), np.array([2.0, 3.0])], [np.array([5.0, 6.0]), np.array([6.0, 7.0])]
-    )
-    assert (times.tolist(), values.tolist()) == ([1, 2, 3], [5, 6, 7])
+    collected = Collected()
+    for samples in ([(1, "5"), (2, "6")], [(2, "6"), (3, "7")]):
+        collected.add([{"metric": {"a": "b"}, "values": samples}])
+    (series,) = collected.series()
+    assert (series.times.tolist(), series.values.tolist()) == ([1, 2, 3], [5, 6, 7])
+
+
+def test_pieces_of_a_native_histogram_with_other_buckets_never_decrease() -> None:
+    """The zero bucket has no bound of its own, so it must not move with the lowest bucket of a piece."""
+    collected = Collected()
+    zero = [3, "-0.001", "0.001", "2"]
+    for time, buckets in (
+        (1, [zero, [0, "1", "2", "3"]]),
+        (2, [zero, [0, "0.25", "0.5", "1"], [0, "1", "2", "3"]]),
+    ):
+        collected.add([{"metric": {"__name__": "d"}, "histograms": [[time, {"buckets": buckets}]]}])
+    (histogram,) = collected.histograms()
+    assert histogram.counts.sum(axis=1).tolist() == [5, 6]
+    assert (np.diff(histogram.counts, axis=0) >= 0).all()
 
 
 @pytest.mark.parametrize(

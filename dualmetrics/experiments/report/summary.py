@@ -41,8 +41,11 @@ def _inconclusive_reason(comparison: Comparison) -> str:
         left = format_duration(comparison.window.until - comparison.window.end)
         return f"Early look: the declared end is {left} away."
     undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
+    unseen = [gate.name for gate in comparison.gates if not gate.within and not isfinite(gate.need.times)]
+    if unseen:
+        return f"Not decided: {undecided}. More time would not decide {', '.join(unseen)}: see the notes."
     seconds = comparison.still_needed
-    if not isfinite(seconds) or seconds <= 0:
+    if seconds <= 0:
         return f"Not decided: {undecided}."
     needed = f"about {format_duration(seconds)} more would be needed"
     return f"Not decided: {undecided}; {needed} if there is no difference."

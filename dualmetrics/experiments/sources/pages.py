@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dualmetrics.experiments.errors import UnreachableError
 from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import SampledSeries, Target, target_of
+from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.sources.tls import system_certificates
 
@@ -73,16 +73,21 @@ class Pages:
         """Return the names of the metrics on either page."""
         return {dict(labels)["__name__"] for samples in self._samples.values() for labels in samples}
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
-        """Return the samples of one page."""
+    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
+        """Return all samples of one page."""
         series = [_sampled_series(labels, pairs) for labels, pairs in self._samples[variant].items()]
         buckets = [each for each in series if names.duration and each.name == names.bucket]
         return VariantSamples(
-            requests=[each for each in series if each.name == names.requests],
+            requests=_named(series, names.requests),
             durations=from_bucket_series(buckets),
-            up=[each for each in series if each.name == _UP],
-            process_start={(_JOB, self._urls[variant]): inf} if self._once else _process_starts(series),
+            up=_named(series, _UP),
+            process_starts=[self._just_started(variant)] if self._once else _named(series, _PROCESS_START),
         )
+
+    def _just_started(self, variant: str) -> SampledSeries:
+        """Return the start of a process that counts as a part of the window, whenever it was."""
+        labels = {"job": _JOB, "instance": self._urls[variant]}
+        return SampledSeries(labels, np.array([self._first_read]), np.array([inf]))
 
     def _read_pages(self, *, required: bool) -> None:
         for variant, url in self._urls.items():
@@ -120,8 +125,8 @@ def _sorted_pairs(labels: dict[str, str]) -> _LabelPairs:
     return tuple(sorted(labels.items()))
 
 
-def _process_starts(series: list[SampledSeries]) -> dict[Target, float]:
-    return {target_of(each.labels): float(each.values[0]) for each in series if each.name == _PROCESS_START}
+def _named(series: list[SampledSeries], name: str | None) -> list[SampledSeries]:
+    return [each for each in series if each.name == name]
 
 
 def _sampled_series(labels: _LabelPairs, pairs: list[tuple[float, float]]) -> SampledSeries:

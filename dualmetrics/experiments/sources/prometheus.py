@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
-import numpy as np
-
 from dualmetrics.experiments.errors import InvalidExperimentError
-from dualmetrics.experiments.histograms import from_bucket_series, from_native_samples
+from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
-from dualmetrics.experiments.sources.chunks import Chunks
+from dualmetrics.experiments.sources.collected import Collected, QueryResult
 from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
+from dualmetrics.experiments.sources.sample_reader import LOOKBACK, SampleReader
 from dualmetrics.experiments.sources.source import VariantSamples
 
-LOOKBACK = 300.0
-"""How many seconds before the window a counter's last value is searched."""
+EVERY_SAMPLE_SECONDS = 7200.0
+"""In windows up to this length every sample is read."""
+_GAUGE_PIECE_SECONDS = 21600.0
 _SEVEN_DAYS = 7 * 86400.0
 _STEP = 60.0
-
-_Result = Sequence[dict[str, Any]]
-"""The result of a range query, as JSON: a dictionary for each series."""
 
 
 class Prometheus:
@@ -40,6 +37,7 @@ class Prometheus:
         self.url = url
         self.experiment = experiment
         self._client = PrometheusClient(url, headers or {})
+        self._reader = SampleReader(self._client)
         self._experiment_label = experiment_label
         self._variant_label = variant_label
 
@@ -74,18 +72,16 @@ class Prometheus:
         """Return the variants of the experiment."""
         return self._values(self._variant_label, start - LOOKBACK, end)
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
+    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
         """Read the requests and durations, the scrapes of their targets, and the start of their processes."""
-        start -= LOOKBACK
-        requests = self._counters(names.requests, variant, start, end) if names.requests else []
-        durations = self._histograms(names, variant, start, end) if names.duration else []
+        requests = self._counters(names.requests, variant, start, end, step) if names.requests else []
+        durations = self._histograms(names, variant, start, end, step) if names.duration else []
         targets = {target_of(each.labels) for each in requests}
         targets |= {target_of(each.labels) for each in durations}
-        up_of_variant = self._series(f"up{self._selector(variant)}", start, end)
-        up = _one_per_target(*self._series_of_targets("up", targets, start, end), *up_of_variant)
-        process_starts = self._series_of_targets("process_start_time_seconds", targets, start, end)
-        process_start = {target_of(each.labels): float(each.values[0]) for each in process_starts}
-        return VariantSamples(requests, durations, up, process_start)
+        up_of_variant = self._gauges(f"up{self._selector(variant)}", start, end)
+        up = _one_per_target(*self._gauges_of_targets("up", targets, start, end), *up_of_variant)
+        process_starts = self._gauges_of_targets("process_start_time_seconds", targets, start, end)
+        return VariantSamples(requests, durations, up, process_starts)
 
     def _unknown_experiment(self, start: float, end: float) -> str:
         experiments = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
@@ -95,42 +91,51 @@ class Prometheus:
     def _values(self, label: str, start: float, end: float) -> list[str]:
         return self._client.values(label, self._selector(None), start, end)
 
-    def _selector(self, variant: str | None) -> str:
-        labels = {self._experiment_label: self.experiment}
+    def _selector(self, variant: str | None, **more: str) -> str:
+        labels = {self._experiment_label: self.experiment, **more}
         if variant is not None:
             labels[self._variant_label] = variant
         return _selector(labels)
 
-    def _counters(self, name: str, variant: str, start: float, end: float) -> list[SampledSeries]:
-        return self._series(name + self._selector(variant), start, end)
+    def _counters(
+        self, name: str, variant: str, start: float, end: float, step: float
+    ) -> list[SampledSeries]:
+        selector = name + self._selector(variant)
+        return list(self._samples(selector, selector, start, end, step).series())
 
-    def _histograms(self, names: Names, variant: str, start: float, end: float) -> list[SampledHistogram]:
+    def _histograms(
+        self, names: Names, variant: str, start: float, end: float, step: float
+    ) -> list[SampledHistogram]:
         """Read classic histograms, or native ones if there are no classic ones."""
-        chunks = Chunks(start, end)
-        selector = self._selector(variant)
-        for piece_end, seconds in chunks.spans():
-            buckets = self._raw(names.bucket + selector, piece_end, seconds)
-            chunks.add_histograms(from_bucket_series(_float_series(buckets)))
-        if chunks.empty:
-            return list(_native_histograms(self._raw(f"{names.duration}{selector}", end, end - start)))
-        return chunks.histograms()
+        buckets, count = names.bucket + self._selector(variant), self._selector(variant, le="+Inf")
+        classic = self._samples(buckets, names.bucket + count, start, end, step).series()
+        histograms = from_bucket_series(classic)
+        if histograms:
+            return histograms
+        native = f"{names.duration}{self._selector(variant)}"
+        return list(self._samples(native, native, start, end, step).histograms())
 
-    def _series_of_targets(
+    def _samples(self, selector: str, counts: str, start: float, end: float, step: float) -> Collected:
+        """Read every sample, or those at each ``step`` if the window is so long that they are fewer."""
+        if end - start <= EVERY_SAMPLE_SECONDS or not step:
+            return self._reader.every_sample(selector, start - LOOKBACK, end)
+        return self._reader.at_steps(selector, counts, start, end, step)
+
+    def _gauges(self, selector: str, start: float, end: float) -> list[SampledSeries]:
+        """Read every sample, however long the window is. There is one series for each target."""
+        return list(self._reader.every_sample(selector, start - LOOKBACK, end, _GAUGE_PIECE_SECONDS).series())
+
+    def _gauges_of_targets(
         self, name: str, targets: Iterable[Target], start: float, end: float
     ) -> list[SampledSeries]:
-        series: list[SampledSeries] = []
-        for job, instance in sorted(targets):
-            series += self._series(name + _selector({"job": job, "instance": instance}), start, end)
-        return series
+        return [
+            series
+            for job, instance in sorted(targets)
+            for series in self._gauges(name + _selector({"job": job, "instance": instance}), start, end)
+        ]
 
-    def _series(self, selector: str, start: float, end: float) -> list[SampledSeries]:
-        chunks = Chunks(start, end)
-        for piece_end, seconds in chunks.spans():
-            chunks.add(_float_series(self._raw(selector, piece_end, seconds)))
-        return chunks.series()
-
-    def _raw(self, selector: str, end: float, seconds: float) -> _Result:
-        result: _Result = self._client.query(f"{selector}[{max(1, round(seconds * 1000))}ms]", end)
+    def _raw(self, selector: str, end: float, seconds: float) -> QueryResult:
+        result: QueryResult = self._client.samples(selector, end, seconds)
         return result
 
 
@@ -146,25 +151,3 @@ def _one_per_target(*series: SampledSeries) -> list[SampledSeries]:
 def _first_time(series: dict[str, Any]) -> float:
     samples = series.get("values") or series["histograms"]
     return float(samples[0][0])
-
-
-def _float_series(result: _Result) -> Iterator[SampledSeries]:
-    """Yield the series that have ordinary samples, not native histograms."""
-    for series in result:
-        if series.get("values"):
-            samples = np.array(series["values"], dtype=np.float64)
-            yield SampledSeries(series["metric"], samples[:, 0], samples[:, 1])
-
-
-def _native_histograms(result: _Result) -> Iterator[SampledHistogram]:
-    for series in result:
-        samples = [(float(at), _buckets(histogram)) for at, histogram in series.get("histograms", ())]
-        if samples:
-            yield from_native_samples(series["metric"], samples)
-
-
-def _buckets(histogram: dict[str, Any]) -> list[tuple[float, float, float]]:
-    """Return the (low, high, count) of each bucket. The first element says which bound is inclusive."""
-    return [
-        (float(low), float(high), float(count)) for _rule, low, high, count in histogram.get("buckets", ())
-    ]

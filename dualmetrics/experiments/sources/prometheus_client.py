@@ -24,6 +24,14 @@ class PrometheusClient:
         parameters = {"query": query} | ({} if at is None else {"time": f"{at:.3f}"})
         return self._get("query", parameters)["result"]
 
+    def query_at(self, selector: str, at: float) -> Any:
+        """Return the samples that are current at a time, in the form of `query_range`."""
+        return self.query_range(selector, at, at, 1.0)
+
+    def samples(self, selector: str, end: float, seconds: float) -> Any:
+        """Return every sample of the ``seconds`` before ``end``."""
+        return self.query(f"{selector}[{max(1, round(seconds * 1000))}ms]", end)
+
     def query_range(self, query: str, start: float, end: float, step: float) -> Any:
         """Return the result of a query at each step."""
         times = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}

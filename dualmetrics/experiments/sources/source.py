@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from dualmetrics.experiments.increments import ScrapeHistory
 from dualmetrics.experiments.metric_names import Names
-from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Target, target_of
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, target_of
 from dualmetrics.experiments.statistics.arrays import Array
 
 
@@ -22,8 +22,8 @@ class VariantSamples:
     durations: list[SampledHistogram]
     up: list[SampledSeries] = field(default_factory=list)
     """A series for each target: 1 for each scrape that succeeded, 0 for each that failed."""
-    process_start: Mapping[Target, float] = field(default_factory=dict)
-    """When the target's process started, if the target exposes it."""
+    process_starts: list[SampledSeries] = field(default_factory=list)
+    """When the process of each target started, at each scrape, if the target exposes it."""
 
     @property
     def times(self) -> Array:
@@ -38,9 +38,13 @@ class VariantSamples:
         return float(np.median(intervals)) if len(intervals) else 0.0
 
     def scrape_history(self, start: float) -> ScrapeHistory:
-        """Return when each target was first scraped, for a window that begins at ``start``."""
-        first_scrape = {target_of(each.labels): float(each.times[0]) for each in self.up if len(each.times)}
-        return ScrapeHistory(start, first_scrape, self.process_start, start + 2 * self.interval)
+        """Return when each target was scraped, for a window that begins at ``start``."""
+        return ScrapeHistory(
+            start,
+            {target_of(each.labels): each for each in self.up},
+            {target_of(each.labels): each for each in self.process_starts},
+            start + 2 * self.interval,
+        )
 
 
 class Source(Protocol):
@@ -50,8 +54,11 @@ class Source(Protocol):
         """Return the names of all metrics of the variants."""
         ...
 
-    def read(self, variant: str, names: Names, start: float, end: float) -> VariantSamples:
-        """Return the samples of a variant between two times, and those of some time before."""
+    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
+        """Return the samples of a variant between two times, and the values at the start.
+
+        If ``step`` is given, counters may be reduced to their values at each step, and around each event.
+        """
         ...
 
     def now(self) -> float:

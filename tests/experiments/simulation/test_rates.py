@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dualmetrics.experiments.increments import ScrapeHistory, increments
+from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.statistics import autocorrelation, error_ratio
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import Inflation
@@ -140,7 +141,8 @@ class TestEachCorrectionIsNeeded:
     def test_counting_new_series_from_0_is_needed(self) -> None:
         """The series of errors appears with the first errors. If they did not count, they would be lost."""
         values = np.array([3.0, 3.0, 4.0])
-        history = ScrapeHistory(0.0, {("", ""): 1.0})
+        scrapes = SampledSeries({}, np.array([1.0]), np.array([1.0]))
+        history = ScrapeHistory(0.0, {("", ""): scrapes})
         assert increments(values, history.starts_at_zero({}, 50.0)).sum() == 4
         assert increments(values, from_zero=False).sum() == 1
 

@@ -1,0 +1,69 @@
+"""Samples that arrive in pieces, as Prometheus' answers have them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualmetrics.experiments.histograms import from_native_samples, join_native
+from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
+from dualmetrics.experiments.statistics.arrays import Array
+
+QueryResult = Sequence[dict[str, Any]]
+"""The result of a range, as JSON: a dictionary for each series."""
+
+_LabelKey = tuple[tuple[str, str], ...]
+_Piece = tuple[Array, Array]
+"""The times and the values."""
+
+
+class Collected:
+    """Joins the pieces of each series and of each native histogram."""
+
+    def __init__(self) -> None:
+        self._series: dict[_LabelKey, list[_Piece]] = defaultdict(list)
+        self._histograms: dict[_LabelKey, list[SampledHistogram]] = defaultdict(list)
+
+    def add(self, result: QueryResult) -> None:
+        """Add the samples of one answer, in any order."""
+        for series in result:
+            key = tuple(sorted(series["metric"].items()))
+            if series.get("values"):
+                samples = np.array(series["values"], dtype=np.float64)
+                self._series[key].append((samples[:, 0], samples[:, 1]))
+            if series.get("histograms"):
+                pairs = [(float(at), _buckets(histogram)) for at, histogram in series["histograms"]]
+                self._histograms[key].append(from_native_samples(series["metric"], pairs))
+
+    def series(self) -> Iterator[SampledSeries]:
+        """Yield each series."""
+        for key, pieces in self._series.items():
+            yield SampledSeries(dict(key), *_join(pieces))
+
+    def histograms(self) -> Iterator[SampledHistogram]:
+        """Yield each native histogram, with the bounds of the coarsest schema among its pieces."""
+        for key, pieces in self._histograms.items():
+            bounds, counts = join_native(pieces)
+            times = [piece.times for piece in pieces]
+            yield _joined_histogram(dict(key), bounds, list(zip(times, counts, strict=True)))
+
+
+def _joined_histogram(labels: SampleLabels, bounds: Array, pieces: list[_Piece]) -> SampledHistogram:
+    times, counts = _join(pieces)
+    return SampledHistogram(labels, times, bounds, counts)
+
+
+def _join(pieces: list[_Piece]) -> _Piece:
+    """Join pieces in the order of time. A sample that is in two of them is kept once."""
+    times, first = np.unique(np.concatenate([times for times, _ in pieces]), return_index=True)
+    return times, np.concatenate([values for _, values in pieces])[first]
+
+
+def _buckets(histogram: dict[str, Any]) -> list[tuple[float, float, float]]:
+    """Return the (low, high, count) of each bucket. The first element says which bound is inclusive."""
+    return [
+        (float(low), float(high), float(count)) for _rule, low, high, count in histogram.get("buckets", ())
+    ]
