@@ -124,7 +124,7 @@ def latency_gate(
 
 
 def _latency_need(effect: LatencyEffect, margins: Margins) -> Need:
-    """If the buckets are too wide for the margin, more time does not help, and what is visible is their width."""
+    """If the buckets are too wide for the margin, more time does not help, and only larger moves are seen."""
     if effect.tail is None:
         return Need(inf, inf)
     need = estimate_need(log(1 + margins.latency), effect.tail.error, margins.alpha)

@@ -22,18 +22,17 @@ def in_parts(blocks: Array) -> Array:
     return np.asarray(np.add.reduceat(blocks, starts, axis=0), dtype=np.float64)
 
 
-def beyond_worst(average: float, parts: Array) -> float | None:
-    """Return how many times the candidate's ``average`` exceeds the highest of the baseline's ``parts``.
+def beyond_worst(average: float, highest: float, parts: Array) -> float | None:
+    """Return how many times the candidate's ``average`` exceeds the ``highest`` of the baseline's ``parts``.
 
     None unless it exceeds it by more than 1.5 times the range of the parts, on a log scale. A candidate that
     breaks, leaks or slows down within the window is autocorrelated, and so inflates its own variance. The
     range of the baseline shows what noise does here, and a change of the candidate does not inflate it.
     """
-    highest, lowest = float(parts.max()), float(parts.min())
-    if average <= 0 or lowest <= 0 or not np.isfinite(highest):
+    if average <= highest or parts.min() <= 0 or not np.isfinite(parts).all():
         return None
-    excess, spread = log(average / highest), log(highest / lowest)
-    return exp(excess) if excess > RANGES * spread and excess > 0 else None
+    excess, spread = log(average / highest), log(float(parts.max() / parts.min()))
+    return exp(excess) if excess > RANGES * spread else None
 
 
 def error_break(
@@ -45,7 +44,7 @@ def error_break(
         return None
     errors, requests = in_parts(x0), in_parts(n0)
     seen = requests > 0
-    average = float((x1.sum() + 0.5) / n1.sum())
-    factor = beyond_worst(average, (errors[seen] + 0.5) / requests[seen])
+    parts = (errors[seen] + 0.5) / requests[seen]
+    factor = beyond_worst(float((x1.sum() + 0.5) / n1.sum()), float(parts.max()), parts)
     least = 1.0 if isinstance(critical, OneLook) else MIN_FACTOR_OF_LOOKS
     return factor if factor is not None and factor >= least else None

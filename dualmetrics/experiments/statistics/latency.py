@@ -176,12 +176,12 @@ def _share_above_bucket(
 
 
 def _break(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
-    """Apply `beyond_worst` to the buckets: the candidate's lower bound, and the baseline's upper bounds."""
+    """Apply `beyond_worst` to the quantile, with the bucket bounds that make the least of the factor."""
     if len(baseline.counts) < PARTS:
         return None
     parts = in_parts(baseline.counts)
     located = quantiles.locate_bucket(q, baseline.bounds, parts[parts.sum(axis=1) > 0])
-    return beyond_worst(candidate.bucket(q)[0], located.high)
+    return beyond_worst(candidate.bucket(q)[0], float(located.high.max()), quantiles.tail_quantile(located))
 
 
 def _log_ratio(
