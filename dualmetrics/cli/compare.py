@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
-from dualmetrics.cli.parameter_types import DURATION, MOMENT, SHARE, SPLIT
+from dualmetrics.cli.parameter_types import DURATION, FACTOR, MOMENT, POINTS, SHARE, SPLIT
 from dualmetrics.cli.requirements import require_experiments
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option("--warmup", type=DURATION, default="0s", help="How much to ignore at the start of the window.")
 @option("--baseline", default="baseline", help="The value of the label `variant` for the baseline.")
 @option("--candidate", default="candidate", help="The value of the label `variant` for the candidate.")
-@option("--errors", type=SHARE, default="0.1%", help="The margin of the error ratio.")
-@option("--latency", type=SHARE, default="10%", help="The margin of the latency quantiles.")
+@option("--errors", type=POINTS, default="0.1%", help="The margin of the error ratio.")
+@option("--latency", type=FACTOR, default="10%", help="The margin of the latency quantiles.")
 @option(
     "--quantile",
     "quantiles",
@@ -68,7 +68,7 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
     multiple=True,
     help="Judge the share of requests slower than this, instead of quantiles (repeatable).",
 )
-@option("--slow", type=SHARE, default="0.5%", help="The margin of the share of slower requests.")
+@option("--slow", type=POINTS, default="0.5%", help="The margin of the share of slower requests.")
 @option("--alpha", type=SHARE, default="5%", help="The one-sided risk of error of each limit.")
 @option("--split", type=SPLIT, help="The declared traffic of baseline:candidate; it is checked.")
 @option("--by", type=click.Choice(["route"]), help="Show each route too.")

@@ -25,6 +25,7 @@ CONFLICTS = (
     ("pages", "prometheus", "--pages and --prometheus"),
     ("pages", "start", "--pages and --start: pages have no past"),
     ("pages", "end", "--pages and --end"),
+    ("pages", "duration", "--pages and --duration; --watch says how long the pages are watched"),
     ("pages", "sequential", "--pages and --sequential: watching the pages is a single look"),
     ("end", "duration", "--end and --duration"),
 )
@@ -47,11 +48,16 @@ def run_comparison(options: Options, console: Console) -> Comparison:
 
 def _check_conflicts(options: Options) -> None:
     for first, second, message in CONFLICTS:
-        if options[first] and options[second]:
+        if _given(options[first]) and _given(options[second]):
             raise UsageError(f"These options cannot be combined: {message}.")
     for name in ("watch", "interval"):
         if options[name] is not None and not options["pages"]:
             raise UsageError(f"--{name} can be used only with --pages.")
+
+
+def _given(value: object) -> bool:
+    """Return whether an option was given. 0 is a value."""
+    return value is not None and value is not False and value != ""
 
 
 def _question(options: Options) -> Question:
@@ -83,7 +89,7 @@ def _with_manifest(options: Options) -> Options:
     manifest = Manifest.find(options["experiment"])
     if manifest is None:
         return options
-    duration = None if options["end"] else manifest.duration
+    duration = None if options["end"] is not None else manifest.duration
     declared = {"prometheus": manifest.url, "duration": duration, "split": manifest.split}
     given = {name: options[name] for name in declared if options[name] is not None}
     return {**options, **declared, **given, "experiment": manifest.name}
@@ -94,7 +100,9 @@ def _window(source: Source, question: Question, options: Options) -> Window:
     start = options["start"]
     if start is None:
         start = source.began(resolve_names(source, Window(now - _SEVEN_DAYS, now, now), question))
-    until = options["end"] or (start + options["duration"] if options["duration"] else now)
+    until = now if options["duration"] is None else start + options["duration"]
+    if options["end"] is not None:
+        until = options["end"]
     return Window(start + options["warmup"], min(now, until), until)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from math import inf, isfinite, nan
 from typing import Any
 
 import click
@@ -29,16 +30,28 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
-    """A fraction of one, from a number or a percentage."""
+    """A fraction of one, from a number or a percentage.
+
+    From ``unclear`` on a number must have a percent sign: ``0.5`` could be meant as half a percent.
+    """
 
     name = "share"
+
+    def __init__(self, unclear: float = inf) -> None:
+        self._unclear = unclear
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         text = str(value).strip()
         try:
-            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+            share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
+            share = nan
+        if not isfinite(share):
             self.fail(f"{value!r} is not a share; write for example .01 or 1%", param, ctx)
+        if share >= self._unclear and not text.endswith("%"):
+            meant = f"write {share * 100:g}%, or {share:g}% if that is meant"
+            self.fail(f"{value!r} is unclear, because it is {share * 100:g} percent; {meant}", param, ctx)
+        return share
 
 
 class Split(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
@@ -64,9 +77,11 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return float(value)
+            seconds = float(value)
         except ValueError:
-            pass
+            seconds = nan
+        if isfinite(seconds):
+            return seconds
         try:
             moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
         except ValueError:
@@ -79,3 +94,5 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
 
 DURATION, SHARE, SPLIT, MOMENT = Duration(), Share(), Split(), Moment()
+POINTS, FACTOR = Share(unclear=0.1), Share(unclear=1.0)
+"""The margin of a difference of shares, and that of a factor."""

@@ -65,6 +65,8 @@ class VariantCounter:
     dropped: int = 0
     """How many series appeared in the window without a known start. Their first value was ignored."""
     routes: dict[str, BlockCounts] = field(default_factory=dict)
+    moments: list[tuple[Array, Array]] = field(default_factory=list)
+    """The times of the scrapes of each series, and the requests that each adds."""
 
     def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> BlockCounts:
         """Count all series. Returns the sum over all routes.
@@ -72,17 +74,19 @@ class VariantCounter:
         Raises `InvalidExperimentError` if a sample is not a finite number.
         """
         for series in requests:
-            blocks = self._increments(series.labels, series.times, series.values)
-            self._count_requests(series.labels, blocks)
+            added = self._increments(series.labels, series.times, series.values)
+            self._count_requests(series.labels, series.times, added)
         for histogram in durations:
             counts = rebucket(histogram, self.bounds)
-            blocks = self._increments(histogram.labels, histogram.times, counts)
-            self._route(histogram.labels).durations += blocks
+            added = self._increments(histogram.labels, histogram.times, counts)
+            self._route(histogram.labels).durations += sum_by_block(histogram.times, added, self.edges)
             if self.names.requests is None:
-                self._count_requests(histogram.labels, np.asarray(blocks.sum(axis=1)))
+                self._count_requests(histogram.labels, histogram.times, np.asarray(added.sum(axis=1)))
         return sum(self.routes.values(), self._empty())
 
-    def _count_requests(self, labels: SampleLabels, blocks: Array) -> None:
+    def _count_requests(self, labels: SampleLabels, times: Array, added: Array) -> None:
+        blocks = sum_by_block(times, added, self.edges)
+        self.moments.append((times, added))
         route = self._route(labels)
         route.requests += blocks
         if self.error.fullmatch(labels.get(self.names.status, "")):
@@ -93,10 +97,10 @@ class VariantCounter:
             name = labels.get("__name__", "A series")
             raise InvalidExperimentError(f"{name} has a value that is not a finite number.")
         if not len(times):
-            return np.zeros((len(self.edges) - 1, *values.shape[1:]))
+            return values
         from_zero = self.history.starts_at_zero(labels, float(times[0]))
         self.dropped += bool(times[0] > self.history.settled and not from_zero and values[0].sum() > 0)
-        return sum_by_block(times, increments(values, from_zero), self.edges)
+        return increments(values, from_zero)
 
     def _route(self, labels: SampleLabels) -> BlockCounts:
         return self.routes.setdefault(labels.get(self.names.route, "unmatched"), self._empty())

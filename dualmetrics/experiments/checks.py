@@ -10,6 +10,7 @@ import numpy as np
 from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.sample_ratio import MISMATCH_ALPHA, sample_ratio_mismatch
 from dualmetrics.experiments.window import Window
 
@@ -24,17 +25,31 @@ class Check(NamedTuple):
     name: str
     holds: bool
     seen: str
+    waits: bool = False
+    """Whether more data may still mend it. Until then there is no verdict."""
+
+    @property
+    def state(self) -> str:
+        """Return "ok", "waiting" or "broken"."""
+        return "ok" if self.holds else "waiting" if self.waits else "broken"
 
 
 def check_scrapes(variants: Sequence[VariantSamples], window: Window) -> Check:
-    """Check that at least 95 % of the scrapes of each variant succeeded, and about the same share of both."""
+    """Check that at least 95 % of the scrapes of each variant succeeded, and about the same share of both.
+
+    Before the declared end it waits as long as enough scrapes can still follow.
+    """
     shares = [_coverage(samples, window) for samples in variants]
     if None in shares:
         return Check("scrapes", True, "not checked: the source has no `up` series")
     baseline, candidate = (share for share in shares if share is not None)
-    holds = min(baseline, candidate) >= MIN_COVERAGE and abs(baseline - candidate) <= MAX_COVERAGE_DIFFERENCE
     seen = f"{baseline:.1%} of the baseline's scrapes succeeded, {candidate:.1%} of the candidate's"
-    return Check("scrapes", holds, seen)
+    at_the_end = (1 - (1 - share) * window.fraction for share in (baseline, candidate))
+    return Check("scrapes", _covered(baseline, candidate), seen, _covered(*at_the_end))
+
+
+def _covered(baseline: float, candidate: float) -> bool:
+    return min(baseline, candidate) >= MIN_COVERAGE and abs(baseline - candidate) <= MAX_COVERAGE_DIFFERENCE
 
 
 def _coverage(samples: VariantSamples, window: Window) -> float | None:
@@ -65,7 +80,8 @@ def check_overlap(variants: Sequence[VariantSamples], window: Window) -> Check:
     slack = 2 * max(samples.interval for samples in variants)
     overlap = min(last for _, last in spans) - max(first for first, _ in spans) + slack
     share = min(1.0, max(0.0, overlap / window.seconds))
-    return Check("overlap", share >= MIN_COVERAGE, f"both have samples in {share:.1%} of the window")
+    seen = f"both have samples in {share:.1%} of the window"
+    return Check("overlap", share >= MIN_COVERAGE, seen, 1 - (1 - share) * window.fraction >= MIN_COVERAGE)
 
 
 def _span(samples: VariantSamples, window: Window) -> tuple[float, float]:
@@ -83,11 +99,19 @@ def check_buckets(variants: Sequence[VariantSamples], bounds: Array) -> Check:
     return Check("buckets", True, f"they differ; the {len(bounds)} bounds that all have are used")
 
 
-def check_split(candidate: Array, baseline: Array, share: float | None) -> Check:
-    """Check that the candidate's ``share`` of the requests is the declared one. None: not declared."""
-    observed = candidate.sum() / (candidate.sum() + baseline.sum())
+def check_split(requests: Sequence[Array], share: float | None) -> Check:
+    """Check that the candidate's ``share`` of the requests is the declared one. None: not declared.
+
+    ``requests`` has those of baseline and candidate in each block. It needs ten blocks to know how much the
+    share varies.
+    """
+    baseline, candidate = requests
+    total = float(candidate.sum() + baseline.sum())
+    observed = f"the candidate got {candidate.sum() / total:.2%}" if total > 0 else "no requests"
     if share is None:
-        return Check("split", True, f"not checked: none was declared; the candidate got {observed:.2%}")
+        return Check("split", True, f"not checked: none was declared; {observed}")
+    if len(baseline) < MIN_BLOCKS or not total:
+        return Check("split", True, f"not checked yet: it needs {MIN_BLOCKS} blocks of time; {observed}")
     mismatch = sample_ratio_mismatch(candidate, baseline, share)
-    seen = f"the candidate got {observed:.2%}, declared {share:.2%}, p = {mismatch.p:.2g}"
+    seen = f"{observed}, declared {share:.2%}, p = {mismatch.p:.2g}"
     return Check("split", not mismatch.found, seen + (f" < {MISMATCH_ALPHA:g}" if mismatch.found else ""))

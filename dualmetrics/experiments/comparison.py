@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,8 +10,9 @@ from scipy.stats import false_discovery_control
 
 from dualmetrics.experiments import checks
 from dualmetrics.experiments.checks import Check
-from dualmetrics.experiments.errors import InvalidExperimentError
+from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, longest_need
+from dualmetrics.experiments.label_checks import check_labels
 from dualmetrics.experiments.metric_names import Names, recognize_names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.sources.source import Source, VariantSamples
@@ -22,6 +24,8 @@ from dualmetrics.experiments.window import Window
 
 __all__ = ["Comparison", "Question", "RouteGate", "compare"]
 
+MIN_DURATIONS = 0.99
+"""The share of the requests whose durations must be known, or there is a note."""
 STEPS_PER_BLOCK = 3
 """In a long window the counters are read so many times in each block, always at its end."""
 
@@ -83,6 +87,7 @@ def compare(
     step = window.block_seconds(sequential=question.sequential) / STEPS_PER_BLOCK
     baseline = _read(source, question.baseline, names, window, step)
     candidate = _read(source, question.candidate, names, window, step)
+    check_labels((baseline, candidate), names, question)
     counts = count_variants(baseline, candidate, names, window, question)
     run_checks = _run_checks((baseline, candidate), counts, window, question)
     return _judge(experiment, question, window, run_checks, counts)
@@ -103,6 +108,8 @@ def resolve_names(source: Source, window: Window, question: Question) -> Names:
 def _read(source: Source, variant: str, names: Names, window: Window, step: float) -> VariantSamples:
     samples = source.read(variant, names, window.start, window.end, step)
     if not samples.requests and not samples.durations:
+        if window.early:
+            raise TooEarlyError(f"There are no requests of the variant {variant!r} yet; look again later.")
         raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
     return samples
 
@@ -110,11 +117,10 @@ def _read(source: Source, variant: str, names: Names, window: Window, step: floa
 def _run_checks(
     variants: tuple[VariantSamples, VariantSamples], counts: VariantCounts, window: Window, question: Question
 ) -> list[Check]:
-    baseline, candidate = counts.total
     results = [
         checks.check_scrapes(variants, window),
         checks.check_overlap(variants, window),
-        checks.check_split(candidate.requests, baseline.requests, question.split),
+        checks.check_split(counts.at_common_times, question.split),
     ]
     if len(counts.bounds):
         results.append(checks.check_buckets(variants, counts.bounds))
@@ -152,9 +158,10 @@ def _failed_names(gates: list[Gate], routes: list[RouteGate], alpha: float) -> l
 def _verdict(
     gates: list[Gate], routes: list[RouteGate], window: Window, run_checks: list[Check], question: Question
 ) -> Verdict:
-    if not all(check.holds for check in run_checks):
+    states = {check.state for check in run_checks}
+    if "broken" in states:
         return Verdict.INVALID
-    if window.early and not question.sequential:
+    if "waiting" in states or (window.early and not question.sequential):
         return Verdict.INCONCLUSIVE
     return decide(gates, [each.gate for each in routes], question.margins.alpha)
 
@@ -177,8 +184,17 @@ def _notes(question: Question, window: Window, counts: VariantCounts) -> list[st
     notes = [f"{blocks} block{'s' if blocks > 1 else ''} of {length:.0f} s"]
     if window.early and not question.sequential:
         notes.append("early look: there is no verdict before the declared end, unless --sequential is given")
+    notes += _lost_durations(question, counts)
     if counts.dropped:
         notes.append(
             f"ignored the first value of {counts.dropped} series: it is not known when they started to count"
         )
     return notes
+
+
+def _lost_durations(question: Question, counts: VariantCounts) -> Iterator[str]:
+    """Say so if the histograms do not have the durations of about all requests."""
+    for variant, each in zip((question.baseline, question.candidate), counts.total, strict=True):
+        requests, durations = float(each.requests.sum()), float(each.durations.sum())
+        if durations and durations < MIN_DURATIONS * requests:
+            yield f"the {variant} has durations of only {durations:.0f} of {requests:.0f} requests"

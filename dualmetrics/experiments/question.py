@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gates import Margins
@@ -40,8 +41,8 @@ class Question:
             raise UsageError("The split must give both variants a share.")
         if not all(0 < q < 1 for q in self.quantiles):
             raise UsageError("A quantile must lie between 0 and 1, for example .99.")
-        if min(self.margins[:4]) <= 0 or self.margins.alpha >= 0.5:
-            raise UsageError("Margins must be above 0, and alpha must be below .5.")
+        if not all(0 < number < inf for number in self.margins[:4]) or self.margins.alpha >= 0.5:
+            raise UsageError("Margins must be finite and above 0, and alpha must be below .5.")
         try:
             re.compile(self.error_status)
         except re.error as error:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dualmetrics.experiments.block_counts import BlockCounts, VariantCounter
-from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
+from dualmetrics.experiments.common_time import requests_at_common_times
+from dualmetrics.experiments.errors import ExperimentError, InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_gate
 from dualmetrics.experiments.histograms import shared_bounds
 from dualmetrics.experiments.metric_names import Names
@@ -19,6 +20,7 @@ from dualmetrics.experiments.statistics.critical import AnyLook, CriticalValues,
 from dualmetrics.experiments.window import Window
 
 MIN_ROUTE_REQUESTS = 1000
+MIN_SCRAPES = 2
 CountsPair = tuple[BlockCounts, BlockCounts]
 """The counts of the baseline and of the candidate, in this order."""
 
@@ -34,6 +36,8 @@ class VariantCounts:
     routes: dict[str, CountsPair]
     dropped: int
     """How many series had their first value ignored."""
+    at_common_times: tuple[Array, Array]
+    """The requests of baseline and candidate in each block of the time that both cover."""
 
     def gates(
         self, question: Question, critical: CriticalValues, route: CountsPair | None = None
@@ -69,7 +73,8 @@ class VariantCounts:
         """Return what was known after the first ``blocks`` blocks, without the routes."""
         baseline, candidate = self.total
         pair = baseline.first(blocks), candidate.first(blocks)
-        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, pair, {}, 0)
+        common = self.at_common_times[0][:blocks], self.at_common_times[1][:blocks]
+        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, pair, {}, 0, common)
 
     @property
     def comparable(self) -> bool:
@@ -109,11 +114,27 @@ def count_variants(
         counters[0].count(baseline.requests, baseline.durations),
         counters[1].count(candidate.requests, candidate.durations),
     )
-    for variant, counts in zip((question.baseline, question.candidate), total, strict=True):
+    for variant, samples, counts in zip(
+        (question.baseline, question.candidate), (baseline, candidate), total, strict=True
+    ):
         if not counts.requests.sum():
-            raise InvalidExperimentError(f"The {variant} had no traffic in the window.")
+            raise _no_traffic(variant, samples, window)
     dropped = sum(counter.dropped for counter in counters)
-    return VariantCounts(names, edges, bounds, total, _shared_routes(*counters), dropped)
+    common = requests_at_common_times(counters[0].moments, counters[1].moments, edges)
+    return VariantCounts(names, edges, bounds, total, _shared_routes(*counters), dropped, common)
+
+
+def _no_traffic(variant: str, samples: VariantSamples, window: Window) -> ExperimentError:
+    """Return the error for a variant without requests: more data may mend it, unless the window is over."""
+    scrapes = int(((samples.times >= window.start) & (samples.times <= window.end)).sum())
+    if scrapes < MIN_SCRAPES:
+        return TooEarlyError(
+            f"The {variant} has been scraped {scrapes} times in the window; its traffic shows from the "
+            "second time on. Look again later."
+        )
+    if window.early:
+        return TooEarlyError(f"The {variant} has had no traffic yet; look again later.")
+    return InvalidExperimentError(f"The {variant} had no traffic in the window.")
 
 
 def _block_edges(interval: float, window: Window, question: Question) -> Array:

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dualmetrics.cli.commands import dualmetrics_command
+from dualmetrics.experiments import Prometheus
+from dualmetrics.experiments.metric_names import CLASSIC
 from tests.experiments.exporters import Exporter, serving
 from tests.experiments.world import World, world, worse
 from tests.ports import free_port
@@ -89,6 +91,24 @@ def test_before_the_first_complete_block_a_sequential_look_is_inconclusive(
     assert (result.exit_code, "The first block" in result.output) == (status, True), result.output
 
 
+def test_an_early_look_waits_for_data_that_can_still_come(live: World) -> None:
+    """The experiments that are invalid at their end are not so shortly after their start."""
+    for name, words in (("lonely", "no requests of the variant 'candidate' yet"), ("idle", "no traffic yet")):
+        early = run_on(live, name, "--duration", "24h")
+        assert (early.exit_code, words in early.output) == (3, True), early.output
+    down = run_on(live, "down", "--duration", "24h", "--sequential")
+    assert (down.exit_code, "Waiting for more data: scrapes" in down.output) != (4, False), down.output
+
+
+def test_a_split_is_not_judged_before_it_has_blocks_enough(live: World) -> None:
+    source = Prometheus(live.url, "same")
+    start = source.began(CLASSIC)
+    early = run_on(
+        live, "same", "--split", "50:50", "--start", str(start), "--end", str(start + 3), "--errors", "1%"
+    )
+    assert (early.exit_code, "not checked yet" in early.output) == (3, True), early.output
+
+
 def test_an_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World) -> None:
     result = run_on(live, "down")
     assert result.exit_code == 4
@@ -114,6 +134,18 @@ def test_an_invalid_experiment_exits_with_4_and_shows_what_is_broken(live: World
         (["same", "--error-status", "5("], 2, "not a regular expression"),
         (["same", "--header", "secret"], 2, "NAME:VALUE"),
         (["same", "--split", "50"], 2, "not a split"),
+        (["worse", "--status-label", "http_status"], 2, "--status-label names it. The labels are"),
+        (["worse", "--by", "route", "--route-label", "path"], 2, "No series has the label 'path'"),
+        (["worse", "--error-status", "5"], 2, "matches no status code"),
+        (["worse", "--error-status", "500x"], 2, "the codes are 200, 500"),
+        (["worse", "--error-status", ".*"], 2, "matches every status code"),
+        (["same", "--errors", "0.5"], 2, "write 50%, or 0.5% if that is meant"),
+        (["same", "--slow", "0.5"], 2, "is unclear"),
+        (["same", "--latency", "10"], 2, "write 1000%, or 10%"),
+        (["same", "--errors", "inf"], 2, "not a share"),
+        (["same", "--errors", "nan"], 2, "not a share"),
+        (["same", "--alpha", "nan"], 2, "not a share"),
+        (["same", "--start", "nan"], 2, "not a time"),
         (["same", "--duration", "soon"], 2, "not a duration"),
         ([], 2, "Name an experiment and a server"),
     ],
@@ -125,6 +157,14 @@ def test_wrong_input_is_reported_in_one_sentence(
     assert result.exit_code == status, result.output
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "option", [("--duration", "1h"), ("--start", "0"), ("--end", "0"), ("--duration", "0s")]
+)
+def test_pages_have_no_past_and_no_declared_length(option: tuple[str, str]) -> None:
+    result = run("--pages", "a", "b", *option)
+    assert (result.exit_code, f"cannot be combined: --pages and {option[0]}" in result.output) == (2, True)
 
 
 def test_a_server_that_does_not_answer_or_is_no_prometheus_exits_with_5(live: World) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from dualmetrics.experiments import Comparison, Prometheus, Question, Verdict, Window, compare
 from dualmetrics.experiments.metric_names import CLASSIC
+from dualmetrics.experiments.sources import prometheus as prometheus_source
 from tests.experiments.prometheus import value
-from tests.experiments.world import World, world
+from tests.experiments.world import HISTORY, REQUESTS_PER_SCRAPE, World, world
 
 pytestmark = pytest.mark.server
 
@@ -68,6 +69,39 @@ def test_an_invalid_experiment_names_the_broken_check(live: World, experiment: s
     comparison = run_comparison(live, experiment)
     assert comparison.verdict is Verdict.INVALID
     assert check in [each.name for each in comparison.checks if not each.holds]
+
+
+def test_a_candidate_that_breaks_midway_fails(live: World) -> None:
+    comparison = run_comparison(live, "breaks")
+    assert (comparison.verdict, comparison.failed[0]) == (Verdict.FAIL, "error ratio")
+
+
+def test_what_an_older_process_counted_before_its_first_scrape_is_not_the_windows(live: World) -> None:
+    counts = run_comparison(live, "unreachable").evidence.total[1]
+    served = live.exporters["unreachable"]["candidate"].served - HISTORY
+    assert served - 4 * REQUESTS_PER_SCRAPE <= counts.requests.sum() <= served
+    assert counts.errors.sum() <= 0.1 * served
+
+
+def test_buckets_that_change_midway_lose_no_durations(live: World) -> None:
+    comparison = run_comparison(live, "rebucketed")
+    counts = comparison.evidence.total[1]
+    assert counts.durations.sum() == counts.requests.sum()
+    assert comparison.evidence.bounds.tolist() == [5, 50, 1000]
+    assert any("they differ" in check.seen for check in comparison.checks)
+
+
+def test_a_long_window_is_read_in_steps_and_counts_the_same(
+    live: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restarts, new series and gaps lie between the steps."""
+    exact = {name: run_comparison(live, name).evidence.total for name in EXACT}
+    monkeypatch.setattr(prometheus_source, "EVERY_SAMPLE_SECONDS", 0.0)
+    for name, pair in exact.items():
+        for every_sample, in_steps in zip(pair, run_comparison(live, name).evidence.total, strict=True):
+            assert in_steps.requests.tolist() == every_sample.requests.tolist(), name
+            assert in_steps.errors.tolist() == every_sample.errors.tolist(), name
+            assert in_steps.durations.tolist() == every_sample.durations.tolist(), name
 
 
 def test_a_short_gap_is_tolerated(live: World) -> None:

@@ -15,6 +15,8 @@ from tests.waiting import wait_until
 SCRAPES = 30
 """After this many scrapes an exporter stops counting, so that all tests see the same counts."""
 REQUESTS_PER_SCRAPE = 40
+HISTORY = 5000
+"""What a process that is older than the window has counted before."""
 RESTART = 12
 """The scrape before which something changes."""
 
@@ -61,6 +63,18 @@ def once(exporter: Exporter, scrape: int) -> None:
         exporter.serve(REQUESTS_PER_SCRAPE)
 
 
+def breaking(exporter: Exporter, scrape: int) -> None:
+    exporter.serve(REQUESTS_PER_SCRAPE, error=0.0 if scrape < SCRAPES // 2 else 1.0)
+
+
+def with_other_buckets(exporter: Exporter, scrape: int) -> None:
+    """A new version, with other bounds, is deployed midway."""
+    if scrape == RESTART:
+        exporter.restart()
+        exporter.bounds = (5.0, 20.0, 50.0, 200.0, 1000.0)
+    exporter.serve(REQUESTS_PER_SCRAPE)
+
+
 def faultless(exporter: Exporter, _: int) -> None:
     exporter.serve(REQUESTS_PER_SCRAPE, error=0.0)
 
@@ -79,6 +93,9 @@ STEPS: dict[str, tuple[Step, Step]] = {
     "buckets": (steady, steady),
     "faultless": (faultless, faultless),
     "lonely": (steady, steady),
+    "breaks": (faultless, breaking),
+    "rebucketed": (steady, with_other_buckets),
+    "unreachable": (steady, steady),
 }
 
 
@@ -99,6 +116,10 @@ def exporters() -> dict[str, dict[str, Exporter]]:
     experiments["broken"]["candidate"].extra = 'http_requests_total{http_status_code="201"} NaN\n'
     experiments["buckets"]["candidate"].bounds = (7.0, 70.0, 700.0)
     del experiments["lonely"]["candidate"]
+    old = experiments["unreachable"]["candidate"]
+    old.serve(HISTORY, error=0.5)
+    old.failing = {0}
+    old.extra = f"process_start_time_seconds {time.time() - 3 * 86400}\n"
     return experiments
 
 

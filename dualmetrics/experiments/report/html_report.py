@@ -42,7 +42,7 @@ def _sections(comparison: Comparison) -> Iterator[str]:
     if comparison.routes:
         yield "<h2>Routes</h2>" + _route_table(comparison)
     yield "<h2>Validity</h2>" + _list(
-        f"{'ok' if check.holds else 'broken'}: {check.name}: {check.seen}" for check in comparison.checks
+        f"{check.state}: {check.name}: {check.seen}" for check in comparison.checks
     )
 
 

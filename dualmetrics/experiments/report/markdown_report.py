@@ -22,7 +22,8 @@ def _sections(comparison: Comparison) -> Iterator[str]:
     if comparison.routes:
         yield _route_table(comparison)
     yield _list(
-        f"{'ok' if check.holds else '**broken**'}: {check.name}: {check.seen}" for check in comparison.checks
+        f"{check.state if check.holds else f'**{check.state}**'}: {check.name}: {check.seen}"
+        for check in comparison.checks
     )
     yield _list(comparison.notes)
 

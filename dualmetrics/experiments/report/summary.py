@@ -31,7 +31,7 @@ def verdict_reason(comparison: Comparison) -> str:
     if verdict is Verdict.FAIL:
         return f"Surely worse: {', '.join(comparison.failed)}."
     if verdict is Verdict.INVALID:
-        broken = [f"{check.name}: {check.seen}" for check in comparison.checks if not check.holds]
+        broken = [f"{check.name}: {check.seen}" for check in comparison.checks if check.state == "broken"]
         return f"The experiment is not valid: {'; '.join(broken)}."
     return _inconclusive_reason(comparison)
 
@@ -40,6 +40,9 @@ def _inconclusive_reason(comparison: Comparison) -> str:
     if comparison.window.early and not comparison.question.sequential:
         left = format_duration(comparison.window.until - comparison.window.end)
         return f"Early look: the declared end is {left} away."
+    waiting = [f"{check.name}: {check.seen}" for check in comparison.checks if check.state == "waiting"]
+    if waiting:
+        return f"Waiting for more data: {'; '.join(waiting)}."
     undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
     unseen = [gate.name for gate in comparison.gates if not gate.within and not isfinite(gate.need.times)]
     if unseen:

@@ -20,6 +20,7 @@ COLORS = {
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.INVALID: "bold magenta",
 }
+CHECK_COLORS = {"ok": "green", "waiting": "yellow", "broken": "bold red"}
 STATE_COLORS = {"within": "green", "worse": "bold red", "open": "yellow"}
 
 
@@ -37,8 +38,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     if comparison.routes:
         yield _route_table(comparison)
     for check in comparison.checks:
-        mark = "[green]ok[/]" if check.holds else "[bold red]broken[/]"
-        yield f"{mark} {check.name}: {escape(check.seen)}"
+        yield f"[{CHECK_COLORS[check.state]}]{check.state}[/] {check.name}: {escape(check.seen)}"
     for note in comparison.notes:
         yield f"[dim]{escape(note)}[/]"
     verdict = comparison.verdict
