@@ -24,10 +24,6 @@ class PrometheusClient:
         parameters = {"query": query} | ({} if at is None else {"time": f"{at:.3f}"})
         return self._get("query", parameters)["result"]
 
-    def query_at(self, selector: str, at: float) -> Any:
-        """Return the samples that are current at a time, in the form of `query_range`."""
-        return self.query_range(selector, at, at, 1.0)
-
     def samples(self, selector: str, end: float, seconds: float) -> Any:
         """Return every sample of the ``seconds`` before ``end``."""
         return self.query(f"{selector}[{max(1, round(seconds * 1000))}ms]", end)

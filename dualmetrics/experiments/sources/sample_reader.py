@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from dualmetrics.experiments.sources.collected import Collected, QueryResult
 from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
@@ -39,29 +40,29 @@ class SampleReader:
         """
         times = _grid(start, end, step)
         collected = Collected()
-        for result in self._at(selector, times):
+        for result in self._at(selector, times, step):
             collected.add(result)
         resets = f"max(resets({counts}[{round((step + LOOKBACK) * 1000)}ms])) > 0"
-        events = _events(collected, times) | self._steps_with(resets, times)
+        events = _events(collected, times) | self._steps_with(resets, times, step)
         for event in sorted(events):
             after, until = float(times[event - 1]), float(times[event])
             collected.add(self._client.samples(selector, until, until - after))
         return collected
 
-    def _steps_with(self, query: str, times: Array) -> set[int]:
+    def _steps_with(self, query: str, times: Array, step: float) -> set[int]:
         """Return the steps at which a query has a result."""
-        results = [series for result in self._at(query, times) for series in result]
+        results = [series for result in self._at(query, times, step) for series in result]
         found = [float(time) for series in results for time, _ in series["values"]]
-        return {step for step in map(int, _nearest(times, np.array(found))) if step > 0}
+        return {number for number in map(int, _nearest(times, np.array(found))) if number > 0}
 
-    def _at(self, query: str, times: Array) -> Iterator[QueryResult]:
-        """Query at the times of a grid, some steps at once."""
+    def _at(self, query: str, times: Array, step: float) -> Iterator[QueryResult]:
+        """Query at the times of a grid, some steps at once. Each may be some milliseconds early."""
         grid, end = times[:-1], float(times[-1])
-        step = float(grid[1] - grid[0]) if len(grid) > 1 else 1.0
+        whole = max(np.floor(step * 1000), 1.0) / 1000
         for first in range(0, len(grid), GRID_PIECE_STEPS):
             part = grid[first : first + GRID_PIECE_STEPS]
-            yield self._client.query_range(query, float(part[0]), float(part[-1]), step)
-        yield self._client.query_range(query, end, end, step)
+            yield self._client.query_range(query, float(part[0]), float(part[-1]), float(whole))
+        yield self._client.query_range(query, end, end, 1.0)
 
 
 def _pieces(start: float, end: float, length: float) -> Iterator[tuple[float, float]]:
@@ -78,11 +79,12 @@ def _grid(start: float, end: float, step: float) -> Array:
 
     They are rounded down, so that what is current at the end of a block belongs to that block.
     """
-    milliseconds = np.arange(np.floor(start * 1000), np.floor(end * 1000), np.floor(step * 1000))
-    return np.append(milliseconds, np.floor(end * 1000)) / 1000
+    times = np.append(start + step * np.arange(np.ceil((end - start) / step - 1e-6)), end)
+    return np.asarray(np.floor(times * 1000) / 1000)
 
 
-def _nearest(times: Array, own: Array) -> Array:
+def _nearest(times: Array, own: Array) -> npt.NDArray[np.int_]:
+    """Return the step that each time belongs to: the first that is not before it."""
     return np.asarray(np.searchsorted(times, own - 0.0005))
 
 
