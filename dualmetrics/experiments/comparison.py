@@ -26,7 +26,7 @@ __all__ = ["Comparison", "Question", "RouteGate", "compare"]
 
 MIN_DURATIONS = 0.99
 """The share of the requests whose durations must be known, or there is a note."""
-STEPS_PER_BLOCK = 3
+STEPS_PER_BLOCK = 2
 """In a long window the counters are read so many times in each block, always at its end."""
 
 

@@ -12,9 +12,9 @@ from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Sam
 from dualmetrics.experiments.statistics.arrays import Array
 
 _SeriesByBound = dict[float, SampledSeries]
-_NativeBucket = tuple[float, float, float]
-"""The lower bound, the upper bound and the count."""
-_NativeSample = tuple[float, Sequence[_NativeBucket]]
+NativeBucket = Sequence[float | str]
+"""The lower bound, the upper bound and the count, as numbers or as JSON has them."""
+NativeSample = tuple[float, Sequence[NativeBucket]]
 """The time and the buckets."""
 
 _RELATIVE_ERROR = 1e-9
@@ -54,17 +54,18 @@ def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> Iterator
         yield SampledHistogram(labels, times[rows], bounds[columns][:-1], counts)
 
 
-def from_native_samples(labels: SampleLabels, samples: Sequence[_NativeSample]) -> SampledHistogram:
+def from_native_samples(labels: SampleLabels, samples: Sequence[NativeSample]) -> SampledHistogram:
     """Combine native samples into one histogram with the bounds of the coarsest schema among them.
 
     The bounds of schema ``s`` are the powers of ``2 ** 2 ** -s``. The bounds of a coarser schema are a subset
     of those of a finer one, so only resolution is lost.
     """
-    bounds = 2.0 ** _bound_exponents(samples)
+    rows = np.repeat(np.arange(len(samples)), [len(buckets) for _, buckets in samples])
+    flat = [bucket for _, buckets in samples for bucket in buckets]
+    low, high, count = np.array(flat, dtype=np.float64).reshape(-1, 3).T
+    bounds = 2.0 ** _bound_exponents(low, high)
     counts = np.zeros((len(samples), len(bounds) + 1))
-    for row, (_, buckets) in enumerate(samples):
-        for _low, high, count in buckets:
-            counts[row, np.searchsorted(bounds, high * (1 - _RELATIVE_ERROR))] += count
+    np.add.at(counts, (rows, np.searchsorted(bounds, high * (1 - _RELATIVE_ERROR))), count)
     return SampledHistogram(labels, np.array([time for time, _ in samples]), bounds, counts)
 
 
@@ -84,15 +85,14 @@ def join_native(pieces: Sequence[SampledHistogram]) -> tuple[Array, list[Array]]
     return bounds, joined
 
 
-def _bound_exponents(samples: Sequence[_NativeSample]) -> Array:
+def _bound_exponents(low: Array, high: Array) -> Array:
     """Return the base-2 logarithms of all bounds from the lowest to the highest that is used."""
-    ends = [(low, high) for _, buckets in samples for low, high, _ in buckets if low > 0]
-    if not ends:
+    used = low > 0
+    if not used.any():
         return np.array([0.0])
-    step = max(float(np.log2(high / low)) for low, high in ends)
-    step = 2.0 ** round(np.log2(step))
-    lowest = np.floor(min(np.log2(low) for low, _ in ends) / step + 1e-6)
-    highest = np.ceil(max(np.log2(high) for _, high in ends) / step - 1e-6)
+    step = 2.0 ** round(np.log2(float(np.log2(high[used] / low[used]).max())))
+    lowest = np.floor(float(np.log2(low[used]).min()) / step + 1e-6)
+    highest = np.ceil(float(np.log2(high[used]).max()) / step - 1e-6)
     return np.asarray(np.arange(lowest, highest + 1) * step, dtype=np.float64)
 
 

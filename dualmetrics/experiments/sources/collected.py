@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmetrics.experiments.histograms import from_native_samples, join_native
+from dualmetrics.experiments.histograms import NativeBucket, from_native_samples, join_native
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 
@@ -62,8 +62,6 @@ def _join(pieces: list[_Piece]) -> _Piece:
     return times, np.concatenate([values for _, values in pieces])[first]
 
 
-def _buckets(histogram: dict[str, Any]) -> list[tuple[float, float, float]]:
-    """Return the (low, high, count) of each bucket. The first element says which bound is inclusive."""
-    return [
-        (float(low), float(high), float(count)) for _rule, low, high, count in histogram.get("buckets", ())
-    ]
+def _buckets(histogram: dict[str, Any]) -> list[NativeBucket]:
+    """Return the low, the high and the count of each bucket, without the rule that comes before them."""
+    return [bucket[1:] for bucket in histogram.get("buckets", ())]

@@ -12,7 +12,7 @@ from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
 from dualmetrics.experiments.statistics.arrays import Array
 
 RAW_PIECE_SECONDS = 900.0
-GRID_PIECE_STEPS = 20
+GRID_PIECE_STEPS = 5
 LOOKBACK = 300.0
 """How many seconds a sample stays current, by Prometheus' default."""
 
