@@ -11,7 +11,7 @@ from dualmetrics.experiments.statistics.critical import CriticalValues, OneLook
 
 PARTS = 10
 RANGES = 1.5
-MIN_ERRORS = 20
+MIN_BREAK_ERRORS = 20
 MIN_FACTOR_OF_LOOKS = 3.0
 """Of repeated looks one may come just after an incident, so the factor must be larger."""
 
@@ -40,7 +40,7 @@ def error_break(
 ) -> float | None:
     """Apply `beyond_worst` to error ratios. None if there are fewer than ten blocks, or few errors."""
     (x1, n1), (x0, n0) = candidate, baseline
-    if len(x1) < PARTS or x1.sum() < MIN_ERRORS:
+    if len(x1) < PARTS or x1.sum() < MIN_BREAK_ERRORS:
         return None
     errors, requests = in_parts(x0), in_parts(n0)
     seen = requests > 0

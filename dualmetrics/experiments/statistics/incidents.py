@@ -9,7 +9,7 @@ from dualmetrics.experiments.statistics.arrays import Array
 MORE_INCIDENTS = 4
 """What was seen once may happen 4.74 times as often on average: the upper limit of a Poisson mean at .05."""
 INCIDENT_BLOCKS = 3
-CHANCE = 3.0
+CHANCE_DEVIATIONS = 3.0
 """An incident has more errors than its requests explain, by this many standard deviations."""
 
 
@@ -22,7 +22,7 @@ def worst_incident(errors: Array, requests: Array) -> float:
     run = np.ones(min(INCIDENT_BLOCKS, len(errors)))
     excess = np.convolve(errors - expected, run, "valid")
     worst = int(excess.argmax())
-    chance = CHANCE * np.sqrt(np.convolve(expected, run, "valid")[worst])
+    chance = CHANCE_DEVIATIONS * np.sqrt(np.convolve(expected, run, "valid")[worst])
     return float(excess[worst] / requests.sum()) if excess[worst] > chance else 0.0
 
 

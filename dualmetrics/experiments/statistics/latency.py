@@ -23,7 +23,7 @@ from dualmetrics.experiments.statistics.quantiles import QuantileBucket
 Interpolant = Callable[[QuantileBucket], Array]
 """A function that estimates a quantile from the bucket that holds it."""
 
-ROUNDING = 1e-9
+BOUND_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class LatencyEffect:
 
     def bounds_allow(self, margin: float) -> bool:
         """Whether the quantile is within ``margin`` wherever in their buckets the values lie."""
-        return self.hard_bounds[1] <= (1 + margin) * (1 + ROUNDING)
+        return self.hard_bounds[1] <= (1 + margin) * (1 + BOUND_ROUNDING)
 
     def helpful_bounds(self, margin: float) -> tuple[float, float]:
         """Return two bucket bounds around the baseline's quantile that are as far apart as the margin."""
@@ -170,7 +170,7 @@ def _share_above_bucket(
     candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues
 ) -> RatioEffect | None:
     bound = baseline.bucket(q)[1]
-    if candidate.bucket(q)[0] <= bound * (1 + ROUNDING):
+    if candidate.bucket(q)[0] <= bound * (1 + BOUND_ROUNDING):
         return None
     return error_ratio_effect(candidate.slower_than(bound), baseline.slower_than(bound), critical)
 

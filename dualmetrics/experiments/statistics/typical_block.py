@@ -12,12 +12,12 @@ from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import CriticalValues
 
 MIN_TYPICAL_BLOCKS = 20
-MIN_ERRORS = 3
+MIN_BLOCK_ERRORS = 3
 """The errors that half of the blocks of each variant must have. The logarithm of fewer is too coarse."""
 BLOCKS_PER_COSINE = 5
 FORGETTING, DRIFTING = (0.0, 0.3, 0.6), 0.97
 """The correlations of neighboring blocks in the noises that are told apart."""
-CHANCE = 0.15
+CHANCE_VARIANCE = 0.15
 """The variance that chance adds to each of them, if the noise itself has variance 1."""
 EVIDENCE = log(5)
 """A noise that forgets must be at least five times as likely as one that drifts."""
@@ -71,7 +71,7 @@ def log_ratios(candidate: tuple[Array, Array], baseline: tuple[Array, Array]) ->
     if len(candidate[0]) < MIN_TYPICAL_BLOCKS:
         return None
     for errors, requests in (candidate, baseline):
-        if np.median(errors) < MIN_ERRORS or requests.min() <= 0:
+        if np.median(errors) < MIN_BLOCK_ERRORS or requests.min() <= 0:
             return None
     return LogRatios(*(np.log((errors + 0.5) / requests) for errors, requests in (candidate, baseline)))
 
@@ -95,6 +95,6 @@ def _surprise(powers: Array, memory: float) -> float:
     """Return the negative log-likelihood of the powers, at the most likely variance."""
     cosines = len(powers)
     frequencies = np.pi * np.arange(1, cosines + 1) / (cosines + 1)
-    spectrum = (1 - memory**2) / (1 - 2 * memory * np.cos(frequencies) + memory**2) + CHANCE
+    spectrum = (1 - memory**2) / (1 - 2 * memory * np.cos(frequencies) + memory**2) + CHANCE_VARIANCE
     scale = max(float((powers / spectrum).mean()), np.finfo(float).tiny)
     return cosines * log(scale) + float(np.log(spectrum).sum())
