@@ -45,7 +45,9 @@ def check_labels(variants: Sequence[VariantSamples], names: Names, question: Que
     _require_label(series, names.status, "status code", "--status-label")
     if question.by_route or question.gate_routes or dict(question.names).get("route"):
         _require_label(series, names.route, "route", "--route-label")
-    _check_pattern({labels.get(names.status, "") for labels in series} - {""}, question.error_status)
+    if series:
+        seen = {labels.get(names.status, "") for labels in series} - {""}
+        _check_pattern(seen, question.error_status)
 
 
 def _counted_labels(samples: VariantSamples, names: Names) -> Iterable[SampleLabels]:
@@ -53,7 +55,7 @@ def _counted_labels(samples: VariantSamples, names: Names) -> Iterable[SampleLab
 
 
 def _require_label(series: Sequence[SampleLabels], label: str, meaning: str, option: str) -> None:
-    if any(labels.get(label) for labels in series):
+    if not series or any(labels.get(label) for labels in series):
         return
     there = sorted({name for labels in series for name in labels} - {"__name__", "le"})
     raise UsageError(
