@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGES = ("dualmetrics", "dualmetrics_flask", "dualmetrics_starlette")
+PACKAGES = ("dualmetrics", "dualmetrics_django", "dualmetrics_flask", "dualmetrics_starlette")
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 """Of the functions, each with its docstring."""
 
@@ -24,6 +24,7 @@ SHARED_NAMES = {
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
+    "routes": "The entry point of an integration that names the routes of its framework.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
     "set_route": "Sets the route in an ASGI scope or in a WSGI environ.",
 }
@@ -54,6 +55,10 @@ UNDOCUMENTED_USES = {
     "werkzeug.request": (
         "dualmetrics_flask/rules.py",
         "The environ's key of the request object, which knows the matched rule after the request has ended.",
+    ),
+    "get_response": (
+        "dualmetrics_django/handlers.py",
+        "The method of a handler, and its async form, that has the request after its route was found.",
     ),
     "middleware_stack": (
         "dualmetrics_starlette/stacks.py",

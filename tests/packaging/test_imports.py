@@ -12,6 +12,8 @@ MODULES = (
     "dualmetrics",
     "dualmetrics.asgi",
     "dualmetrics.wsgi",
+    "dualmetrics_django.asgi",
+    "dualmetrics_django.wsgi",
     "dualmetrics_flask",
     "dualmetrics_starlette",
 )

@@ -10,6 +10,8 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
+import dualmetrics_django.asgi
+import dualmetrics_django.wsgi
 import dualmetrics_flask
 import dualmetrics_starlette
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
@@ -42,6 +44,8 @@ PUBLIC_NAMES = {
         "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
         "Site", "WsgiContract", "fetch",
     },
+    "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -66,6 +70,8 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     wsgi.MetricsMiddleware: ["app", "telemetry=", "route_namer=", "serve_metrics=", "**settings"],
     wsgi.metrics_app: ["telemetry"],
     wsgi.set_route: ["environ", "template"],
+    dualmetrics_django.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_django.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -83,6 +89,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
 ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
+    ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "starlette"): "routes",
 }
 
