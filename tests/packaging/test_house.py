@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGES = ("dualmetrics", "dualmetrics_django", "dualmetrics_flask", "dualmetrics_starlette")
+PACKAGES = (
+    "dualmetrics",
+    "dualmetrics_aiohttp",
+    "dualmetrics_django",
+    "dualmetrics_flask",
+    "dualmetrics_starlette",
+)
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 """Of the functions, each with its docstring."""
 

@@ -15,6 +15,7 @@ MODULES = (
     "dualmetrics_django.asgi",
     "dualmetrics_django.wsgi",
     "dualmetrics_flask",
+    "dualmetrics_aiohttp",
     "dualmetrics_starlette",
 )
 

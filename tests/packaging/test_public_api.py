@@ -10,6 +10,7 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
+import dualmetrics_aiohttp
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
 import dualmetrics_flask
@@ -35,6 +36,10 @@ PUBLIC_NAMES = {
         "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
         "serves_page", "telemetry_for", "warn_of_hidden_route",
     },
+    "dualmetrics.own_server": {
+        "CLIENT_GONE", "Requests", "SMALL_BODY_BYTES", "ServedRequest", "answer_scrape", "exclude",
+        "run_in_thread", "tell_error", "tell_route",
+    },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
         "Plan", "Prometheus", "Question", "TooEarlyError", "UnreachableError", "UsageError", "Verdict",
@@ -46,6 +51,7 @@ PUBLIC_NAMES = {
     },
     "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
+    "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -72,6 +78,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     wsgi.set_route: ["environ", "template"],
     dualmetrics_django.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_django.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_aiohttp.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],

@@ -10,7 +10,13 @@ import pytest
 
 pytestmark = pytest.mark.bare
 
-PACKAGES = {"dualmetrics", "dualmetrics_django", "dualmetrics_flask", "dualmetrics_starlette"}
+PACKAGES = {
+    "dualmetrics",
+    "dualmetrics_aiohttp",
+    "dualmetrics_django",
+    "dualmetrics_flask",
+    "dualmetrics_starlette",
+}
 EXAMPLES = "dualmetrics/cli/examples"
 """Programs that the demo runs by path; they are not imported from there."""
 

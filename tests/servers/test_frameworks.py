@@ -28,6 +28,7 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "aiohttp": Served(GUNICORN + "aiohttp_app:app -k aiohttp.GunicornWebWorker", "/work/{number}"),
     "django": Served(GUNICORN + "django_wsgi:app", "/work/<int:number>"),
     "django-asgi": Served(UVICORN + "django_asgi:app", "/work/<int:number>"),
 }
