@@ -17,6 +17,7 @@ PACKAGES = (
     "dualmetrics_aiohttp",
     "dualmetrics_django",
     "dualmetrics_flask",
+    "dualmetrics_quart",
     "dualmetrics_starlette",
 )
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30

@@ -16,6 +16,7 @@ MODULES = (
     "dualmetrics_django.wsgi",
     "dualmetrics_flask",
     "dualmetrics_aiohttp",
+    "dualmetrics_quart",
     "dualmetrics_starlette",
 )
 

@@ -14,6 +14,7 @@ import dualmetrics_aiohttp
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
 import dualmetrics_flask
+import dualmetrics_quart
 import dualmetrics_starlette
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
 from dualmetrics.bridges.sdk import MetricReader
@@ -52,6 +53,7 @@ PUBLIC_NAMES = {
     "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
+    "dualmetrics_quart": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -79,6 +81,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_django.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_django.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_aiohttp.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_quart.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -97,6 +100,7 @@ ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
     ("dualmetrics_routes", "django"): "routes",
+    ("dualmetrics_routes", "quart"): "routes",
     ("dualmetrics_routes", "starlette"): "routes",
 }
 

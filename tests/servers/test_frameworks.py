@@ -28,6 +28,7 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "quart": Served(UVICORN + "quart_app:app", "/work/<int:number>"),
     "aiohttp": Served(GUNICORN + "aiohttp_app:app -k aiohttp.GunicornWebWorker", "/work/{number}"),
     "django": Served(GUNICORN + "django_wsgi:app", "/work/<int:number>"),
     "django-asgi": Served(UVICORN + "django_asgi:app", "/work/<int:number>"),
