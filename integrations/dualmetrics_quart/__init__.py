@@ -67,12 +67,14 @@ def routes(app: object) -> RouteNamer | None:
 async def note_rule(app: Quart, **_: object) -> None:
     """Tell the middleware which rule matched. There is none after a 404, a 405 or a redirect by Quart."""
     if request.url_rule is not None:
-        set_route(request.scope, request.url_rule.rule)
+        scope: Any = request.scope  # Quart has its own types of ASGI
+        set_route(scope, request.url_rule.rule)
 
 
 async def note_unhandled(app: Quart, exception: BaseException, **_: object) -> None:
     """Tell the middleware about an exception that Quart answers with a 500."""
-    set_error(request.scope, exception)
+    scope: Any = request.scope
+    set_error(scope, exception)
 
 
 def name_no_other_route(scope: Scope, path: str) -> None:

@@ -22,6 +22,7 @@ def test_importing_the_flask_integration_loads_no_exporter_and_no_other_framewor
         ("dualmetrics_django.asgi", "django", "django"),
         ("dualmetrics_aiohttp", "aiohttp", "aiohttp"),
         ("dualmetrics_quart", "quart", "quart"),
+        ("dualmetrics_litestar", "litestar", "litestar"),
         ("dualmetrics_flask", "flask", "flask"),
         ("dualmetrics_starlette", "starlette", "starlette"),
         ("dualmetrics.testing", "pytest", "testing"),

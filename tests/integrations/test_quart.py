@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from quart import Quart, request, websocket
@@ -14,7 +15,7 @@ from dualmetrics_quart import DualMetrics, set_route
 
 
 def test_the_plain_middleware_finds_the_routes(telemetry: Telemetry, recorded: Recorded) -> None:
-    app = Quart("site")
+    app: Any = Quart("site")
     app.add_url_rule("/users/<id>", view_func=lambda id: id)  # noqa: A006 - as in the rule
     assert fetch(MetricsMiddleware(app, telemetry=telemetry), "GET", "/users/7").status == 200
     assert recorded.counts() == {RequestLabels("GET", "/users/<id>", 200): 1}
@@ -23,12 +24,13 @@ def test_the_plain_middleware_finds_the_routes(telemetry: Telemetry, recorded: R
 def test_a_route_of_the_app_takes_precedence_and_error_handlers_decide_the_status(
     telemetry: Telemetry, recorded: Recorded
 ) -> None:
-    app = Quart("site")
+    app: Any = Quart("site")
     DualMetrics(app, telemetry=telemetry)
 
     @app.get("/named")
     async def named() -> str:
-        set_route(request.scope, "/chosen")
+        scope: Any = request.scope
+        set_route(scope, "/chosen")
         return "named"
 
     @app.get("/fail")
@@ -48,7 +50,7 @@ def test_a_route_of_the_app_takes_precedence_and_error_handlers_decide_the_statu
 
 
 def test_a_websocket_is_active_while_it_is_open(telemetry: Telemetry, recorded: Recorded) -> None:
-    app = Quart("site")
+    app: Any = Quart("site")
     DualMetrics(app, telemetry=telemetry)
     seen = []
 
@@ -66,7 +68,7 @@ def test_a_websocket_is_active_while_it_is_open(telemetry: Telemetry, recorded: 
 
 
 def test_a_taken_metrics_path_is_refused(telemetry: Telemetry) -> None:
-    app = Quart("site")
+    app: Any = Quart("site")
     app.add_url_rule("/metrics", view_func=lambda: "mine")
     with pytest.raises(SettingsError, match="already has this path"):
         DualMetrics(app, telemetry=telemetry)

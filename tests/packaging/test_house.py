@@ -17,6 +17,7 @@ PACKAGES = (
     "dualmetrics_aiohttp",
     "dualmetrics_django",
     "dualmetrics_flask",
+    "dualmetrics_litestar",
     "dualmetrics_quart",
     "dualmetrics_starlette",
 )

@@ -17,6 +17,7 @@ MODULES = (
     "dualmetrics_flask",
     "dualmetrics_aiohttp",
     "dualmetrics_quart",
+    "dualmetrics_litestar",
     "dualmetrics_starlette",
 )
 

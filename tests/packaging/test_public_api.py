@@ -14,6 +14,7 @@ import dualmetrics_aiohttp
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
 import dualmetrics_flask
+import dualmetrics_litestar
 import dualmetrics_quart
 import dualmetrics_starlette
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
@@ -54,6 +55,7 @@ PUBLIC_NAMES = {
     "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
     "dualmetrics_quart": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_litestar": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -82,6 +84,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_django.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_aiohttp.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_quart.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_litestar.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -101,6 +104,7 @@ ENTRY_POINTS = {
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
     ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "quart"): "routes",
+    ("dualmetrics_routes", "litestar"): "routes",
     ("dualmetrics_routes", "starlette"): "routes",
 }
 

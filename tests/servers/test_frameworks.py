@@ -28,6 +28,8 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "litestar-plugin": Served(UVICORN + "litestar_plugin:app", "/work/{number}"),
+    "litestar": Served(UVICORN + "litestar_app:app", "/work/{number}"),
     "quart": Served(UVICORN + "quart_app:app", "/work/<int:number>"),
     "aiohttp": Served(GUNICORN + "aiohttp_app:app -k aiohttp.GunicornWebWorker", "/work/{number}"),
     "django": Served(GUNICORN + "django_wsgi:app", "/work/<int:number>"),
