@@ -34,10 +34,10 @@ class DualMetrics:
         self.telemetry = telemetry_for(telemetry, settings)
         if options.serve_metrics and serves_page(self.telemetry):
             self._mount_page(app)
-        middleware = MetricsMiddleware(
-            app.asgi_app, telemetry=self.telemetry, route_namer=routes(app), serve_metrics=False
+        typed: Any = app  # Quart has its own types of ASGI
+        typed.asgi_app = MetricsMiddleware(
+            typed.asgi_app, telemetry=self.telemetry, route_namer=routes(app), serve_metrics=False
         )
-        app.asgi_app = middleware  # type: ignore[method-assign]  # Quart documents this way to add middleware
 
     def _mount_page(self, app: Quart) -> None:
         path = self.telemetry.settings.prometheus_path
@@ -48,7 +48,8 @@ class DualMetrics:
         app.add_url_rule(path, endpoint, self._page, methods=["GET"])
 
     async def _page(self) -> Response:
-        answer = await answer_scrape(self.telemetry, request.scope)
+        scope: Any = request.scope
+        answer = await answer_scrape(self.telemetry, scope)
         return Response(b"".join(answer.chunks), answer.status, dict(answer.headers))
 
 
@@ -67,7 +68,7 @@ def routes(app: object) -> RouteNamer | None:
 async def note_rule(app: Quart, **_: object) -> None:
     """Tell the middleware which rule matched. There is none after a 404, a 405 or a redirect by Quart."""
     if request.url_rule is not None:
-        scope: Any = request.scope  # Quart has its own types of ASGI
+        scope: Any = request.scope
         set_route(scope, request.url_rule.rule)
 
 

@@ -23,6 +23,8 @@ def test_importing_the_flask_integration_loads_no_exporter_and_no_other_framewor
         ("dualmetrics_aiohttp", "aiohttp", "aiohttp"),
         ("dualmetrics_quart", "quart", "quart"),
         ("dualmetrics_litestar", "litestar", "litestar"),
+        ("dualmetrics_falcon.asgi", "falcon", "falcon"),
+        ("dualmetrics_falcon.wsgi", "falcon", "falcon"),
         ("dualmetrics_flask", "flask", "flask"),
         ("dualmetrics_starlette", "starlette", "starlette"),
         ("dualmetrics.testing", "pytest", "testing"),

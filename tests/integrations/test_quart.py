@@ -14,17 +14,22 @@ from dualmetrics.testing import Recorded, RequestLabels, fetch
 from dualmetrics_quart import DualMetrics, set_route
 
 
+def get(app: Any, path: str) -> int:
+    return fetch(app, "GET", path).status
+
+
 def test_the_plain_middleware_finds_the_routes(telemetry: Telemetry, recorded: Recorded) -> None:
-    app: Any = Quart("site")
+    app = Quart("site")
     app.add_url_rule("/users/<id>", view_func=lambda id: id)  # noqa: A006 - as in the rule
-    assert fetch(MetricsMiddleware(app, telemetry=telemetry), "GET", "/users/7").status == 200
+    plain: Any = app
+    assert get(MetricsMiddleware(plain, telemetry=telemetry), "/users/7") == 200
     assert recorded.counts() == {RequestLabels("GET", "/users/<id>", 200): 1}
 
 
 def test_a_route_of_the_app_takes_precedence_and_error_handlers_decide_the_status(
     telemetry: Telemetry, recorded: Recorded
 ) -> None:
-    app: Any = Quart("site")
+    app = Quart("site")
     DualMetrics(app, telemetry=telemetry)
 
     @app.get("/named")
@@ -41,7 +46,7 @@ def test_a_route_of_the_app_takes_precedence_and_error_handlers_decide_the_statu
     async def teapot(error: ZeroDivisionError) -> tuple[str, int]:
         return "teapot", 418
 
-    assert [fetch(app, "GET", path).status for path in ("/named", "/fail", "/none")] == [200, 418, 404]
+    assert [get(app, path) for path in ("/named", "/fail", "/none")] == [200, 418, 404]
     assert recorded.counts() == {
         RequestLabels("GET", "/chosen", 200): 1,
         RequestLabels("GET", "/fail", 418): 1,
@@ -50,7 +55,7 @@ def test_a_route_of_the_app_takes_precedence_and_error_handlers_decide_the_statu
 
 
 def test_a_websocket_is_active_while_it_is_open(telemetry: Telemetry, recorded: Recorded) -> None:
-    app: Any = Quart("site")
+    app = Quart("site")
     DualMetrics(app, telemetry=telemetry)
     seen = []
 
@@ -68,7 +73,7 @@ def test_a_websocket_is_active_while_it_is_open(telemetry: Telemetry, recorded: 
 
 
 def test_a_taken_metrics_path_is_refused(telemetry: Telemetry) -> None:
-    app: Any = Quart("site")
+    app = Quart("site")
     app.add_url_rule("/metrics", view_func=lambda: "mine")
     with pytest.raises(SettingsError, match="already has this path"):
         DualMetrics(app, telemetry=telemetry)

@@ -16,6 +16,7 @@ PACKAGES = (
     "dualmetrics",
     "dualmetrics_aiohttp",
     "dualmetrics_django",
+    "dualmetrics_falcon",
     "dualmetrics_flask",
     "dualmetrics_litestar",
     "dualmetrics_quart",
@@ -27,6 +28,7 @@ MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 MAX_FILE_LINES = 250
 
 SHARED_NAMES = {
+    "TemplateNoter": "The middleware for Falcon on WSGI and on ASGI.",
     "DualMetrics": "Each integration has one, so that changing the framework changes the import alone.",
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
@@ -39,6 +41,9 @@ SHARED_NAMES = {
 """The public names that several modules define, and why."""
 
 PRIVATE_NAMES = {
+    ("dualmetrics_falcon/responses.py", "_error_handlers"): (
+        "Falcon has no public way to ask whether an app has replaced the handler of unexpected exceptions."
+    ),
     ("dualmetrics/instruments/synchronous.py", "_Gauge"): (
         "`opentelemetry.metrics` exports the synchronous gauge under this name and no other."
     ),

@@ -18,6 +18,8 @@ MODULES = (
     "dualmetrics_aiohttp",
     "dualmetrics_quart",
     "dualmetrics_litestar",
+    "dualmetrics_falcon.asgi",
+    "dualmetrics_falcon.wsgi",
     "dualmetrics_starlette",
 )
 

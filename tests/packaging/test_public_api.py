@@ -13,6 +13,8 @@ from click.testing import CliRunner
 import dualmetrics_aiohttp
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
+import dualmetrics_falcon.asgi
+import dualmetrics_falcon.wsgi
 import dualmetrics_flask
 import dualmetrics_litestar
 import dualmetrics_quart
@@ -56,6 +58,8 @@ PUBLIC_NAMES = {
     "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
     "dualmetrics_quart": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_litestar": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_falcon.asgi": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_falcon.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -85,6 +89,8 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_aiohttp.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_quart.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_litestar.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_falcon.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_falcon.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -105,6 +111,7 @@ ENTRY_POINTS = {
     ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "quart"): "routes",
     ("dualmetrics_routes", "litestar"): "routes",
+    ("dualmetrics_routes", "falcon"): "routes",
     ("dualmetrics_routes", "starlette"): "routes",
 }
 

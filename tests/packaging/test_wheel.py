@@ -14,6 +14,7 @@ PACKAGES = {
     "dualmetrics",
     "dualmetrics_aiohttp",
     "dualmetrics_django",
+    "dualmetrics_falcon",
     "dualmetrics_flask",
     "dualmetrics_litestar",
     "dualmetrics_quart",

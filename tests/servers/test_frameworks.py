@@ -28,6 +28,8 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "falcon": Served(GUNICORN + "falcon_wsgi:app", "/work/{number:int}"),
+    "falcon-asgi": Served(UVICORN + "falcon_asgi:app", "/work/{number:int}"),
     "litestar-plugin": Served(UVICORN + "litestar_plugin:app", "/work/{number}"),
     "litestar": Served(UVICORN + "litestar_app:app", "/work/{number}"),
     "quart": Served(UVICORN + "quart_app:app", "/work/<int:number>"),
