@@ -25,6 +25,8 @@ def test_importing_the_flask_integration_loads_no_exporter_and_no_other_framewor
         ("dualmetrics_litestar", "litestar", "litestar"),
         ("dualmetrics_falcon.asgi", "falcon", "falcon"),
         ("dualmetrics_falcon.wsgi", "falcon", "falcon"),
+        ("dualmetrics_bottle", "bottle", "bottle"),
+        ("dualmetrics_pyramid", "pyramid", "pyramid"),
         ("dualmetrics_flask", "flask", "flask"),
         ("dualmetrics_starlette", "starlette", "starlette"),
         ("dualmetrics.testing", "pytest", "testing"),

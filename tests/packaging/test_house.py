@@ -15,10 +15,12 @@ import pytest
 PACKAGES = (
     "dualmetrics",
     "dualmetrics_aiohttp",
+    "dualmetrics_bottle",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
     "dualmetrics_litestar",
+    "dualmetrics_pyramid",
     "dualmetrics_quart",
     "dualmetrics_starlette",
 )

@@ -20,6 +20,8 @@ MODULES = (
     "dualmetrics_litestar",
     "dualmetrics_falcon.asgi",
     "dualmetrics_falcon.wsgi",
+    "dualmetrics_bottle",
+    "dualmetrics_pyramid",
     "dualmetrics_starlette",
 )
 

@@ -11,12 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 import dualmetrics_aiohttp
+import dualmetrics_bottle
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
 import dualmetrics_falcon.asgi
 import dualmetrics_falcon.wsgi
 import dualmetrics_flask
 import dualmetrics_litestar
+import dualmetrics_pyramid
 import dualmetrics_quart
 import dualmetrics_starlette
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
@@ -60,6 +62,8 @@ PUBLIC_NAMES = {
     "dualmetrics_litestar": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_falcon.asgi": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_falcon.wsgi": {"DualMetrics", "set_route"},
+    "dualmetrics_bottle": {"DualMetrics", "set_route"},
+    "dualmetrics_pyramid": {"DualMetrics", "includeme", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -91,6 +95,8 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_litestar.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_falcon.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_falcon.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_bottle.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_pyramid.DualMetrics: ["config", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],

@@ -13,10 +13,12 @@ pytestmark = pytest.mark.bare
 PACKAGES = {
     "dualmetrics",
     "dualmetrics_aiohttp",
+    "dualmetrics_bottle",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
     "dualmetrics_litestar",
+    "dualmetrics_pyramid",
     "dualmetrics_quart",
     "dualmetrics_starlette",
 }

@@ -28,6 +28,8 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "pyramid": Served(GUNICORN + "pyramid_app:app", r"/work/{number:\d+}"),
+    "bottle": Served(GUNICORN + "bottle_app:app", "/work/<number:int>"),
     "falcon": Served(GUNICORN + "falcon_wsgi:app", "/work/{number:int}"),
     "falcon-asgi": Served(UVICORN + "falcon_asgi:app", "/work/{number:int}"),
     "litestar-plugin": Served(UVICORN + "litestar_plugin:app", "/work/{number}"),
