@@ -13,6 +13,7 @@ from dualmetrics.config.settings import SettingsError
 from dualmetrics.default_telemetry import configure
 from dualmetrics.http.marker import Carrier, RequestMarker, markers
 from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.regex_routes import readable_regex
 from dualmetrics.http.request_attributes import METHODS, error_type
 from dualmetrics.scrape.messages import ScrapeResponse
 
@@ -25,6 +26,7 @@ __all__ = [
     "ScrapeResponse",
     "SettingsError",
     "error_type",
+    "readable_regex",
     "route_taken_error",
     "serves_page",
     "telemetry_for",

@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
-TOKEN = re.compile(
-    r"\\(?P<escaped>.)|\[(?:\\.|[^]\\])+\]|\((?P<group>\?P<\w+>|\?[a-zA-Z-]*:?|\?<?[!=]|)|.",
-    re.DOTALL,
-)
-"""The parts of a regular expression that `readable_regex` tells apart."""
-
-ANCHORS = frozenset("AbBZz")
+from dualmetrics.middleware import readable_regex
 
 
-@functools.lru_cache(4096)
 def template_of(route: str) -> str:
     """Return the template of ``ResolverMatch.route``, which has all prefixes but no slash at its start.
 
     Routes of ``path`` are kept as the project wrote them. Those of ``re_path`` are made readable.
     """
     return "/" + (readable_regex(route) if re.search(r"[\^$\\(]", route) else route)
-
-
-def readable_regex(regex: str) -> str:
-    r"""Return a regular expression with the names of its groups in their place.
-
-    ``^users/(?P<id>\d+)/$`` becomes ``users/<id>/``. A group without a name becomes ``<var>``.
-    """
-    parts: list[str] = []
-    hidden: list[bool] = []
-    for token in TOKEN.finditer(regex):
-        text, group = token[0], token["group"]
-        if group is not None:
-            if not any(hidden):
-                parts.append(_group_name(group))
-            hidden.append(not group.endswith(":"))
-        elif text == ")" and hidden:
-            hidden.pop()
-        elif not any(hidden):
-            parts.append(_literal(text, token["escaped"]))
-    return "".join(parts)
-
-
-def _group_name(group: str) -> str:
-    """What stands for a group: nothing for one that captures nothing."""
-    return group[2:] if group.startswith("?P") else "" if group else "<var>"
-
-
-def _literal(text: str, escaped: str | None) -> str:
-    """A character outside of groups. Anchors and quantifiers are left out."""
-    if escaped is None:
-        return "" if text in "^$?*+" else text
-    return "" if escaped in ANCHORS else text if escaped.isalnum() else escaped

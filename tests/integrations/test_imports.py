@@ -27,6 +27,7 @@ def test_importing_the_flask_integration_loads_no_exporter_and_no_other_framewor
         ("dualmetrics_falcon.wsgi", "falcon", "falcon"),
         ("dualmetrics_bottle", "bottle", "bottle"),
         ("dualmetrics_pyramid", "pyramid", "pyramid"),
+        ("dualmetrics_tornado", "tornado", "tornado"),
         ("dualmetrics_flask", "flask", "flask"),
         ("dualmetrics_starlette", "starlette", "starlette"),
         ("dualmetrics.testing", "pytest", "testing"),

@@ -23,6 +23,7 @@ PACKAGES = (
     "dualmetrics_pyramid",
     "dualmetrics_quart",
     "dualmetrics_starlette",
+    "dualmetrics_tornado",
 )
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 """Of the functions, each with its docstring."""

@@ -22,6 +22,7 @@ MODULES = (
     "dualmetrics_falcon.wsgi",
     "dualmetrics_bottle",
     "dualmetrics_pyramid",
+    "dualmetrics_tornado",
     "dualmetrics_starlette",
 )
 

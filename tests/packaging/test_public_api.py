@@ -21,6 +21,7 @@ import dualmetrics_litestar
 import dualmetrics_pyramid
 import dualmetrics_quart
 import dualmetrics_starlette
+import dualmetrics_tornado
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.commands import dualmetrics_command
@@ -39,8 +40,8 @@ PUBLIC_NAMES = {
         "Environ", "RouteNamer", "answer_scrape", "set_error",
     },
     "dualmetrics.middleware": {
-        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
-        "serves_page", "telemetry_for", "warn_of_hidden_route",
+        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "readable_regex",
+        "route_taken_error", "serves_page", "telemetry_for", "warn_of_hidden_route",
     },
     "dualmetrics.own_server": {
         "CLIENT_GONE", "Requests", "SMALL_BODY_BYTES", "ServedRequest", "answer_scrape", "exclude",
@@ -64,6 +65,7 @@ PUBLIC_NAMES = {
     "dualmetrics_falcon.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_bottle": {"DualMetrics", "set_route"},
     "dualmetrics_pyramid": {"DualMetrics", "includeme", "set_route"},
+    "dualmetrics_tornado": {"DualMetrics", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -97,6 +99,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_falcon.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_bottle.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_pyramid.DualMetrics: ["config", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_tornado.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],

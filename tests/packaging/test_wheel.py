@@ -21,6 +21,7 @@ PACKAGES = {
     "dualmetrics_pyramid",
     "dualmetrics_quart",
     "dualmetrics_starlette",
+    "dualmetrics_tornado",
 }
 EXAMPLES = "dualmetrics/cli/examples"
 """Programs that the demo runs by path; they are not imported from there."""

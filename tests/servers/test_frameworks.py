@@ -28,6 +28,7 @@ class Served(NamedTuple):
 
 
 FRAMEWORKS = {
+    "tornado": Served("tests.servers.frameworks.tornado_app {port}", "/work/<number>"),
     "pyramid": Served(GUNICORN + "pyramid_app:app", r"/work/{number:\d+}"),
     "bottle": Served(GUNICORN + "bottle_app:app", "/work/<number:int>"),
     "falcon": Served(GUNICORN + "falcon_wsgi:app", "/work/{number:int}"),
