@@ -15,7 +15,8 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from dualmetrics.asgi import note_scope, set_error
+from dualmetrics.asgi import set_error
+from dualmetrics.middleware import note_seen
 from dualmetrics_django.template import template_of
 
 METHOD_NOT_ALLOWED = 405
@@ -85,7 +86,7 @@ def carrier_of(request: HttpRequest) -> MutableMapping[str, Any]:
     carrier: MutableMapping[str, Any] = (
         request.environ if isinstance(request, WSGIRequest) else getattr(request, "scope", {})
     )
-    note_scope(carrier)
+    note_seen(carrier)
     return carrier
 
 

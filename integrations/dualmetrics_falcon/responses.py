@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import falcon
 import falcon.inspect
 
-from dualmetrics.asgi import note_scope, set_error
-from dualmetrics.middleware import route_taken_error
+from dualmetrics.asgi import set_error
+from dualmetrics.middleware import note_seen, route_taken_error
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
@@ -21,7 +21,7 @@ TEMPLATE_KEY = "dualmetrics_falcon.template"
 def falcon_carrier(request: Any) -> MutableMapping[str, Any]:
     """The environ or scope of a request. It may be a copy of the one that the middleware has seen."""
     carrier: MutableMapping[str, Any] = getattr(request, "scope", None) or request.env
-    note_scope(carrier)
+    note_seen(carrier)
     return carrier
 
 

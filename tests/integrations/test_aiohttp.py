@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from aiohttp import WSMsgType, web
@@ -15,7 +16,7 @@ from dualmetrics.testing import HandlerError, Recorded, RequestLabels
 from dualmetrics.testing.site import HANDLER_ERROR_TYPE
 from dualmetrics_aiohttp import DualMetrics, set_route
 
-Client = TestClient[web.Request, web.Application]
+Client: TypeAlias = "TestClient[web.Request, web.Application]"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

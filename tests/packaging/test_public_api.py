@@ -40,7 +40,8 @@ PUBLIC_NAMES = {
         "Environ", "RouteNamer", "answer_scrape", "set_error",
     },
     "dualmetrics.middleware": {
-        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "readable_regex",
+        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "note_seen",
+        "readable_regex",
         "route_taken_error", "serves_page", "telemetry_for", "warn_of_hidden_route",
     },
     "dualmetrics.own_server": {
