@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from dualmetrics.config.settings import SettingsError
 from dualmetrics.default_telemetry import configure
-from dualmetrics.http.marker import Carrier, RequestMarker, markers
+from dualmetrics.http.marker import Carrier, RequestMarker, markers, note_seen
 from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.regex_routes import readable_regex
 from dualmetrics.http.request_attributes import METHODS, error_type
 from dualmetrics.scrape.messages import ScrapeResponse
 
@@ -25,6 +26,8 @@ __all__ = [
     "ScrapeResponse",
     "SettingsError",
     "error_type",
+    "note_seen",
+    "readable_regex",
     "route_taken_error",
     "serves_page",
     "telemetry_for",

@@ -121,7 +121,8 @@ class AsgiRequest(RequestMarker):
         if isinstance(error, (Exception, KeyboardInterrupt, SystemExit)) and not (
             self._client_gone and not self._status
         ):
-            self._record(self._status or 500, error_type(error))
+            # A framework may raise an exception of its own in place of the one that it has told.
+            self._record(self._status or 500, self.error or error_type(error))
         else:
             self._record(self._status or CLIENT_GONE, None)
 

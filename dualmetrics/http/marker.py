@@ -97,6 +97,13 @@ def tell_error(carrier: Carrier, exception: BaseException) -> None:
         marker.error = error_type(exception)
 
 
+def note_seen(carrier: Carrier) -> None:
+    """Note the scope or environ with which the framework has handled a request."""
+    for marker in markers(carrier):
+        if marker.is_recorded:
+            marker.seen = carrier
+
+
 def full_template(marker: RequestMarker, template: str | None) -> str | None:
     """Return the template of a request, with the part that only an app inside knows.
 

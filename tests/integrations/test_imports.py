@@ -18,6 +18,16 @@ def test_importing_the_flask_integration_loads_no_exporter_and_no_other_framewor
 @pytest.mark.parametrize(
     ("module", "missing", "extra"),
     [
+        ("dualmetrics_django.wsgi", "django", "django"),
+        ("dualmetrics_django.asgi", "django", "django"),
+        ("dualmetrics_aiohttp", "aiohttp", "aiohttp"),
+        ("dualmetrics_quart", "quart", "quart"),
+        ("dualmetrics_litestar", "litestar", "litestar"),
+        ("dualmetrics_falcon.asgi", "falcon", "falcon"),
+        ("dualmetrics_falcon.wsgi", "falcon", "falcon"),
+        ("dualmetrics_bottle", "bottle", "bottle"),
+        ("dualmetrics_pyramid", "pyramid", "pyramid"),
+        ("dualmetrics_tornado", "tornado", "tornado"),
         ("dualmetrics_flask", "flask", "flask"),
         ("dualmetrics_starlette", "starlette", "starlette"),
         ("dualmetrics.testing", "pytest", "testing"),

@@ -12,25 +12,42 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGES = ("dualmetrics", "dualmetrics_flask", "dualmetrics_starlette")
+PACKAGES = (
+    "dualmetrics",
+    "dualmetrics_aiohttp",
+    "dualmetrics_bottle",
+    "dualmetrics_django",
+    "dualmetrics_falcon",
+    "dualmetrics_flask",
+    "dualmetrics_litestar",
+    "dualmetrics_pyramid",
+    "dualmetrics_quart",
+    "dualmetrics_starlette",
+    "dualmetrics_tornado",
+)
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 """Of the functions, each with its docstring."""
 
 MAX_FILE_LINES = 250
 
 SHARED_NAMES = {
+    "TemplateNoter": "The middleware for Falcon on WSGI and on ASGI.",
     "DualMetrics": "Each integration has one, so that changing the framework changes the import alone.",
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
     "is_recorded_by": "Asks about an ASGI scope or about a WSGI environ.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
+    "routes": "The entry point of an integration that names the routes of its framework.",
     "set_error": "Records an exception in an ASGI scope or in a WSGI environ.",
     "set_route": "Sets the route in an ASGI scope or in a WSGI environ.",
 }
 """The public names that several modules define, and why."""
 
 PRIVATE_NAMES = {
+    ("dualmetrics_falcon/responses.py", "_error_handlers"): (
+        "Falcon has no public way to ask whether an app has replaced the handler of unexpected exceptions."
+    ),
     ("dualmetrics/instruments/synchronous.py", "_Gauge"): (
         "`opentelemetry.metrics` exports the synchronous gauge under this name and no other."
     ),
@@ -51,6 +68,10 @@ UNDOCUMENTED_USES = {
     "urllib3.connection": (
         "dualmetrics/exporters/otlp/log_capture.py",
         "This logger writes the whole URL, which may contain a secret, and has no option against it.",
+    ),
+    "get_response": (
+        "dualmetrics_django/handlers.py",
+        "The method of a handler, and its async form, that has the request after its route was found.",
     ),
     "middleware_stack": (
         "dualmetrics_starlette/stacks.py",

@@ -12,7 +12,17 @@ MODULES = (
     "dualmetrics",
     "dualmetrics.asgi",
     "dualmetrics.wsgi",
+    "dualmetrics_django.asgi",
+    "dualmetrics_django.wsgi",
     "dualmetrics_flask",
+    "dualmetrics_aiohttp",
+    "dualmetrics_quart",
+    "dualmetrics_litestar",
+    "dualmetrics_falcon.asgi",
+    "dualmetrics_falcon.wsgi",
+    "dualmetrics_bottle",
+    "dualmetrics_pyramid",
+    "dualmetrics_tornado",
     "dualmetrics_starlette",
 )
 

@@ -10,8 +10,18 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
+import dualmetrics_aiohttp
+import dualmetrics_bottle
+import dualmetrics_django.asgi
+import dualmetrics_django.wsgi
+import dualmetrics_falcon.asgi
+import dualmetrics_falcon.wsgi
 import dualmetrics_flask
+import dualmetrics_litestar
+import dualmetrics_pyramid
+import dualmetrics_quart
 import dualmetrics_starlette
+import dualmetrics_tornado
 from dualmetrics import SettingsError, Telemetry, asgi, configure, experiments, wsgi
 from dualmetrics.bridges.sdk import MetricReader
 from dualmetrics.cli.commands import dualmetrics_command
@@ -30,8 +40,13 @@ PUBLIC_NAMES = {
         "Environ", "RouteNamer", "answer_scrape", "is_recorded_by", "note_request", "set_error",
     },
     "dualmetrics.middleware": {
-        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "route_taken_error",
-        "serves_page", "telemetry_for", "warn_if_bypassed", "warn_of_hidden_route",
+        "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "note_seen",
+        "readable_regex", "route_taken_error", "serves_page", "telemetry_for", "warn_if_bypassed",
+        "warn_of_hidden_route",
+    },
+    "dualmetrics.own_server": {
+        "CLIENT_GONE", "Requests", "SMALL_BODY_BYTES", "ServedRequest", "answer_scrape", "exclude",
+        "run_in_thread", "tell_error", "tell_route",
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
@@ -42,6 +57,16 @@ PUBLIC_NAMES = {
         "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
         "Site", "WsgiContract", "fetch",
     },
+    "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
+    "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
+    "dualmetrics_quart": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_litestar": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_falcon.asgi": {"DualMetrics", "routes", "set_route"},
+    "dualmetrics_falcon.wsgi": {"DualMetrics", "set_route"},
+    "dualmetrics_bottle": {"DualMetrics", "set_route"},
+    "dualmetrics_pyramid": {"DualMetrics", "includeme", "set_route"},
+    "dualmetrics_tornado": {"DualMetrics", "set_route"},
     "dualmetrics_flask": {"DualMetrics", "set_route"},
     "dualmetrics_starlette": {"DualMetrics", "routes", "set_route"},
 }  # fmt: skip
@@ -66,6 +91,16 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     wsgi.MetricsMiddleware: ["app", "telemetry=", "route_namer=", "serve_metrics=", "**settings"],
     wsgi.metrics_app: ["telemetry"],
     wsgi.set_route: ["environ", "template"],
+    dualmetrics_django.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_django.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_aiohttp.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_quart.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_litestar.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_falcon.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_falcon.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_bottle.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_pyramid.DualMetrics: ["config", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_tornado.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics.init_app: ["self", "app"],
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -83,6 +118,10 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
 ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
+    ("dualmetrics_routes", "django"): "routes",
+    ("dualmetrics_routes", "quart"): "routes",
+    ("dualmetrics_routes", "litestar"): "routes",
+    ("dualmetrics_routes", "falcon"): "routes",
     ("dualmetrics_routes", "starlette"): "routes",
 }
 

@@ -10,7 +10,19 @@ import pytest
 
 pytestmark = pytest.mark.bare
 
-PACKAGES = {"dualmetrics", "dualmetrics_flask", "dualmetrics_starlette"}
+PACKAGES = {
+    "dualmetrics",
+    "dualmetrics_aiohttp",
+    "dualmetrics_bottle",
+    "dualmetrics_django",
+    "dualmetrics_falcon",
+    "dualmetrics_flask",
+    "dualmetrics_litestar",
+    "dualmetrics_pyramid",
+    "dualmetrics_quart",
+    "dualmetrics_starlette",
+    "dualmetrics_tornado",
+}
 EXAMPLES = "dualmetrics/cli/examples"
 """Programs that the demo runs by path; they are not imported from there."""
 

@@ -101,7 +101,8 @@ class AsgiSite:
         try:
             asyncio.run(self._serve(connection))
         except Exception as error:
-            if error_type(error) != HANDLER_ERROR_TYPE:  # it may come in a group of exceptions
+            cause = error.__cause__ or error  # it may come in an exception of the framework, or in a group
+            if error_type(cause) != HANDLER_ERROR_TYPE:
                 raise
             return Response(connection.status or 500, connection.body)
         return Response(connection.status, connection.body)

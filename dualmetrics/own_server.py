@@ -1,0 +1,164 @@
+"""Metrics for frameworks that have a server of their own, and speak neither ASGI nor WSGI.
+
+An integration of such a framework calls `Requests.begin` when a request arrives, and `ServedRequest.end` when
+the last byte of its response was sent. In between, the request is found by its carrier, a mapping that the
+integration keeps for each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from dualmetrics.asgi.threads import run_in_thread
+from dualmetrics.http.marker import Carrier, RequestMarker, markers, tell_error, tell_route
+from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
+from dualmetrics.http.request_recorder import RequestRecorder
+from dualmetrics.http.traced_request import TracedRequest
+from dualmetrics.middleware import PAGE_DISABLED, serves_page
+from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
+
+if TYPE_CHECKING:
+    from dualmetrics.telemetry import Telemetry
+
+__all__ = [
+    "CLIENT_GONE",
+    "SMALL_BODY_BYTES",
+    "Requests",
+    "ServedRequest",
+    "answer_scrape",
+    "exclude",
+    "run_in_thread",
+    "tell_error",
+    "tell_route",
+]
+
+SMALL_BODY_BYTES = 65536
+"""A body of at most this size is accepted by the system at once.
+
+Its request is ended just before it is sent, so that an answered request survives a kill of the worker.
+"""
+
+
+class ServedRequest(RequestMarker):
+    """A request that is counted as active until `end` or `cancel`. Only the first call of these counts."""
+
+    __slots__ = ("_recorder", "_started", "failure", "in_progress", "response")
+
+    is_recorded = True
+
+    def __init__(self, telemetry: object, carrier: Carrier, path: str, recorder: RequestRecorder) -> None:
+        super().__init__(telemetry, carrier, path=path)
+        self.seen = {}  # else it and the carrier would be a cycle that only the garbage collector can free
+        self.response: Any = None
+        """The response that has started, for an integration that needs it at the end."""
+        self.failure: BaseException | None = None
+        """The exception that ended the handler or the response."""
+        self.in_progress = True
+        self._recorder = recorder
+        recorder.start()
+        self._started = perf_counter()
+
+    def end(self, status: int, template: str | None) -> None:
+        """Record the request with the status that was sent.
+
+        ``template`` is that of the route, None if no route matched; `tell_route` takes precedence over it.
+        Never raises.
+        """
+        if self.in_progress:
+            self.route = self.route or template
+            told = self.error if status >= 500 else None
+            self._record(status, error_type(self.failure) if self.failure is not None else told)
+
+    def cancel(self) -> None:
+        """Do not record the request. Never raises."""
+        if self.in_progress:
+            self.in_progress = False
+            self._recorder.cancel()
+
+    def exclude(self) -> None:
+        """Do not record the request: an app inside excludes it."""
+        self.cancel()
+
+    def _record(self, status: int, error: str | None) -> None:
+        self.in_progress = False
+        self._recorder.end(self.route, status, error, perf_counter() - self._started)
+
+
+class TracedServedRequest(TracedRequest, ServedRequest):
+    """A `ServedRequest` that is recorded as part of the span that was active when it arrived."""
+
+    __slots__ = ("_span",)
+
+
+class OpenWebsocket(ServedRequest):
+    """A websocket, which is counted while it is open, and nothing more."""
+
+    __slots__ = ()
+
+    def end(self, status: int, template: str | None) -> None:
+        """Count it as no longer active."""
+        self.cancel()
+
+
+class Requests:
+    """Begins the requests of one app."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._metrics = telemetry.server_metrics
+        self._excluded = PathFilter(telemetry.settings).excluded
+        self._type: type[ServedRequest] = ServedRequest
+        self._metrics.exemplars.on_active(self._record_in_spans)
+
+    def begin(
+        self, carrier: Carrier, method: str, path: str, scheme: str = "http", version: str | None = None
+    ) -> ServedRequest | None:
+        """Begin a request; None if it is not recorded, because of its path or because it already is.
+
+        ``version`` is that of HTTP, such as ``1.1``. Never raises.
+        """
+        if not self._telemetry.enabled or self._excluded(path) or self.find(carrier) is not None:
+            return None
+        recorder = self._metrics.by_method.get(method) or self._metrics.recorder_for(method, scheme, version)
+        return self._type(self._telemetry, carrier, path, recorder)
+
+    def begin_websocket(self, carrier: Carrier, path: str, scheme: str) -> ServedRequest | None:
+        """Begin a websocket in place of the request that asked for it; None if it is not recorded."""
+        if not self._telemetry.enabled or self._excluded(path):
+            return None
+        asked = self.find(carrier)
+        if asked is not None:
+            asked.cancel()
+        recorder = self._metrics.websocket_recorder("wss" if scheme in ("https", "wss") else "ws")
+        return OpenWebsocket(self._telemetry, carrier, path, recorder)
+
+    def find(self, carrier: Carrier) -> ServedRequest | None:
+        """The request that was begun last with this carrier."""
+        of_ours = (each for each in markers(carrier) if each.telemetry is self._telemetry)
+        found = next(of_ours, None)
+        return found if isinstance(found, ServedRequest) else None
+
+    def _record_in_spans(self) -> None:
+        self._type = TracedServedRequest
+
+
+def exclude(carrier: Carrier) -> None:
+    """Do not record a request that has begun: it is one for the metrics page."""
+    for marker in markers(carrier):
+        marker.exclude()
+
+
+async def answer_scrape(
+    telemetry: Telemetry, method: str, headers: Mapping[str, str], query: str, client: str | None
+) -> ScrapeResponse:
+    """Answer a scrape; ``client`` is the address of the peer. Rendering runs outside of the event loop.
+
+    The answer is a 404 if ``prometheus`` is not among the exporters. Never raises.
+    """
+    if not serves_page(telemetry):
+        return PAGE_DISABLED
+    lower = {name.lower(): value for name, value in headers.items()}
+    return await run_in_thread(telemetry.page.respond, ScrapeRequest(method, lower, query, client))

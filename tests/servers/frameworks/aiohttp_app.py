@@ -1,0 +1,19 @@
+"""The app of aiohttp, for its worker of gunicorn."""
+
+import os
+
+from aiohttp import web
+
+from dualmetrics_aiohttp import DualMetrics
+
+
+async def work(request: web.Request) -> web.Response:
+    """Answer with the worker's pid."""
+    return web.Response(text=str(os.getpid()))
+
+
+jobs = web.Application()
+jobs.router.add_get(r"/{number:\d+}", work)
+app = web.Application()
+app.add_subapp("/work", jobs)
+DualMetrics(app)
