@@ -1,4 +1,7 @@
-"""An ASGI app without a framework. Run it with ``uvicorn --workers 2 --app-dir examples asgi_app:app``."""
+"""An ASGI app without a framework. Run it with ``uvicorn --workers 2 --app-dir examples asgi_app:app``.
+
+Needs dualmetrics and uvicorn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The same shop on FastAPI. Run it with ``uvicorn --workers 2 --app-dir examples fastapi_app:app``."""
+"""The same shop on FastAPI. Run it with ``uvicorn --workers 2 --app-dir examples fastapi_app:app``.
+
+Needs the extra ``fastapi``, uvicorn, and websockets for the route ``/echo``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A small shop on Flask. Run it with ``gunicorn -w 2 --chdir examples flask_app:app``."""
+"""A small shop on Flask. Run it with ``gunicorn -w 2 --chdir examples flask_app:app``.
+
+Needs the extra ``flask``, and gunicorn.
+"""
 
 from __future__ import annotations
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
 
+from dualmetrics.cli.console import PlainConsole
+from dualmetrics.cli.experiment_errors import experiment_errors, file_errors
 from dualmetrics.cli.parameter_types import DURATION, FACTOR, MOMENT, POINTS, SHARE, SPLIT
-from dualmetrics.cli.requirements import require_experiments
+from dualmetrics.cli.streams import print_text
 
 if TYPE_CHECKING:
     from dualmetrics.experiments.comparison import Comparison
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-REPORT_FORMATS = ("text", "json", "markdown", "html")
+REPORTS = {
+    "text": ("dualmetrics.cli.comparison_report", "text_report"),
+    "json": ("dualmetrics.experiments.report.json_report", "json_report"),
+    "markdown": ("dualmetrics.experiments.report.markdown_report", "markdown_report"),
+    "html": ("dualmetrics.experiments.report.html_report", "html_report"),
+}
+"""The module and the function of each format."""
 
 
 def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
@@ -24,7 +32,7 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
     return click.option(*names, show_default=True, **settings)
 
 
-@click.command("compare")
+@click.command("compare", short_help="Compare two variants: PASS, FAIL or INCONCLUSIVE.")
 @click.argument("experiment", required=False, default="")
 @option(
     "--prometheus",
@@ -85,7 +93,7 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option("--status-label", metavar="LABEL", help="The label that has the status code.")
 @option("--route-label", metavar="LABEL", help="The label that has the route.")
 @option("--error-status", default="5..", help="A regular expression for the status codes that are errors.")
-@option("--format", "form", type=click.Choice(REPORT_FORMATS), default="text", help="The output format.")
+@option("--format", "form", type=click.Choice(list(REPORTS)), default="text", help="The output format.")
 @option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -103,45 +111,40 @@ def compare_command(**options: Any) -> None:
 
     Exit status: 0 PASS, 1 FAIL, 2 usage error, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
-    require_experiments()
     from dualmetrics.cli.compare_request import run_comparison
-    from dualmetrics.experiments.errors import ExperimentError, TooEarlyError
+    from dualmetrics.experiments.errors import TooEarlyError
     from dualmetrics.experiments.verdict import Verdict
 
     inconclusive_status = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
-    try:
-        comparison = run_comparison(options, Console(stderr=True))
+    with experiment_errors():
+        try:
+            comparison = run_comparison(options, PlainConsole(stderr=True))
+        except TooEarlyError as error:
+            print_text(f"Error: {error}", err=True)
+            raise SystemExit(inconclusive_status) from None
         _write_reports(comparison, options)
-    except ExperimentError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(inconclusive_status if isinstance(error, TooEarlyError) else error.status) from None
-    except OSError as error:
-        click.echo(f"Error: the report cannot be written: {error}", err=True)
-        raise SystemExit(2) from None
     verdict = comparison.verdict
     raise SystemExit(inconclusive_status if verdict is Verdict.INCONCLUSIVE else verdict.value)
 
 
 def _write_reports(comparison: Comparison, options: dict[str, Any]) -> None:
-    if options["report"]:
-        options["report"].write_text(_render(comparison, "html"), encoding="utf-8")
+    with file_errors("The report cannot be written", click.UsageError.exit_code):
+        if options["report"]:
+            options["report"].write_text(_render(comparison, "html"), encoding="utf-8")
+        if options["output"]:
+            options["output"].write_text(_render(comparison, options["form"]), encoding="utf-8")
     if options["output"]:
-        options["output"].write_text(_render(comparison, options["form"]), encoding="utf-8")
-    elif options["form"] == "text":
-        from dualmetrics.experiments.report.terminal_report import print_report
+        return
+    if options["form"] == "text":
+        from dualmetrics.cli.comparison_report import print_report
 
-        print_report(comparison, Console())
+        print_report(comparison, PlainConsole())
     else:
         click.echo(_render(comparison, options["form"]), nl=False)
 
 
 def _render(comparison: Comparison, form: str) -> str:
-    from dualmetrics.experiments.report import html_report, json_report, markdown_report, terminal_report
-
-    renderers = {
-        "json": json_report.json_report,
-        "markdown": markdown_report.markdown_report,
-        "html": html_report.html_report,
-        "text": terminal_report.terminal_text,
-    }
-    return renderers[form](comparison)
+    """Return the report in one of the formats. Only HTML loads the library that plots."""
+    module, function = REPORTS[form]
+    report: str = getattr(importlib.import_module(module), function)(comparison)
+    return report

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dualmetrics.cli.console import PlainConsole
 from dualmetrics.experiments.comparison import Comparison, compare, resolve_names
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gates import Margins
@@ -19,6 +20,7 @@ from dualmetrics.experiments.window import Window
 
 Options = dict[str, Any]
 WATCH_SECONDS, INTERVAL_SECONDS = 600.0, 5.0
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _SEVEN_DAYS = 7 * 86400.0
 
 CONFLICTS = (
@@ -32,7 +34,7 @@ CONFLICTS = (
 """Two options that cannot be given together, and the message."""
 
 
-def run_comparison(options: Options, console: Console) -> Comparison:
+def run_comparison(options: Options, console: PlainConsole) -> Comparison:
     """Compare as the options say. Raises an `ExperimentError` if that is not possible."""
     _check_conflicts(options)
     if options["pages"]:
@@ -106,7 +108,7 @@ def _window(source: Source, question: Question, options: Options) -> Window:
     return Window(start + options["warmup"], min(now, until), until)
 
 
-def _compare_pages(options: Options, console: Console) -> Comparison:
+def _compare_pages(options: Options, console: PlainConsole) -> Comparison:
     question = _question(options)
     urls = dict(zip((question.baseline, question.candidate), options["pages"], strict=True))
     pages = Pages(urls, _headers(options["headers"]))
@@ -117,20 +119,24 @@ def _compare_pages(options: Options, console: Console) -> Comparison:
     return compare(pages, window, question, options["experiment"])
 
 
-def _watch(pages: Pages, options: Options, console: Console) -> None:
+def _watch(pages: Pages, options: Options, console: PlainConsole) -> None:
     seconds = WATCH_SECONDS if options["watch"] is None else options["watch"]
     interval = options["interval"] or INTERVAL_SECONDS
     columns = (TextColumn("watching both pages"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.wraps) as progress:
         task = progress.add_task("", total=seconds or None)
         pages.watch(seconds, interval, lambda passed: progress.update(task, completed=passed))
+
+
+def _is_ascii_line(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _headers(given: tuple[str, ...]) -> dict[str, str]:
     headers = {}
     for header in given:
         name, colon, value = header.partition(":")
-        if not colon:
-            raise UsageError("--header must have the form NAME:VALUE.")
+        if not colon or not _HEADER_NAME.fullmatch(name.strip()) or not _is_ascii_line(value):
+            raise UsageError("--header must have the form NAME:VALUE, in ASCII and on one line.")
         headers[name.strip()] = value.strip()
     return headers

@@ -9,18 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from dualmetrics.cli.samples import Sample, Samples
+from dualmetrics.cli.samples import Sample, Samples, make_sample, without_scope_labels
 
 PACKAGE = Path(__file__).parent
 WORKERS = 2
+
+
+class DemoError(Exception):
+    """The demo cannot show what it promises. The message is a sentence for the user."""
 
 
 class ExampleApp(NamedTuple):
@@ -55,6 +60,7 @@ class DemoServer:
     def __init__(self, app: ExampleApp, process: subprocess.Popen[bytes], port: int) -> None:
         self.app = app
         self.process = process
+        self._log = LogTail(process)
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
@@ -75,6 +81,15 @@ class DemoServer:
             for sample in family.samples
         }
 
+    def count_pushes(self, result: str) -> int:
+        """Return how many pushes had the result "success" or "failure"."""
+        pushes = make_sample("dualmetrics_exports_total", result=result)
+        return int(without_scope_labels(self.page()).get(pushes, 0))
+
+    def last_log_line(self) -> str:
+        """Return the last line that dualmetrics has logged, or else the last line of all."""
+        return self._log.ours or self._log.last
+
     def worker_pids(self) -> set[int]:
         """Return the pids of the workers, without the resource tracker of multiprocessing."""
         pids: set[int] = set()
@@ -94,7 +109,7 @@ class DemoServer:
     def wait_until_ready(self) -> None:
         """Wait until all workers run and the server answers.
 
-        Raises RuntimeError if the server ended, and TimeoutError if it takes longer than a minute.
+        Raises `DemoError` if the server ended, and TimeoutError if it takes longer than a minute.
         """
         wait_for(lambda: self._has_workers() and self._answers(), 60, f"{self.app.server} to start")
 
@@ -103,7 +118,9 @@ class DemoServer:
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
-            raise RuntimeError(f"{self.app.server} ended with status {self.process.returncode}")
+            self._log.join()
+            status = self.process.returncode
+            raise DemoError(f"{self.app.server} ended with status {status}. {self.last_log_line()}".rstrip())
         try:
             return self.request_status("GET", "/metrics") == 200
         except OSError:
@@ -119,17 +136,38 @@ class DemoServer:
             connection.close()
 
 
+class LogTail:
+    """Reads what a process writes, and keeps its last line, and the last one of dualmetrics."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.last = ""
+        self.ours = ""
+        self._thread = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until everything was read, at most a second: a process that lives may hold the pipe open."""
+        self._thread.join(1)
+
+    def _read(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                text = line.decode(errors="replace").strip()
+                self.last = text or self.last
+                self.ours = text if text.startswith("dualmetrics:") else self.ours
+
+
 @contextlib.contextmanager
 def run_server(app: ExampleApp, environment: Mapping[str, str]) -> Iterator[DemoServer]:
-    """Run an app during the block, and stop its whole process group afterwards."""
+    """Run an app with these variables during the block, and stop its whole process group afterwards."""
     port = free_port()
     folder = examples_folder()
     arguments = [word.format(port=port, examples=folder) for word in app.arguments.split()]
     process = subprocess.Popen(  # noqa: S603  # our own examples, no shell
         [sys.executable, "-m", app.server, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C in the terminal must reach the demo only, which stops its servers
     )
     try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.table import Column, Table
+from rich.table import Table
+from rich.text import Text
 
+from dualmetrics.cli.console import SeriesCell, make_table
 from dualmetrics.cli.samples import Sample, Samples
+from dualmetrics.cli.series_text import labels_text, value_text
 
 MOVING_METRIC = "system_memory_usage_bytes"
 """A gauge of the host. The page and the push read it at different times, so it is shown, but not compared."""
@@ -54,20 +57,45 @@ def _compare(series: Sample, sent: Samples, page: Samples, received: Samples | N
     return SeriesComparison(series, sent.get(series), page.get(series), received_value, moving)
 
 
+def all_equal(compared: list[SeriesComparison]) -> bool:
+    """Return whether all series are equal."""
+    return all(each.equal for each in compared)
+
+
+def verdict_sentence(results: list[list[SeriesComparison]], *, killed: int, is_received: bool) -> str:
+    """Return how many values were compared, and whether they are equal. The page alone may be compared."""
+    compared = [each for series in results for each in series if not each.moving]
+    different = sum(not each.equal for each in compared)
+    where = "on the page and in the push" if is_received else "on the page"
+    if different:
+        return (
+            f"{different} of {len(compared)} values differ {where}, see DIFFERENT; {killed} workers killed."
+        )
+    return f"All {len(compared)} values equal {where}; {killed} workers killed, nothing lost."
+
+
 def comparison_table(title: str, compared: list[SeriesComparison], *, received_known: bool) -> Table:
     """Return the series as a table. ``received_known`` says whether the received values are known."""
-    series = Column("series", overflow="fold")
-    table = Table(series, "sent", "page", "OTLP", "", title=title, title_justify="left")
+    table = make_table("series", "sent", "page", "OTLP", "", title=title)
     for each in compared:
+        name, labels = each.series
         table.add_row(
-            str(each.series),
-            _number(each.sent),
-            _number(each.page),
-            _number(each.received) if received_known else "not known",
-            "moves" if each.moving else "equal" if each.equal else "[bold red]DIFFERENT[/]",
+            SeriesCell(value_text(name), labels_text(labels)),
+            _number(each.sent, moving=each.moving),
+            _number(each.page, moving=each.moving),
+            _number(each.received, moving=each.moving) if received_known else "not known",
+            _state(each),
         )
     return table
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.8g}"
+def _state(each: SeriesComparison) -> Text:
+    if not each.equal:
+        return Text("DIFFERENT", "bold red")
+    return Text("moves" if each.moving else "equal")
+
+
+def _number(value: float | None, *, moving: bool) -> str:
+    if value is None:
+        return ""
+    return f"{value / 1e9:.3g} GB" if moving else f"{value:.8g}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from websockets.sync.client import connect
 
-from dualmetrics.cli.demo_servers import FASTAPI, FLASK, DemoServer, ExampleApp
+from dualmetrics.cli.demo_servers import FASTAPI, FLASK, DemoError, DemoServer, ExampleApp
 from dualmetrics.cli.samples import Sample, Samples, make_sample
 
 
@@ -41,7 +41,7 @@ class Traffic:
     """Sends requests to one server, and knows what they must have counted."""
 
     def __init__(self, server: DemoServer) -> None:
-        self._server = server
+        self.server = server
         self._sent: Counter[Sample] = Counter()
         self._number = 0
 
@@ -53,7 +53,7 @@ class Traffic:
     def expected(self) -> Samples:
         """Return what the page and the Collector must show."""
         methods = ["GET", "POST"]
-        if self._server.app is FASTAPI:
+        if self.server.app is FASTAPI:
             methods.append("WEBSOCKET")
         idle = {make_sample("http_connections_active", http_method=method): 0.0 for method in methods}
         idle[make_sample("shop_carts_open")] = 0.0
@@ -62,27 +62,27 @@ class Traffic:
     def send(self, rounds: int, on_round: Callable[[], None]) -> None:
         """Send every kind of request once in each round, and call ``on_round()`` after each round.
 
-        Raises RuntimeError if an answer has another status than expected.
+        Raises `DemoError` if an answer has another status than expected.
         """
         for _ in range(rounds):
             for request in REQUESTS:
                 self._send(request)
-            if self._server.app is FASTAPI:
+            if self.server.app is FASTAPI:
                 self._exchange_message()
             on_round()
 
     def _send(self, request: ExampleRequest) -> None:
         self._number += 1
         path = request.path.format(number=self._number % 120)
-        status = self._server.request_status(request.method, path)
+        status = self.server.request_status(request.method, path)
         if status != request.status:
-            raise RuntimeError(f"{request.method} {path} was answered with {status}, not {request.status}")
+            raise DemoError(f"{request.method} {path} was answered with {status}, not {request.status}")
         self._count_request(request)
 
     def _count_request(self, request: ExampleRequest) -> None:
         labels = {
             "http_method": request.method,
-            "http_route": request.routes[self._server.app],
+            "http_route": request.routes[self.server.app],
             "http_status_code": str(request.status),
         }
         self._count("http_requests_total", **labels)
@@ -93,7 +93,7 @@ class Traffic:
 
     def _exchange_message(self) -> None:
         """Exchange one message over a websocket, which is active meanwhile, but not counted as a request."""
-        with connect(self._server.url.replace("http", "ws", 1) + "/echo") as socket:
+        with connect(self.server.url.replace("http", "ws", 1) + "/echo") as socket:
             socket.send("hello")
             socket.recv()
 

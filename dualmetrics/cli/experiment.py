@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from dualmetrics.cli.compare import option
+from dualmetrics.cli.console import PlainConsole
+from dualmetrics.cli.exit_statuses import FAILED
+from dualmetrics.cli.experiment_errors import experiment_errors, file_errors
 from dualmetrics.cli.parameter_types import DURATION, SPLIT
-from dualmetrics.cli.requirements import require_experiments
+from dualmetrics.cli.streams import print_text
+from dualmetrics.runtime.printable import printable
 
 EXISTING_DIRECTORY = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
-@click.group("experiment")
+@click.group("experiment", short_help="Set up, inspect and remove an experiment.")
 def experiment_command() -> None:
     """Set up an experiment with two variants, show its status, and remove it."""
-    require_experiments()
 
 
-@experiment_command.command("init")
+@experiment_command.command("init", short_help="Create the directory of an experiment.")
 @click.argument("name")
 @option("--in", "parent", type=EXISTING_DIRECTORY, default=".", help="Where to create the directory.")
 @option("--duration", type=DURATION, default="24h", help="The declared length.")
@@ -39,23 +39,23 @@ def init_command(parent: Path, **fields: Any) -> None:
     from dualmetrics.experiments.setup.directory import create_directory
     from dualmetrics.experiments.setup.manifest import Manifest
 
-    with _exit_on_errors():
+    with experiment_errors(), file_errors("A file of the experiment cannot be used", FAILED):
         directory = create_directory(parent, Manifest(created=time.time(), **fields))
-        click.echo(f"Created {directory}; see {directory / 'NEXT.md'} for the next steps.")
+        print_text(printable(f"Created {directory}; see {directory / 'NEXT.md'} for the next steps."))
 
 
-@experiment_command.command("status")
+@experiment_command.command("status", short_help="Show the state of an experiment.")
 @click.argument("directory", type=click.Path(path_type=Path))
 def status_command(directory: Path) -> None:
     """Show what is up and since when, the size of the data, and the time until the declared end."""
     from dualmetrics.cli.experiment_output import print_status
     from dualmetrics.experiments.setup.status import read_status
 
-    with _exit_on_errors():
-        print_status(read_status(directory), Console())
+    with experiment_errors(), file_errors("A file of the experiment cannot be used", FAILED):
+        print_status(read_status(directory), PlainConsole())
 
 
-@experiment_command.command("clean")
+@experiment_command.command("clean", short_help="Stop and remove an experiment.")
 @click.argument("name", required=False)
 @option(
     "--expired", is_flag=True, help="Remove all experiments that ended more than 7 days ago, instead of NAME."
@@ -67,19 +67,5 @@ def clean_command(**options: Any) -> None:
     """Stop the Prometheus of an experiment and remove the experiment's directory NAME."""
     from dualmetrics.cli.experiment_output import clean_experiments
 
-    with _exit_on_errors():
+    with experiment_errors(), file_errors("A file of the experiment cannot be used", FAILED):
         clean_experiments(**options)
-
-
-@contextmanager
-def _exit_on_errors() -> Iterator[None]:
-    from dualmetrics.experiments.errors import ExperimentError
-
-    try:
-        yield
-    except ExperimentError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.status) from None
-    except OSError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(4) from None

@@ -7,23 +7,26 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
+from dualmetrics.cli.console import make_table, plain
+from dualmetrics.cli.streams import print_text
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.report.formatting import format_duration, format_time
 from dualmetrics.experiments.setup.directory import find_directories
 from dualmetrics.experiments.setup.removal import Removal, expired_directories, plan_removal
 from dualmetrics.experiments.setup.status import Status
+from dualmetrics.runtime.printable import printable
 
 
 def print_status(status: Status, console: Console) -> None:
     """Print the state as a table."""
-    table = Table(show_header=False, title=f"experiment {status.manifest.name}", title_justify="left")
-    up = f"[green]up[/] since {escape(str(status.since))}" if status.up else "[red]down[/]"
-    table.add_row("Prometheus", f"{up}, {status.manifest.url}")
+    table = make_table("", "", show_header=False, title=f"experiment {status.manifest.name}")
+    up = ("up", "green") if status.up else ("down", "red")
+    since = f" since {status.since}" if status.up else ""
+    table.add_row("Prometheus", Text.assemble(up, plain(f"{since}, {status.manifest.url}")))
     for variant, targets in status.targets.items():
-        table.add_row(escape(variant), f"{targets} targets up")
+        table.add_row(plain(variant), f"{targets} targets up")
     series = "" if status.series is None else f", {status.series} series"
     table.add_row("data", f"{status.bytes / 1e6:.3g} MB{series}")
     table.add_row("first sample", "unknown" if status.began is None else format_time(status.began))
@@ -56,19 +59,21 @@ def clean_experiments(name: str | None, parent: Path, *, expired: bool, dry_run:
 def _clean(removal: Removal, *, dry_run: bool, yes: bool) -> None:
     _print_removal(removal)
     if dry_run:
-        click.echo("Nothing is removed because of --dry-run.")
+        _print("Nothing is removed because of --dry-run.")
     elif yes or click.confirm("Remove these files? This cannot be undone"):
         removal()
-        directory = removal.directory
-        click.echo(
-            f"Kept {directory} with the other files." if removal.unknown_files else f"Removed {directory}."
-        )
+        left = ", and kept the other files" if removal.unknown_files else ""
+        _print(f"Removed the experiment in {removal.directory}{left}.")
 
 
 def _print_removal(removal: Removal) -> None:
     if removal.running:
-        click.echo(f"stop the Prometheus on {removal.manifest.url}")
+        _print(f"stop the Prometheus on {removal.manifest.url}")
     for file in removal.own_files:
-        click.echo(f"remove {file}")
+        _print(f"remove {file}")
     for file in removal.unknown_files:
-        click.echo(f"keep {file}: not created by `experiment init`")
+        _print(f"keep {file}: not created by `experiment init`")
+
+
+def _print(text: str) -> None:
+    print_text(printable(text))  # names of files may have any character

@@ -9,8 +9,12 @@ from typing import Any
 
 import click
 
+from dualmetrics.config.endpoints import URL_WORDS, base_url, is_url
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 """The length of each unit of a duration."""
+_CENTURY_SECONDS = 100 * 365 * 86400.0
+_YEAR_9999 = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
@@ -21,12 +25,13 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(ms|s|min|m|h|d|w)", str(value).strip())
-        if match is None:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|min|m|h|d|w)", str(value).strip())
+        seconds = float(match[1]) * _UNIT_SECONDS[match[2]] if match else inf
+        if seconds > _CENTURY_SECONDS:
             self.fail(
                 f"{value!r} is not a duration; write for example 500ms, 90s, 10m, 24h or 7d", param, ctx
             )
-        return float(match[1]) * _UNIT_SECONDS[match[2]]
+        return seconds
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
@@ -62,12 +67,14 @@ class Split(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", str(value))
-        if match is None or not float(match[1]) or not float(match[2]):
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?):([0-9]+(?:\.[0-9]+)?)", str(value))
+        baseline, candidate = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+        share = candidate / (baseline + candidate) if baseline + candidate else nan
+        if not 0 < share < 1:
             self.fail(
                 f"{value!r} is not a split; write baseline:candidate, for example 50:50 or 95:5", param, ctx
             )
-        return float(match[2]) / (float(match[1]) + float(match[2]))
+        return share
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
@@ -77,22 +84,41 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            seconds = float(value)
-        except ValueError:
+            seconds = _parse_moment(str(value))
+        except (ValueError, OverflowError):
             seconds = nan
-        if isfinite(seconds):
-            return seconds
-        try:
-            moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-        except ValueError:
+        if not 0 <= seconds < _YEAR_9999:
             self.fail(
                 f"{value!r} is not a time; write for example 2030-01-31T12:00:00 (UTC), or seconds",
                 param,
                 ctx,
             )
+        return seconds
+
+
+def _parse_moment(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
-DURATION, SHARE, SPLIT, MOMENT = Duration(), Share(), Split(), Moment()
+class CollectorUrl(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """The base URL of a Collector, as ``OTEL_EXPORTER_OTLP_ENDPOINT`` has it."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            url = base_url(value)
+        except ValueError:
+            url = ""
+        if not is_url(url):
+            self.fail(f"{value!r} is not {URL_WORDS}", param, ctx)
+        return url
+
+
+COLLECTOR_URL, DURATION, MOMENT, SHARE, SPLIT = CollectorUrl(), Duration(), Moment(), Share(), Split()
 POINTS, FACTOR = Share(unclear=0.1), Share(unclear=1.0)
 """The margin of a difference of shares, and that of a factor."""

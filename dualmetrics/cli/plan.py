@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from dualmetrics.cli.compare import option
+from dualmetrics.cli.console import PlainConsole, make_table
+from dualmetrics.cli.experiment_errors import experiment_errors
 from dualmetrics.cli.parameter_types import SHARE, SPLIT
-from dualmetrics.cli.requirements import require_experiments
 
 if TYPE_CHECKING:
     from dualmetrics.experiments.planning import Plan
 
 
-@click.command("plan")
+@click.command("plan", short_help="Estimate how long an experiment must run.")
 @option("--rate", type=float, required=True, help="The requests per second of both variants together.")
 @option("--error-ratio", type=SHARE, required=True, help="The present share of errors, for example 0.5%.")
 @option("--errors", type=SHARE, default="0.1%", help="The difference of error ratios to detect or exclude.")
@@ -33,11 +32,9 @@ if TYPE_CHECKING:
 @option("--power", type=SHARE, default="80%", help="The probability of an answer.")
 def plan_command(**options: Any) -> None:
     """Estimate how long an experiment must run, at this traffic, to detect or exclude an effect."""
-    require_experiments()
-    from dualmetrics.experiments.errors import ExperimentError
     from dualmetrics.experiments.planning import plan
 
-    try:
+    with experiment_errors():
         planned = plan(
             options["rate"],
             options["error_ratio"],
@@ -49,9 +46,6 @@ def plan_command(**options: Any) -> None:
             alpha=options["alpha"],
             power=options["power"],
         )
-    except ExperimentError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.status) from None
     _print_plan(planned, options)
 
 
@@ -59,14 +53,14 @@ def _print_plan(planned: Plan, options: dict[str, Any]) -> None:
     from dualmetrics.experiments.planning import smallest_visible_difference
     from dualmetrics.experiments.report.formatting import format_duration
 
-    table = Table("gate", "effect", "needed")
+    table = make_table("gate", "effect", "needed")
     table.add_row("error ratio", f"{options['errors'] * 100:g} points", format_duration(planned.errors))
     for q, seconds in planned.latency.items():
         table.add_row(f"p{q * 100:g}", f"{options['latency'] * 100:g} % slower", format_duration(seconds))
     table.add_row("10 blocks of 2 scrapes each", "", format_duration(planned.least))
-    console = Console()
+    console = PlainConsole()
     console.print(table)
-    console.print(f"all gates: [bold]{format_duration(planned.seconds)}[/]")
+    console.print(f"all gates: {format_duration(planned.seconds)}")
     smallest = smallest_visible_difference(
         planned.seconds, options["rate"], options["error_ratio"], options["split"], options["phi"]
     )

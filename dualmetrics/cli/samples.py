@@ -7,6 +7,7 @@ from math import isnan
 from typing import NamedTuple
 
 from dualmetrics.cli.otlp_points import PointAttributes, ReceivedPoint, SeriesKey
+from dualmetrics.cli.series_text import labels_text, value_text
 from dualmetrics.exporters.prometheus.naming.labels import labels_from_attributes
 from dualmetrics.exporters.prometheus.naming.metric_names import metric_name
 from dualmetrics.model.descriptor import Kind
@@ -21,8 +22,7 @@ class Sample(NamedTuple):
     labels: LabelPairs
 
     def __str__(self) -> str:
-        labels = ", ".join(f"{label}={value}" for label, value in self.labels)
-        return f"{self.name}{{{labels}}}" if labels else self.name
+        return value_text(self.name) + labels_text(self.labels)
 
 
 Samples = dict[Sample, float]

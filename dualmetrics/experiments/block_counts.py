@@ -17,6 +17,9 @@ from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies
 
+MAX_COUNT = 2.0**53
+"""Beyond this a float64 cannot count one more."""
+
 
 @dataclass
 class BlockCounts:
@@ -71,7 +74,7 @@ class VariantCounter:
     def count(self, requests: Iterable[SampledSeries], durations: Iterable[SampledHistogram]) -> BlockCounts:
         """Count all series. Returns the sum over all routes.
 
-        Raises `InvalidExperimentError` if a sample is not a finite number.
+        Raises `InvalidExperimentError` if a sample is not the number of requests.
         """
         for series in requests:
             added = self._increments(series.labels, series.times, series.values)
@@ -93,9 +96,9 @@ class VariantCounter:
             route.errors += blocks
 
     def _increments(self, labels: SampleLabels, times: Array, values: Array) -> Array:
-        if not np.isfinite(values).all():
+        if not ((values >= 0) & (values <= MAX_COUNT)).all():
             name = labels.get("__name__", "A series")
-            raise InvalidExperimentError(f"{name} has a value that is not a finite number.")
+            raise InvalidExperimentError(f"{name} has a value that is not a finite number of requests.")
         if not len(times):
             return values
         from_zero = self.history.starts_at_zero(labels, float(times[0]))

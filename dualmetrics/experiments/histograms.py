@@ -24,17 +24,27 @@ _RELATIVE_ERROR = 1e-9
 def from_bucket_series(buckets: Iterable[SampledSeries]) -> list[SampledHistogram]:
     """Combine series ``..._bucket`` that differ only in ``le`` into classic histograms.
 
-    Raises `InvalidExperimentError` if a histogram has no ``+Inf`` bucket.
+    Raises `InvalidExperimentError` if a histogram has no ``+Inf`` bucket, or a bound is not a number.
     """
     groups: dict[tuple[tuple[str, str], ...], _SeriesByBound] = defaultdict(dict)
     for series in buckets:
         labels = tuple(sorted((key, value) for key, value in series.labels.items() if key != "le"))
-        groups[labels][float(series.labels.get("le", "nan"))] = series
+        groups[labels][_upper_bound(series)] = series
     return [
         histogram
         for labels, by_bound in groups.items()
         for histogram in _combine_buckets(dict(labels), by_bound)
     ]
+
+
+def _upper_bound(series: SampledSeries) -> float:
+    try:
+        bound = float(series.labels["le"])
+    except (KeyError, ValueError):
+        bound = np.nan
+    if np.isnan(bound):
+        raise InvalidExperimentError(f"{series.name} has a bucket whose bound `le` is not a number.")
+    return bound
 
 
 def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> Iterator[SampledHistogram]:
@@ -46,7 +56,7 @@ def _combine_buckets(labels: SampleLabels, by_bound: _SeriesByBound) -> Iterator
         cumulative[np.searchsorted(times, by_bound[bound].times), column] = by_bound[bound].values
     present, which = np.unique(~np.isnan(cumulative), axis=0, return_inverse=True)
     for number, columns in enumerate(present):
-        if bounds[columns][-1] != np.inf:
+        if not columns.any() or bounds[columns][-1] != np.inf:
             name = labels.get("__name__", "A metric")
             raise InvalidExperimentError(f"{name} has a histogram without a +Inf bucket.")
         rows = which.reshape(-1) == number
@@ -102,6 +112,8 @@ def shared_bounds(histograms: Sequence[SampledHistogram]) -> Array:
     A native histogram has only the buckets that its values need. Its schema defines the bounds beyond them,
     and those count too.
     """
+    if not all(len(histogram.bounds) for histogram in histograms):
+        raise InvalidExperimentError("A histogram has no bucket but +Inf.")
     low = min(float(histogram.bounds[0]) for histogram in histograms)
     high = max(float(histogram.bounds[-1]) for histogram in histograms)
     shared: Array | None = None

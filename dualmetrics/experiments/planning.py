@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import log, sqrt
+from math import inf, log, sqrt
 
 from scipy.stats import norm
 
@@ -54,19 +56,24 @@ def plan(
     ``phi`` is how many times more than by chance the errors vary. Raises `UsageError` if a value is out of
     range.
     """
-    _check_values(rate, error_ratio, split, margin, slower, phi, spread, alpha, power)
-    scale = phi * z_sum(alpha, power) ** 2 / (split * (1 - split)) / rate
-    errors = scale * error_ratio * (1 - error_ratio) / margin**2
-    latency = {q: scale * _log_quantile_variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
+    _check_values(rate, error_ratio, split, alpha, power, margin, slower, phi, spread)
+    with _reasonable_values():
+        scale = phi * z_sum(alpha, power) ** 2 / (split * (1 - split)) / rate
+        errors = scale * error_ratio * (1 - error_ratio) / margin**2
+        latency = {q: scale * _log_quantile_variance(q, spread) / log(1 + slower) ** 2 for q in QUANTILES}
     return Plan(errors, latency, MIN_BLOCKS * SCRAPES_PER_BLOCK * SCRAPE_SECONDS)
 
 
 def smallest_visible_difference(
     seconds: float, rate: float, error_ratio: float, split: float = 0.5, phi: float = 1.0
 ) -> float:
-    """Return the smallest difference of error ratios detected in that time, with power .8 at alpha .05."""
-    n = seconds * rate * split * (1 - split)
-    return z_sum(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
+    """Return the smallest difference of error ratios detected in that time, with power .8 at alpha .05.
+
+    Raises `UsageError` if a value is too large or too small to calculate with.
+    """
+    with _reasonable_values():
+        n = seconds * rate * split * (1 - split)
+        return z_sum(0.05) * sqrt(phi * error_ratio * (1 - error_ratio) / n)
 
 
 def _log_quantile_variance(q: float, spread: float) -> float:
@@ -75,8 +82,20 @@ def _log_quantile_variance(q: float, spread: float) -> float:
     return q * (1 - q) / density**2
 
 
-def _check_values(rate: float, error_ratio: float, split: float, *positive: float) -> None:
-    if rate <= 0 or min(positive) <= 0:
+def _check_values(
+    rate: float, error_ratio: float, split: float, alpha: float, power: float, *positive: float
+) -> None:
+    if not all(0 < value < inf for value in (rate, *positive)):
         raise UsageError("The rate, and all sizes and margins, must be above 0.")
     if not 0 < error_ratio < 1 or not 0 < split < 1:
         raise UsageError("The error ratio and the split must lie between 0 and 1.")
+    if not 0 < alpha < 0.5 or not 0 < power < 1:
+        raise UsageError("Alpha must lie between 0 and .5, and the power between 0 and 1.")
+
+
+@contextmanager
+def _reasonable_values() -> Iterator[None]:
+    try:
+        yield
+    except ArithmeticError as error:
+        raise UsageError("A value is too large or too small to calculate with.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from math import inf
 
@@ -44,6 +45,8 @@ class Question:
         if not all(0 < number < inf for number in self.margins[:4]) or self.margins.alpha >= 0.5:
             raise UsageError("Margins must be finite and above 0, and alpha must be below .5.")
         try:
-            re.compile(self.error_status)
-        except re.error as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of doubtful, but valid expressions
+                re.compile(self.error_status)
+        except (re.error, OverflowError, RecursionError) as error:
             raise UsageError(f"{self.error_status!r} is not a regular expression: {error}.") from error

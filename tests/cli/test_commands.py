@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
-from pathlib import Path
+from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
 
-from dualmetrics import Telemetry
+from dualmetrics.cli import COMMANDS
 from dualmetrics.cli.commands import dualmetrics_command
-from dualmetrics.cli.otlp_receiver import Receiver
-from tests.waiting import wait_until
-
-DUALMETRICS = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]
+from dualmetrics.cli.requirements import EXTRA_MODULES
+from tests.programs import run_python
 
 
 def run_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,11 +37,15 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 @pytest.mark.parametrize("module", ["click", "rich"])
-def test_without_the_cli_extra_the_command_prints_what_to_install(module: str) -> None:
-    done = run_without(module, "receive", "--help")
+@pytest.mark.parametrize(
+    ("arguments", "extra"), [(["receive", "--help"], "cli"), ([], "cli"), (["--traceback", "demo"], "demo")]
+)
+def test_without_the_cli_extra_the_command_prints_what_to_install(
+    module: str, arguments: list[str], extra: str
+) -> None:
+    done = run_without(module, *arguments)
     assert done.returncode == 2
-    assert 'pip install "dualmetrics[cli]"' in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == f'This command needs an extra: pip install "dualmetrics[{extra}]"\n'
 
 
 @pytest.mark.parametrize(
@@ -72,29 +72,51 @@ def test_plan_refuses_a_rate_of_0() -> None:
     assert result.exit_code == 2
 
 
-def test_receive_prints_what_arrives_until_ctrl_c(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        arguments = [*DUALMETRICS, "receive", "--grpc-port", "0", "--http-port", "0"]
-        environment = {**os.environ, "COLUMNS": "200"}
-        process = subprocess.Popen(arguments, stdout=output, stderr=output, env=environment)
-    try:
-        wait_until(lambda: "Ctrl-C" in log.read_text(), 30, "the receiver", details=log.read_text)
-        endpoint = re.search(r"HTTP on (\S+);", log.read_text())
-        assert endpoint is not None
-        telemetry = Telemetry(endpoint=endpoint[1], service_name="shop")
-        telemetry.meter("app").create_counter("orders").add(42, {"payment": "card"})
-        assert telemetry.shutdown()
-        wait_until(lambda: "orders{payment=card}" in log.read_text(), 10, "the table", details=log.read_text)
-        assert re.search(r"shop .* orders\{payment=card\} .* counter .* 42", log.read_text())
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+def test_an_incomplete_command_names_the_missing_extra_first() -> None:
+    done = run_without("scipy", "plan")
+    assert (done.returncode, "Missing option" in done.stderr) == (2, False)
+    assert 'pip install "dualmetrics[experiments]" (not installed: scipy)' in done.stderr
 
 
-def test_receive_reports_a_port_that_is_taken() -> None:
-    with Receiver() as receiver:
-        port = receiver.http_endpoint.rpartition(":")[2]
-        result = CliRunner().invoke(dualmetrics_command, ["receive", "--grpc-port", "0", "--http-port", port])
-    assert result.exit_code == 1
-    assert "cannot listen" in result.output
+HELP_PAGES = """
+import sys
+sys.modules.update(dict.fromkeys({modules!r}))
+from click.testing import CliRunner
+from dualmetrics.cli.commands import dualmetrics_command
+for line in {lines!r}:
+    result = CliRunner().invoke(dualmetrics_command, [*line.split(), "--help"])
+    assert (result.exit_code, result.exception) == (0, None), (line, result.output)
+    assert result.output.startswith("Usage: ")
+"""
+
+
+def test_every_help_page_works_without_the_modules_of_any_other_extra() -> None:
+    modules = [module for extra in EXTRA_MODULES.values() for module in extra]
+    lines = ["", *COMMANDS, "experiment init", "experiment status", "experiment clean"]
+    run_python(HELP_PAGES.format(modules=modules, lines=lines))
+
+
+@pytest.mark.parametrize("extra", ["demo", "experiments"])
+def test_the_modules_of_an_extra_are_those_that_it_installs(extra: str) -> None:
+    installed = distributions_of(extra) - distributions_of("cli")
+    assert {re.sub("[._]", "-", module) for module in EXTRA_MODULES[extra]} == installed
+
+
+def distributions_of(extra: str) -> set[str]:
+    """The names of what an extra installs."""
+    names: set[str] = set()
+    for requirement in metadata.requires("dualmetrics") or ():
+        if re.search(rf"extra == ['\"]{extra}['\"]", requirement):
+            own = re.match(r"dualmetrics\[([\w,]+)\]", requirement)
+            if own:
+                names.update(*(distributions_of(other) for other in own[1].split(",")))
+            else:
+                names.add(re.split(r"[^\w-]", requirement)[0])
+    return names
+
+
+@pytest.mark.parametrize("arguments", [[], ["experiment"]])
+def test_the_list_of_commands_has_whole_sentences(arguments: list[str]) -> None:
+    result = CliRunner().invoke(dualmetrics_command, [*arguments, "--help"])
+    assert "..." not in result.output.partition("Commands:")[2]
+    assert max(map(len, result.output.splitlines())) <= 80

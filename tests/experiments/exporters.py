@@ -25,6 +25,8 @@ class Exporter:
         self.scrapes = 0
         self.failing: Container[int] = ()
         self.extra = ""
+        self.rename: Callable[[str], str] = str
+        """Changes the whole page, to give the metrics other names."""
         self.behind: float | None = None
         """How many seconds the target's clock is behind. None: the samples have no timestamps."""
         self.served = 0
@@ -60,7 +62,7 @@ class Exporter:
                 lines += self._histogram(_labels(key), row)
             stamp = "" if self.behind is None else f" {int((time.time() - self.behind) * 1000)}"
             text = "\n".join(line if line.startswith("#") else line + stamp for line in lines)
-            return f"{text}\n{self.extra}".encode()
+            return self.rename(f"{text}\n{self.extra}").encode()
 
     def _histogram(self, labels: str, row: list[int]) -> Iterator[str]:
         name = "http_request_duration_milliseconds"

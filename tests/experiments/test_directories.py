@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -125,6 +126,77 @@ def test_the_data_of_a_server_that_does_not_stop_is_not_removed(
             os.kill(process.pid, signal.SIGCONT)
         assert (result.exit_code, "still uses" in result.output) == (4, True), result.output
         assert (directory / "data" / "wal").exists()
+
+
+@pytest.mark.parametrize("name", [".", "./", "../shop", "../shop/."])
+def test_the_directory_that_one_is_in_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    directory = create(tmp_path)
+    monkeypatch.chdir(directory)
+    result = run("clean", name, "--yes")
+    assert (result.exit_code, "Removed the experiment" in result.output) == (0, True), result.output
+    monkeypatch.chdir(tmp_path)
+    assert not directory.exists()
+
+
+def test_a_removal_that_failed_names_the_file_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = create(tmp_path)
+    (directory / "data" / "wal").mkdir(parents=True)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dualmetrics.experiments.setup.removal.shutil.rmtree", refuse)
+        result = run("clean", str(directory), "--yes")
+    assert result.exit_code == 5
+    assert "data: Permission denied" in result.output
+    assert "Removed" not in result.output
+    assert run("clean", str(directory), "--yes").exit_code == 0
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 7},
+        {"name": "../up"},
+        {"duration": "24h"},
+        {"duration": -1},
+        {"duration": 1e300},
+        {"split": 2},
+        {"port": 0},
+        {"port": "x"},
+        {"baseline": "a b"},
+        {"candidate": "\x1b[31m:1"},
+        {"unknown": 1},
+    ],
+)
+def test_a_manifest_with_wrong_values_is_not_an_experiment(tmp_path: Path, change: dict[str, object]) -> None:
+    directory = create(tmp_path)
+    file = directory / "experiment.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    for arguments in (("status", str(directory)), ("clean", str(directory), "--yes")):
+        assert run(*arguments).exit_code == 4
+    assert compare(directory).exit_code == 4
+    assert file.exists()
+
+
+@pytest.mark.parametrize("address", ["", "host", "a b:1", "http://a:1", "a:1\nb:2", "a:x", '"a":1'])
+def test_an_address_that_would_break_the_files_is_refused(tmp_path: Path, address: str) -> None:
+    result = run("init", "shop", "--in", str(tmp_path), "--candidate", address)
+    assert (result.exit_code, "not an address like" in result.output) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_files_reach_no_terminal_as_they_are(tmp_path: Path) -> None:
+    directory = create(tmp_path)
+    (directory / "\x1b[31mred\n").touch()
+    result = run("clean", str(directory), "--dry-run")
+    assert r"\x1b[31mred\n: not created by" in result.output
 
 
 def test_files_that_init_did_not_create_stay(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Iterator
-from html import escape
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report import plots
 from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
 from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
+from dualmetrics.runtime.printable import printable
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222 }
@@ -26,7 +27,7 @@ th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px soli
 
 def html_report(comparison: Comparison) -> str:
     """Return the whole page. It loads no other resource."""
-    head = f'<meta charset="utf-8"><title>{escape(title(comparison))}</title><style>{STYLE}</style>'
+    head = f'<meta charset="utf-8"><title>{_escape(title(comparison))}</title><style>{STYLE}</style>'
     body = "\n".join(_sections(comparison))
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
 
@@ -49,9 +50,9 @@ def _sections(comparison: Comparison) -> Iterator[str]:
 def _summary(comparison: Comparison) -> Iterator[str]:
     verdict = comparison.verdict.name
     notes = "; ".join(comparison.notes)
-    yield f"<h1>{escape(title(comparison))}</h1>"
-    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {escape(verdict_reason(comparison))}</p>'
-    yield f'<p class="small">{escape(describe_window(comparison))}. {escape(notes)}.</p>'
+    yield f"<h1>{_escape(title(comparison))}</h1>"
+    yield f'<p class="verdict {verdict}"><b>{verdict}</b> {_escape(verdict_reason(comparison))}</p>'
+    yield f'<p class="small">{_escape(describe_window(comparison))}. {_escape(notes)}.</p>'
 
 
 def _route_table(comparison: Comparison) -> str:
@@ -62,14 +63,19 @@ def _route_table(comparison: Comparison) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return '<ul class="small">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return '<ul class="small">' + "".join(f"<li>{_escape(line)}</li>" for line in lines) + "</ul>"
 
 
 def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(header)}</th>" for header in headers)
-    body = ("".join(f"<td{_state_class(cell)}>{escape(cell)}</td>" for cell in row) for row in rows)
+    head = "".join(f"<th>{_escape(header)}</th>" for header in headers)
+    body = ("".join(f"<td{_state_class(cell)}>{_escape(cell)}</td>" for cell in row) for row in rows)
     return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in body) + "</table>"
 
 
 def _state_class(cell: str) -> str:
     return f' class="{cell}"' if cell in ("within", "worse", "open") else ""
+
+
+def _escape(text: str) -> str:
+    """Names come from labels, which may have any character; HTML allows no control characters."""
+    return html.escape(printable(text))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
 from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
+from dualmetrics.runtime.printable import printable
 
 
 def markdown_report(comparison: Comparison) -> str:
@@ -48,6 +49,6 @@ def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _escape(text: str) -> str:
     """Names come from labels. Escape what Markdown would read as a table, code or HTML."""
-    for mark, replacement in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("\n", " ")):
+    for mark, replacement in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;")):
         text = text.replace(mark, replacement)
-    return text
+    return printable(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,13 +15,21 @@ from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.report.formatting import TIME_UNITS, position_in_margins
 from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.runtime.printable import printable
 
 BASELINE_COLOR, CANDIDATE_COLOR, MARGIN_COLOR = "#4878a8", "#d1731f", "#b02a2a"
 MIN_REACH = 4.0
 """The axis of an effect reaches at least this many margins to both sides."""
-SVG_SETTINGS = {"svg.hashsalt": "dualmetrics", "font.size": 9, "svg.fonttype": "none"}
+MAX_NAME = 70
+SVG_SETTINGS = {
+    "svg.hashsalt": "dualmetrics",
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # names of others may have dollar signs
+}
 
 
+@rc_context(SVG_SETTINGS)
 def plot_over_time(comparison: Comparison) -> str:
     """Plot each gate's effect and interval as they were after each block."""
     stages = comparison.over_time()
@@ -58,19 +67,23 @@ def _clipped(gates: Sequence[Gate], name: str) -> Array:
     return np.clip(numbers, -100.0, 100.0)
 
 
+@rc_context(SVG_SETTINGS)
 def plot_latency(comparison: Comparison) -> str:
     """Plot the share of requests slower than each bucket bound, for both variants."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axis = figure.subplots()
     names = comparison.question.baseline, comparison.question.candidate
     colors = BASELINE_COLOR, CANDIDATE_COLOR
-    for name, counts, color in zip(names, comparison.evidence.total, colors, strict=True):
+    lines = []
+    for counts, color in zip(comparison.evidence.total, colors, strict=True):
         bounds, share = _share_above(comparison.evidence.bounds, counts.durations.sum(axis=0))
         milliseconds = bounds / comparison.names.per_second * 1000
-        axis.plot(milliseconds, share, color=color, marker="o", markersize=3, label=name)
+        lines += axis.plot(milliseconds, share, color=color, marker="o", markersize=3)
     axis.set(xscale="log", yscale="log", xlabel="milliseconds", ylabel="share of slower requests")
     axis.grid(visible=True, which="both", alpha=0.2)
-    axis.legend()
+    legend = axis.legend(lines, colors)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(_short(name))  # as a label, a name that begins with _ would be left out
     return to_svg(figure)
 
 
@@ -81,6 +94,7 @@ def _share_above(bounds: Array, counts: Array) -> tuple[Array, Array]:
     return bounds[positive], share[positive]
 
 
+@rc_context(SVG_SETTINGS)
 def plot_gates(comparison: Comparison) -> str:
     """Plot all gates, those of the routes too, in units of their margins: left of 1 is within."""
     rows = [(gate.name, gate) for gate in comparison.gates]
@@ -94,7 +108,7 @@ def plot_gates(comparison: Comparison) -> str:
         axis.plot([effect], [row], color=CANDIDATE_COLOR, marker="s")
     axis.axvline(0, color="grey", linewidth=0.8)
     axis.axvline(1, color=MARGIN_COLOR, linewidth=1, linestyle="--")
-    axis.set_yticks(range(len(rows)), [_without_formulas(name) for name, _ in rows])
+    axis.set_yticks(range(len(rows)), [_short(name) for name, _ in rows])
     axis.set(xlim=(-reach, reach), xlabel="effect in margins: 0 is no effect, 1 is the margin")
     axis.set_ylim(len(rows) - 0.5, -0.5)
     return to_svg(figure)
@@ -105,15 +119,17 @@ def _effects(gate: Gate) -> Iterable[float]:
     return gate.lower, effect, gate.upper
 
 
-def _without_formulas(text: str) -> str:
-    """Escape dollar signs, which matplotlib would read as the start of a formula."""
-    return text.replace("$", r"\$")
+def _short(name: str) -> str:
+    """Return a name that leaves room for the plot. The table of the report has the whole name."""
+    text = printable(name)
+    return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME // 2 - 1]}...{text[-MAX_NAME // 2 + 2 :]}"
 
 
 def to_svg(figure: Figure) -> str:
     """Return the figure as an SVG element that can be put into a page. Equal figures give equal text."""
-    with rc_context(SVG_SETTINGS):
-        buffer = io.StringIO()
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's font draws the text
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualmetrics.experiments.errors import InvalidExperimentError
+from dualmetrics.experiments.errors import InvalidExperimentError, UnreachableError
 from dualmetrics.experiments.setup.manifest import MANIFEST_FILE, Manifest
 from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
 from dualmetrics.experiments.setup.templates import DATA_DIRECTORY, FILE_NAMES
@@ -41,7 +41,7 @@ class Removal:
         for file in self.own_files:
             shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
         if not self.unknown_files:
-            self.directory.rmdir()
+            self.directory.resolve().rmdir()  # the operating system refuses `rmdir .`
 
 
 def plan_removal(directory: Path) -> Removal:
@@ -59,6 +59,8 @@ def plan_removal(directory: Path) -> Removal:
     _check_data(directory / DATA_DIRECTORY)
     own_names = {*FILE_NAMES, MANIFEST_FILE, DATA_DIRECTORY}
     own_files = sorted(file for file in directory.iterdir() if file.name in own_names)
+    # The manifest goes last. As long as it is there, an interrupted removal can be repeated.
+    own_files.sort(key=lambda file: file.name == MANIFEST_FILE)
     unknown_files = sorted(file for file in directory.iterdir() if file.name not in own_names)
     return Removal(directory, manifest, own_files, unknown_files, _is_running(directory, manifest))
 
@@ -77,10 +79,10 @@ def _check_data(data: Path) -> None:
 
 def _is_running(directory: Path, manifest: Manifest) -> bool:
     """Return whether the server on the experiment's port is the one whose data is in this directory."""
-    server = PrometheusAdmin(manifest.url)
-    if not server.is_ready():
+    try:
+        path = PrometheusAdmin(manifest.url).data_path()
+    except UnreachableError:  # nothing is there, or it is no Prometheus
         return False
-    path = Path(server.status("flags").get("storage.tsdb.path", ""))
     return path.is_absolute() and path.resolve() == (directory / DATA_DIRECTORY).resolve()
 
 

@@ -50,10 +50,9 @@ def read_status(directory: Path) -> Status:
     size = sum(file.lstat().st_size for file in files)
     if not server.is_ready():
         return Status(manifest, False, None, size, None, {}, None)
-    since = str(server.status("runtimeinfo")["startTime"])
-    series = int(server.status("tsdb")["headStats"]["numSeries"])
+    targets = _count_targets(server, manifest)
     return Status(
-        manifest, True, since, size, series, _count_targets(server, manifest), _first_sample(manifest)
+        manifest, True, server.start_time(), size, server.series(), targets, _first_sample(manifest)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ QueryResult = Sequence[dict[str, Any]]
 """The result of a range, as JSON: a dictionary for each series."""
 
 _LabelKey = tuple[tuple[str, str], ...]
+_YEAR_9999 = 253_370_764_800.0
 _Piece = tuple[Array, Array]
 """The times and the values."""
 
@@ -28,15 +30,18 @@ class Collected:
         self._histograms: dict[_LabelKey, list[SampledHistogram]] = defaultdict(list)
 
     def add(self, result: QueryResult) -> None:
-        """Add the samples of one answer, in any order."""
+        """Add the samples of one answer, in any order. Raises ValueError if they are nonsense."""
         for series in result:
-            key = tuple(sorted(series["metric"].items()))
+            labels = {str(label): str(value) for label, value in series["metric"].items()}
+            key = tuple(sorted(labels.items()))
             if series.get("values"):
                 samples = np.array(series["values"], dtype=np.float64)
+                _check_times(samples[:, 0])
                 self._series[key].append((samples[:, 0], samples[:, 1]))
             if series.get("histograms"):
                 pairs = [(float(at), _buckets(histogram)) for at, histogram in series["histograms"]]
-                self._histograms[key].append(from_native_samples(series["metric"], pairs))
+                _check_times(np.array([at for at, _ in pairs]))
+                self._histograms[key].append(from_native_samples(labels, pairs))
 
     def series(self) -> Iterator[SampledSeries]:
         """Yield each series."""
@@ -63,5 +68,17 @@ def _join(pieces: list[_Piece]) -> _Piece:
 
 
 def _buckets(histogram: dict[str, Any]) -> list[NativeBucket]:
-    """Return the low, the high and the count of each bucket, without the rule that comes before them."""
-    return [bucket[1:] for bucket in histogram.get("buckets", ())]
+    """Return the low, the high and the count of each bucket, without the rule that comes before them.
+
+    Raises ValueError if these are not the buckets of any schema.
+    """
+    buckets: list[NativeBucket] = [bucket[1:] for bucket in histogram.get("buckets", ())]
+    low, high, _ = np.array(buckets, dtype=np.float64).reshape(-1, 3).T
+    if not ((-inf < low) & (low < high) & (high < inf) & ((low <= 0) | (high / 2**17 < low))).all():
+        raise ValueError("a bucket has the bounds of no schema")
+    return buckets
+
+
+def _check_times(times: Array) -> None:
+    if not ((times >= 0) & (times < _YEAR_9999)).all():
+        raise ValueError("a sample has no time")

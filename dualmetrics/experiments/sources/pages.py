@@ -15,8 +15,9 @@ from dualmetrics.experiments.errors import UnreachableError
 from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledSeries
+from dualmetrics.experiments.sources.http_requests import send_request
 from dualmetrics.experiments.sources.source import VariantSamples
-from dualmetrics.experiments.sources.tls import system_certificates
+from dualmetrics.runtime.redaction import redact_url
 
 _TIMEOUT_SECONDS = 10.0
 _PROCESS_START = "process_start_time_seconds"
@@ -102,23 +103,24 @@ class Pages:
 
     def _fetch(self, url: str, *, required: bool) -> list[tuple[dict[str, str], float]] | None:
         try:
-            response = httpx.get(
-                url, headers=self._headers, timeout=_TIMEOUT_SECONDS, verify=system_certificates()
-            )
-            response.raise_for_status()
-            return _parse(response.text)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            return _parse(url, send_request("GET", url, _TIMEOUT_SECONDS, headers=self._headers))
+        except UnreachableError:
             if required:
-                raise UnreachableError(f"{url} cannot be read: {str(error).splitlines()[0]}.") from error
+                raise
             return None
 
 
-def _parse(page: str) -> list[tuple[dict[str, str], float]]:
-    return [
-        ({**sample.labels, "__name__": sample.name}, float(sample.value))
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-    ]
+def _parse(url: str, response: httpx.Response) -> list[tuple[dict[str, str], float]]:
+    if not response.is_success:
+        raise UnreachableError(f"{redact_url(url)} answers with status {response.status_code}.")
+    try:
+        return [
+            ({**sample.labels, "__name__": sample.name}, float(sample.value))
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+        ]
+    except Exception as error:  # the parser raises many kinds
+        raise UnreachableError(f"{redact_url(url)} is no metrics page: {error!r}.") from error
 
 
 def _sorted_pairs(labels: dict[str, str]) -> _LabelPairs:

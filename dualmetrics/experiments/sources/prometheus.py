@@ -14,6 +14,7 @@ from dualmetrics.experiments.sources.collected import Collected, QueryResult
 from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
 from dualmetrics.experiments.sources.sample_reader import LOOKBACK, SampleReader
 from dualmetrics.experiments.sources.source import VariantSamples
+from dualmetrics.runtime.redaction import redact_url
 
 EVERY_SAMPLE_SECONDS = 7200.0
 """In windows up to this length every sample is read."""
@@ -43,7 +44,8 @@ class Prometheus:
 
     def now(self) -> float:
         """Return the time by the server's clock."""
-        return float(self._client.query("time()")[1])
+        with self._client.reading_answers():
+            return float(self._client.query("time()")[1])
 
     def began(self, names: Names) -> float:
         """Return the time of the experiment's first sample in the last seven days.
@@ -51,7 +53,10 @@ class Prometheus:
         Without any sample, returns the present time less a minute. A range query finds the minute of the
         first sample; the raw samples of that minute give the exact time.
         """
-        now = self.now()
+        with self._client.reading_answers():
+            return self._first_sample(names, self.now())
+
+    def _first_sample(self, names: Names, now: float) -> float:
         selector = self._selector(None)
         counters = (names.requests or f"{names.duration}_count", names.duration)
         selectors = [f"{counter}{selector}" for counter in counters if counter]
@@ -74,6 +79,10 @@ class Prometheus:
 
     def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
         """Read the requests and durations, the scrapes of their targets, and the start of their processes."""
+        with self._client.reading_answers():
+            return self._read(variant, names, start, end, step)
+
+    def _read(self, variant: str, names: Names, start: float, end: float, step: float) -> VariantSamples:
         requests = self._counters(names.requests, variant, start, end, step) if names.requests else []
         durations = self._histograms(names, variant, start, end, step) if names.duration else []
         targets = {target_of(each.labels) for each in requests}
@@ -84,12 +93,14 @@ class Prometheus:
         return VariantSamples(requests, durations, up, process_starts)
 
     def _unknown_experiment(self, start: float, end: float) -> str:
-        experiments = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
+        with self._client.reading_answers():
+            experiments = ", ".join(self._client.values(self._experiment_label, None, start - LOOKBACK, end))
         hint = f"it knows {experiments}" if experiments else "no series in that time has that label"
-        return f"{self.url} knows no experiment {self.experiment!r} in the window; {hint}."
+        return f"{redact_url(self.url)} knows no experiment {self.experiment!r} in the window; {hint}."
 
     def _values(self, label: str, start: float, end: float) -> list[str]:
-        return self._client.values(label, self._selector(None), start, end)
+        with self._client.reading_answers():
+            return self._client.values(label, self._selector(None), start, end)
 
     def _selector(self, variant: str | None, **more: str) -> str:
         labels = {self._experiment_label: self.experiment, **more}

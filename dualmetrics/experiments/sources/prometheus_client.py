@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
 from dualmetrics.experiments.errors import UnreachableError
-from dualmetrics.experiments.sources.tls import system_certificates
+from dualmetrics.experiments.sources.http_requests import send_request
+from dualmetrics.runtime.redaction import redact_url
 
 _TIMEOUT_SECONDS = 60.0
 
@@ -17,7 +18,18 @@ class PrometheusClient:
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._url = url.rstrip("/")
+        self._shown_url = redact_url(self._url)
         self._headers = headers
+
+    @contextmanager
+    def reading_answers(self) -> Iterator[None]:
+        """Raise `UnreachableError` if the block cannot read an answer as one of a Prometheus."""
+        try:
+            yield
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+            raise UnreachableError(
+                f"{self._shown_url} does not answer like a Prometheus: {error!r}."
+            ) from error
 
     def query(self, query: str, at: float | None = None) -> Any:
         """Return the result of an instant query."""
@@ -38,28 +50,23 @@ class PrometheusClient:
         parameters = {"start": f"{start:.3f}", "end": f"{end:.3f}"}
         if selector is not None:
             parameters["match[]"] = selector
-        return list(self._get(f"label/{label}/values", parameters))
+        return [str(value) for value in self._get(f"label/{label}/values", parameters)]
 
     def _get(self, path: str, parameters: dict[str, str]) -> Any:
+        response = send_request(
+            "GET", f"{self._url}/api/v1/{path}", _TIMEOUT_SECONDS, parameters, self._headers
+        )
         try:
-            response = httpx.get(
-                f"{self._url}/api/v1/{path}",
-                params=parameters,
-                headers=self._headers,
-                timeout=_TIMEOUT_SECONDS,
-                verify=system_certificates(),
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise UnreachableError(f"{self._url} cannot be reached: {reason}.") from error
-        try:
-            return self._data(response.json())
+            answer = response.json()
         except ValueError as error:
-            message = f"{self._url} answers with status {response.status_code}, but is not a Prometheus."
+            message = (
+                f"{self._shown_url} answers with status {response.status_code}, but is not a Prometheus."
+            )
             raise UnreachableError(message) from error
+        return self._data(answer)
 
     def _data(self, answer: Any) -> Any:
         if not isinstance(answer, dict) or answer.get("status") != "success":
             reason = answer.get("error") if isinstance(answer, dict) else None
-            raise UnreachableError(f"{self._url} refuses the query: {reason or 'no reason given'}.")
+            raise UnreachableError(f"{self._shown_url} refuses the query: {reason or 'no reason given'}.")
         return answer["data"]
