@@ -20,6 +20,8 @@ from dualmetrics.testing import (
     fetch,
 )
 
+YOUNGER = frozenset({"QUERY"} - set(falcon.COMBINED_METHODS))
+
 
 class Resource:
     """A resource whose GET is a function."""
@@ -36,6 +38,7 @@ def get_user(actions: Actions, response: Any, user: str) -> None:
 
 class TestFalconOnWsgi(WsgiContract):
     status_route = "/status/{code:int}"
+    younger_methods = YOUNGER
 
     def make_app(self, telemetry: Telemetry, actions: Actions) -> dualmetrics_falcon.wsgi.DualMetrics:
         def boom(request: Any, response: Any) -> None:
@@ -73,6 +76,7 @@ def coroutine(function: Any) -> Any:
 
 class TestFalconOnAsgi(AsgiContract):
     status_route = "/status/{code:int}"
+    younger_methods = YOUNGER
 
     def test_a_mount_belongs_to_the_route(self, site: Site, telemetry: Telemetry, recorded: Recorded) -> None:
         """Falcon takes the root path for a part of the path, so that a mounted app has it in its routes."""

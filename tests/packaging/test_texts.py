@@ -28,6 +28,7 @@ OTHER_OPTIONS = {
     "benchmarks": {"--full"},
     "gunicorn": {"--chdir", "--log-level", "--preload"},
     "multiprocessing": {"--multiprocessing-fork"},
+    "granian": {"--url-path-prefix"},
     "pip": {"--group", "--no-deps"},
     "prometheus": {
         "--config.file",
@@ -38,6 +39,7 @@ OTHER_OPTIONS = {
         "--web.enable-lifecycle",
         "--web.listen-address",
     },
+    "waitress": {"--url-prefix"},
     "uvicorn": {"--app-dir", "--lifespan", "--log-level", "--reload", "--workers"},
     "uwsgi": {"--lazy-apps"},
 }

@@ -35,6 +35,8 @@ class HttpContract:
     """The status of the redirect from ``/folder`` to ``/folder/``; None if the framework has none."""
     connect_status = 405
     """The status of a CONNECT to a path. A framework's own server may refuse it in its own way."""
+    younger_methods: frozenset[str] = frozenset()
+    """Known methods that this version of the framework does not know."""
     unknown_methods: tuple[str, ...] = ("PROPFIND", "get", "Get", "X" * 100, "WEBSOCKET", "_OTHER")
     """Unknown methods that the server hands on to the app."""
 
@@ -118,11 +120,10 @@ class HttpContract:
     @pytest.mark.parametrize("method", sorted(METHODS - {"GET", "HEAD", "OPTIONS"}))
     def test_known_methods_are_recorded_by_name(self, site: Site, recorded: Recorded, method: str) -> None:
         """The methods of RFC 9110, ``PATCH`` and ``QUERY`` keep their names."""
+        if method in self.younger_methods:
+            pytest.skip(f"this version of the framework is older than {method}")
         status = self.connect_status if method == "CONNECT" else 405
-        sent = site.request(method, "/users/1").status
-        if (method, sent) == ("QUERY", 400):
-            pytest.skip("this version of the framework is older than QUERY")
-        assert sent == status
+        assert site.request(method, "/users/1").status == status
         assert recorded.counts() == {RequestLabels(method, "unmatched", status): 1}
 
     def test_unknown_methods_share_one_series(self, site: Site, recorded: Recorded) -> None:
