@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from dualmetrics.asgi.event_loops import running_loop
 from dualmetrics.asgi.lifespan import Lifespan
-from dualmetrics.asgi.threads import run_in_thread
+from dualmetrics.asgi.pacing import paced_chunks
+from dualmetrics.asgi.threads import start_in_thread
 from dualmetrics.asgi.types import Receive, Scope, Send
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
+from dualmetrics.scrape.pending_scrape import PendingScrape
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -32,18 +38,52 @@ class MetricsApp:
             return await Lifespan(self.telemetry, receive, send).run(_app_without_lifespan, scope)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        await _send_response(await answer_scrape(self.telemetry, scope), send)
+        await _send_response(await _respond(self.telemetry, scope, receive), send)
 
 
 async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
     """Answer a scrape from the scope of its connection: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 if ``prometheus`` is not among the exporters. Rendering runs outside of the event loop. Never raises.
+    404 if ``prometheus`` is not among the exporters. Waits without a thread while the page is rendered
+    outside of the event loop. Never raises.
     """
+    return await _respond(telemetry, scope, None)
+
+
+async def _respond(telemetry: Telemetry, scope: Scope, receive: Receive | None) -> ScrapeResponse:
     if not serves_page(telemetry):
         return PAGE_DISABLED
-    return await run_in_thread(telemetry.page.respond, _scrape_request(scope))
+    scrape = PendingScrape(_scrape_request(scope), start_in_thread)
+    try:
+        telemetry.page.admit(scrape)
+        await _wait(scrape, receive)
+    finally:
+        scrape.page.cancel()  # if this task was cancelled, nobody waits for the page any more
+        response = telemetry.page.answer(scrape)
+    return response
+
+
+async def _wait(scrape: PendingScrape, receive: Receive | None) -> None:
+    loop = running_loop()
+    if receive is None:
+        return await loop.wait(scrape.page)
+    async with loop.in_background(partial(_cancel_on_disconnect, scrape, receive)):
+        await loop.wait(scrape.page)
+
+
+async def _cancel_on_disconnect(scrape: PendingScrape, receive: Receive) -> None:
+    """Stop waiting if the client disconnects, so that no page is rendered for it.
+
+    Only the first two messages are looked at. What follows the end of the request has to be the disconnect,
+    but there are middlewares that repeat the request forever.
+    """
+    with contextlib.suppress(Exception):
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            scrape.page.cancel()
 
 
 async def _app_without_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,9 +101,9 @@ def _scrape_request(scope: Scope) -> ScrapeRequest:
 
 
 async def _send_response(response: ScrapeResponse, send: Send) -> None:
-    """Send chunk by chunk, so that a slow client holds up only its own connection."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    for chunk in response.chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    async with aclosing(paced_chunks(response.chunks)) as chunks:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,43 @@
+"""A request for the page between its arrival and its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from dualmetrics.scrape.compression import accepts_gzip
+from dualmetrics.scrape.encoded_page import EncodedPage
+from dualmetrics.scrape.messages import ScrapeRequest
+from dualmetrics.scrape.single_flight import Caller, Start
+
+MAX_NAMES = 100
+MAX_QUERY_LENGTH = 8192
+
+EncodedPages: TypeAlias = Mapping[bool, EncodedPage]
+"""The pages of one rendering: compressed (True), as it is (False), or both."""
+
+
+class PendingScrape:
+    """A request that is not answered yet, and what it asks for.
+
+    It can be answered when ``page`` is done. To cancel ``page`` is to wait no longer. ``start`` runs the
+    rendering if no other scrape does. ``names`` are the metrics that ``name[]`` parameters ask for; None if
+    there are too many.
+    """
+
+    def __init__(self, request: ScrapeRequest, start: Start) -> None:
+        self.arrived = time.perf_counter()
+        self.request = request
+        self.names = _names(request.query)
+        self.compressed = accepts_gzip(request.headers.get("accept-encoding", ""))
+        self.caller: Caller[EncodedPages] = Caller(start, self.compressed)
+        self.page = self.caller.result
+
+
+def _names(query: str) -> frozenset[str] | None:
+    if len(query) > MAX_QUERY_LENGTH:
+        return None
+    names = frozenset(value for name, value in parse_qsl(query) if name == "name[]")
+    return names if len(names) <= MAX_NAMES else None
