@@ -266,7 +266,7 @@ def test_scrapes_in_several_event_loops_share_renderings(
             assert arrived.acquire(timeout=20)
         renderings.allowed.release(2)
         assert all(future.result(20) == {200} for future in futures)
-    assert renderings.begun == 2
+    assert renderings.begun <= 2
 
 
 @both_libraries

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import itertools
+import random
+import sys
 import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
+from threading import Event, Lock
 
 import pytest
 
@@ -243,3 +245,59 @@ def test_a_result_is_freed_with_its_last_reader_without_the_garbage_collector() 
             assert result() is None
     finally:
         gc.enable()
+
+
+class Clock:
+    """Numbers what happens, and runs functions that tell when they began. Two must never run at once."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._busy = Lock()
+
+    def now(self) -> int:
+        return next(self._numbers)
+
+    def __call__(self, wishes: Wishes) -> int:
+        assert self._busy.acquire(blocking=False), "two calls at once"
+        try:
+            return self.now()
+        finally:
+            self._busy.release()
+
+
+def wait_in_this_thread(flight: SingleFlight[int], clock: Clock, key: int) -> int:
+    """The result of a call that this thread waits for, as a thread of a WSGI server does."""
+    thread = CallingThread()
+    caller: Caller[int] = Caller(thread)
+    try:
+        flight.join(caller, key, clock)
+        thread.wait(caller.result)
+    finally:
+        caller.result.cancel()
+    return caller.result.result(0)
+
+
+def test_callers_of_all_kinds_that_come_and_go_get_a_call_that_began_after_they_arrived() -> None:
+    flight, clock = SingleFlight[int](), Clock()
+
+    def come_and_go(seed: int) -> int:
+        chance, waiting = random.Random(seed), list[tuple[int, Future[int]]]()
+        for _ in range(500):
+            key, arrived = chance.randrange(4), clock.now()
+            if chance.random() < 0.3:
+                assert wait_in_this_thread(flight, clock, key) > arrived
+                continue
+            caller: Caller[int] = Caller(pool.submit)
+            flight.join(caller, key, clock)
+            if chance.random() < 0.5 or not caller.result.cancel():
+                waiting.append((arrived, caller.result))
+        assert all(result.cancelled() or result.result(20) > arrived for arrived, result in waiting)
+        return len(waiting)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool, ThreadPoolExecutor(8) as crowd:
+            assert sum(crowd.map(come_and_go, range(8), timeout=60)) > 1000
+    finally:
+        sys.setswitchinterval(interval)
