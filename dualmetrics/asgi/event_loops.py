@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -16,8 +15,8 @@ class EventLoop(Protocol):
 
     key: object
 
-    async def wait(self, future: Future[Any]) -> None:
-        """Wait until another thread has completed the future, without a thread."""
+    def alarm(self) -> Alarm:
+        """A new alarm, for which a task of this loop waits."""
 
     def in_background(self, function: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
         """Run a function beside the block, whose end cancels it."""
@@ -27,6 +26,24 @@ class EventLoop(Protocol):
 
     def lock(self) -> Any:
         """A lock that is given to those who wait for it in the order in which they came."""
+
+
+class Alarm:
+    """Wakes a task, which waits for it without a thread, from any thread."""
+
+    def __init__(self, event: Any, soon: Callable[[Callable[[], None]], object]) -> None:
+        """``soon`` has a function called in the loop. It raises RuntimeError if the loop has ended."""
+        self._event = event
+        self._soon = soon
+
+    def ring(self) -> None:
+        """Wake the task, if it is still there."""
+        with contextlib.suppress(RuntimeError):
+            self._soon(self._event.set)
+
+    async def wait(self) -> None:
+        """Wait until the alarm has rung."""
+        await self._event.wait()
 
 
 def running_loop() -> EventLoop:
@@ -49,15 +66,8 @@ class _AsyncioLoop:
         self.key: object = loop
         self._loop = loop
 
-    async def wait(self, future: Future[Any]) -> None:
-        woken = asyncio.Event()
-
-        def wake(_: object) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
-                self._loop.call_soon_threadsafe(woken.set)
-
-        future.add_done_callback(wake)
-        await woken.wait()
+    def alarm(self) -> Alarm:
+        return Alarm(asyncio.Event(), self._loop.call_soon_threadsafe)
 
     @asynccontextmanager
     async def in_background(self, function: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
@@ -75,19 +85,12 @@ class _AsyncioLoop:
 class _TrioLoop:
     def __init__(self, trio: Any) -> None:
         self._trio = trio
-        self.key: object = trio.lowlevel.current_trio_token()
         self._token = trio.lowlevel.current_trio_token()
+        self.key: object = self._token
         self.lock = trio.Lock
 
-    async def wait(self, future: Future[Any]) -> None:
-        woken = self._trio.Event()
-
-        def wake(_: object) -> None:
-            with contextlib.suppress(self._trio.RunFinishedError):
-                self._token.run_sync_soon(woken.set)
-
-        future.add_done_callback(wake)
-        await woken.wait()
+    def alarm(self) -> Alarm:
+        return Alarm(self._trio.Event(), self._token.run_sync_soon)
 
     @asynccontextmanager
     async def in_background(self, function: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:

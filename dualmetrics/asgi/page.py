@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dualmetrics.asgi.event_loops import running_loop
@@ -54,26 +53,26 @@ async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
 async def _respond(telemetry: Telemetry, scope: Scope, receive: Receive | None) -> ScrapeResponse:
     if not serves_page(telemetry):
         return PAGE_DISABLED
-    scrape = PendingScrape(_scrape_request(scope), start_in_thread)
+    page, loop = telemetry.page, running_loop()
+    alarm = loop.alarm()
+    scrape = PendingScrape(_scrape_request(scope), start_in_thread, alarm.ring)
+
+    async def leave_on_disconnect() -> None:
+        if receive is not None and await _is_disconnected(receive) and page.leave(scrape):
+            alarm.ring()
+
     try:
-        telemetry.page.admit(scrape)
-        await _wait(scrape, receive)
+        page.admit(scrape)
+        async with loop.in_background(leave_on_disconnect):
+            await alarm.wait()
     finally:
-        scrape.page.cancel()  # if this task was cancelled, nobody waits for the page any more
-        response = telemetry.page.answer(scrape)
+        page.leave(scrape)  # if this task was cancelled
+        response = page.answer(scrape)
     return response
 
 
-async def _wait(scrape: PendingScrape, receive: Receive | None) -> None:
-    loop = running_loop()
-    if receive is None:
-        return await loop.wait(scrape.page)
-    async with loop.in_background(partial(_cancel_on_disconnect, scrape, receive)):
-        await loop.wait(scrape.page)
-
-
-async def _cancel_on_disconnect(scrape: PendingScrape, receive: Receive) -> None:
-    """Stop waiting if the client disconnects, so that no page is rendered for it.
+async def _is_disconnected(receive: Receive) -> bool:
+    """Wait until the client disconnects. Return False if that cannot be known.
 
     Only the first two messages are looked at. What follows the end of the request has to be the disconnect,
     but there are middlewares that repeat the request forever.
@@ -82,8 +81,8 @@ async def _cancel_on_disconnect(scrape: PendingScrape, receive: Receive) -> None
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             message = await receive()
-        if message["type"] == "http.disconnect":
-            scrape.page.cancel()
+        return bool(message["type"] == "http.disconnect")
+    return False
 
 
 async def _app_without_lifespan(scope: Scope, receive: Receive, send: Send) -> None:

@@ -46,12 +46,12 @@ class ScrapeEndpoint:
     def respond(self, request: ScrapeRequest) -> ScrapeResponse:
         """Answer one request. Blocks while the page is rendered, perhaps in this thread. Never raises."""
         thread = CallingThread()
-        scrape = PendingScrape(request, thread)
+        scrape = PendingScrape(request, thread.start, thread.wake)
         try:
             self.admit(scrape)
-            thread.wait(scrape.page)
+            thread.wait()
         finally:
-            scrape.page.cancel()  # if this thread was interrupted, another one has to render
+            self.leave(scrape)
         return self.answer(scrape)
 
     def admit(self, scrape: PendingScrape) -> None:
@@ -61,13 +61,17 @@ class ScrapeEndpoint:
             if refusal is None:
                 self._join(scrape, negotiate(scrape.request.headers.get("accept")), scrape.names or ())
             else:
-                scrape.page.set_exception(refusal)
+                scrape.caller.fail(refusal)
         except Exception as error:
             self._errors.error("admitting a scrape", error)
-            scrape.page.set_exception(error)
+            scrape.caller.fail(error)
+
+    def leave(self, scrape: PendingScrape) -> bool:
+        """Wait no longer for a page. Return False if it is rendered already, or by now."""
+        return self._renderings.leave(scrape.caller)
 
     def answer(self, scrape: PendingScrape) -> ScrapeResponse:
-        """The answer to a scrape whose page is done, or whose client has left. Never raises."""
+        """The answer to a scrape that has a page or an error, or whose client has left. Never raises."""
         result, response = _outcome(scrape)
         try:
             self._on_scrape(result, time.perf_counter() - scrape.arrived)
@@ -118,12 +122,12 @@ class _RefusedError(Exception):
 
 
 def _outcome(scrape: PendingScrape) -> tuple[str, ScrapeResponse]:
-    if scrape.page.cancelled() or not scrape.page.done():
-        return "failure", text_response(503, "the scraper has left")
-    error = scrape.page.exception()
-    if error is None:
-        page = scrape.page.result()[scrape.compressed]
+    pages, error = scrape.caller.result, scrape.caller.error
+    if pages is not None:
+        page = pages[scrape.compressed]
         return "success", ScrapeResponse(200, [*page.headers], page.chunks())
+    if error is None:
+        return "failure", text_response(503, "the scraper has left")
     if isinstance(error, _RefusedError):
         return error.result, error.response
     if isinstance(error, IncompleteGroupError):

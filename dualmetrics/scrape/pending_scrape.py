@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
@@ -22,18 +22,16 @@ EncodedPages: TypeAlias = Mapping[bool, EncodedPage]
 class PendingScrape:
     """A request that is not answered yet, and what it asks for.
 
-    It can be answered when ``page`` is done. To cancel ``page`` is to wait no longer. ``start`` runs the
-    rendering if no other scrape does. ``names`` are the metrics that ``name[]`` parameters ask for; None if
-    there are too many.
+    It can be answered when ``wake`` has been called. For it and ``start`` see `Caller`. ``names`` are the
+    metrics that ``name[]`` parameters ask for; None if there are too many.
     """
 
-    def __init__(self, request: ScrapeRequest, start: Start) -> None:
+    def __init__(self, request: ScrapeRequest, start: Start, wake: Callable[[], object]) -> None:
         self.arrived = time.perf_counter()
         self.request = request
         self.names = _names(request.query)
         self.compressed = accepts_gzip(request.headers.get("accept-encoding", ""))
-        self.caller: Caller[EncodedPages] = Caller(start, self.compressed)
-        self.page = self.caller.result
+        self.caller: Caller[EncodedPages] = Caller(start, wake, self.compressed)
 
 
 def _names(query: str) -> frozenset[str] | None:

@@ -282,7 +282,7 @@ def test_a_loop_that_ends_while_a_scrape_waits_is_no_error(
     page = metrics_app(telemetry)
     anyio.run(give_up, backend=backend)
     renderings.allowed.release()
-    wait_until(lambda: telemetry.page._renderings._turn is None, 10, "the rendering to end")
+    wait_until(lambda: telemetry.page._renderings._find_turn() is None, 10, "the rendering to end")
     assert caplog.records == []
 
 

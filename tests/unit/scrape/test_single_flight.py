@@ -7,16 +7,29 @@ import itertools
 import random
 import sys
 import weakref
-from collections.abc import Callable, Collection, Hashable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
+from typing import Any
 
 import pytest
 
-from dualmetrics.scrape.single_flight import Caller, CallingThread, SingleFlight
+from dualmetrics.scrape.single_flight import Caller, CallingThread, SingleFlight, Start, Wishes
 from tests.forking import run_in_child
 
-Wishes = Collection[Hashable]
+
+class Waiter(Caller[Any]):
+    """A caller that the test waits for."""
+
+    def __init__(self, start: Start, wish: Hashable = None) -> None:
+        self.woken = Event()
+        super().__init__(start, self.woken.set, wish)
+
+    def outcome(self, timeout: float = 10) -> Any:
+        """The result, or the words of the error."""
+        assert self.woken.wait(timeout)
+        assert self.is_done
+        return self.result if self.error is None else str(self.error)
 
 
 class Work:
@@ -45,14 +58,18 @@ class Callers:
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
         self.work = Work()
-        self.flight: SingleFlight[int] = SingleFlight()
+        self.flight: SingleFlight[Any] = SingleFlight()
         self._pool = pool
 
-    def arrive(self, count: int, key: str = "page", wish: Hashable = None) -> list[Future[int]]:
-        callers: list[Caller[int]] = [Caller(self._pool.submit, wish) for _ in range(count)]
-        for caller in callers:
-            self.flight.join(caller, key, self.work)
-        return [caller.result for caller in callers]
+    def arrive(self, count: int, key: str = "page", wish: Hashable = None) -> list[Waiter]:
+        waiters = [Waiter(self._pool.submit, wish) for _ in range(count)]
+        for waiter in waiters:
+            self.flight.join(waiter, key, self.work)
+        return waiters
+
+
+def outcomes(waiters: list[Waiter]) -> list[Any]:
+    return [waiter.outcome() for waiter in waiters]
 
 
 @pytest.fixture
@@ -74,21 +91,15 @@ def test_a_caller_that_arrives_during_a_call_shares_the_next_one(callers: Caller
     assert work.begun[1].wait(10)
     third = callers.arrive(3)
     work.go[1].set()
-    assert [future.result(10) for future in first + second] == [0] + [1] * 300
+    assert outcomes(first + second) == [0] + [1] * 300
     work.go[2].set()
-    for future in third:
-        with pytest.raises(OSError, match="the third one fails"):
-            future.result(10)
+    assert outcomes(third) == ["the third one fails"] * 3
 
 
 def test_a_call_that_failed_is_not_remembered(callers: Callers) -> None:
     for event in callers.work.go:
         event.set()
-    results = []
-    for _ in range(4):
-        [future] = callers.arrive(1)
-        results.append("failed" if future.exception(10) else future.result())
-    assert results == [0, 1, "failed", 3]
+    assert [outcomes(callers.arrive(1)) for _ in range(4)] == [[0], [1], ["the third one fails"], [3]]
 
 
 def test_calls_with_other_keys_run_one_after_the_other_in_the_order_in_which_they_were_wanted(
@@ -99,13 +110,13 @@ def test_calls_with_other_keys_run_one_after_the_other_in_the_order_in_which_the
     first = callers.arrive(1)
     assert work.begun[0].wait(10)
     waiting = {key: callers.arrive(2, key) for key in "abc"}
-    waiting = {key: futures + callers.arrive(1, key) for key, futures in waiting.items()}
+    waiting = {key: waiters + callers.arrive(1, key) for key, waiters in waiting.items()}
     for number in range(4):
         assert work.begun[number].wait(10)
         assert not work.begun[number + 1].is_set()
         work.go[number].set()
-    assert [future.result(10) for future in first] == [0]
-    results = {key: [future.result(10) for future in futures] for key, futures in waiting.items()}
+    assert outcomes(first) == [0]
+    results = {key: outcomes(waiters) for key, waiters in waiting.items()}
     assert results == {"a": [1] * 3, "b": [2] * 3, "c": [3] * 3}
 
 
@@ -113,42 +124,45 @@ def test_a_call_knows_what_all_who_share_it_wish(callers: Callers) -> None:
     work = callers.work
     first = callers.arrive(1, wish="gzip")
     assert work.begun[0].wait(10)
-    later = [callers.arrive(2, wish=wish) for wish in ("gzip", "identity")]
+    later = [*callers.arrive(2, wish="gzip"), *callers.arrive(2, wish="identity")]
     for event in work.go:
         event.set()
-    assert [future.result(10) for future in itertools.chain(first, *later)] == [0, 1, 1, 1, 1]
+    assert outcomes(first + later) == [0, 1, 1, 1, 1]
     assert [set(wishes) for wishes in work.wishes] == [{"gzip"}, {"gzip", "identity"}]
 
 
-def test_a_caller_that_cancels_does_not_end_the_wait_of_the_others(callers: Callers) -> None:
+def test_a_caller_that_leaves_does_not_end_the_wait_of_the_others(callers: Callers) -> None:
     work = callers.work
     first = callers.arrive(1)
     assert work.begun[0].wait(10)
     second = callers.arrive(5)
-    assert all(future.cancel() for future in second[:3])
+    assert all(callers.flight.leave(waiter) for waiter in second[:3])
     work.go[0].set()
     work.go[1].set()
-    assert [future.result(10) for future in first + second[3:]] == [0, 1, 1]
+    assert outcomes(first + second[3:]) == [0, 1, 1]
+    assert not any(waiter.is_done for waiter in second[:3])
 
 
 def test_a_call_for_which_nobody_waits_any_more_is_left_out(callers: Callers) -> None:
     work = callers.work
     callers.arrive(1)
     assert work.begun[0].wait(10)
-    for future in itertools.chain(*(callers.arrive(3, f"page {number}") for number in range(300))):
-        assert future.cancel()
+    for number in range(300):
+        for waiter in callers.arrive(3, f"page {number}"):
+            assert callers.flight.leave(waiter)
     [last] = callers.arrive(1)
     work.go[0].set()
     work.go[1].set()
-    assert last.result(10) == 1
+    assert last.outcome() == 1
 
 
-def test_a_caller_cannot_cancel_a_call_that_has_begun(callers: Callers) -> None:
-    [future] = callers.arrive(1)
+def test_a_caller_cannot_leave_a_call_that_has_begun(callers: Callers) -> None:
+    [waiter] = callers.arrive(1)
     assert callers.work.begun[0].wait(10)
-    assert not future.cancel()
+    assert not callers.flight.leave(waiter)
     callers.work.go[0].set()
-    assert future.result(10) == 0
+    assert waiter.outcome() == 0
+    assert not callers.flight.leave(waiter)
 
 
 class Starts:
@@ -157,71 +171,95 @@ class Starts:
     def __init__(self) -> None:
         self.functions: list[Callable[[], None]] = []
 
-    def caller(self) -> Caller[str]:
-        return Caller(self.functions.append)
+    def waiter(self) -> Waiter:
+        return Waiter(self.functions.append)
 
     def run(self) -> None:
         while self.functions:
             self.functions.pop(0)()
 
 
-def test_if_the_caller_that_was_to_run_a_call_cancels_another_one_runs_it() -> None:
-    flight, gone, there = SingleFlight[str](), Starts(), Starts()
-    first, second = gone.caller(), there.caller()
-    for caller in (first, second):
-        flight.join(caller, "page", lambda wishes: "shown")
+def show(wishes: Wishes) -> str:
+    return "shown"
+
+
+def test_if_whoever_was_to_run_a_call_leaves_and_drops_it_another_caller_runs_it() -> None:
+    flight, gone, there = SingleFlight[Any](), Starts(), Starts()
+    first, second = gone.waiter(), there.waiter()
+    for waiter in (first, second):
+        flight.join(waiter, "page", show)
     assert (len(gone.functions), len(there.functions)) == (1, 0)
-    first.result.cancel()
+    gone.functions.clear()
+    assert flight.leave(first)
     there.run()
-    assert second.result.result(0) == "shown"
-    gone.run()  # too late: it does nothing
-    flight.join(caller := there.caller(), "page", lambda wishes: "shown again")
+    assert second.outcome(0) == "shown"
+
+
+def test_a_thread_runs_a_call_also_if_the_caller_that_started_it_has_left() -> None:
+    flight, pool, there = SingleFlight[Any](), Starts(), Starts()
+    first, second = pool.waiter(), there.waiter()
+    for waiter in (first, second):
+        flight.join(waiter, "page", show)
+    assert flight.leave(first)
+    pool.run()
+    assert second.outcome(0) == "shown"
+    flight.join(waiter := there.waiter(), "page", show)
     there.run()
-    assert caller.result.result(0) == "shown again"
+    assert waiter.outcome(0) == "shown"
 
 
 def test_a_call_that_cannot_be_started_fails_and_the_next_one_is_tried() -> None:
     def start(run: Callable[[], None]) -> None:
         raise RuntimeError("cannot schedule new futures after shutdown")
 
-    flight, starts = SingleFlight[str](), Starts()
-    flight.join(running := starts.caller(), "first", lambda wishes: "shown")
-    unlucky: list[Caller[str]] = [Caller(start) for _ in range(3000)]
-    for number, caller in enumerate(unlucky):
-        flight.join(caller, number, lambda wishes: "never")
-    flight.join(last := starts.caller(), "last", lambda wishes: "shown")
+    flight, starts = SingleFlight[Any](), Starts()
+    flight.join(running := starts.waiter(), "first", show)
+    unlucky = [Waiter(start) for _ in range(3000)]
+    for number, waiter in enumerate(unlucky):
+        flight.join(waiter, number, show)
+    flight.join(last := starts.waiter(), "last", show)
     starts.run()
-    assert [running.result.result(0), last.result.result(0)] == ["shown", "shown"]
-    assert all(isinstance(caller.result.exception(0), RuntimeError) for caller in unlucky)
+    assert outcomes([running, last]) == ["shown", "shown"]
+    assert set(outcomes(unlucky)) == {"cannot schedule new futures after shutdown"}
 
 
 def test_an_interrupted_call_is_an_error_for_the_others_and_the_next_one_runs() -> None:
     def interrupted(wishes: Wishes) -> str:
         raise KeyboardInterrupt
 
-    flight, starts = SingleFlight[str](), Starts()
-    callers = [starts.caller() for _ in range(3)]
-    for caller in callers:
-        flight.join(caller, "page", interrupted)
+    flight, starts = SingleFlight[Any](), Starts()
+    waiters = [starts.waiter() for _ in range(3)]
+    for waiter in waiters:
+        flight.join(waiter, "page", interrupted)
     with pytest.raises(KeyboardInterrupt):
         starts.run()
-    assert all(isinstance(caller.result.exception(0), RuntimeError) for caller in callers)
-    flight.join(caller := starts.caller(), "page", lambda wishes: "shown")
+    assert outcomes(waiters) == ["interrupted"] * 3
+    flight.join(waiter := starts.waiter(), "page", show)
     starts.run()
-    assert caller.result.result(0) == "shown"
+    assert waiter.outcome(0) == "shown"
+
+
+def wait_in_this_thread(flight: SingleFlight[Any], key: Hashable, function: Callable[[Wishes], Any]) -> Any:
+    """The result of a call that this thread waits for, as a thread of a WSGI server does."""
+    thread = CallingThread()
+    caller: Caller[Any] = Caller(thread.start, thread.wake)
+    try:
+        flight.join(caller, key, function)
+        thread.wait()
+    finally:
+        flight.leave(caller)
+    assert caller.is_done
+    return caller.result
 
 
 def test_a_forked_child_does_not_wait_for_the_calls_of_its_parent() -> None:
-    flight, starts = SingleFlight[str](), Starts()
-    flight.join(starts.caller(), "page", lambda wishes: "of the parent")
-    starts.functions.clear()  # it is in progress in a thread that the child does not have
+    flight, starts = SingleFlight[Any](), Starts()
+    flight.join(starts.waiter(), "page", lambda wishes: "of the parent")
 
     def child() -> None:
-        thread = CallingThread()
-        caller: Caller[str] = Caller(thread)
-        flight.join(caller, "page", lambda wishes: "of the child")
-        thread.wait(caller.result)
-        assert caller.result.result(0) == "of the child"
+        assert wait_in_this_thread(flight, "page", lambda wishes: "of the child") == "of the child"
+        starts.run()  # what was the parent's does nothing here
+        assert wait_in_this_thread(flight, "page", show) == "shown"
 
     run_in_child(child)
 
@@ -231,18 +269,17 @@ class Result:
 
 
 def test_a_result_is_freed_with_its_last_reader_without_the_garbage_collector() -> None:
-    flight: SingleFlight[Result] = SingleFlight()
+    flight, starts = SingleFlight[Any](), Starts()
     gc.disable()
     try:
-        for start in (CallingThread(), None):
-            caller: Caller[Result] = Caller(start or (lambda run: run()))
-            flight.join(caller, "page", lambda wishes: Result())
-            if start is not None:
-                start.wait(caller.result)
-            result = weakref.ref(caller.result.result(0))
-            assert result() is not None
-            del caller, start
-            assert result() is None
+        result = weakref.ref(wait_in_this_thread(flight, "page", lambda wishes: Result()))
+        assert result() is None
+        flight.join(waiter := starts.waiter(), "page", lambda wishes: Result())
+        starts.run()
+        result = weakref.ref(waiter.outcome(0))
+        assert result() is not None
+        del waiter
+        assert result() is None
     finally:
         gc.enable()
 
@@ -265,33 +302,20 @@ class Clock:
             self._busy.release()
 
 
-def wait_in_this_thread(flight: SingleFlight[int], clock: Clock, key: int) -> int:
-    """The result of a call that this thread waits for, as a thread of a WSGI server does."""
-    thread = CallingThread()
-    caller: Caller[int] = Caller(thread)
-    try:
-        flight.join(caller, key, clock)
-        thread.wait(caller.result)
-    finally:
-        caller.result.cancel()
-    return caller.result.result(0)
-
-
 def test_callers_of_all_kinds_that_come_and_go_get_a_call_that_began_after_they_arrived() -> None:
-    flight, clock = SingleFlight[int](), Clock()
+    flight, clock = SingleFlight[Any](), Clock()
 
     def come_and_go(seed: int) -> int:
-        chance, waiting = random.Random(seed), list[tuple[int, Future[int]]]()
+        chance, waiting = random.Random(seed), list[tuple[int, Waiter]]()
         for _ in range(500):
             key, arrived = chance.randrange(4), clock.now()
             if chance.random() < 0.3:
-                assert wait_in_this_thread(flight, clock, key) > arrived
+                assert wait_in_this_thread(flight, key, clock) > arrived
                 continue
-            caller: Caller[int] = Caller(pool.submit)
-            flight.join(caller, key, clock)
-            if chance.random() < 0.5 or not caller.result.cancel():
-                waiting.append((arrived, caller.result))
-        assert all(result.cancelled() or result.result(20) > arrived for arrived, result in waiting)
+            flight.join(waiter := Waiter(pool.submit), key, clock)
+            if chance.random() < 0.5 or not flight.leave(waiter):
+                waiting.append((arrived, waiter))
+        assert all(waiter.outcome(20) > arrived for arrived, waiter in waiting)
         return len(waiting)
 
     interval = sys.getswitchinterval()
