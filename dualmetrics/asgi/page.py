@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dualmetrics.asgi.event_loops import running_loop
 from dualmetrics.asgi.lifespan import Lifespan
-from dualmetrics.asgi.threads import run_in_thread
+from dualmetrics.asgi.pacing import paced_chunks
+from dualmetrics.asgi.threads import start_in_thread
 from dualmetrics.asgi.types import Receive, Scope, Send
 from dualmetrics.middleware import PAGE_DISABLED, serves_page
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
+from dualmetrics.scrape.pending_scrape import PendingScrape
 
 if TYPE_CHECKING:
     from dualmetrics.telemetry import Telemetry
@@ -32,18 +37,52 @@ class MetricsApp:
             return await Lifespan(self.telemetry, receive, send).run(_app_without_lifespan, scope)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        await _send_response(await answer_scrape(self.telemetry, scope), send)
+        await _send_response(await _respond(self.telemetry, scope, receive), send)
 
 
 async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
     """Answer a scrape from the scope of its connection: status, headers and chunks of the body.
 
     For a route of a framework, whose handler must return a response of the framework's own. The answer is a
-    404 if ``prometheus`` is not among the exporters. Rendering runs outside of the event loop. Never raises.
+    404 if ``prometheus`` is not among the exporters. Waits without a thread while the page is rendered
+    outside of the event loop. Never raises.
     """
+    return await _respond(telemetry, scope, None)
+
+
+async def _respond(telemetry: Telemetry, scope: Scope, receive: Receive | None) -> ScrapeResponse:
     if not serves_page(telemetry):
         return PAGE_DISABLED
-    return await run_in_thread(telemetry.page.respond, _scrape_request(scope))
+    page, loop = telemetry.page, running_loop()
+    alarm = loop.alarm()
+    scrape = PendingScrape(_scrape_request(scope), start_in_thread, alarm.ring)
+
+    async def leave_on_disconnect() -> None:
+        if receive is not None and await _is_disconnected(receive) and page.leave(scrape):
+            alarm.ring()
+
+    try:
+        page.admit(scrape)
+        async with loop.in_background(leave_on_disconnect):
+            await alarm.wait()
+    finally:
+        page.leave(scrape)  # if this task was cancelled
+        response = page.answer(scrape)
+    return response
+
+
+async def _is_disconnected(receive: Receive) -> bool:
+    """Wait until the client disconnects. Return False if that cannot be known.
+
+    Only the first two messages are looked at. What follows the end of the request has to be the disconnect,
+    but there are middlewares that repeat the request forever.
+    """
+    with contextlib.suppress(Exception):
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            message = await receive()
+        return bool(message["type"] == "http.disconnect")
+    return False
 
 
 async def _app_without_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,9 +100,9 @@ def _scrape_request(scope: Scope) -> ScrapeRequest:
 
 
 async def _send_response(response: ScrapeResponse, send: Send) -> None:
-    """Send chunk by chunk, so that a slow client holds up only its own connection."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    for chunk in response.chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    async with aclosing(paced_chunks(response.chunks)) as chunks:
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
+from dualmetrics.asgi.event_loops import trio
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _MAX_THREADS = 4  # of our own, so that slow scrapes never occupy the threads that handlers of the app run in
+
+
+def start_in_thread(function: Callable[[], object]) -> None:
+    """Run a function in a thread, once one is free. Raises RuntimeError if the interpreter exits."""
+    _executor(os.getpid()).submit(function)
 
 
 async def run_in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -27,17 +33,13 @@ async def run_in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P
 
 
 async def _run_in_trio_thread(work: Callable[[], _R]) -> _R:
-    result: _R = await _trio().to_thread.run_sync(work, limiter=_trio_limiter())
+    result: _R = await trio().to_thread.run_sync(work, limiter=_trio_limiter())
     return result
-
-
-def _trio() -> Any:
-    return importlib.import_module("trio")  # it is running, so it is installed, although we do not require it
 
 
 @functools.cache
 def _trio_limiter() -> Any:
-    return _trio().CapacityLimiter(_MAX_THREADS)
+    return trio().CapacityLimiter(_MAX_THREADS)
 
 
 @functools.cache

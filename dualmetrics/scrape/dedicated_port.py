@@ -78,6 +78,7 @@ class DedicatedPort:
 
     def _listen(self, port: int) -> PageServer:
         # Loads Python's HTTP server, which few apps need.
+        from dualmetrics.scrape.connections import Connections
         from dualmetrics.scrape.http_listener import PageServer, open_listener
 
         claim = self._claim = self._claim_port()
@@ -86,7 +87,7 @@ class DedicatedPort:
         listener = open_listener(self._host, port, shared=claim is not None)
         if claim is not None:
             claim.share()
-        return PageServer(listener, self._path, self._endpoint)
+        return PageServer(listener, self._path, self._endpoint, self._errors, Connections())
 
     def _claim_port(self) -> PortClaim | None:
         """The claim of a process that is in a group. Raises BlockingIOError if it shall wait."""
@@ -117,6 +118,8 @@ class DedicatedPort:
     def after_fork_in_child(self) -> None:
         """Close the inherited sockets: they would take connections that nobody answers."""
         self._listens_from = time.monotonic() + _MIN_AGE_SECONDS
+        if self._server is not None:
+            self._server.connections.close_inherited()
         self._drop()
 
     def _drop(self) -> None:

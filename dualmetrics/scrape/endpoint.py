@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from urllib.parse import parse_qsl
+from functools import partial
 
 from dualmetrics.exporters.prometheus import Page
 from dualmetrics.exporters.prometheus.content_negotiation import Choice, negotiate
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.scrape.access_control import AccessControl
-from dualmetrics.scrape.compression import accepts_gzip, gzip_chunks
+from dualmetrics.scrape.encoded_page import encode
+from dualmetrics.scrape.latest_pages import LatestPages
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse, text_response
-from dualmetrics.scrape.single_flight import SingleFlight
+from dualmetrics.scrape.pending_scrape import MAX_NAMES, MAX_QUERY_LENGTH, EncodedPages, PendingScrape
+from dualmetrics.scrape.single_flight import CallingThread, SingleFlight
 from dualmetrics.workers.group_files import IncompleteGroupError
 
-_MIN_COMPRESSED_BYTES = 1024
-_MAX_NAMES = 100
-_MAX_QUERY_LENGTH = 8192
 _MAX_REASON_LENGTH = 500
 
 _NO_ADDRESS = (
@@ -30,8 +29,8 @@ _NO_ADDRESS = (
 class ScrapeEndpoint:
     """Answers requests for the page, and reports each one by ``on_scrape(result, seconds)``.
 
-    A result is ``success``, ``failure`` or ``denied``. ``render(choice, names)`` makes the page. `respond`
-    blocks while the page is rendered, so call it where that delays no other work.
+    A result is ``success``, ``failure`` or ``denied``. ``render(choice, names)`` makes the page. One page is
+    rendered at a time, for all scrapes that arrived before it began and ask for the same.
     """
 
     def __init__(
@@ -45,63 +44,100 @@ class ScrapeEndpoint:
         self._access_control = access_control
         self._errors = errors
         self._on_scrape = on_scrape
-        self._renderings: SingleFlight[Page] = SingleFlight()
+        self._renderings: SingleFlight[EncodedPages] = SingleFlight()
+        self._latest = LatestPages()
         self.before_page: Callable[[], None] = lambda: None
         """Called before a page is rendered: a process that serves it is a worker of the group."""
 
     def respond(self, request: ScrapeRequest) -> ScrapeResponse:
-        """Answer one request. Never raises."""
-        started = time.perf_counter()
+        """Answer one request. Blocks while the page is rendered, perhaps in this thread. Never raises."""
+        thread = CallingThread()
+        scrape = PendingScrape(request, thread.start, thread.wake)
         try:
-            result, response = self._answer(request)
-        except IncompleteGroupError as error:
-            result, response = "failure", text_response(503, str(error))
-        except Exception as error:
-            self._errors.error("rendering the page", error)
-            reason = f"{type(error).__name__}: {error}"[:_MAX_REASON_LENGTH]
-            result, response = "failure", text_response(500, reason)
-        self._report(result, time.perf_counter() - started)
-        return response._replace(chunks=[]) if request.method == "HEAD" else response
+            self.admit(scrape)
+            thread.wait()
+        finally:
+            self.leave(scrape)
+        return self.answer(scrape)
 
-    def _report(self, result: str, seconds: float) -> None:
+    def admit(self, scrape: PendingScrape) -> None:
+        """Refuse a scrape, or let it wait for a page. Does not block, and never raises."""
         try:
-            self._on_scrape(result, seconds)
+            refusal = self._refusal(scrape)
+            if refusal is None:
+                self._join(scrape, negotiate(scrape.request.headers.get("accept")), scrape.names or ())
+            else:
+                scrape.caller.fail(refusal)
+        except Exception as error:
+            self._errors.error("admitting a scrape", error)
+            scrape.caller.fail(error)
+
+    def leave(self, scrape: PendingScrape) -> bool:
+        """Wait no longer for a page. Return False if it is rendered already, or by now."""
+        return self._renderings.leave(scrape.caller)
+
+    def answer(self, scrape: PendingScrape) -> ScrapeResponse:
+        """The answer to a scrape that has a page or an error, or whose client has left. Never raises."""
+        result, response = _outcome(scrape)
+        try:
+            self._on_scrape(result, time.perf_counter() - scrape.arrived)
         except Exception as error:
             self._errors.error("counting a scrape", error)
+        return response._replace(chunks=[]) if scrape.request.method == "HEAD" else response
 
-    def _answer(self, request: ScrapeRequest) -> tuple[str, ScrapeResponse]:
+    def _refusal(self, scrape: PendingScrape) -> _RefusedError | None:
+        request = scrape.request
         status = self._access_control.denied_status(request.headers, request.client)
         if status is not None:
             if status == 403 and not request.client:
                 self._errors.log_once("no address", _NO_ADDRESS)
             challenges = self._access_control.challenges if status == 401 else []
-            return "denied", text_response(status, "", *(("WWW-Authenticate", text) for text in challenges))
+            headers = [("WWW-Authenticate", text) for text in challenges]
+            return _RefusedError("denied", text_response(status, "", *headers))
         if request.method not in ("GET", "HEAD"):
-            return "failure", text_response(405, "only GET and HEAD", ("Allow", "GET, HEAD"))
-        names = _names(request.query)
-        if names is None:
-            reason = f"at most {_MAX_NAMES} names in {_MAX_QUERY_LENGTH} characters"
-            return "failure", text_response(400, reason)
-        self.before_page()
-        choice = negotiate(request.headers.get("accept"))
-        page = self._renderings.call((choice.content_type, names), lambda: self._render(choice, names))
-        return "success", _page_response(page, request.headers.get("accept-encoding", ""))
-
-
-def _names(query: str) -> frozenset[str] | None:
-    """The metrics that ``name[]`` parameters ask for; None if there are too many."""
-    if len(query) > _MAX_QUERY_LENGTH:
+            return _RefusedError("failure", text_response(405, "only GET and HEAD", ("Allow", "GET, HEAD")))
+        if scrape.names is None:
+            reason = f"at most {MAX_NAMES} names in {MAX_QUERY_LENGTH} characters"
+            return _RefusedError("failure", text_response(400, reason))
         return None
-    names = frozenset(value for name, value in parse_qsl(query) if name == "name[]")
-    return names if len(names) <= _MAX_NAMES else None
+
+    def _join(self, scrape: PendingScrape, choice: Choice, names: Collection[str]) -> None:
+        key = choice.content_type, frozenset(names)
+        self._renderings.join(scrape.caller, key, partial(self._render_page, choice, names))
+
+    def _render_page(
+        self, choice: Choice, names: Collection[str], compressed: Collection[bool]
+    ) -> EncodedPages:
+        try:
+            self.before_page()
+            pages = encode(self._render(choice, names), compressed)
+            if False in pages:
+                self._latest.add(pages[False])
+            return pages
+        except Exception as error:
+            if not isinstance(error, IncompleteGroupError):
+                self._errors.error("rendering the page", error)
+            raise
 
 
-def _page_response(page: Page, accept_encoding: str) -> ScrapeResponse:
-    headers = [("Content-Type", page.content_type), ("Vary", "Accept, Accept-Encoding")]
-    size, chunks = page.size, page.chunks()
-    if size >= _MIN_COMPRESSED_BYTES and accepts_gzip(accept_encoding):
-        headers.append(("Content-Encoding", "gzip"))
-        compressed = [*gzip_chunks(chunks)]
-        size, chunks = sum(map(len, compressed)), iter(compressed)
-    headers.append(("Content-Length", str(size)))
-    return ScrapeResponse(200, headers, chunks)
+class _RefusedError(Exception):
+    """A scrape gets no page: its result, and the response instead."""
+
+    def __init__(self, result: str, response: ScrapeResponse) -> None:
+        super().__init__(result)
+        self.result = result
+        self.response = response
+
+
+def _outcome(scrape: PendingScrape) -> tuple[str, ScrapeResponse]:
+    pages, error = scrape.caller.result, scrape.caller.error
+    if pages is not None:
+        page = pages[scrape.compressed]
+        return "success", ScrapeResponse(200, [*page.headers], page.chunks())
+    if error is None:
+        return "failure", text_response(503, "the scraper has left")
+    if isinstance(error, _RefusedError):
+        return error.result, error.response
+    if isinstance(error, IncompleteGroupError):
+        return "failure", text_response(503, str(error))
+    return "failure", text_response(500, f"{type(error).__name__}: {error}"[:_MAX_REASON_LENGTH])

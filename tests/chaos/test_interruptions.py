@@ -14,6 +14,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from dualmetrics import Telemetry
 from dualmetrics.instruments import callback_runner
+from tests.pages import get, page
 
 TIMES, SIGNALS = 5_000, 500
 
@@ -125,6 +126,29 @@ def test_a_signal_handler_may_raise_at_any_moment(
     assert not other.is_alive(), "it waits for a lock that is never released"
     counter.add(1, {"thread": "main"})
     assert telemetry.render()[1].decode().count("hits_total{") == 3, "nothing is deferred"
+
+
+def test_ctrl_c_at_any_moment_of_a_scrape_keeps_nobody_from_the_page() -> None:
+    shown = page()
+
+    def scrape_until_interrupted(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)  # again, because finalizers swallow exceptions
+        while True:
+            get(shown)
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for number in range(4 * SIGNALS):
+            with pytest.raises(KeyboardInterrupt):
+                scrape_until_interrupted(1e-6 * (1 + number % 1000))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            other = threading.Thread(target=get, args=(shown,), daemon=True)
+            other.start()
+            other.join(10)
+            assert not other.is_alive(), "it waits for a page that nobody renders"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_finalizer_and_a_callback_of_the_garbage_collector_may_record(telemetry: Telemetry) -> None:

@@ -33,7 +33,7 @@ PUBLIC_NAMES = {
     "dualmetrics.asgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "ASGIApp", "CachingRouteNamer", "Message", "Receive", "RouteNamer", "Scope", "Send", "answer_scrape",
-        "set_error", "wrapped_apps", "REST", "is_recorded_by", "note_scopes",
+        "set_error", "wrapped_apps", "REST", "is_recorded_by", "note_scopes", "paced_chunks",
     },
     "dualmetrics.wsgi": {
         "MetricsMiddleware", "metrics_app", "set_route",

@@ -12,6 +12,7 @@ from dualmetrics.exporters.otlp.endpoint import Endpoint, TlsFiles
 from dualmetrics.exporters.otlp.grpc_transport import grpc_transport
 from dualmetrics.exporters.otlp.log_capture import CapturedLog, capture_log
 from dualmetrics.exporters.otlp.result import ExportResult, ResponseSummary
+from dualmetrics.exporters.otlp.suppression import suppress_instrumentation
 from dualmetrics.exporters.otlp.temporality import IsDelta, always_cumulative
 from dualmetrics.exporters.otlp.transport import Transport
 from dualmetrics.model.snapshot import Snapshot
@@ -38,7 +39,7 @@ class OtlpExporter:
         The first message that fails ends the push.
         """
         self._responses.reset()
-        with capture_log(self._exporter) as log:
+        with suppress_instrumentation(), capture_log(self._exporter) as log:
             try:
                 success = all(self._send(message, log) for message in self._messages(snapshot))
             except Exception as error:

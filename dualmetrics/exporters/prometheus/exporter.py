@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dualmetrics.exporters.prometheus.content_negotiation import DEFAULT_CHOICE, Choice
@@ -22,9 +22,6 @@ from dualmetrics.model.snapshot import Snapshot
 _MAX_STYLES = 4
 """How many styles keep their text. The oldest is dropped, so that scrapers cannot fill the memory."""
 
-PIECES_PER_CHUNK = 32
-"""The text of a histogram's series, which is one piece, takes about 2 KB."""
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -32,16 +29,6 @@ class Page:
 
     content_type: str
     pieces: list[bytes]
-
-    @property
-    def size(self) -> int:
-        """The length of the body in bytes."""
-        return sum(map(len, self.pieces))
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body in chunks that are large enough to send, each joined only when it is needed."""
-        for start in range(0, len(self.pieces), PIECES_PER_CHUNK):
-            yield b"".join(self.pieces[start : start + PIECES_PER_CHUNK])
 
 
 @dataclass(frozen=True, slots=True)

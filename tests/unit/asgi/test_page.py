@@ -53,15 +53,9 @@ def test_page_uses_headers_query_and_client(tmp_path: Path) -> None:
     telemetry.shutdown()
 
 
-def test_scrape_does_not_block_the_event_loop(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrape_does_not_block_the_event_loop(telemetry: Telemetry) -> None:
     released = threading.Event()
-    respond = telemetry.page.respond
-
-    def slow(request: object) -> object:
-        assert released.wait(10)
-        return respond(request)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(telemetry.page, "respond", slow)
+    telemetry.page.before_page = lambda: assert_set(released)
     app = MetricsMiddleware(hello, telemetry=telemetry)
 
     async def scrape_and_serve() -> tuple[int, bytes]:
@@ -72,6 +66,10 @@ def test_scrape_does_not_block_the_event_loop(telemetry: Telemetry, monkeypatch:
         return (await scrape).status, served.body
 
     assert asyncio.run(scrape_and_serve()) == (200, b"hello")
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(10)
 
 
 def test_page_is_sent_in_chunks(telemetry: Telemetry) -> None:

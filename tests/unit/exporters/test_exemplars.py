@@ -65,7 +65,7 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 
 def test_protobuf_has_exemplars_on_buckets_and_counters() -> None:
     page = PrometheusExporter().render(observed(), negotiate(PROTOBUF))
-    families = {family.name: family for family in client_model.families(b"".join(page.chunks()))}
+    families = {family.name: family for family in client_model.families(b"".join(page.pieces))}
     [counter] = families["http_requests_total"].metric
     [histogram] = families["http_request_duration_milliseconds"].metric
     assert _plain(counter.counter.exemplar) == ({}, 1.0, ALONE.time_ns)

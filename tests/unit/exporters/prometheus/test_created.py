@@ -57,7 +57,7 @@ def test_a_restarted_series_has_a_new_creation_time() -> None:
 def test_merged_series_have_the_earliest_creation_time() -> None:
     points = [family(COUNTER, 1.0, attributes=(("a", value),), start=at) for value, at in ((1, 5), ("1", 3))]
     whole = snapshot(*points)
-    body = PrometheusExporter().render(whole, negotiate(PROTOBUF)).chunks()
+    body = PrometheusExporter().render(whole, negotiate(PROTOBUF)).pieces
     [counter] = (one for one in client_model.families(b"".join(body)) if one.name == "http_requests_total")
     [metric] = counter.metric
     assert (metric.counter.value, metric.counter.created_timestamp.ToNanoseconds()) == (2, 3)

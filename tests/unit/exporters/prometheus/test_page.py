@@ -11,7 +11,6 @@ import pytest
 
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
-from dualmetrics.exporters.prometheus.exporter import PIECES_PER_CHUNK
 from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
@@ -169,15 +168,6 @@ def test_a_filtered_page_does_not_change_the_next_full_page() -> None:
     before = exporter.render(whole)
     exporter.render(whole, negotiate(None), ["http_requests_total"])
     assert exporter.render(whole) == before
-
-
-def test_chunks_have_a_limited_size() -> None:
-    points = (((("n", number),), [number]) for number in range(10_000))
-    page = PrometheusExporter().render(snapshot(family(REQUESTS, *points)))
-    chunks = [*page.chunks()]
-    assert all(chunk.count(b"\n") <= PIECES_PER_CHUNK + 1 for chunk in chunks)
-    assert b"".join(chunks).count(b"\n") == 10_002
-    assert page.size == sum(map(len, chunks))
 
 
 def test_changed_values_are_shown_and_similar_attributes_distinguished() -> None:

@@ -32,7 +32,7 @@ def histogram_named(body: bytes, name: str) -> Any:
 
 def rendered(*points: Point) -> Any:
     page = PrometheusExporter().render(snapshot(Family(HISTOGRAM, points)), negotiate(PROTOBUF))
-    return histogram_named(b"".join(page.chunks()), "http_request_duration_milliseconds")
+    return histogram_named(b"".join(page.pieces), "http_request_duration_milliseconds")
 
 
 def point(cells: tuple[float, ...], exponential: ExponentialHistogram, attributes: Attributes = ()) -> Point:

@@ -21,7 +21,7 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 
 
 def read(page: Page) -> list[Any]:
-    return list(client_model.families(b"".join(page.chunks())))
+    return list(client_model.families(b"".join(page.pieces)))
 
 
 def samples(page: Page) -> dict[reading.Sample, str]:
