@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import NotFound
 
-from dualmetrics.middleware import route_taken_error, warn_if_bypassed
+from dualmetrics.middleware import route_taken_error, warn_if_bypassed, warn_of_hidden_route
 from dualmetrics.wsgi import answer_scrape
 
 if TYPE_CHECKING:
@@ -35,8 +35,15 @@ class PageView:
             request.url_rule = None
             raise NotFound
         warn_if_bypassed(self.telemetry, BYPASSED)
+        self._warn_of_others(path)
         answer = answer_scrape(self.telemetry, request.environ)
         return Response(answer.chunks, answer.status, answer.headers)
+
+    def _warn_of_others(self, path: str) -> None:
+        """Log once that the app has another route for this path, which was added later."""
+        for rule in current_app.url_map.iter_rules():
+            if rule.rule == path and not isinstance(current_app.view_functions.get(rule.endpoint), PageView):
+                warn_of_hidden_route(self.telemetry, rule.endpoint)
 
 
 def add_page(app: Flask, telemetry: Telemetry) -> bool:

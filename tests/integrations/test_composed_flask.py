@@ -442,3 +442,18 @@ def test_a_page_that_is_read_before_the_first_request_says_nothing(
     assert app.test_client().get("/metrics").status_code == 200
     assert Client(app.wsgi_app).get("/metrics").status_code == 200
     assert bypassed(caplog) == []
+
+
+def test_a_later_route_on_the_metrics_path_is_named_in_the_log(
+    telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Flask("app")
+    DualMetrics(app, telemetry=telemetry)
+    app.add_url_rule("/metrics", "own", lambda: "own")
+    app.add_url_rule("/users", "users", lambda: "users")
+    client = app.test_client()
+    client.get("/users")
+    for _ in range(3):
+        assert client.get("/metrics").status_code == 200
+    [message] = caplog.messages
+    assert "prometheus_path='/metrics' hides the app's own route 'own'" in message
