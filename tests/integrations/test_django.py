@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,7 @@ def test_class_based_async_views_on_both_protocols(telemetry: Telemetry, recorde
     assert fetch(AsgiDualMetrics(get_asgi_application(), telemetry=telemetry), "GET", "/view").status == 200
     assert get(DualMetrics(get_wsgi_application(), telemetry=telemetry), "/view") == 200
     assert recorded.counts() == {RequestLabels("GET", "/view", 200): 2}
+    gc.collect()  # the executor of asgiref, whose thread ends with it
 
 
 def block(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
