@@ -28,15 +28,27 @@ COMMANDS = {
 """The extra that a command needs, arguments with which it ends soon, its exit status, and what it prints."""
 
 USES = {
+    "aiohttp": "from aiohttp import web; import dualmetrics_aiohttp;"
+    "dualmetrics_aiohttp.DualMetrics(web.Application())",
+    "bottle": "from bottle import Bottle; import dualmetrics_bottle;dualmetrics_bottle.DualMetrics(Bottle())",
     "cli": "import dualmetrics.cli.commands",
     "demo": "import dualmetrics.cli.demo_run",
+    "django": "import dualmetrics_django, dualmetrics_django.asgi",
     "experiments": "import dualmetrics.experiments",
+    "falcon": "import falcon, dualmetrics_falcon.wsgi; dualmetrics_falcon.wsgi.DualMetrics(falcon.App())",
     "fastapi": "import fastapi, dualmetrics_starlette; dualmetrics_starlette.DualMetrics(fastapi.FastAPI())",
     "flask": "import flask, dualmetrics_flask; dualmetrics_flask.DualMetrics(flask.Flask('app'))",
     "host": "import dualmetrics; dualmetrics.Telemetry(host_metrics=True).shutdown()",
+    "litestar": "from litestar import Litestar; import dualmetrics_litestar;"
+    "dualmetrics_litestar.DualMetrics(Litestar())",
     "prometheus": "import dualmetrics; dualmetrics.Telemetry(registries='default').shutdown()",
+    "pyramid": "import warnings; warnings.simplefilter('ignore');"  # WebOb imports what is deprecated
+    "from pyramid.config import Configurator; Configurator().include('dualmetrics_pyramid')",
+    "quart": "import quart, dualmetrics_quart; dualmetrics_quart.DualMetrics(quart.Quart('app'))",
     "starlette": "from starlette.applications import Starlette; import dualmetrics_starlette;"
     "dualmetrics_starlette.DualMetrics(Starlette())",
+    "tornado": "from tornado.web import Application; import dualmetrics_tornado;"
+    "dualmetrics_tornado.DualMetrics(Application())",
     "testing": "import dualmetrics.testing.contracts",
 }
 """A program for each extra, which uses what the extra is for."""
