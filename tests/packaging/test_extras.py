@@ -18,6 +18,9 @@ EXTRAS = sorted(metadata.metadata("dualmetrics").get_all("Provides-Extra") or ()
 INCLUDED = {"demo": {"cli", "demo"}, "experiments": {"cli", "experiments"}, "cli": {"cli"}}
 """The extras that a command may need, and that each extra brings."""
 
+BRING_CLI = {"litestar"}
+"""The extras of frameworks that need click and rich themselves."""
+
 COMMANDS = {
     "compare": ("experiments", "shop --prometheus http://127.0.0.1:1", 5, "cannot be reached"),
     "demo": ("demo", "--rounds 1", 0, "nothing lost"),
@@ -75,7 +78,7 @@ def busy() -> Iterator[str]:
         yield str(listener.getsockname()[1])
 
 
-@pytest.mark.parametrize("extra", sorted({"", *EXTRAS} - INCLUDED.keys()))
+@pytest.mark.parametrize("extra", sorted({"", *EXTRAS} - INCLUDED.keys() - BRING_CLI))
 def test_without_the_extra_cli_every_command_names_it(environment: Environment, tmp_path: Path) -> None:
     for word, extra in (("--help", "cli"), ("receive", "cli"), ("demo", "demo")):
         done = environment.run("dualmetrics", word, folder=tmp_path)
