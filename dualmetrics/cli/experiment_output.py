@@ -61,9 +61,10 @@ def _clean(removal: Removal, *, dry_run: bool, yes: bool) -> None:
     if dry_run:
         _print("Nothing is removed because of --dry-run.")
     elif yes or click.confirm("Remove these files? This cannot be undone"):
+        directory = removal.directory.resolve()
         removal()
         left = ", and kept the other files" if removal.unknown_files else ""
-        _print(f"Removed the experiment in {removal.directory}{left}.")
+        _print(f"Removed the experiment in {directory}{left}.")
 
 
 def _print_removal(removal: Removal) -> None:

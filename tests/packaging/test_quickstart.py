@@ -55,9 +55,20 @@ def test_a_quickstart_runs_with_what_it_installs(
         process.wait(20)
 
 
-@pytest.mark.parametrize("program", ["gunicorn", "uvicorn"])
-def test_a_program_that_is_used_is_installed_where_it_is_first_used(program: str) -> None:
-    _, _, after_features = README.partition("```python")
-    first_use = re.search(rf"(?:^|`){program} ", after_features, re.MULTILINE)
-    assert first_use is not None
-    assert re.search(rf"pip install [^\n]*\b{program}\b", after_features[: first_use.start()])
+SERVERS = ("gunicorn", "uvicorn", "hypercorn")
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/frameworks.md"])
+def test_a_server_that_is_started_is_installed_in_the_same_section(document: str) -> None:
+    sections = re.split(
+        r"^## |^\*\*(?=FastAPI)", Path(document).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    started = 0
+    for section in sections:
+        installed = " ".join(re.findall(r"pip install ([^\n`)]*)", section)).split()
+        advice = section.partition("Run it ")[2]
+        for server in SERVERS:
+            if re.search(rf"^{server} -", section, re.MULTILINE) or f"`{server} -" in advice:
+                assert server in installed, section
+                started += 1
+    assert started >= 2

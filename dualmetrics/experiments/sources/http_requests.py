@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -29,7 +30,7 @@ def send_request(
         )
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:  # ValueError of Unicode too
         lines = str(error).splitlines() or [type(error).__name__]
-        reason = lines[0].removesuffix(".")
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", lines[0]).removesuffix(".")
         raise UnreachableError(f"{redact_url(url)} cannot be reached: {reason}.") from error
 
 
