@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from dualmetrics.asgi.page import respond
 from dualmetrics.asgi.threads import run_in_thread
 from dualmetrics.http.marker import Carrier, RequestMarker, markers, tell_error, tell_route
 from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
-from dualmetrics.middleware import PAGE_DISABLED, serves_page
 from dualmetrics.scrape.messages import ScrapeRequest, ScrapeResponse
 
 if TYPE_CHECKING:
@@ -154,11 +154,10 @@ def exclude(carrier: Carrier) -> None:
 async def answer_scrape(
     telemetry: Telemetry, method: str, headers: Mapping[str, str], query: str, client: str | None
 ) -> ScrapeResponse:
-    """Answer a scrape; ``client`` is the address of the peer. Rendering runs outside of the event loop.
+    """Answer a scrape; ``client`` is the address of the peer.
 
-    The answer is a 404 if ``prometheus`` is not among the exporters. Never raises.
+    Waits without a thread while the page is rendered outside of the event loop. The answer is a 404 if
+    ``prometheus`` is not among the exporters. Never raises.
     """
-    if not serves_page(telemetry):
-        return PAGE_DISABLED
     lower = {name.lower(): value for name, value in headers.items()}
-    return await run_in_thread(telemetry.page.respond, ScrapeRequest(method, lower, query, client))
+    return await respond(telemetry, ScrapeRequest(method, lower, query, client))

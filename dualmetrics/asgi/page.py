@@ -37,7 +37,7 @@ class MetricsApp:
             return await Lifespan(self.telemetry, receive, send).run(_app_without_lifespan, scope)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1000})
-        await _send_response(await _respond(self.telemetry, scope, receive), send)
+        await _send_response(await respond(self.telemetry, _scrape_request(scope), receive), send)
 
 
 async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
@@ -47,15 +47,18 @@ async def answer_scrape(telemetry: Telemetry, scope: Scope) -> ScrapeResponse:
     404 if ``prometheus`` is not among the exporters. Waits without a thread while the page is rendered
     outside of the event loop. Never raises.
     """
-    return await _respond(telemetry, scope, None)
+    return await respond(telemetry, _scrape_request(scope))
 
 
-async def _respond(telemetry: Telemetry, scope: Scope, receive: Receive | None) -> ScrapeResponse:
+async def respond(
+    telemetry: Telemetry, request: ScrapeRequest, receive: Receive | None = None
+) -> ScrapeResponse:
+    """Answer a scrape as `answer_scrape` does. With ``receive``, a client that has left waits no longer."""
     if not serves_page(telemetry):
         return PAGE_DISABLED
     page, loop = telemetry.page, running_loop()
     alarm = loop.alarm()
-    scrape = PendingScrape(_scrape_request(scope), start_in_thread, alarm.ring)
+    scrape = PendingScrape(request, start_in_thread, alarm.ring)
 
     async def leave_on_disconnect() -> None:
         if receive is not None and await _is_disconnected(receive) and page.leave(scrape):

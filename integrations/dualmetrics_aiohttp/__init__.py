@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from dualmetrics.asgi import paced_chunks
 from dualmetrics.middleware import route_taken_error, serves_page, telemetry_for
 from dualmetrics.own_server import answer_scrape, exclude, run_in_thread, tell_route
 
@@ -58,7 +59,8 @@ class DualMetrics:
         answer = await answer_scrape(
             self.telemetry, request.method, request.headers, request.query_string, request.remote
         )
-        return web.Response(body=b"".join(answer.chunks), status=answer.status, headers=dict(answer.headers))
+        body = paced_chunks(answer.chunks)
+        return web.Response(body=body, status=answer.status, headers=dict(answer.headers))
 
     async def _export(self, app: web.Application) -> AsyncIterator[None]:
         """Export from the start of the app to its end, when all connections are closed."""

@@ -50,7 +50,7 @@ class DualMetrics:
 
     def _page(self) -> HTTPResponse:
         answer = answer_scrape(self.telemetry, request.environ)
-        return HTTPResponse(b"".join(answer.chunks), answer.status, answer.headers)
+        return HTTPResponse(answer.chunks, answer.status, answer.headers)
 
 
 def rule_in(environ: Environ) -> str | None:

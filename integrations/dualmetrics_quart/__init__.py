@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dualmetrics.asgi import MetricsMiddleware, RouteNamer, Scope, answer_scrape, set_error, set_route
+from dualmetrics.asgi import (
+    MetricsMiddleware,
+    RouteNamer,
+    Scope,
+    answer_scrape,
+    paced_chunks,
+    set_error,
+    set_route,
+)
 from dualmetrics.middleware import MiddlewareOptions, route_taken_error, serves_page, telemetry_for
 
 try:
@@ -50,7 +58,7 @@ class DualMetrics:
     async def _page(self) -> Response:
         scope: Any = request.scope
         answer = await answer_scrape(self.telemetry, scope)
-        return Response(b"".join(answer.chunks), answer.status, dict(answer.headers))
+        return Response(paced_chunks(answer.chunks), answer.status, dict(answer.headers))
 
 
 def routes(app: object) -> RouteNamer | None:

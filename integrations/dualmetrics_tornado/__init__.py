@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from dualmetrics.asgi import paced_chunks
 from dualmetrics.middleware import route_taken_error, serves_page, telemetry_for
 from dualmetrics.own_server import Requests, answer_scrape, tell_route
 
 try:
-    from tornado import httputil, web
+    from tornado import httputil, iostream, web
 except ImportError as error:
     raise ImportError('dualmetrics_tornado needs Tornado: pip install "dualmetrics[tornado]"') from error
 
@@ -94,7 +97,11 @@ class PageHandler(web.RequestHandler):
         self.set_status(answer.status)
         for name, value in answer.headers:
             self.set_header(name, value)
-        await self.finish(b"".join(answer.chunks))
+        with contextlib.suppress(iostream.StreamClosedError):  # the scraper has left
+            async with aclosing(paced_chunks(answer.chunks)) as chunks:
+                async for chunk in chunks:
+                    self.write(chunk)
+                    await self.flush()
 
     async def head(self) -> None:
         """Answer a scrape without its body."""

@@ -49,17 +49,18 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         return await live(receive, send)
     body = b""
     if scope["path"] == "/load":
-        seen = {"renderings": renderings, "hold": longest_hold, "threads": threading.active_count()}
-        body = json.dumps({**seen, "memory": most_memory()}).encode()
+        body = seen()
     length = str(len(body)).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
     await send({"type": "http.response.body", "body": body})
 
 
-def most_memory() -> int:
-    """The most bytes that this process had in memory."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+def seen() -> bytes:
+    """What was seen so far: renderings, threads, the longest hold in seconds, the most memory in bytes."""
+    memory = 1024 * int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+    threads = threading.active_count()
+    values = {"renderings": renderings, "hold": longest_hold, "threads": threads, "memory": memory}
+    return json.dumps(values).encode()
 
 
 async def live(receive: Receive, send: Send) -> None:

@@ -23,11 +23,19 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nHost: app\r\nConnection: close\r\n%s\r\n"
 PLAIN, GZIP = b"", b"Accept-Encoding: gzip\r\n"
 
 
+UVICORN = "uvicorn --port {port} tests.servers.page_load_app:app --loop "
+COMMANDS = {
+    "asyncio": UVICORN + "asyncio",
+    "uvloop": UVICORN + "uvloop",
+    "aiohttp": "tests.servers.page_load_servers aiohttp {port}",
+    "tornado": "tests.servers.page_load_servers tornado {port}",
+}
+
+
 @contextmanager
-def uvicorn(tmp_path: Path, loop: str, **env: str) -> Iterator[Server]:
+def serving(kind: str, tmp_path: Path, **env: str) -> Iterator[Server]:
     port = free_port()
-    command = ["uvicorn", "--port", str(port), "--loop", loop, "tests.servers.page_load_app:app"]
-    with run_server(command, port, tmp_path, env) as server:
+    with run_server(COMMANDS[kind].format(port=port).split(), port, tmp_path, env) as server:
         yield server
 
 
@@ -49,10 +57,10 @@ async def scrape_at_once(port: int, header: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("header", [PLAIN, GZIP], ids=["plain", "gzip"])
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_scrapes_at_once_cause_few_renderings(tmp_path: Path, loop: str, header: bytes) -> None:
-    pytest.importorskip(loop)
-    with uvicorn(tmp_path, loop, RENDERING_SECONDS="0.2") as server:
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_scrapes_at_once_cause_few_renderings(tmp_path: Path, kind: str, header: bytes) -> None:
+    pytest.importorskip(kind)
+    with serving(kind, tmp_path, RENDERING_SECONDS="0.2") as server:
         before = load(server)
         responses = asyncio.run(scrape_at_once(server.port, header))
         after = load(server)
@@ -62,10 +70,10 @@ def test_scrapes_at_once_cause_few_renderings(tmp_path: Path, loop: str, header:
     assert after["hold"] < 0.15
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_scrapers_that_do_not_read_cost_a_buffer_and_nothing_else(tmp_path: Path, loop: str) -> None:
-    pytest.importorskip(loop)
-    with uvicorn(tmp_path, loop) as server:
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_scrapers_that_do_not_read_cost_a_buffer_and_nothing_else(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip(kind)
+    with serving(kind, tmp_path) as server:
         page, before, scrapers = server.get("/metrics")[1], load(server), []
         assert len(page) > 5_000_000
         for _ in range(SCRAPERS):
