@@ -69,6 +69,13 @@ class RequestMarker:
         mounts: MountPrefixes = self.telemetry.server_metrics.mounts
         return mounts
 
+    def recorded_outside(self) -> RequestMarker | None:
+        """The next marker outside with which the request is recorded. It names the route."""
+        marker = self.outer
+        while marker is not None and not marker.is_recorded:
+            marker = marker.outer
+        return marker
+
     def template(self) -> str | None:
         """The template of the request, as far as it is known."""
         return None

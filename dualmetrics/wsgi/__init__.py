@@ -8,7 +8,7 @@ the framework's own (`answer_scrape`). ``docs/writing-an-integration.md`` shows 
 """
 
 from dualmetrics.wsgi.environ import Environ, RouteNamer, set_error, set_route
-from dualmetrics.wsgi.marker import is_recorded_by, note_request
+from dualmetrics.wsgi.marker import is_recorded_by, may_be_nested, note_request
 from dualmetrics.wsgi.middleware import MetricsMiddleware
 from dualmetrics.wsgi.page import answer_scrape, metrics_app
 
@@ -18,6 +18,7 @@ __all__ = [
     "RouteNamer",
     "answer_scrape",
     "is_recorded_by",
+    "may_be_nested",
     "metrics_app",
     "note_request",
     "set_error",

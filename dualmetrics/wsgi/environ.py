@@ -9,11 +9,11 @@ from dualmetrics.http import marker
 
 Environ: TypeAlias = dict[str, Any]
 
-RouteNamer: TypeAlias = Callable[[Any], "str | None"]
+RouteNamer: TypeAlias = Callable[[Environ], "str | None"]
 """Returns the template of the route that a request matched, or None if no route matched.
 
-It is called with the environ, or with what `note_request` was called with, when the response starts or the
-app raises.
+It is called when the response starts or the app raises, with the environ that arrived, or with the one that
+`note_request` was called with.
 """
 
 

@@ -1,7 +1,7 @@
-"""Knows the file that the server sends by itself: what its ``wsgi.file_wrapper`` has made (PEP 3333).
+"""Watches a server's ``wsgi.file_wrapper`` that is a function, as uWSGI's (PEP 3333).
 
-The server needs the very object back. Most servers have a class, of which it is an instance. uWSGI has a
-function that returns the file that it was given.
+A server sends a file by itself if it gets the very object that its wrapper has made. Most servers have a
+class, of which it is an instance. uWSGI's function returns the file that it was given.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dualmetrics.wsgi.environ import Environ
 _KEY = "wsgi.file_wrapper"
 
 
-class _WatchedFunction:
-    """A server's function, which keeps what it has made."""
+class _Watched:
+    """The function, which keeps what it has made."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
@@ -27,16 +27,16 @@ class _WatchedFunction:
 
 
 def watch_file_wrapper(environ: Environ) -> None:
-    """Prepare a request for `is_made_by_server`. A class needs no watching."""
+    """Watch a function, so that `is_made_by_function` can tell what it has made."""
     file_wrapper = environ.get(_KEY)
     if file_wrapper is not None and not isinstance(file_wrapper, type):
-        environ[_KEY] = _WatchedFunction(file_wrapper)
+        environ[_KEY] = _Watched(file_wrapper)
 
 
-def is_made_by_server(body: object, environ: Environ) -> bool:
-    """Whether a body was made by the file wrapper of the server. Ends the watching."""
+def is_made_by_function(body: object, environ: Environ) -> bool:
+    """Whether the watched function has made a body. Ends the watching."""
     file_wrapper = environ.get(_KEY)
-    if isinstance(file_wrapper, _WatchedFunction):
-        environ[_KEY] = file_wrapper.function
-        return body is file_wrapper.made
-    return isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
+    if not isinstance(file_wrapper, _Watched):
+        return False
+    environ[_KEY] = file_wrapper.function
+    return body is file_wrapper.made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from dualmetrics.http.marker import MARKER_KEY, Carrier, InnerNamer, RequestMarker, markers
 from dualmetrics.http.mounts import taken
@@ -28,35 +29,38 @@ class WsgiMarker(RequestMarker):
         self.mounted = ""
         """The prefix of mounts between the middleware and the router of ``namer``."""
 
-    def find_route(self) -> str | None:
-        """Ask ``namer`` for the route. Raises what it raises."""
-        template = self.namer(self.seen)
-        return (
-            template if template is None or not self.mounted else self.mounts.shown(self.mounted) + template
-        )
+    def with_mount(self, template: str | None) -> str | None:
+        """Return what ``namer`` has returned, with the prefix of the mounts."""
+        return self.mounts.shown(self.mounted) + template if template is not None else None
 
 
-def note_request(environ: Environ, namer: RouteNamer, request: object = None) -> None:
-    """Tell that the router of ``namer`` matches a request, and begins at the path of this environ.
+def note_request(environ: Environ, namer: RouteNamer) -> bool:
+    """Tell that the router of ``namer`` matches a request with this environ, and begins at its path.
 
     Middleware may hand on a copy of the environ, so the one that arrived need not have what matched. The
-    middleware whose ``route_namer`` is ``namer`` calls it with ``request``, by default with ``environ``. If
-    the request has not passed it, middleware outside learns the route.
+    middleware whose ``route_namer`` is ``namer`` calls it with this environ.
+
+    Returns True if the request has not passed that middleware, but other middleware outside calls ``namer``,
+    when the request has ended.
     """
-    seen = environ if request is None else request
-    is_noted = False
-    marker = environ.get(MARKER_KEY)
-    while marker is not None:
-        if marker.namer is namer:
-            is_noted = True
-            marker.seen = seen
-            path = environ.get("PATH_INFO", "")
-            if path != marker.path:
-                marker.mounted = mounted_between(marker, environ)
-        marker = marker.outer
-    if not is_noted:
-        adopt_outside(environ)
-        tell_outside(environ, partial(namer, seen))
+    innermost = environ.get(MARKER_KEY)
+    if innermost is not None and innermost.namer is namer and innermost.path is environ.get("PATH_INFO"):
+        innermost.seen = environ
+        if innermost.outer is None:  # nearly always
+            return False
+    own: list[Any] = [marker for marker in markers(environ) if marker.namer is namer]
+    for marker in own:
+        marker.seen = environ
+        marker.mounted = mounted_between(marker, environ)
+    if own:
+        return False
+    adopt_outside(environ)
+    return tell_outside(environ, partial(namer, environ))
+
+
+def may_be_nested() -> bool:
+    """Whether the middleware for ASGI is imported, too, so that requests may come from an ASGI app."""
+    return PROTOCOLS.may_nest
 
 
 def adopt_outside(environ: Environ) -> None:
@@ -66,13 +70,13 @@ def adopt_outside(environ: Environ) -> None:
         adopt(environ, environ["REQUEST_METHOD"], decoded(path))
 
 
-def tell_outside(environ: Environ, name: Callable[[], str | None]) -> None:
-    """Let the middleware outside know who names the route inside."""
-    for marker in markers(environ):
-        if not marker.is_recorded:
-            continue
+def tell_outside(environ: Environ, name: Callable[[], str | None]) -> bool:
+    """Let the middleware outside know who names the route inside. Returns whether there is any."""
+    recorded = [marker for marker in markers(environ) if marker.is_recorded]
+    for marker in recorded:
         root = marker.root + mounted_between(marker, environ)
         marker.inner = InnerNamer(name, root, marker.inner)
+    return bool(recorded)
 
 
 def is_recorded_by(environ: Environ, namer: RouteNamer) -> bool:

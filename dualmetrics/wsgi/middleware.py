@@ -94,9 +94,8 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         if self._page and path == self._paths.page:
             app = self._page
         root, path = decoded(environ.get("SCRIPT_NAME", "")), decoded(path)
-        marker = RequestMarker(
-            self._telemetry, environ, root, path
-        )  # so that no middleware inside records it
+        # With this marker, no middleware inside records it.
+        marker = RequestMarker(self._telemetry, environ, root, path)
         marker.seen = None
         with outside(marker, environ["REQUEST_METHOD"], root + path):
             return app(environ, start_response)

@@ -32,6 +32,7 @@ _REQUEST_LINE = ("REQUEST_URI", "RAW_URI")
 
 def mounted_at(mounts: MountPrefixes, root: str, path: str, environ: Carrier) -> str:
     """Return the part of ``root``, the SCRIPT_NAME of a request that arrived, that belongs to the route."""
+    root = root.rstrip("/")
     if mounts.root_path is not None:
         return mounts.beyond_setting(root)
     outside = (known for known in _outside(root, path, environ) if known and begins_with(root, known))

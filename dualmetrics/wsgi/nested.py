@@ -57,10 +57,6 @@ class NestedRequest(WsgiMarker):
         self._find()
         return self._start_response(*arguments)
 
-    def template(self) -> str | None:
-        """The template, as the marker outside knows it."""
-        return self.outer.template()
-
     @property
     def mounts(self) -> MountPrefixes:
         """What the Telemetry outside shows of the prefixes of mounts."""
@@ -71,7 +67,7 @@ class NestedRequest(WsgiMarker):
         if self.seen is None:
             return
         try:
-            self._found.template = self.find_route()
+            self._found.template = self.with_mount(self.namer(self.seen))
         except Exception as error:
             self._errors.error("naming a route", error)
         self.seen = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,10 +13,11 @@ from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
 from dualmetrics.instruments.trace_context import local_span
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded, set_error
-from dualmetrics.wsgi.file_wrapper import is_made_by_server
+from dualmetrics.wsgi.file_wrapper import is_made_by_function
 from dualmetrics.wsgi.marker import WsgiMarker
 from dualmetrics.wsgi.mounts import mounted_at
 from dualmetrics.wsgi.response_start import UNKNOWN_LENGTH, content_length, status_code
+from dualmetrics.wsgi.sized_body import SizedBody
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -95,7 +96,8 @@ class WsgiRequest(WsgiMarker):
             write = self._start_response(status, headers)
         self._status = status_code(status)
         self._bytes_left = content_length(headers)
-        self._match_route()
+        if self._matched is None:
+            self._match_route()
         return write
 
     def wrap_body(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -104,10 +106,14 @@ class WsgiRequest(WsgiMarker):
         self._close_body: Callable[[], object] | None = getattr(body, "close", None)
         if type(body) is list or type(body) is tuple:
             return SizedBody(self, body)
-        if is_made_by_server(body, self._environ):
+        file_wrapper = self._environ.get("wsgi.file_wrapper")
+        if isinstance(file_wrapper, type):
+            is_file = isinstance(body, file_wrapper)
+        else:
+            is_file = is_made_by_function(body, self._environ)
+        if is_file:
             self._watch_close(body)
-            return body
-        return self
+        return body if is_file else self
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over the body of the app."""
@@ -156,16 +162,21 @@ class WsgiRequest(WsgiMarker):
         if self.in_progress:
             self.in_progress = False
             self._recorder.cancel()
-            self._let_go()
+            # With the environ, these would be a cycle that only the garbage collector can free.
+            self._environ[MARKER_KEY] = self.outer
+            self.seen = None
 
     def template(self) -> str | None:
         """The template of the request, as far as it is known."""
-        if self.outer is not None:
-            return self.outer.template()
-        template = full_template(self, self._matched)
-        if template is None or not self.root:
-            return template
-        return self.mounts.shown(mounted_at(self.mounts, self.root, self.path, self._environ)) + template
+        try:
+            outside = self.recorded_outside()
+            if outside is not None:
+                return outside.template()
+            template = full_template(self, self.with_mount(self._matched))
+            return template if template is None or not self.root else self._mounted_outside() + template
+        except Exception as error:
+            self._recorder.errors.error("naming a route", error)
+            return None
 
     def _record(self, status_if_not_started: int, error: str | None) -> None:
         self.in_progress = False
@@ -173,27 +184,21 @@ class WsgiRequest(WsgiMarker):
         status = self._status or status_if_not_started
         if error is None and status >= 500:
             error = self.error
-        self._recorder.end(self._safe_template(), status, error, seconds)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Give up what would be a cycle with the environ that only the garbage collector can free."""
+        is_usual = self.route is None and self.inner is None and self.outer is None and not self.root
+        route = self._matched if is_usual and not self.mounted else self.template()
+        self._recorder.end(route, status, error, seconds)
         self._environ[MARKER_KEY] = self.outer
-        self.seen = self._environ
-
-    def _safe_template(self) -> str | None:
-        try:
-            return self.template()
-        except Exception as error:
-            self._recorder.errors.error("naming a route", error)
-            return None
+        self.seen = None
 
     def _match_route(self) -> None:
-        if self._matched is None:
-            try:
-                self._matched = self.find_route()
-            except Exception as error:
-                self._recorder.errors.error("naming a route", error)
+        try:
+            if self.in_progress:
+                self._matched = self.namer(self.seen)
+        except Exception as error:
+            self._recorder.errors.error("naming a route", error)
+
+    def _mounted_outside(self) -> str:
+        return self.mounts.shown(mounted_at(self.mounts, self.root, self.path, self._environ))
 
     def _findable_parts(self) -> Iterator[bytes]:
         """The parts of the body. An ASGI app inside may run no earlier than the server asks for the first."""
@@ -211,23 +216,6 @@ class WsgiRequest(WsgiMarker):
             file.close = self.close
         except (AttributeError, TypeError):  # it is written in C, or has slots
             self._record(500, None)
-
-
-class SizedBody:
-    """A body with a known number of parts. If there is one part, servers derive Content-Length from it."""
-
-    __slots__ = ("_parts", "_request", "close")
-
-    def __init__(self, request: WsgiRequest, parts: Sequence[bytes]) -> None:
-        self._request = request
-        self._parts = parts
-        self.close = request.close
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._request)
 
 
 class TracedWsgiRequest(TracedRequest, WsgiRequest):

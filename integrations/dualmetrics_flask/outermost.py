@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
+import flask.app
 from flask import Flask
 
-from dualmetrics.wsgi import Environ, MetricsMiddleware, is_recorded_by, note_request
-from dualmetrics_flask.rules import RuleNamer
+from dualmetrics.wsgi import Environ, MetricsMiddleware, is_recorded_by, may_be_nested, note_request
+from dualmetrics_flask.rules import REQUEST_KEY, RuleNamer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
     from dualmetrics import Telemetry
+
+
+def _flask_call() -> object:
+    """Flask's own ``__call__``, which calls ``wsgi_app``. None if it was replaced, as Sentry does."""
+    call = inspect.getattr_static(Flask, "__call__")
+    is_own = isinstance(call, FunctionType) and call.__code__.co_filename == flask.app.__file__
+    return call if is_own else None
+
+
+FLASK_CALL = _flask_call()
+"""To call ``wsgi_app`` in its place saves some time."""
 
 
 def record_outermost(app: Flask, telemetry: Telemetry, *, serve_metrics: bool) -> None:
@@ -23,14 +37,19 @@ def record_outermost(app: Flask, telemetry: Telemetry, *, serve_metrics: bool) -
     call, gets a class of its own. The class does not refer to the app, which would be a reference cycle.
     """
     base: Any = app.__class__
-    names = RuleNamer()
+    names = RuleNamer(app)
     # Each call names the app, so none is wrapped.
     middleware = MetricsMiddleware(
         base.wsgi_app, telemetry=telemetry, route_namer=names, serve_metrics=serve_metrics
     )
+    recorded = recorded_class(base, telemetry, middleware, names)
     if "wsgi_app" in app.__dict__:
         app.wsgi_app = WrappedApp(app.wsgi_app, middleware, names)  # type: ignore[method-assign]  # Flask's way
-    app.__class__ = recorded_class(base, telemetry, middleware, names)
+    is_plain = base.__call__ is FLASK_CALL and base.wsgi_app is Flask.wsgi_app
+    if "wsgi_app" in app.__dict__ or not is_plain or may_be_nested():
+        recorded = noting_class(recorded, names)
+    app.__class__ = recorded
+    app.__dict__ = {**app.__dict__}  # CPython reads it faster than what the change of the class leaves
 
 
 def is_recorded_with(app: Flask, telemetry: Telemetry) -> bool:
@@ -40,46 +59,65 @@ def is_recorded_with(app: Flask, telemetry: Telemetry) -> bool:
 
 def recorded_class(base: Any, telemetry: Telemetry, middleware: MetricsMiddleware, names: RuleNamer) -> Any:
     """Return a class for one app, whose class is ``base``."""
-    is_plain = base.__call__ is Flask.__call__
+
+    def noted_wsgi_app(app: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        note_request(environ, names)
+        return base.wsgi_app(app, environ, start_response)  # type: ignore[no-any-return]
 
     class Recorded(base):  # type: ignore[misc]  # known at run time only
-        __doc__ = base.__doc__
-        __module__ = base.__module__
-        __qualname__ = base.__qualname__
         recorded_with = telemetry
 
         def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            is_unwrapped = is_plain and "wsgi_app" not in self.__dict__
-            app = super().wsgi_app if is_unwrapped else super().__call__
-            return middleware.serve(app, environ, start_response)
+            inside = self.__dict__.get("wsgi_app")
+            if base.__call__ is not FLASK_CALL:
+                inside = MethodType(base.__call__, self)  # faster than `super`
+            elif inside is None:
+                inside = MethodType(base.wsgi_app, self)
+            elif type(inside) is WrappedApp:
+                inside = inside.inside
+            return middleware.serve(inside, environ, start_response)
 
         def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             if is_recorded_by(environ, names):
-                return super().wsgi_app(environ, start_response)  # type: ignore[no-any-return]
-            return middleware.serve(super().wsgi_app, environ, start_response)
+                return noted_wsgi_app(self, environ, start_response)
+            return middleware.serve(MethodType(noted_wsgi_app, self), environ, start_response)
 
+    return named_like(base, Recorded)
+
+
+def noting_class(base: Any, names: RuleNamer) -> Any:
+    """Return a class for an app with middleware that calls Flask's own ``wsgi_app``, past `Recorded`."""
+
+    class Noting(base):  # type: ignore[misc]  # known at run time only
         def request_context(self, environ: Environ) -> Any:
-            context = super().request_context(environ)
-            note_request(environ, names, context.request)
+            context = base.request_context(self, environ)
+            if note_request(environ, names):
+                environ[REQUEST_KEY] = context.request
             return context
 
-    Recorded.__name__ = base.__name__
-    return Recorded
+    return named_like(base, Noting)
+
+
+def named_like(base: Any, kind: Any) -> Any:
+    """Return a subclass of ``base`` that shows itself as ``base``."""
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(kind, name, getattr(base, name))
+    return kind
 
 
 class WrappedApp:
     """What was in ``app.wsgi_app`` before. Has its attributes, as some middleware is configured there."""
 
     def __init__(self, app: WSGIApplication, middleware: MetricsMiddleware, names: RuleNamer) -> None:
-        self._app = app
+        self.inside = app
         self._middleware = middleware
         self._names = names
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         if is_recorded_by(environ, self._names):
-            return self._app(environ, start_response)
-        return self._middleware.serve(self._app, environ, start_response)
+            return self.inside(environ, start_response)
+        return self._middleware.serve(self.inside, environ, start_response)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "_app"), name)
+        return getattr(object.__getattribute__(self, "inside"), name)

@@ -1,13 +1,14 @@
-"""The contract on plain WSGI: an app that routes by hand and names its routes itself."""
+"""The contract on plain WSGI: apps that route by hand, with `set_route` and with a `RouteNamer`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, HandlerError, WsgiContract
-from dualmetrics.wsgi import Environ, MetricsMiddleware, set_route
+from dualmetrics.testing.contracts.wsgi import AddMiddleware
+from dualmetrics.wsgi import Environ, MetricsMiddleware, note_request, set_route
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -17,20 +18,51 @@ NOT_ALLOWED = {"WEBSOCKET": 400}
 
 
 class TestPlainWsgi(WsgiContract):
+    """An app that calls `set_route`."""
+
     def make_app(self, telemetry: Telemetry, actions: Actions) -> WSGIApplication:
         def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            method = environ["REQUEST_METHOD"]
-            answer = Answer(None, NOT_ALLOWED.get(method, 405))
-            if method == "GET":
-                answer = route(environ["PATH_INFO"], actions)
+            answer = route(environ, actions)
             if answer.template is not None:
                 set_route(environ, answer.template)
-            if answer.template == "/boom":
-                raise HandlerError
-            start_response(f"{answer.status} Status", [("Content-Type", "text/plain")])
-            return answer.body
+            return respond(answer, start_response)
 
         return MetricsMiddleware(app, telemetry=telemetry)
+
+
+class Framework:
+    """An app with a stack of middleware, whose router leaves the route in the environ."""
+
+    def __init__(self, actions: Actions) -> None:
+        self.stack: WSGIApplication = self.match
+        self._actions = actions
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self.stack(environ, start_response)
+
+    def match(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """The router, and the handlers."""
+        note_request(environ, route_of)
+        answer = route(environ, self._actions)
+        environ["framework.route"] = answer.template
+        return respond(answer, start_response)
+
+
+def route_of(environ: Environ) -> str | None:
+    """The `RouteNamer` for all apps of the framework."""
+    return environ.get("framework.route")
+
+
+class TestRouteNamer(WsgiContract):
+    """A framework whose integration has a `RouteNamer` and calls `note_request`."""
+
+    def make_app(self, telemetry: Telemetry, actions: Actions) -> WSGIApplication:
+        return MetricsMiddleware(Framework(actions), telemetry=telemetry, route_namer=route_of)
+
+    def add_middleware(self, app: Any, middleware: AddMiddleware) -> WSGIApplication:
+        app.app.stack = middleware(app.app.stack)
+        added: WSGIApplication = app
+        return added
 
 
 class Answer(NamedTuple):
@@ -39,8 +71,18 @@ class Answer(NamedTuple):
     body: Iterable[bytes] = (b"body",)
 
 
-def route(path: str, actions: Actions) -> Answer:
+def respond(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+    if answer.template == "/boom":
+        raise HandlerError
+    start_response(f"{answer.status} Status", [("Content-Type", "text/plain")])
+    return answer.body
+
+
+def route(environ: Environ, actions: Actions) -> Answer:
     """Find the route by the path, or by the path without its last part."""
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    if method != "GET":
+        return Answer(None, NOT_ALLOWED.get(method, 405))
     head, _, tail = path.rpartition("/")
     if head in ("/users", "/api/v1/items"):
         actions.note_active()

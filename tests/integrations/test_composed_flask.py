@@ -7,6 +7,7 @@ import gc
 import logging
 import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flask_restful  # type: ignore[import-untyped]  # it has no types
@@ -19,13 +20,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 from dualmetrics import SettingsError, Telemetry
+from dualmetrics.http.nesting import PROTOCOLS
 from dualmetrics.testing.recorded import Recorded, RequestLabels
 from dualmetrics.testing.site import HANDLER_ERROR_TYPE, HandlerError
 from dualmetrics.wsgi import Environ, MetricsMiddleware, metrics_app
-from dualmetrics_flask import DualMetrics
+from dualmetrics_flask import DualMetrics, outermost
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["beside ASGI", "WSGI alone"])
+def _may_be_nested(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All must hold whether middleware for ASGI is imported or not."""
+    monkeypatch.setattr(PROTOCOLS, "may_nest", request.param)
 
 
 def make_app(telemetry: Telemetry | None = None, kind: type[Flask] = Flask, **options: Any) -> Flask:
@@ -239,6 +247,49 @@ def test_two_telemetries_both_count_with_middleware_between(telemetry: Telemetry
         RequestLabels("GET", "unmatched", 401): 1,
     }
     other.shutdown()
+
+
+def test_what_another_telemetry_excludes_has_its_route(
+    telemetry: Telemetry, recorded: Recorded, tmp_path: Path
+) -> None:
+    other = Telemetry(metrics_exporter="prometheus", exclude="/users/*", directory=str(tmp_path / "other"))
+    app = make_app(telemetry)
+    DualMetrics(app, telemetry=other, serve_metrics=False)
+    assert one(app, recorded, "/users/1") == ("/users/<int:id>", 200)
+    assert one(MetricsMiddleware(app, telemetry=other), recorded, "/users/1") == ("/users/<int:id>", 200)
+    assert Recorded(other).counts() == {}
+    other.shutdown()
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_others_have_put_around_flask_is_called(
+    telemetry: Telemetry, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, before: bool, wrapped: bool
+) -> None:
+    """Sentry replaces ``Flask.__call__``, and others ``Flask.wsgi_app``, in the class."""
+    called = []
+
+    def put_around(name: str) -> None:
+        method = getattr(Flask, name)
+
+        def around(self: Flask, environ: Environ, start_response: StartResponse) -> Any:
+            called.append(name)
+            return method(self, environ, start_response)
+
+        monkeypatch.setattr(Flask, name, around)
+
+    if before:
+        put_around("__call__")
+        put_around("wsgi_app")
+        monkeypatch.setattr(outermost, "FLASK_CALL", outermost._flask_call())  # as if imported now
+    app = make_app(telemetry)
+    if not before:
+        put_around("__call__")
+        put_around("wsgi_app")
+    if wrapped:
+        wrap(app, Copying)
+    assert one(app, recorded, "/users/1") == ("/users/<int:id>", 200)
+    assert called == ["__call__", "wsgi_app"]
 
 
 def test_more_middleware_and_instances_with_one_telemetry_count_once(

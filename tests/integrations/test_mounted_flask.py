@@ -13,6 +13,7 @@ from werkzeug.test import Client
 
 from dualmetrics import Telemetry
 from dualmetrics.http.mounts import MAX_PREFIXES
+from dualmetrics.http.nesting import PROTOCOLS
 from dualmetrics.testing.recorded import Recorded
 from dualmetrics.wsgi import Environ, MetricsMiddleware, set_route
 from dualmetrics_flask import DualMetrics
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 ROUTE = "/users/<int:id>"
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["beside ASGI", "WSGI alone"])
+def _may_be_nested(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All must hold whether middleware for ASGI is imported or not."""
+    monkeypatch.setattr(PROTOCOLS, "may_nest", request.param)
 
 
 def make_app(telemetry: Telemetry) -> Flask:

@@ -152,6 +152,19 @@ def test_two_telemetries_name_a_request_alike(
     other.shutdown()
 
 
+def test_an_app_whose_earlier_wsgi_app_is_called_names_its_routes(
+    bridge: Bridge, telemetry: Telemetry, recorded: Recorded
+) -> None:
+    """As connexion's ``FlaskApp`` does."""
+    inside = flask_app(None)
+    inside.config["PROPAGATE_EXCEPTIONS"] = False
+    app = outside([Mount("/t/{tenant}", app=bridge(inside.wsgi_app))], telemetry)
+    dualmetrics_flask.DualMetrics(inside, telemetry=telemetry)
+    assert one(app, recorded, "/t/acme/users/1") == ("/t/{tenant}/users/<int:id>", 200)
+    assert one(app, recorded, "/t/acme/boom") == ("/t/{tenant}/boom", 500)
+    assert one(app, recorded, "/t/acme/nowhere") == ("/t/{tenant}/{path}", 404)
+
+
 def test_only_the_app_inside_is_instrumented(
     bridge: Bridge, telemetry: Telemetry, recorded: Recorded
 ) -> None:

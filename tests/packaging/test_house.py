@@ -73,6 +73,10 @@ UNDOCUMENTED_USES = {
         "dualmetrics_django/handlers.py",
         "The method of a handler, and its async form, that has the request after its route was found.",
     ),
+    "werkzeug.request": (
+        "dualmetrics_flask/rules.py",
+        "The environ's key of the request object, which knows the matched rule after the request has ended.",
+    ),
     "middleware_stack": (
         "dualmetrics_starlette/stacks.py",
         "The stack of an app, which `build_middleware_stack` makes, and that of each router.",

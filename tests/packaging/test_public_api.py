@@ -37,7 +37,8 @@ PUBLIC_NAMES = {
     },
     "dualmetrics.wsgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
-        "Environ", "RouteNamer", "answer_scrape", "is_recorded_by", "note_request", "set_error",
+        "Environ", "RouteNamer", "answer_scrape", "is_recorded_by", "may_be_nested", "note_request",
+        "set_error",
     },
     "dualmetrics.middleware": {
         "METHODS", "MiddlewareOptions", "ScrapeResponse", "SettingsError", "error_type", "note_seen",
