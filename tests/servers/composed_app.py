@@ -12,11 +12,10 @@ from simple_websocket import Server  # type: ignore[import-untyped]  # it has no
 
 from dualmetrics.wsgi import Environ
 from dualmetrics_flask import DualMetrics
+from tests.servers.composed_servers import FILE_BYTES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
-
-FILE_BYTES = 20_000_000
 
 site = Flask(__name__)
 DualMetrics(site)

@@ -10,6 +10,9 @@ from tests import peers
 from tests.ports import free_port
 from tests.servers.server import Server, run_server
 
+FILE_BYTES = 20_000_000
+"""The size of the file at ``/file``."""
+
 _APP = "tests.servers.composed_app:app"
 _UWSGI = "tests.servers.uwsgi --http-socket 127.0.0.1:{port} --die-on-term --enable-threads"
 COMPOSED = {

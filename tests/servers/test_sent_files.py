@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.composed_app import FILE_BYTES
-from tests.servers.composed_servers import composed_server
+from tests.servers.composed_servers import FILE_BYTES, composed_server
 from tests.servers.server import total
 
 pytestmark = pytest.mark.server
