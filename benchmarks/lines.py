@@ -91,7 +91,7 @@ def flask_path() -> Profile:
 
     telemetry, app = Telemetry(**peers.both_exports()), flask_app(ROUTES)
     DualMetrics(app, telemetry=telemetry)
-    functions = [wsgi.MetricsMiddleware.serve, wsgi.note_request, RuleNamer.__call__]
+    functions = [wsgi.MetricsMiddleware.__call__, wsgi.note_request, RuleNamer.__call__]
     return telemetry, wsgi_server(app), [*functions, *_methods(request.WsgiRequest)]
 
 
@@ -106,7 +106,8 @@ def profile(telemetry: Any, serve: Measure, functions: Iterable[Callable[..., An
     serve(100)  # the first requests create the recorders
     requests = telemetry.server_metrics.by_method["GET"]
     profiler = LineProfiler()
-    for function in (*functions, requests.start, *requests.shortcuts.values()):
+    records = [record for record, _ in requests.shortcuts.values()]
+    for function in (*functions, requests.start, *records):
         profiler.add_callable(function)
     yield from _report(_median_lines(profiler, serve))
     telemetry.shutdown()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes.util
 import importlib.util
 import os
+import pty
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -61,6 +62,14 @@ def require_uwsgi() -> None:
         _missing(
             "uWSGI", "pyuwsgi has no wheel for this Python (to get it: run tox with Python 3.14 or older)"
         )
+
+
+def open_terminal() -> tuple[int, int]:
+    """Return the file descriptors of the two ends of a new terminal."""
+    try:
+        return pty.openpty()
+    except OSError as error:  # a chroot may have none
+        _missing("a terminal", f"{error} (to get it: mount /dev/pts)")
 
 
 def not_tested(reports: Iterable[Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dualmetrics.asgi.types import ASGIApp, Receive, Scope, Send
 from dualmetrics.http import marker
+from dualmetrics.http.marker import MARKER_KEY
 
 
 def set_route(scope: Scope, template: str) -> None:
@@ -35,7 +36,7 @@ def note_scopes(app: ASGIApp, namer: Callable[[], object] = lambda: None) -> ASG
     """
 
     def noting(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        request = scope.get(marker.MARKER_KEY)
+        request = scope.get(MARKER_KEY)
         if request is not None and (request.seen is not scope or request.path is not scope.get("path")):
             _note_scope(scope, namer())
         return app(scope, receive, send)

@@ -161,9 +161,12 @@ class AsgiRequest(RequestMarker):
     def template(self) -> str | None:
         """The template of the request, as far as it is known."""
         try:
-            if self.route is not None and self.inner is None:
+            if self.inner is not None:
+                template = full_template(self, self.namer(self.seen, self.path))
+            elif self.route is not None:
                 return self.route
-            template = full_template(self, self.namer(self.seen, self.path))
+            else:
+                template = self.namer(self.seen, self.path)
             return template if template is None or not self.root else self._mounted_outside() + template
         except Exception as failure:
             self._recorder.errors.error("naming a route", failure)

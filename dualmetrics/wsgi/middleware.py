@@ -56,12 +56,12 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         self._namer: RouteNamer = options.route_namer or _name_no_route
         telemetry.app_built()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one request."""
-        return self.serve(self.app, environ, start_response)
-
-    def serve(self, app: WSGIApplication, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Serve one request with ``app``, in place of the wrapped one."""
+    def __call__(
+        self, environ: Environ, start_response: StartResponse, app: WSGIApplication | None = None
+    ) -> Iterable[bytes]:
+        """Serve one request, with ``app`` in place of the wrapped one if it is given."""
+        if app is None:
+            app = self.app
         path = environ.get("PATH_INFO", "")
         if PROTOCOLS.may_nest:
             adopt_outside(environ)
@@ -73,9 +73,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
             if is_recorded:
                 return app(environ, start_response)
         recorder = self._by_method.get(environ["REQUEST_METHOD"]) or self._find_recorder(environ)
-        make_request = self._request_type
-        if "HTTP_UPGRADE" in environ and asks_for_websocket(environ):
-            make_request = UpgradeRequest
+        make_request = self._upgrade_type(environ) if "HTTP_UPGRADE" in environ else self._request_type
         if type(environ.get("wsgi.file_wrapper", object)) is not type:
             watch_file_wrapper(environ)
         request = make_request(self._telemetry, recorder, self._namer, environ, path, start_response)
@@ -85,6 +83,9 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         except BaseException as error:
             request.failed(error)
             raise
+
+    def _upgrade_type(self, environ: Environ) -> type[WsgiRequest]:
+        return UpgradeRequest if asks_for_websocket(environ) else self._request_type
 
     def _pass_on(
         self, path: str, app: WSGIApplication, environ: Environ, start_response: StartResponse

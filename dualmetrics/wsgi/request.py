@@ -129,6 +129,11 @@ class WsgiRequest(WsgiMarker):
         if self.in_progress:
             self._record(500, None)
 
+    def hand_over_last_part(self) -> None:
+        """Record the request, as its server is about to get all that is left of the body."""
+        if self.in_progress:
+            self._record(500, None)
+
     def close(self) -> None:
         """Close the body of the app. The server calls this after the last part, or before if it gives up."""
         try:

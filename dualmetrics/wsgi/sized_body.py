@@ -23,4 +23,7 @@ class SizedBody:
         return len(self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._request)
+        if len(self._parts) > 1:
+            return iter(self._request)
+        self._request.hand_over_last_part()
+        return iter(self._parts)

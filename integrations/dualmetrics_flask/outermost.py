@@ -59,6 +59,7 @@ def is_recorded_with(app: Flask, telemetry: Telemetry) -> bool:
 
 def recorded_class(base: Any, telemetry: Telemetry, middleware: MetricsMiddleware, names: RuleNamer) -> Any:
     """Return a class for one app, whose class is ``base``."""
+    serve = middleware.__call__  # faster to call than the object
 
     def noted_wsgi_app(app: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         note_request(environ, names)
@@ -75,12 +76,12 @@ def recorded_class(base: Any, telemetry: Telemetry, middleware: MetricsMiddlewar
                 inside = MethodType(base.wsgi_app, self)
             elif type(inside) is WrappedApp:
                 inside = inside.inside
-            return middleware.serve(inside, environ, start_response)
+            return serve(environ, start_response, inside)
 
         def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             if is_recorded_by(environ, names):
                 return noted_wsgi_app(self, environ, start_response)
-            return middleware.serve(MethodType(noted_wsgi_app, self), environ, start_response)
+            return serve(environ, start_response, MethodType(noted_wsgi_app, self))
 
     return named_like(base, Recorded)
 
@@ -117,7 +118,7 @@ class WrappedApp:
         """Serve one request."""
         if is_recorded_by(environ, self._names):
             return self.inside(environ, start_response)
-        return self._middleware.serve(self.inside, environ, start_response)
+        return self._middleware(environ, start_response, self.inside)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(object.__getattribute__(self, "inside"), name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import re
 import signal
 import struct
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests import peers
 from tests.waiting import wait_until
 
 DUALMETRICS = [sys.executable, "-c", "from dualmetrics.cli import main; main()"]
@@ -64,7 +64,7 @@ class RunningCommand:
 @contextmanager
 def running(*arguments: str, columns: int | None = None, **env: str) -> Iterator[RunningCommand]:
     """Run a command during the block: on a terminal of so many columns, or in a pipe."""
-    output, other_end = os.pipe() if columns is None else pty.openpty()
+    output, other_end = os.pipe() if columns is None else peers.open_terminal()
     if columns is not None:
         fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}

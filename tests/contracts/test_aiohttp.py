@@ -14,6 +14,8 @@ from dualmetrics.testing import Actions, HandlerError, HttpContract, Site
 from dualmetrics_aiohttp import DualMetrics
 from tests.own_server import OwnServerSite, running_loop
 
+pytestmark = pytest.mark.frameworks
+
 AIOHTTP = tuple(map(int, aiohttp.__version__.split(".")[:2]))
 
 

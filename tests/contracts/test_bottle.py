@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from bottle import Bottle, HTTPResponse
 
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, HandlerError, WsgiContract
 from dualmetrics_bottle import DualMetrics
+
+pytestmark = pytest.mark.frameworks
 
 
 class TestBottle(WsgiContract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -16,6 +17,8 @@ import dualmetrics_django.wsgi
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, AsgiContract, HandlerError, WsgiContract
 from tests.django_project import use_django
+
+pytestmark = pytest.mark.frameworks
 
 
 class Views:

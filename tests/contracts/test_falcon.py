@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import falcon.asgi
+import pytest
 
 import dualmetrics_falcon.asgi
 import dualmetrics_falcon.wsgi
@@ -19,6 +20,8 @@ from dualmetrics.testing import (
     WsgiContract,
     fetch,
 )
+
+pytestmark = pytest.mark.frameworks
 
 YOUNGER = frozenset({"QUERY"} - set(falcon.COMBINED_METHODS))
 

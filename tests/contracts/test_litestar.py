@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from litestar import Litestar, Request, Response, Router, get
 from litestar.background_tasks import BackgroundTask
 from litestar.response import Stream
@@ -12,6 +13,8 @@ from litestar.response import Stream
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, AsgiContract, HandlerError, Recorded, RequestLabels, Site
 from dualmetrics_litestar import DualMetrics
+
+pytestmark = pytest.mark.frameworks
 
 
 def handlers(actions: Actions) -> tuple[list[Any], Router]:

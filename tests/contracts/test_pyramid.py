@@ -13,6 +13,8 @@ from dualmetrics.middleware import METHODS
 from dualmetrics.testing import Actions, HandlerError, Recorded, RequestLabels, Site, WsgiContract
 from dualmetrics_pyramid import DualMetrics
 
+pytestmark = pytest.mark.frameworks
+
 
 class TestPyramid(WsgiContract):
     slash_redirect = 307

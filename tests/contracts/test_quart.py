@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from quart import Blueprint, Quart, Response
 
 from dualmetrics import Telemetry
 from dualmetrics.testing import Actions, AsgiContract, HandlerError
 from dualmetrics_quart import DualMetrics
+
+pytestmark = pytest.mark.frameworks
 
 
 class TestQuart(AsgiContract):

@@ -17,6 +17,8 @@ from dualmetrics.testing import Actions, HandlerError, HttpContract, Site
 from dualmetrics_tornado import DualMetrics
 from tests.own_server import OwnServerSite, running_loop
 
+pytestmark = pytest.mark.frameworks
+
 
 def handler(function: Any) -> type[web.RequestHandler]:
     """A handler whose GET is a coroutine function."""

@@ -16,6 +16,8 @@ from dualmetrics.testing import HandlerError, Recorded, RequestLabels
 from dualmetrics.testing.site import HANDLER_ERROR_TYPE
 from dualmetrics_aiohttp import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 Client: TypeAlias = "TestClient[web.Request, web.Application]"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

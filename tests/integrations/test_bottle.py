@@ -14,6 +14,8 @@ from dualmetrics.testing.wsgi_client import WsgiCall, request_environ
 from dualmetrics.wsgi import MetricsMiddleware
 from dualmetrics_bottle import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 def get(app: Any, path: str) -> int:
     call = WsgiCall(app, **request_environ("GET", path))

@@ -27,6 +27,8 @@ from dualmetrics_django.template import template_of
 from dualmetrics_django.wsgi import DualMetrics
 from tests.django_project import use_django
 
+pytestmark = pytest.mark.frameworks
+
 
 def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     return HttpResponse("fine")

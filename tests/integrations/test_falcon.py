@@ -15,6 +15,8 @@ from dualmetrics.testing.wsgi_client import WsgiCall, request_environ
 from dualmetrics_falcon.asgi import DualMetrics as AsgiDualMetrics
 from dualmetrics_falcon.wsgi import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 class Resource:
     """A resource whose GET is a function."""

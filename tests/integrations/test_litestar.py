@@ -18,6 +18,8 @@ from dualmetrics.testing import Recorded, RequestLabels, fetch
 from dualmetrics.testing.asgi_client import Connection
 from dualmetrics_litestar import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 def app_with(telemetry: Telemetry, *handlers: Any, **others: Any) -> Any:
     app = Litestar(handlers, logging_config=None, openapi_config=None, **others)

@@ -16,6 +16,8 @@ from dualmetrics.testing import Recorded, RequestLabels
 from dualmetrics.testing.wsgi_client import WsgiCall, request_environ
 from dualmetrics_pyramid import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 def get(app: Any, path: str) -> int:
     call = WsgiCall(app, **request_environ("GET", path))

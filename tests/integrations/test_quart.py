@@ -13,6 +13,8 @@ from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.testing import Recorded, RequestLabels, fetch
 from dualmetrics_quart import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 def get(app: Any, path: str) -> int:
     return fetch(app, "GET", path).status

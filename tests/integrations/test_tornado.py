@@ -18,6 +18,8 @@ from dualmetrics import SettingsError, Telemetry
 from dualmetrics.testing import Recorded, RequestLabels
 from dualmetrics_tornado import DualMetrics, set_route
 
+pytestmark = pytest.mark.frameworks
+
 
 def run(app: web.Application, talk: Callable[[int], Awaitable[object]]) -> None:
     """Serve an application, and talk to its port."""
