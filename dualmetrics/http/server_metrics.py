@@ -6,20 +6,26 @@ that writes to the cells of its series. Everything else happens when a series is
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from dualmetrics.config.per_instrument import PerInstrument
+from dualmetrics.http.active_by_route import ActiveByRoute
+from dualmetrics.http.detailed_recorder import DetailedRecorder
+from dualmetrics.http.measures import MeasureSettings, measures_for
 from dualmetrics.http.mounts import MountPrefixes
 from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttributes
+from dualmetrics.http.request_details import DetailSettings, Needs
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
-from dualmetrics.http.semantic_conventions import conventions_for
+from dualmetrics.http.route_options import RouteOptions
+from dualmetrics.http.semantic_conventions import AttributeOptions, conventions_for
+from dualmetrics.http.websocket_conventions import websocket_conventions
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, SHARDS, Shard, own_shard
 
 
-class HttpSettings(Protocol):
+class HttpSettings(MeasureSettings, Needs, Protocol):
     """The part of `Settings` that the HTTP metrics use. ``buckets.default`` are bounds in seconds."""
 
     @property
@@ -33,6 +39,21 @@ class HttpSettings(Protocol):
 
     @property
     def root_path(self) -> str | None: ...
+
+    @property
+    def exclude_routes(self) -> tuple[str, ...]: ...
+
+    @property
+    def route_buckets(self) -> Mapping[str, tuple[float, ...]]: ...
+
+    @property
+    def grouped_status(self) -> bool: ...
+
+    @property
+    def classic_error_type(self) -> bool: ...
+
+    @property
+    def websockets(self) -> bool: ...
 
 
 def server_metrics(
@@ -59,7 +80,23 @@ class ServerMetrics:
         self._store = store
         self._errors = errors
         self.exemplars = exemplars
-        self._conventions = conventions_for(settings.convention, settings.buckets.default)
+        buckets, options = (
+            settings.buckets,
+            AttributeOptions(settings.grouped_status, settings.classic_error_type),
+        )
+        self._conventions = conventions_for(settings.convention, buckets.default, options)
+        self._measures = {
+            convention: measures_for(convention, settings, buckets.default, buckets.by_name)
+            for convention in self._conventions
+        }
+        self.records_websockets = settings.websockets
+        """Whether websockets are counted and timed when they end."""
+        self._websocket_conventions = self._conventions
+        if settings.websockets:
+            self._websocket_conventions = websocket_conventions(self._conventions, options)
+        self._routes = RouteOptions(settings.exclude_routes, settings.route_buckets)
+        self.active_by_route = ActiveByRoute(errors) if settings.active_by_route else None
+        self.details = DetailSettings(settings, errors, self.active_by_route)
         self._methods = settings.known_methods or METHODS
         self.mounts = MountPrefixes(settings.root_path)
         self.saw_requests = False
@@ -92,8 +129,16 @@ class ServerMetrics:
         """
         recorder = self._recorders.get(request)
         if recorder is None:
-            new_recorder = RequestRecorder(
-                request, self._conventions, self._store, self._errors, self.exemplars, self._shard
+            is_websocket = request.method == WEBSOCKET
+            new_recorder = DetailedRecorder(
+                request,
+                self._websocket_conventions if is_websocket else self._conventions,
+                self._store,
+                self._errors,
+                self.exemplars,
+                self._shard,
+                self._routes,
+                measures=self._measures,
             )
             recorder = self._recorders.setdefault(request, new_recorder)
         return recorder
@@ -101,6 +146,8 @@ class ServerMetrics:
     def _invalidate(self) -> None:
         invalid, self._recorders = self._recorders, {}
         self.by_method.clear()
+        if self.active_by_route is not None:
+            self.active_by_route.invalidate()
         for recorder in invalid.values():
             recorder.invalidate()
 
