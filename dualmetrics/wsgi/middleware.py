@@ -19,7 +19,7 @@ from dualmetrics.wsgi.marker import adopt_outside
 from dualmetrics.wsgi.nested import NestedRequest
 from dualmetrics.wsgi.page import metrics_app
 from dualmetrics.wsgi.request import TracedWsgiRequest, WsgiRequest
-from dualmetrics.wsgi.upgrade import UpgradeRequest, asks_for_websocket
+from dualmetrics.wsgi.upgrade import CountedUpgradeRequest, UpgradeRequest, asks_for_websocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -55,6 +55,8 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         paths = PathFilter(telemetry.settings, wsgi=True)
         super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest), DETAILED_TYPES)
         self._namer: RouteNamer = options.route_namer or _name_no_route
+        is_counted = self._metrics.records_websockets
+        self._upgrade_type = CountedUpgradeRequest if is_counted else UpgradeRequest
         telemetry.app_built()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -76,7 +78,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         recorder = self._by_method.get(environ["REQUEST_METHOD"]) or self._find_recorder(environ)
         make_request = self._request_type
         if "HTTP_UPGRADE" in environ and asks_for_websocket(environ):
-            make_request = UpgradeRequest
+            make_request = self._upgrade_type
         if type(environ.get("wsgi.file_wrapper", object)) is not type:
             watch_file_wrapper(environ)
         request = make_request(self._telemetry, recorder, self._namer, environ, path, start_response)
