@@ -16,7 +16,7 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
 
 MAX_ROUTES = 4096
-"""How many routes are remembered. If an app keeps inventing routes, it starts over."""
+"""How many routes are counted. If an app keeps inventing routes, its other requests are active without one."""
 
 
 class ActiveRequest(Protocol):
@@ -35,7 +35,7 @@ class ActiveByRoute:
 
     def __init__(self, errors: ErrorReporter) -> None:
         self._errors = errors
-        self.invalidate()
+        self._recorders: dict[tuple[int, str], tuple[Any, RequestRecorder]] = {}
         self.after_fork_in_child()
         forking.register(self)
 
@@ -46,7 +46,9 @@ class ActiveByRoute:
 
     def invalidate(self) -> None:
         """Forget the recorders: their rows are no longer valid."""
-        self._recorders: dict[tuple[int, str], tuple[Any, RequestRecorder]] = {}
+        invalid, self._recorders = self._recorders, {}
+        for _, recorder in invalid.values():
+            recorder.invalidate()
 
     def enter(self, request: ActiveRequest) -> None:
         """Note a request that begins."""
@@ -75,16 +77,18 @@ class ActiveByRoute:
         if route is None:
             return
         with self._lock:
-            if id(request) in self._requests and request.place is None:
-                request.place = self._recorder_for(request.recorder, route)
+            if id(request) not in self._requests or request.place is not None:
+                return
+            request.place = self._recorder_for(request.recorder, route)
+            if request.place is not None:
                 request.place.start()
                 request.recorder.cancel()
 
-    def _recorder_for(self, recorder: Any, route: str) -> RequestRecorder:
+    def _recorder_for(self, recorder: Any, route: str) -> RequestRecorder | None:
         recorders = self._recorders
         known = recorders.get((id(recorder), route))
         if known is None:
             if len(recorders) >= MAX_ROUTES:
-                recorders.clear()
+                return None
             known = recorders[id(recorder), route] = recorder, recorder.at_route(route)
         return known[1]
