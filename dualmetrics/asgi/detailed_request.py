@@ -24,7 +24,7 @@ class DetailedAsgiRequest(AsgiRequest):
     __slots__ = ("_details",)
 
     def __init__(self, telemetry: Telemetry, recorder: DetailedRecorder, *others: Any) -> None:
-        self._details = RequestDetails(telemetry.server_metrics.details, recorder, self, header_of)
+        self._details = RequestDetails(telemetry.server_metrics.details, recorder, self, header_in_scope)
         super().__init__(telemetry, cast("RequestRecorder", self._details), *others)
 
     async def receive(self) -> Message:
@@ -52,10 +52,13 @@ class TracedDetailedAsgiRequest(TracedRequest, DetailedAsgiRequest):
     __slots__ = ("_span",)
 
 
-DETAILED_TYPES: tuple[type[AsgiRequest], type[AsgiRequest]] = (DetailedAsgiRequest, TracedDetailedAsgiRequest)
+DETAILED_ASGI_TYPES: tuple[type[AsgiRequest], type[AsgiRequest]] = (
+    DetailedAsgiRequest,
+    TracedDetailedAsgiRequest,
+)
 
 
-def header_of(scope: Scope, name: str) -> str | None:
+def header_in_scope(scope: Scope, name: str) -> str | None:
     """Return the first header of this name, in lower case, of a request."""
     wanted = name.encode("latin-1")
     return next((value.decode("latin-1") for key, value in scope["headers"] if key.lower() == wanted), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from dualmetrics.asgi.counted_websocket import CountedWebsocket
-from dualmetrics.asgi.detailed_request import DETAILED_TYPES
+from dualmetrics.asgi.detailed_request import DETAILED_ASGI_TYPES
 from dualmetrics.asgi.lifespan import Lifespan
 from dualmetrics.asgi.marker import path_without_root
 from dualmetrics.asgi.page import metrics_app
@@ -71,7 +71,7 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings)
-        super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest), DETAILED_TYPES)
+        super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest), DETAILED_ASGI_TYPES)
         self._namer = as_caching_namer(options.route_namer) if options.route_namer else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

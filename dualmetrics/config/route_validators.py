@@ -15,10 +15,9 @@ _BUCKETS = "/route=0.1,1;/other=1,10 with templates that begin with /, each once
 
 def excluded_route(value: object) -> str:
     """Parse a template, which may end with ``*``, or ``unmatched``."""
-    route = single_line(value) if isinstance(value, str) else ""
-    if not (route.startswith("/") or route == "unmatched"):
+    if not isinstance(value, str) or not (value.startswith("/") or value == "unmatched"):
         raise ValueError(_ROUTE)
-    return route
+    return value
 
 
 excluded_routes = list_of(excluded_route)
@@ -26,12 +25,12 @@ excluded_routes = list_of(excluded_route)
 
 def path_regex(value: object) -> re.Pattern[str]:
     """Parse a regular expression, which may be compiled already."""
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        return value
     try:
-        if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
-            return value
         return re.compile(single_line(value))
-    except re.error:
-        raise ValueError("a regular expression of Python's module re") from None
+    except (ValueError, re.error):  # which is no ValueError
+        raise ValueError("a regular expression of Python's module re, in one line") from None
 
 
 def route_buckets(value: object) -> Mapping[str, tuple[float, ...]]:

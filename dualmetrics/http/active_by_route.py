@@ -16,7 +16,7 @@ from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
 
 MAX_ROUTES = 4096
-"""How many routes are counted. If an app keeps inventing routes, its other requests are active without one."""
+"""How many routes are counted. Requests of further ones, which an app has invented, stay without a route."""
 
 
 class ActiveRequest(Protocol):

@@ -6,54 +6,16 @@ that writes to the cells of its series. Everything else happens when a series is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Protocol
-
-from dualmetrics.config.per_instrument import PerInstrument
 from dualmetrics.http.active_by_route import ActiveByRoute
 from dualmetrics.http.detailed_recorder import DetailedRecorder
-from dualmetrics.http.measures import MeasureSettings, measures_for
+from dualmetrics.http.http_names import HttpNames, HttpSettings
 from dualmetrics.http.mounts import MountPrefixes
 from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttributes
-from dualmetrics.http.request_details import DetailSettings, Needs
+from dualmetrics.http.request_details import DetailSettings
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
-from dualmetrics.http.route_options import RouteOptions
-from dualmetrics.http.semantic_conventions import AttributeOptions, conventions_for
-from dualmetrics.http.websocket_conventions import websocket_conventions
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, SHARDS, Shard, own_shard
-
-
-class HttpSettings(MeasureSettings, Needs, Protocol):
-    """The part of `Settings` that the HTTP metrics use. ``buckets.default`` are bounds in seconds."""
-
-    @property
-    def convention(self) -> str: ...
-
-    @property
-    def known_methods(self) -> Collection[str] | None: ...
-
-    @property
-    def buckets(self) -> PerInstrument[tuple[float, ...]]: ...
-
-    @property
-    def root_path(self) -> str | None: ...
-
-    @property
-    def exclude_routes(self) -> tuple[str, ...]: ...
-
-    @property
-    def route_buckets(self) -> Mapping[str, tuple[float, ...]]: ...
-
-    @property
-    def grouped_status(self) -> bool: ...
-
-    @property
-    def classic_error_type(self) -> bool: ...
-
-    @property
-    def websockets(self) -> bool: ...
 
 
 def server_metrics(
@@ -80,21 +42,9 @@ class ServerMetrics:
         self._store = store
         self._errors = errors
         self.exemplars = exemplars
-        buckets, options = (
-            settings.buckets,
-            AttributeOptions(settings.grouped_status, settings.classic_error_type),
-        )
-        self._conventions = conventions_for(settings.convention, buckets.default, options)
-        self._measures = {
-            convention: measures_for(convention, settings, buckets.default, buckets.by_name)
-            for convention in self._conventions
-        }
+        self._names = HttpNames.of(settings)
         self.records_websockets = settings.websockets
         """Whether websockets are counted and timed when they end."""
-        self._websocket_conventions = self._conventions
-        if settings.websockets:
-            self._websocket_conventions = websocket_conventions(self._conventions, options)
-        self._routes = RouteOptions(settings.exclude_routes, settings.route_buckets)
         self.active_by_route = ActiveByRoute(errors) if settings.active_by_route else None
         self.details = DetailSettings(settings, errors, self.active_by_route)
         self._methods = settings.known_methods or METHODS
@@ -107,7 +57,7 @@ class ServerMetrics:
 
         A middleware looks here first, which is faster than `recorder_for`.
         """
-        self._only_method_matters = all(convention.only_method_matters for convention in self._conventions)
+        self._only_method_matters = all(each.only_method_matters for each in self._names.requests)
         store.on_invalidate(self._invalidate)
 
     def recorder_for(self, method: str, scheme: str, version: str | None) -> RequestRecorder:
@@ -129,16 +79,16 @@ class ServerMetrics:
         """
         recorder = self._recorders.get(request)
         if recorder is None:
-            is_websocket = request.method == WEBSOCKET
+            names = self._names
             new_recorder = DetailedRecorder(
                 request,
-                self._websocket_conventions if is_websocket else self._conventions,
+                names.websockets if request.method == WEBSOCKET else names.requests,
                 self._store,
                 self._errors,
                 self.exemplars,
                 self._shard,
-                self._routes,
-                measures=self._measures,
+                names.routes,
+                measures=names.measures,
             )
             recorder = self._recorders.setdefault(request, new_recorder)
         return recorder

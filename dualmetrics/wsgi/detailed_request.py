@@ -35,7 +35,7 @@ class DetailedWsgiRequest(WsgiRequest):
         self, telemetry: Telemetry, recorder: DetailedRecorder, namer: Any, environ: Environ, *others: Any
     ) -> None:
         settings = telemetry.server_metrics.details
-        self._details = RequestDetails(settings, recorder, self, header_of)
+        self._details = RequestDetails(settings, recorder, self, header_in_environ)
         self._length = UNKNOWN_LENGTH
         if settings.counts_bytes and "wsgi.input" in environ:
             environ["wsgi.input"] = CountedInput(environ["wsgi.input"], self._details)
@@ -95,10 +95,13 @@ class TracedDetailedWsgiRequest(TracedRequest, DetailedWsgiRequest):
     __slots__ = ("_span",)
 
 
-DETAILED_TYPES: tuple[type[WsgiRequest], type[WsgiRequest]] = (DetailedWsgiRequest, TracedDetailedWsgiRequest)
+DETAILED_WSGI_TYPES: tuple[type[WsgiRequest], type[WsgiRequest]] = (
+    DetailedWsgiRequest,
+    TracedDetailedWsgiRequest,
+)
 
 
-def header_of(environ: Environ, name: str) -> str | None:
+def header_in_environ(environ: Environ, name: str) -> str | None:
     """Return a header of a request."""
     key = name.upper().replace("-", "_")
     value: str | None = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")

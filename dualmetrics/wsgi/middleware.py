@@ -12,7 +12,7 @@ from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import HTTP_VERSIONS
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
-from dualmetrics.wsgi.detailed_request import DETAILED_TYPES
+from dualmetrics.wsgi.detailed_request import DETAILED_WSGI_TYPES
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
 from dualmetrics.wsgi.file_wrapper import watch_file_wrapper
 from dualmetrics.wsgi.marker import adopt_outside
@@ -53,7 +53,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings, wsgi=True)
-        super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest), DETAILED_TYPES)
+        super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest), DETAILED_WSGI_TYPES)
         self._namer: RouteNamer = options.route_namer or _name_no_route
         is_counted = self._metrics.records_websockets
         self._upgrade_type = CountedUpgradeRequest if is_counted else UpgradeRequest

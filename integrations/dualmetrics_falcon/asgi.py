@@ -11,7 +11,7 @@ from dualmetrics.middleware import serves_page, telemetry_for
 from dualmetrics_falcon.responses import (
     MatchNoter,
     default_error_handler,
-    note_match,
+    keep_match,
     note_template,
     refuse_taken_path,
     tell_unexpected,
@@ -79,7 +79,7 @@ class TemplateNoter:
         self, request: Any, websocket: Any, resource: object, params: dict[str, Any]
     ) -> None:
         """Keep the template of the matched route of a websocket."""
-        note_match(request)
+        keep_match(request)
 
     async def process_response(
         self, request: Any, response: Any, resource: object, req_succeeded: bool

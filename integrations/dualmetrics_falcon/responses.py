@@ -25,7 +25,7 @@ def falcon_carrier(request: Any) -> MutableMapping[str, Any]:
     return carrier
 
 
-def note_match(request: Any) -> None:
+def keep_match(request: Any) -> None:
     """Keep the template of the route that has matched, before its responder runs."""
     falcon_carrier(request)[TEMPLATE_KEY] = request.uri_template
 
@@ -35,11 +35,11 @@ class MatchNoter:
 
     def process_resource(self, request: Any, response: Any, resource: object, params: dict[str, Any]) -> None:
         """Keep the template of the matched route."""
-        note_match(request)
+        keep_match(request)
 
     async def process_resource_async(self, request: Any, *_: object) -> None:
         """Do the same for an ASGI app."""
-        note_match(request)
+        keep_match(request)
 
 
 def note_template(request: Any, response: Any, succeeded: bool) -> None:

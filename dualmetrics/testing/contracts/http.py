@@ -11,7 +11,8 @@ import pytest
 
 import dualmetrics.asgi.detailed_request
 import dualmetrics.asgi.request
-import dualmetrics.own_server
+import dualmetrics.own_server.detailed_request
+import dualmetrics.own_server.served_request
 import dualmetrics.wsgi.detailed_request
 import dualmetrics.wsgi.request
 from dualmetrics import Telemetry
@@ -23,7 +24,8 @@ from dualmetrics.testing.site import EXCLUDE, HANDLER_ERROR_TYPE, SECONDS, Actio
 TIMED_MODULES = (
     dualmetrics.asgi.detailed_request,
     dualmetrics.asgi.request,
-    dualmetrics.own_server,
+    dualmetrics.own_server.detailed_request,
+    dualmetrics.own_server.served_request,
     dualmetrics.wsgi.detailed_request,
     dualmetrics.wsgi.request,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dualmetrics.http.detailed_recorder import DetailedRecorder
 from dualmetrics.http.marker import RequestMarker
 from dualmetrics.http.request_details import RequestDetails
 from dualmetrics.telemetry import Telemetry
@@ -34,6 +35,7 @@ def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
 def begin(telemetry: Telemetry) -> RequestDetails:
     metrics = telemetry.server_metrics
     recorder = metrics.recorder_for("GET", "http", "1.1")
+    assert isinstance(recorder, DetailedRecorder)
     details = RequestDetails(metrics.details, recorder, Request(telemetry, {}), lambda carrier, name: None)
     details.start()
     return details
