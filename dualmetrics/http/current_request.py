@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar, cast
 
@@ -121,21 +122,38 @@ def exclude_from_metrics(handler: _Handler) -> _Handler:
     if not callable(handler) or inspect.isclass(handler):
         raise TypeError(f"exclude_from_metrics takes a function or a method, not {handler!r}")
     DETAILED_REQUESTS.want()
-    if inspect.iscoroutinefunction(handler):
+    is_async = any(map(inspect.iscoroutinefunction, (handler, getattr(handler, "__call__", None))))
+    return _like(handler, _excluded_async(handler) if is_async else _excluded(handler))
 
-        @functools.wraps(handler)
-        async def excluded_async(*arguments: Any, **keywords: Any) -> Any:
-            _leave_out()
-            return await handler(*arguments, **keywords)
 
-        return cast("_Handler", excluded_async)
-
-    @functools.wraps(handler)
+def _excluded(handler: Callable[..., Any]) -> Callable[..., Any]:
     def excluded(*arguments: Any, **keywords: Any) -> Any:
         _leave_out()
         return handler(*arguments, **keywords)
 
-    return cast("_Handler", excluded)
+    return excluded
+
+
+def _excluded_async(handler: Callable[..., Any]) -> Callable[..., Any]:
+    async def excluded(*arguments: Any, **keywords: Any) -> Any:
+        _leave_out()
+        return await handler(*arguments, **keywords)
+
+    return excluded
+
+
+def _like(handler: _Handler, wrapper: Callable[..., Any]) -> _Handler:
+    """Return ``wrapper`` with all by which a framework may judge ``handler``.
+
+    Some look at the arguments without following the wrapped function (Pyramid), or evaluate annotations that
+    are strings where the wrapper was defined (older versions of FastAPI).
+    """
+    wrapper = functools.wraps(handler)(wrapper)
+    for is_evaluated in (True, False):
+        with suppress(Exception):  # names that only type checkers import, or no signature at all
+            wrapper.__signature__ = inspect.signature(handler, eval_str=is_evaluated)  # type: ignore[attr-defined]
+            break
+    return cast("_Handler", wrapper)
 
 
 def _leave_out() -> None:

@@ -59,9 +59,12 @@ class DetailedWsgiRequest(WsgiRequest):
         wrapped = super().wrap_body(body)
         if wrapped is self or isinstance(wrapped, SizedBody):
             self._body = self._counted(body)
-        else:  # a file, which the server sends by itself
-            self._details.sent = self._length if self._length != UNKNOWN_LENGTH else None
         return wrapped
+
+    def _watch_close(self, file: Any) -> None:
+        """Watch a file, which the server sends by itself: its size is what the header says."""
+        self._details.sent = self._length if self._length != UNKNOWN_LENGTH else None
+        super()._watch_close(file)
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
         for part in body:

@@ -122,6 +122,23 @@ def test_a_file_that_the_server_sends_has_the_size_of_its_header(
     assert sum(recorded.counts().values()) == 2
 
 
+def test_a_file_that_cannot_be_watched_has_the_size_of_its_header(
+    telemetry: Telemetry, recorded: Recorded
+) -> None:
+    class Slotted:
+        __slots__ = ()
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter((b"abc",))
+
+    environ = {"wsgi.file_wrapper": Slotted}
+    serve(telemetry, answering(Slotted(), ("Content-Length", "3")), **environ)
+    assert size(recorded, "response") == (3, 1)
+
+
 @pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "304 Not Modified")])
 def test_a_body_that_no_server_sends_is_not_counted(
     telemetry: Telemetry, recorded: Recorded, method: str, status: str

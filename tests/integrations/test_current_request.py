@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from flask import Flask
+from pyramid.config import Configurator
+from pyramid.response import Response as PyramidResponse
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.endpoints import HTTPEndpoint
@@ -21,11 +24,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import dualmetrics_flask
+import dualmetrics_pyramid
 import dualmetrics_starlette
 from dualmetrics import DeclaredAttribute, Telemetry, current_request, exclude_from_metrics
 from dualmetrics.asgi import MetricsMiddleware
 from dualmetrics.http.current_request import DETAILED_REQUESTS
 from dualmetrics.testing import Recorded, fetch
+from dualmetrics.testing.wsgi_client import WsgiCall
 
 
 @pytest.fixture(autouse=True)
@@ -313,6 +318,43 @@ class TestExclude:
         fetch(MetricsMiddleware(starlette(telemetry, show), telemetry=other), "GET", "/")
         assert (recorded.counts(), Recorded(other).counts()) == ({}, {})
         other.shutdown()
+
+    def test_a_callable_object_stays_async(self, telemetry: Telemetry, recorded: Recorded) -> None:
+        class Show:
+            async def __call__(self, request: Request) -> Response:
+                return PlainTextResponse("fine")
+
+        handler: Any = exclude_from_metrics(Show())
+        assert asyncio.iscoroutinefunction(handler)
+        assert fetch(starlette(telemetry, handler), "GET", "/").body == b"fine"
+        assert recorded.counts() == {}
+
+    def test_annotations_that_are_strings_are_those_of_the_handler(
+        self, telemetry: Telemetry, recorded: Recorded
+    ) -> None:
+        @exclude_from_metrics
+        def show(user: int, request: Request) -> dict[str, int]:
+            return {"user": user + 1}
+
+        assert show.__annotations__["request"] == "Request"
+        app = FastAPI()
+        app.get("/{user}")(show)
+        dualmetrics_starlette.DualMetrics(app, telemetry=telemetry)
+        assert fetch(app, "GET", "/7").body == b'{"user":8}'
+        assert recorded.counts() == {}
+
+    def test_a_view_of_pyramid_keeps_its_arguments(self, telemetry: Telemetry, recorded: Recorded) -> None:
+        @exclude_from_metrics
+        def show(request: Any) -> PyramidResponse:
+            return PyramidResponse(request.path)
+
+        with Configurator() as config:
+            dualmetrics_pyramid.DualMetrics(config, telemetry=telemetry)
+            config.add_route("show", "/show")
+            config.add_view(show, route_name="show")
+            call = WsgiCall(config.make_wsgi_app(), PATH_INFO="/show")
+        assert b"".join(call.send_all()) == b"/show"
+        assert recorded.counts() == {}
 
     def test_a_view_of_flask_is_excluded(self, telemetry: Telemetry, recorded: Recorded) -> None:
         app = Flask("site")
