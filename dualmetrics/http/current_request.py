@@ -122,7 +122,8 @@ def exclude_from_metrics(handler: _Handler) -> _Handler:
     if not callable(handler) or inspect.isclass(handler):
         raise TypeError(f"exclude_from_metrics takes a function or a method, not {handler!r}")
     DETAILED_REQUESTS.want()
-    is_async = any(map(inspect.iscoroutinefunction, (handler, getattr(handler, "__call__", None))))
+    call = getattr(handler, "__call__", None)  # noqa: B004 - that of an object may be a coroutine function
+    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
     return _like(handler, _excluded_async(handler) if is_async else _excluded(handler))
 
 
