@@ -70,7 +70,7 @@ class CountedWebsocket(RequestMarker):
         """Receive a message for the app."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            self._end(CLIENT_GONE, message.get("code", NO_STATUS_RECEIVED), is_of_app=False)
+            self._end(CLIENT_GONE, message.get("code") or NO_STATUS_RECEIVED, is_of_app=False)
         return message
 
     async def send(self, message: Message) -> None:
@@ -80,7 +80,7 @@ class CountedWebsocket(RequestMarker):
         if kind == "websocket.accept":
             self._status = ACCEPTED
         elif kind == "websocket.close":
-            self._end(REJECTED, message.get("code", NORMAL_CLOSURE), is_of_app=True)
+            self._end(REJECTED, message.get("code") or NORMAL_CLOSURE, is_of_app=True)
         elif kind == "websocket.http.response.start":
             self._status = status_number(message["status"])
         elif kind == "websocket.http.response.body" and not message.get("more_body"):

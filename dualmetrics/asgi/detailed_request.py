@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from dualmetrics.asgi.request import AsgiRequest
+from dualmetrics.asgi.request import FILE_MESSAGES, AsgiRequest
 from dualmetrics.asgi.types import Message, Scope
 from dualmetrics.http.request_details import RequestDetails
 from dualmetrics.http.traced_request import TracedRequest
@@ -68,25 +68,21 @@ def count_sent(details: RequestDetails, message: Message) -> None:
     """Count the bytes of a message. The server sends a file of which it gets only the name or number."""
     if details.sent is None:
         return
-    kind = message["type"]
-    if kind == "http.response.body":
-        details.sent += len(message.get("body") or b"")
-    elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
-        size = file_bytes(message)
-        details.sent = None if size is None else details.sent + size
+    try:
+        size = file_bytes(message) if message["type"] in FILE_MESSAGES else len(message.get("body") or b"")
+    except Exception:  # a message that is wrong: the server says so
+        size = None
+    details.sent = None if size is None else details.sent + size
 
 
-def file_bytes(message: Message) -> int | None:
-    """Return how many bytes of a file a message sends; None if that cannot be known."""
+def file_bytes(message: Message) -> int:
+    """Return how many bytes of a file a message sends. Raises an exception if that cannot be known."""
     if message.get("count") is not None:
         return int(message["count"])
-    try:
-        if "path" in message:
-            return os.stat(message["path"]).st_size
-        file = message["file"]
-        number = file if isinstance(file, int) else file.fileno()
-        offset = message.get("offset")
-        offset = os.lseek(number, 0, os.SEEK_CUR) if offset is None else offset
-        return max(0, os.fstat(number).st_size - offset)
-    except (OSError, AttributeError, ValueError):
-        return None
+    if "path" in message:
+        return os.stat(message["path"]).st_size
+    file = message["file"]
+    number = file if isinstance(file, int) else file.fileno()
+    offset = message.get("offset")
+    offset = os.lseek(number, 0, os.SEEK_CUR) if offset is None else offset
+    return max(0, os.fstat(number).st_size - offset)

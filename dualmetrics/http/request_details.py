@@ -12,7 +12,7 @@ from dualmetrics.http.marker import RequestMarker
 from dualmetrics.http.measures import Measured
 from dualmetrics.http.request_attributes import DetailedResponse
 from dualmetrics.http.request_recorder import RequestRecorder
-from dualmetrics.runtime.callbacks import Callback
+from dualmetrics.runtime.callbacks import Callback, WeakCallbacks
 from dualmetrics.runtime.errors import ErrorReporter
 
 
@@ -152,10 +152,16 @@ class DetailSettings:
             needs.attributes or needs.body_size or needs.time_to_first_byte or needs.active_by_route
         )
         DETAILED_REQUESTS.are_in_use |= bool(needs.attributes)
+        self._listeners = WeakCallbacks()
+        DETAILED_REQUESTS.on_wanted(self._want)
 
     def on_wanted(self, listener: Callback) -> None:
         """Call ``listener`` when details are wanted, or now. A bound method is held weakly."""
+        self._listeners.add(listener)
         if self._are_needed:
             listener()
-        else:
-            DETAILED_REQUESTS.on_wanted(listener)
+
+    def _want(self) -> None:
+        if not self._are_needed:
+            self._are_needed = True
+            self._listeners()

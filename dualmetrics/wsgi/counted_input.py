@@ -42,5 +42,5 @@ class CountedInput:
         return getattr(object.__getattribute__(self, "_stream"), name)
 
     def _counted(self, data: bytes) -> bytes:
-        self._details.received += len(data)
+        self._details.received += len(data or b"")  # nothing, if the server does not wait for more
         return data

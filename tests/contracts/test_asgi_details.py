@@ -109,6 +109,19 @@ def test_a_size_that_cannot_be_known_is_left_out(telemetry: Telemetry, recorded:
     assert sum(recorded.counts().values()) == 1
 
 
+@pytest.mark.parametrize("wrong", [{"count": "many"}, {"file": object()}, {}])
+def test_a_wrong_message_is_the_business_of_the_server(
+    telemetry: Telemetry, recorded: Recorded, wrong: Message
+) -> None:
+    messages: list[Message] = [
+        {"type": "http.response.zerocopysend", "more_body": True, **wrong},
+        {"type": "http.response.body", "body": b"end"},
+    ]
+    serve(telemetry, sending(START, *messages))
+    assert sizes(recorded, "response") == [0, 0]
+    assert (sum(recorded.counts().values()), telemetry.errors.error_count) == (1, 0)
+
+
 def test_no_response_has_no_first_byte(telemetry: Telemetry, recorded: Recorded) -> None:
     serve(telemetry, sending())
     serve(telemetry, sending(START, {"type": "http.response.body"}))
