@@ -219,6 +219,19 @@ def test_a_websocket_whose_app_fails_is_recorded(
     assert ended(recorded) == expected
 
 
+def test_a_websocket_of_an_excluded_route_is_not_recorded(tmp_path: Path) -> None:
+    telemetry = Telemetry(
+        metrics_exporter="prometheus",
+        directory=str(tmp_path),
+        websockets=True,
+        exclude_routes=["/rooms/*"],
+    )
+    websocket(telemetry, ACCEPT)
+    recorded = Recorded(telemetry)
+    assert (recorded.points("http.websockets"), recorded.active()) == ([], {})
+    telemetry.shutdown()
+
+
 def test_a_websocket_in_two_middlewares_is_recorded_once(telemetry: Telemetry, recorded: Recorded) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         set_route(scope, "/rooms/{room}")
