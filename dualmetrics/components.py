@@ -68,6 +68,8 @@ class Components:
         self.callbacks = CallbackRunner(self.errors)
         self.exemplars = ExemplarFilter(self.store, self.errors, settings)
         self.server_metrics = server_metrics(self.store, settings, self.errors, self.exemplars)
+        if self.server_metrics.active_by_route is not None:
+            self.callbacks.add(self.server_metrics.active_by_route)
         buckets = settings.buckets.by_name
         self.meter_provider = MeterProvider(self.store, self.callbacks, self.errors, self.exemplars, buckets)
         self.self_metrics = SelfMetrics(self.meter_provider.get_meter(OWN_SCOPE.name))

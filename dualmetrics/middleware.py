@@ -55,7 +55,8 @@ class BaseMiddleware(Generic[_App, _Request]):
 
     ``app`` is the wrapped app, and ``page`` the metrics page as an app, or None. ``request_types`` are the
     class that records a request and the one that does so as part of a span. The second one replaces the first
-    when a tracer is detected. What each request needs is an attribute of the middleware, to save a lookup.
+    when a tracer is detected. ``detailed_types`` replace both when details are wanted. What each request
+    needs is an attribute of the middleware, to save a lookup.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class BaseMiddleware(Generic[_App, _Request]):
         paths: PathFilter,
         page: _App | None,
         request_types: tuple[type[_Request], type[_Request]],
+        detailed_types: tuple[type[_Request], type[_Request]],
     ) -> None:
         self.app = app
         self._telemetry = telemetry
@@ -75,6 +77,8 @@ class BaseMiddleware(Generic[_App, _Request]):
         self._excluded = paths.excluded
         self._page = page
         self._request_type, self._traced_request_type = request_types
+        self._detailed_types = detailed_types
+        telemetry.server_metrics.details.on_wanted(self._record_in_detail)
         telemetry.server_metrics.exemplars.on_active(self._record_in_spans)
 
     def _marker_of(self, carrier: Carrier) -> RequestMarker | None:
@@ -89,6 +93,11 @@ class BaseMiddleware(Generic[_App, _Request]):
         for marker in markers(carrier):
             if marker.telemetry is self._telemetry or path == self._paths.page:
                 marker.exclude()
+
+    def _record_in_detail(self) -> None:
+        is_traced = self._request_type is self._traced_request_type
+        detailed, self._traced_request_type = self._detailed_types
+        self._request_type = self._traced_request_type if is_traced else detailed
 
     def _record_in_spans(self) -> None:
         self._request_type = self._traced_request_type

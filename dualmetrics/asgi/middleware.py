@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
+from dualmetrics.asgi.counted_websocket import CountedWebsocket
+from dualmetrics.asgi.detailed_request import DETAILED_ASGI_TYPES
 from dualmetrics.asgi.lifespan import Lifespan
 from dualmetrics.asgi.marker import path_without_root
 from dualmetrics.asgi.page import metrics_app
@@ -69,7 +71,7 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings)
-        super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest))
+        super().__init__(app, telemetry, paths, page, (AsgiRequest, TracedAsgiRequest), DETAILED_ASGI_TYPES)
         self._namer = as_caching_namer(options.route_namer) if options.route_namer else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,6 +156,8 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
             await app(scope, receive, send)
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and self._metrics.records_websockets and self._enabled:
+            return await self._serve_websocket(scope, receive, send)
         if not self._enabled or self._marker_of(scope) is not None:
             return await self.app(scope, receive, send)
         RequestMarker(self._telemetry, scope)
@@ -164,3 +168,18 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
             await watch_websocket(self.app, recorder, scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a websocket that is counted and timed."""
+        root, path = scope.get("root_path", ""), path_without_root(scope)
+        if MARKER_KEY in scope and self._is_recorded_outside(scope, root, path):
+            return await self.app(scope, receive, send)
+        if self._excluded(path):
+            RequestMarker(self._telemetry, scope)  # so that no middleware inside records it
+            return await self.app(scope, receive, send)
+        namer = self._namer or self._find_namer(scope)
+        websocket = CountedWebsocket(self._telemetry, namer, scope, root, path)
+        try:
+            await websocket.serve(self.app, receive, send)
+        finally:
+            scope[MARKER_KEY] = websocket.outer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from dualmetrics.config import endpoints, validators
+from dualmetrics.config import endpoints, route_validators, validators
+from dualmetrics.config.declared_attributes import DeclaredAttribute, declared_attributes
 from dualmetrics.config.exporter_names import OTLP_EXPORTERS
 from dualmetrics.config.options import SettingsError, options_of, otlp_variables, setting
 from dualmetrics.config.parsers import boolean, choice, finite_number, integer, list_of, single_line, subset
@@ -143,6 +145,24 @@ class Settings:
         list_of(validators.registry), "DUALMETRICS_REGISTRIES", default=()
     )
     exclude: tuple[str, ...] = setting(list_of(validators.excluded), "DUALMETRICS_EXCLUDE", default=())
+    exclude_regex: re.Pattern[str] | None = setting(  # noqa: RUF009  # it returns a dataclass field
+        route_validators.path_regex, "DUALMETRICS_EXCLUDE_REGEX"
+    )
+    exclude_routes: tuple[str, ...] = setting(
+        route_validators.excluded_routes, "DUALMETRICS_EXCLUDE_ROUTES", default=()
+    )
+    route_buckets: Mapping[str, tuple[float, ...]] = setting(
+        route_validators.route_buckets, "DUALMETRICS_ROUTE_BUCKETS", factory=dict
+    )
+    attributes: tuple[DeclaredAttribute, ...] = setting(
+        declared_attributes, "DUALMETRICS_ATTRIBUTES", default=()
+    )
+    grouped_status: bool = setting(boolean, "DUALMETRICS_GROUPED_STATUS", default=False)
+    classic_error_type: bool = setting(boolean, "DUALMETRICS_CLASSIC_ERROR_TYPE", default=False)
+    active_by_route: bool = setting(boolean, "DUALMETRICS_ACTIVE_BY_ROUTE", default=False)
+    body_size: bool = setting(boolean, "DUALMETRICS_BODY_SIZE", default=False)
+    time_to_first_byte: bool = setting(boolean, "DUALMETRICS_TIME_TO_FIRST_BYTE", default=False)
+    websockets: bool = setting(boolean, "DUALMETRICS_WEBSOCKETS", default=False)
     root_path: str | None = setting(validators.root_path, "DUALMETRICS_ROOT_PATH")
     gauge_merge: PerInstrument[str] = setting(  # noqa: RUF009  # it returns a dataclass field
         validators.gauge_merge, "DUALMETRICS_GAUGE_MERGE", default=PerInstrument("last")
@@ -159,6 +179,11 @@ class Settings:
     def exponential(self) -> bool:
         """Whether exponential histograms are recorded and pushed."""
         return self.native_histograms or self.histogram_aggregation == "base2_exponential_bucket_histogram"
+
+    @property
+    def records_error_type(self) -> bool:
+        """Whether the class of an exception is recorded."""
+        return self.convention != "classic" or self.classic_error_type
 
     @property
     def page_labels(self) -> dict[str, str]:

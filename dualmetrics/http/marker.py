@@ -80,6 +80,10 @@ class RequestMarker:
         """The template of the request, as far as it is known."""
         return None
 
+    def template_now(self) -> str | None:
+        """The template of a request in progress, as far as it is known."""
+        return self.template()
+
     def exclude(self) -> None:
         """Do not record the request: an app inside excludes it."""
 

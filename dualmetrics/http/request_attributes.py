@@ -7,7 +7,7 @@ so that a client cannot create new series.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 OTHER = "_OTHER"
 """Replaces a value outside its closed set (HTTP semantic conventions, *http.request.method*)."""
@@ -51,6 +51,18 @@ class ResponseAttributes(NamedTuple):
     route: str | None
     status: int
     error: str | None
+
+
+class DetailedResponse(NamedTuple):
+    """The same as `ResponseAttributes`, with attributes that the app has declared."""
+
+    route: str | None
+    status: int
+    error: str | None
+    declared: tuple[tuple[str, str], ...] = ()
+
+
+AnyResponse: TypeAlias = ResponseAttributes | DetailedResponse
 
 
 def status_number(status: object) -> int:

@@ -15,7 +15,8 @@ from dualmetrics.http.recorders import (
     exponential_duration_recorder,
     with_exemplars,
 )
-from dualmetrics.http.request_attributes import RequestAttributes, ResponseAttributes
+from dualmetrics.http.request_attributes import AnyResponse, RequestAttributes, ResponseAttributes
+from dualmetrics.http.route_options import RouteOptions
 from dualmetrics.http.semantic_conventions import Convention, RequestMetrics
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.model.attributes import Attributes
@@ -32,6 +33,9 @@ UNUSED_ROW: Row = private_row(1)
 """A row to write to that nobody reads."""
 
 _ROWS = "rows"
+
+ALL_ALIKE = RouteOptions()
+"""Options without anything for single routes."""
 
 
 class RowStore(Protocol):
@@ -78,6 +82,7 @@ class RequestRecorder:
         "_invalid",
         "_recorders",
         "_request",
+        "_routes",
         "_shard",
         "_store",
         "cancel",
@@ -94,8 +99,10 @@ class RequestRecorder:
         errors: ErrorReporter,
         exemplars: ExemplarFilter,
         shard: Shard = FIRST_SHARD,
+        routes: RouteOptions = ALL_ALIKE,
     ) -> None:
         self._request = request
+        self._routes = routes
         self._shard = shard
         self._conventions = conventions
         self._store = store
@@ -184,25 +191,33 @@ class RequestRecorder:
     def _add_recorder(self, response: ResponseAttributes) -> Recorder:
         # Bound here, so that a function for rows that become invalid meanwhile is not kept in the new dict.
         recorders = self._recorders
-        is_open = self._active_rows and not self._invalid
-        record = self._open_recorder(response) if is_open else self._unbound_recorder(response)
+        record = self._make_recorder(response)
         if len(recorders) >= MAX_RESPONSES:
             recorders.clear()
         recorders[response] = record
         return record
 
-    def _open_recorder(self, response: ResponseAttributes) -> Recorder:
+    def _make_recorder(self, response: AnyResponse) -> Recorder:
+        if self._routes.is_excluded(response.route):
+            return lambda seconds: self.cancel()
+        is_open = self._active_rows and not self._invalid
+        return self._open_recorder(response) if is_open else self._unbound_recorder(response)
+
+    def _open_recorder(self, response: AnyResponse) -> Recorder:
         pairs = zip(self._conventions, self._active_rows, strict=True)
         return chain_recorders([self._recorder(convention, active, response) for convention, active in pairs])
 
-    def _unbound_recorder(self, response: ResponseAttributes) -> Recorder:
+    def _unbound_recorder(self, response: AnyResponse) -> Recorder:
         """Record a request that was counted as active in other rows, or nowhere."""
         recorders = [self._recorder(convention, UNUSED_ROW, response) for convention in self._conventions]
         return chain_recorders([lambda seconds: self.cancel(), *recorders])
 
-    def _recorder(self, convention: Convention, active: Row, response: ResponseAttributes) -> Recorder:
-        attributes = convention.attributes(self._request, response)
-        metrics = convention.request_metrics
+    def _attributes(self, convention: Convention, response: AnyResponse) -> Attributes:
+        return convention.attributes(self._request, response)
+
+    def _recorder(self, convention: Convention, active: Row, response: AnyResponse) -> Recorder:
+        attributes = self._attributes(convention, response)
+        metrics = self._routes.metrics_of(response.route, convention.request_metrics)
         count = self._row(metrics.requests, attributes) if metrics.requests else UNUSED_ROW
         record = self._duration_recorder(metrics, active, count, attributes)
         return self._with_exemplars(record, metrics, attributes) if self._exemplars.active else record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from dualmetrics.http.request_attributes import OTHER, WEBSOCKET, RequestAttributes, ResponseAttributes
+from dualmetrics.http.request_attributes import OTHER, WEBSOCKET, AnyResponse, RequestAttributes
 from dualmetrics.instruments.attributes import clean_text
 from dualmetrics.model.attributes import Attributes, AttributeValue
 from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
@@ -26,6 +26,22 @@ class RequestMetrics(NamedTuple):
     scale: float
 
 
+class AttributeOptions(NamedTuple):
+    """The settings of the same names: status codes by their first digit, and ``error.type`` in `Classic`."""
+
+    grouped_status: bool = False
+    classic_error_type: bool = False
+
+    def status(self, status: int) -> int | str:
+        """The status as it is recorded."""
+        if not 100 <= status <= 599:
+            return OTHER
+        return f"{status // 100}xx" if self.grouped_status else status
+
+
+NO_OPTIONS = AttributeOptions()
+
+
 class Convention(Protocol):
     """Names the HTTP metrics, and returns their attributes in canonical form (sorted by key)."""
 
@@ -36,7 +52,7 @@ class Convention(Protocol):
 
     def active_attributes(self, request: RequestAttributes) -> Attributes: ...
 
-    def attributes(self, request: RequestAttributes, response: ResponseAttributes) -> Attributes: ...
+    def attributes(self, request: RequestAttributes, response: AnyResponse) -> Attributes: ...
 
 
 class Classic:
@@ -44,7 +60,8 @@ class Classic:
 
     only_method_matters = True
 
-    def __init__(self, buckets: Sequence[float]) -> None:
+    def __init__(self, buckets: Sequence[float], options: AttributeOptions = NO_OPTIONS) -> None:
+        self._options = options
         bounds = tuple(float(f"{bound * 1000:.12g}") for bound in buckets)
         self.active_requests = Descriptor(
             OWN_SCOPE,
@@ -65,13 +82,16 @@ class Classic:
         """Return the method."""
         return (("http.method", request.method),)
 
-    def attributes(self, request: RequestAttributes, response: ResponseAttributes) -> Attributes:
-        """Return method, route and status."""
-        return (
+    def attributes(self, request: RequestAttributes, response: AnyResponse) -> Attributes:
+        """Return method, route and status, and the class of an exception if the option asks for it."""
+        attributes: Attributes = (
             ("http.method", request.method),
             ("http.route", UNMATCHED if response.route is None else clean_text(response.route)),
-            ("http.status_code", _status_code(response.status)),
+            ("http.status_code", self._options.status(response.status)),
         )
+        if response.error is None or not self._options.classic_error_type:
+            return attributes
+        return (("error.type", response.error), *attributes)
 
 
 class Semconv:
@@ -79,7 +99,8 @@ class Semconv:
 
     only_method_matters = False
 
-    def __init__(self, buckets: Sequence[float]) -> None:
+    def __init__(self, buckets: Sequence[float], options: AttributeOptions = NO_OPTIONS) -> None:
+        self._options = options
         self.active_requests = Descriptor(
             OWN_SCOPE,
             "http.server.active_requests",
@@ -102,17 +123,18 @@ class Semconv:
         method = "GET" if request.method == WEBSOCKET else request.method
         return (("http.request.method", method), ("url.scheme", request.scheme))
 
-    def attributes(self, request: RequestAttributes, response: ResponseAttributes) -> Attributes:
+    def attributes(self, request: RequestAttributes, response: AnyResponse) -> Attributes:
         """Return the attributes of the conventions.
 
         ``http.route`` is set only if a route matched, and ``error.type`` only for an exception or a status
         from 500 on.
         """
-        server_error = str(response.status) if 500 <= response.status <= 599 else None
+        status = self._options.status(response.status)
+        server_error = str(status) if 500 <= response.status <= 599 else None
         values: dict[str, AttributeValue | None] = {
             "error.type": response.error or server_error,
             "http.request.method": request.method,
-            "http.response.status_code": _status_code(response.status),
+            "http.response.status_code": status,
             "http.route": None if response.route is None else clean_text(response.route),
             "network.protocol.version": request.version,
             "url.scheme": request.scheme,
@@ -120,12 +142,10 @@ class Semconv:
         return tuple((key, value) for key, value in values.items() if value is not None)
 
 
-def conventions_for(name: str, buckets: Sequence[float]) -> tuple[Convention, ...]:
+def conventions_for(
+    name: str, buckets: Sequence[float], options: AttributeOptions = NO_OPTIONS
+) -> tuple[Convention, ...]:
     """Return the conventions for a value of DUALMETRICS_CONVENTION. ``buckets`` are bounds in seconds."""
     if name == "both":
-        return Classic(buckets), Semconv(buckets)
-    return (Semconv(buckets),) if name == "semconv" else (Classic(buckets),)
-
-
-def _status_code(status: int) -> int | str:
-    return status if 100 <= status <= 599 else OTHER
+        return Classic(buckets, options), Semconv(buckets, options)
+    return (Semconv(buckets, options),) if name == "semconv" else (Classic(buckets, options),)

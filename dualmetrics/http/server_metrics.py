@@ -6,33 +6,16 @@ that writes to the cells of its series. Everything else happens when a series is
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
-
-from dualmetrics.config.per_instrument import PerInstrument
+from dualmetrics.http.active_by_route import ActiveByRoute
+from dualmetrics.http.detailed_recorder import DetailedRecorder
+from dualmetrics.http.http_names import HttpNames, HttpSettings
 from dualmetrics.http.mounts import MountPrefixes
 from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttributes
+from dualmetrics.http.request_details import DetailSettings
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
-from dualmetrics.http.semantic_conventions import conventions_for
 from dualmetrics.instruments.exemplars import ExemplarFilter
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, SHARDS, Shard, own_shard
-
-
-class HttpSettings(Protocol):
-    """The part of `Settings` that the HTTP metrics use. ``buckets.default`` are bounds in seconds."""
-
-    @property
-    def convention(self) -> str: ...
-
-    @property
-    def known_methods(self) -> Collection[str] | None: ...
-
-    @property
-    def buckets(self) -> PerInstrument[tuple[float, ...]]: ...
-
-    @property
-    def root_path(self) -> str | None: ...
 
 
 def server_metrics(
@@ -59,7 +42,11 @@ class ServerMetrics:
         self._store = store
         self._errors = errors
         self.exemplars = exemplars
-        self._conventions = conventions_for(settings.convention, settings.buckets.default)
+        self._names = HttpNames.of(settings)
+        self.records_websockets = settings.websockets
+        """Whether websockets are counted and timed when they end."""
+        self.active_by_route = ActiveByRoute(errors) if settings.active_by_route else None
+        self.details = DetailSettings(settings, errors, self.active_by_route)
         self._methods = settings.known_methods or METHODS
         self.mounts = MountPrefixes(settings.root_path)
         self.saw_requests = False
@@ -70,7 +57,7 @@ class ServerMetrics:
 
         A middleware looks here first, which is faster than `recorder_for`.
         """
-        self._only_method_matters = all(convention.only_method_matters for convention in self._conventions)
+        self._only_method_matters = all(each.only_method_matters for each in self._names.requests)
         store.on_invalidate(self._invalidate)
 
     def recorder_for(self, method: str, scheme: str, version: str | None) -> RequestRecorder:
@@ -92,8 +79,16 @@ class ServerMetrics:
         """
         recorder = self._recorders.get(request)
         if recorder is None:
-            new_recorder = RequestRecorder(
-                request, self._conventions, self._store, self._errors, self.exemplars, self._shard
+            names = self._names
+            new_recorder = DetailedRecorder(
+                request,
+                names.websockets if request.method == WEBSOCKET else names.requests,
+                self._store,
+                self._errors,
+                self.exemplars,
+                self._shard,
+                names.routes,
+                measures=names.measures,
             )
             recorder = self._recorders.setdefault(request, new_recorder)
         return recorder
@@ -101,6 +96,8 @@ class ServerMetrics:
     def _invalidate(self) -> None:
         invalid, self._recorders = self._recorders, {}
         self.by_method.clear()
+        if self.active_by_route is not None:
+            self.active_by_route.invalidate()
         for recorder in invalid.values():
             recorder.invalidate()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dualmetrics import Telemetry
 from dualmetrics.model.attributes import Attributes, AttributeValue
@@ -67,6 +67,30 @@ class Recorded:
         series = (dict(point.attributes) for point in self.points("http.server.request.duration"))
         return {attributes["error.type"] for attributes in series if "error.type" in attributes}
 
+    def active_routes(self) -> set[AttributeValue]:
+        """The routes of the active requests, as far as they are recorded by their route."""
+        series = (point for point in self._active_points() if point.cells[0])
+        found = (dict(point.attributes).get("http.route") for point in series)
+        return {route for route in found if route is not None}
+
+    def values(self, attribute: str, name: str = "http.requests") -> dict[Any, AttributeValue | None]:
+        """The values of an attribute, by route."""
+        series = [dict(point.attributes) for point in self.points(name)]
+        return {each.get("http.route"): each.get(attribute) for each in series}
+
+    def sums(self, name: str) -> dict[Any, float]:
+        """The sums of a histogram by route."""
+        return {dict(point.attributes).get("http.route"): point.cells[-1] for point in self.points(name)}
+
+    def bounds(self, name: str) -> dict[Any, tuple[float, ...]]:
+        """The bounds of a histogram by route."""
+        families = [each for each in self.telemetry.snapshot().families if each.descriptor.name == name]
+        return {
+            dict(point.attributes).get("http.route"): family.descriptor.bounds
+            for family in families
+            for point in family.points
+        }
+
     def points(self, name: str) -> list[Point]:
         """The series of the metric with this name."""
         families = self.telemetry.snapshot().families
@@ -84,8 +108,14 @@ class Recorded:
     def _active(
         self, name: str, method: Callable[[Mapping[str, AttributeValue]], AttributeValue]
     ) -> dict[AttributeValue, float]:
-        values = ((method(dict(point.attributes)), point.cells[0]) for point in self.points(name))
-        return {key: value for key, value in values if value}
+        sums: dict[AttributeValue, float] = {}
+        for point in self.points(name):
+            key = method(dict(point.attributes))
+            sums[key] = sums.get(key, 0) + point.cells[0]
+        return {key: value for key, value in sums.items() if value}
+
+    def _active_points(self) -> list[Point]:
+        return self.points("http.connections.active" if self.classic else "http.server.active_requests")
 
 
 def _value(cells: list[float]) -> float:
@@ -107,7 +137,7 @@ def _seconds_of_milliseconds(cells: list[float]) -> float:
 
 def _classic_labels(attributes: Attributes) -> RequestLabels:
     labels = dict(attributes)
-    assert labels.keys() == {"http.method", "http.route", "http.status_code"}
+    assert {"http.method", "http.route", "http.status_code"} <= labels.keys()
     return RequestLabels(labels["http.method"], labels["http.route"], labels["http.status_code"])
 
 

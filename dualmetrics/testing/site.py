@@ -19,7 +19,7 @@ may answer an unknown method with any status.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from dualmetrics.testing.recorded import Recorded
@@ -49,6 +49,10 @@ class Actions:
         self.now = 1000.0
         self.active_during_request: list[dict[Any, float]] = []
         """What `note_active` saw: the number of active requests by method, at each call."""
+        self.active_routes: list[set[Any]] = []
+        """The routes of the active requests at each call, without those that are not known by their route."""
+        self.in_handler: Callable[[], object] = lambda: None
+        """Called by `note_active`: what a case does inside of a request."""
         self.response_sent = asyncio.Event()
         """Set when the client has the whole response. `AsgiContract` makes a new event for each request."""
         self._recorded = recorded
@@ -70,8 +74,10 @@ class Actions:
         self.work()
 
     def note_active(self) -> None:
-        """Note how many requests are active now."""
+        """Note how many requests are active now, and do what a case wants done in a handler."""
+        self.in_handler()
         self.active_during_request.append(self._recorded.active())
+        self.active_routes.append(self._recorded.active_routes())
 
     def parts(self) -> Iterator[bytes]:
         """The body of ``/stream``: three parts, each of which takes `SECONDS`."""

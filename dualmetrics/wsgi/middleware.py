@@ -12,13 +12,14 @@ from dualmetrics.http.path_filter import PathFilter
 from dualmetrics.http.request_attributes import HTTP_VERSIONS
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
+from dualmetrics.wsgi.detailed_request import DETAILED_WSGI_TYPES
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
 from dualmetrics.wsgi.file_wrapper import watch_file_wrapper
 from dualmetrics.wsgi.marker import adopt_outside
 from dualmetrics.wsgi.nested import NestedRequest
 from dualmetrics.wsgi.page import metrics_app
 from dualmetrics.wsgi.request import TracedWsgiRequest, WsgiRequest
-from dualmetrics.wsgi.upgrade import UpgradeRequest, asks_for_websocket
+from dualmetrics.wsgi.upgrade import CountedUpgradeRequest, UpgradeRequest, asks_for_websocket
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -52,8 +53,10 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         telemetry = telemetry_for(telemetry, settings)
         page = metrics_app(telemetry) if options.serve_metrics and serves_page(telemetry) else None
         paths = PathFilter(telemetry.settings, wsgi=True)
-        super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest))
+        super().__init__(app, telemetry, paths, page, (WsgiRequest, TracedWsgiRequest), DETAILED_WSGI_TYPES)
         self._namer: RouteNamer = options.route_namer or _name_no_route
+        is_counted = self._metrics.records_websockets
+        self._upgrade_type = CountedUpgradeRequest if is_counted else UpgradeRequest
         telemetry.app_built()
 
     def __call__(
@@ -73,7 +76,7 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
             if is_recorded:
                 return app(environ, start_response)
         recorder = self._by_method.get(environ["REQUEST_METHOD"]) or self._find_recorder(environ)
-        make_request = self._upgrade_type(environ) if "HTTP_UPGRADE" in environ else self._request_type
+        make_request = self._type_for_upgrade(environ) if "HTTP_UPGRADE" in environ else self._request_type
         if type(environ.get("wsgi.file_wrapper", object)) is not type:
             watch_file_wrapper(environ)
         request = make_request(self._telemetry, recorder, self._namer, environ, path, start_response)
@@ -84,8 +87,8 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
             request.failed(error)
             raise
 
-    def _upgrade_type(self, environ: Environ) -> type[WsgiRequest]:
-        return UpgradeRequest if asks_for_websocket(environ) else self._request_type
+    def _type_for_upgrade(self, environ: Environ) -> type[WsgiRequest]:
+        return self._upgrade_type if asks_for_websocket(environ) else self._request_type
 
     def _pass_on(
         self, path: str, app: WSGIApplication, environ: Environ, start_response: StartResponse

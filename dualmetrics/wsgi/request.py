@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -129,8 +129,8 @@ class WsgiRequest(WsgiMarker):
         if self.in_progress:
             self._record(500, None)
 
-    def hand_over_last_part(self) -> None:
-        """Record the request, as its server is about to get all that is left of the body."""
+    def hand_over(self, parts: Sequence[bytes]) -> None:
+        """Record the request, as its server is about to get all parts of the body, at most one."""
         if self.in_progress:
             self._record(500, None)
 

@@ -25,5 +25,5 @@ class SizedBody:
     def __iter__(self) -> Iterator[bytes]:
         if len(self._parts) > 1:
             return iter(self._request)
-        self._request.hand_over_last_part()
+        self._request.hand_over(self._parts)
         return iter(self._parts)

@@ -1,8 +1,8 @@
 """A request that asks to become a websocket. WSGI knows none: the app takes the socket from the server.
 
-As on ASGI, a websocket is active while it is open, and neither counted nor timed. The app starts no response
-for it, and ends as its server needs it: it raises StopIteration on gunicorn, and returns an empty list on
-gevent.
+As on ASGI, a websocket is active while it is open, and counted and timed only if a setting asks for it. The
+app starts no response for it, and ends as its server needs it: it raises StopIteration on gunicorn, and
+returns an empty list on gevent.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.http.request_recorder import RequestRecorder
+from dualmetrics.http.websocket_conventions import ACCEPTED
 from dualmetrics.wsgi.environ import Environ
 from dualmetrics.wsgi.request import WriteCallable, WsgiRequest
 
@@ -59,9 +60,24 @@ class UpgradeRequest(WsgiRequest):
 
     def _record(self, status_if_not_started: int, error: str | None) -> None:
         if self._is_upgraded or not self._status:
-            self.exclude()
+            self._end_websocket()
         else:
             self._recorder.cancel()
             self._recorder = self._http_recorder
             self._recorder.start()
             super()._record(status_if_not_started, error)
+
+    def _end_websocket(self) -> None:
+        self.exclude()
+
+
+class CountedUpgradeRequest(UpgradeRequest):
+    """An `UpgradeRequest` that records a websocket when it ends. Its close code is not known here."""
+
+    __slots__ = ()
+
+    def _end_websocket(self) -> None:
+        if self._matched is None:
+            self._match_route()
+        self._status = ACCEPTED
+        WsgiRequest._record(self, ACCEPTED, None)

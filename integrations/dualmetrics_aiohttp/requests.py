@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from dualmetrics.asgi import REST
 from dualmetrics.own_server import CLIENT_GONE, SMALL_BODY_BYTES, Requests, ServedRequest
+from dualmetrics_aiohttp.details import canonical_path, note_details
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
@@ -27,19 +27,16 @@ def request_notes(request: web.BaseRequest) -> dict[str, Any]:
     return carrier
 
 
-def canonical_path(request: web.BaseRequest) -> str | None:
-    """The canonical path of the resource, with the prefixes of sub-apps. None for a 404 or 405 of aiohttp."""
-    resource = request.match_info.route.resource if isinstance(request, web.Request) else None
-    if resource is None:
-        return None
-    return resource.canonical + REST if isinstance(resource, web.StaticResource) else resource.canonical
-
-
 class AppRequests:
     """The middleware of an app, and its hook for responses."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._requests = Requests(telemetry)
+        self._serve = self._serve_plainly
+        self._requests.on_detailed(self._serve_in_detail_from_now)
+
+    def _serve_in_detail_from_now(self) -> None:
+        self._serve = self._serve_in_detail
 
     def middleware(self) -> Middleware:
         """Make the middleware."""
@@ -50,7 +47,14 @@ class AppRequests:
 
         return record
 
-    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _serve_in_detail(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def noted(request: web.Request) -> web.StreamResponse:
+            note_details(self._requests.find(request_notes(request)), request)
+            return await handler(request)
+
+        return await self._serve_plainly(request, noted)
+
+    async def _serve_plainly(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         version = f"{request.version.major}.{request.version.minor}"
         carrier = request_notes(request)
         served = self._requests.begin(carrier, request.method, request.path, request.scheme, version)
@@ -74,7 +78,9 @@ class AppRequests:
             return
         served.response = response
         if isinstance(response, web.WebSocketResponse):
-            self._requests.begin_websocket(request_notes(request), request.path, request.scheme)
+            websocket = self._requests.begin_websocket(request_notes(request), request.path, request.scheme)
+            if websocket is not None:
+                websocket.response = response
         elif isinstance(response, web.Response):
             record_before_the_last_byte(served, request, response)
 

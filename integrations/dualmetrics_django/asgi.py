@@ -16,7 +16,7 @@ from dualmetrics.asgi import (
     set_route,
 )
 from dualmetrics.middleware import telemetry_for
-from dualmetrics_django.handlers import handlers_of, route_of, watch
+from dualmetrics_django.handlers import handlers_of, route_of, watch, watch_from_start
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
@@ -48,6 +48,8 @@ class DualMetrics(MetricsMiddleware):
         super().__init__(inside, telemetry=self.telemetry, route_namer=route_of, serve_metrics=serve_metrics)
         for handler in handlers:
             watch(handler)
+            if self.telemetry.settings.active_by_route:
+                watch_from_start(handler)
 
 
 def routes(app: object) -> RouteNamer | None:

@@ -68,6 +68,21 @@ def watch(handler: BaseHandler) -> None:
     handler.get_response, handler.get_response_async = respond, respond_async  # type: ignore[method-assign]
 
 
+def watch_from_start(handler: BaseHandler) -> None:
+    """Let a handler keep each request while it is in progress, so that its route is known by then."""
+    get_response, get_response_async = handler.get_response, handler.get_response_async
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        carrier_of(request)[MATCH_KEY] = request
+        return get_response(request)
+
+    async def respond_async(request: HttpRequest) -> HttpResponseBase:
+        carrier_of(request)[MATCH_KEY] = request
+        return await get_response_async(request)
+
+    handler.get_response, handler.get_response_async = respond, respond_async  # type: ignore[method-assign]
+
+
 def note_match(request: HttpRequest, response: HttpResponseBase | None) -> None:
     """Keep the resolver match. In Django, views reject methods, and then the request has no route."""
     refused = response is not None and response.status_code == METHOD_NOT_ALLOWED
@@ -93,4 +108,6 @@ def carrier_of(request: HttpRequest) -> MutableMapping[str, Any]:
 def route_of(carrier: MutableMapping[str, Any], path: str = "") -> str | None:
     """The template of the route that took a request: the `RouteNamer` of both protocols."""
     match = carrier.get(MATCH_KEY)
+    if isinstance(match, HttpRequest):
+        match = match.resolver_match
     return template_of(match.route) if match is not None else None

@@ -8,7 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from dualmetrics.middleware import telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, set_route
-from dualmetrics_django.handlers import handlers_of, route_of, watch
+from dualmetrics_django.handlers import handlers_of, route_of, watch, watch_from_start
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -40,3 +40,5 @@ class DualMetrics(MetricsMiddleware):
         super().__init__(app, telemetry=self.telemetry, route_namer=route_of, serve_metrics=serve_metrics)
         for handler in handlers:
             watch(handler)
+            if self.telemetry.settings.active_by_route:
+                watch_from_start(handler)

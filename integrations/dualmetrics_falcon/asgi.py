@@ -9,7 +9,9 @@ import falcon.asgi
 from dualmetrics.asgi import ASGIApp, MetricsMiddleware, RouteNamer, set_route
 from dualmetrics.middleware import serves_page, telemetry_for
 from dualmetrics_falcon.responses import (
+    MatchNoter,
     default_error_handler,
+    keep_match,
     note_template,
     refuse_taken_path,
     tell_unexpected,
@@ -47,6 +49,8 @@ class DualMetrics(MetricsMiddleware):
             route_namer=routes(app),
             serve_metrics=serve_metrics,
         )
+        if self.telemetry.settings.active_by_route:
+            app.add_middleware(MatchNoter())
 
 
 def routes(app: object) -> RouteNamer | None:
@@ -70,6 +74,12 @@ def routes(app: object) -> RouteNamer | None:
 
 class TemplateNoter:
     """Middleware of Falcon."""
+
+    async def process_resource_ws(
+        self, request: Any, websocket: Any, resource: object, params: dict[str, Any]
+    ) -> None:
+        """Keep the template of the matched route of a websocket."""
+        keep_match(request)
 
     async def process_response(
         self, request: Any, response: Any, resource: object, req_succeeded: bool

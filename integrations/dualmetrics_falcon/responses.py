@@ -25,6 +25,23 @@ def falcon_carrier(request: Any) -> MutableMapping[str, Any]:
     return carrier
 
 
+def keep_match(request: Any) -> None:
+    """Keep the template of the route that has matched, before its responder runs."""
+    falcon_carrier(request)[TEMPLATE_KEY] = request.uri_template
+
+
+class MatchNoter:
+    """Middleware of Falcon that lets the route of a request be known while it is in progress."""
+
+    def process_resource(self, request: Any, response: Any, resource: object, params: dict[str, Any]) -> None:
+        """Keep the template of the matched route."""
+        keep_match(request)
+
+    async def process_resource_async(self, request: Any, *_: object) -> None:
+        """Do the same for an ASGI app."""
+        keep_match(request)
+
+
 def note_template(request: Any, response: Any, succeeded: bool) -> None:
     """Keep the template of the matched route, unless its resource has no responder for the method."""
     refused = not succeeded and falcon.http_status_to_code(response.status) == HTTPStatus.METHOD_NOT_ALLOWED

@@ -9,6 +9,7 @@ import falcon
 from dualmetrics.middleware import serves_page, telemetry_for
 from dualmetrics.wsgi import MetricsMiddleware, set_route
 from dualmetrics_falcon.responses import (
+    MatchNoter,
     default_error_handler,
     note_template,
     refuse_taken_path,
@@ -43,6 +44,8 @@ class DualMetrics(MetricsMiddleware):
         if serve_metrics and serves_page(self.telemetry):
             refuse_taken_path(app, self.telemetry)
         app.add_middleware(TemplateNoter())
+        if self.telemetry.settings.active_by_route:
+            app.add_middleware(MatchNoter())
         default = default_error_handler(app)
         if default is not None:
 

@@ -16,8 +16,8 @@ from dualmetrics.asgi import (
 from dualmetrics.middleware import MiddlewareOptions, route_taken_error, serves_page, telemetry_for
 
 try:
-    from quart import Quart, Response, request
-    from quart.signals import got_request_exception, request_started
+    from quart import Quart, Response, request, websocket
+    from quart.signals import got_request_exception, request_started, websocket_started
 except ImportError as error:
     raise ImportError('dualmetrics_quart needs Quart: pip install "dualmetrics[quart]"') from error
 
@@ -69,6 +69,7 @@ def routes(app: object) -> RouteNamer | None:
     if not isinstance(app, Quart):
         return None
     request_started.connect(note_rule, app)
+    websocket_started.connect(note_websocket_rule, app)
     got_request_exception.connect(note_unhandled, app)
     return name_no_other_route
 
@@ -78,6 +79,13 @@ async def note_rule(app: Quart, **_: object) -> None:
     if request.url_rule is not None:
         scope: Any = request.scope
         set_route(scope, request.url_rule.rule)
+
+
+async def note_websocket_rule(app: Quart, **_: object) -> None:
+    """Tell the middleware which rule matched a websocket."""
+    if websocket.url_rule is not None:
+        scope: Any = websocket.scope
+        set_route(scope, websocket.url_rule.rule)
 
 
 async def note_unhandled(app: Quart, exception: BaseException, **_: object) -> None:

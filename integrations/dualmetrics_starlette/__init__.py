@@ -53,8 +53,7 @@ class DualMetrics:
         self._names = Routes.of(app)
         if options.serve_metrics and serves_page(self.telemetry):
             mount_page(app, self.telemetry, self._names.templates)
-        # Only the semantic conventions record the type of an error.
-        stand_outermost(app, self._wrap, note_errors=self.telemetry.settings.convention != "classic")
+        stand_outermost(app, self._wrap, note_errors=self.telemetry.settings.records_error_type)
 
     def _wrap(self, app: ASGIApp) -> ASGIApp:
         self._names.walk()

@@ -31,6 +31,12 @@ def routes(app: object) -> RouteNamer | None:
     return Routes.of(app) if isinstance(app, (Starlette, Router)) else None
 
 
+def method_of(scope: Scope) -> str:
+    """The method of a request. The handshake of a websocket is a GET request, and its scope has no method."""
+    method: str = scope.get("method", "GET")
+    return method
+
+
 class Routes:
     """A `CachingRouteNamer` that finds the template by the endpoint in the scope.
 
@@ -80,7 +86,7 @@ class Routes:
                 self._walks_left -= 1
                 self.walk()
             template = self._find(scope, path) or self._guess(scope, path)
-        return template.text if template is not None and template.accepts(scope["method"]) else None
+        return template.text if template is not None and template.accepts(method_of(scope)) else None
 
     def _find(self, scope: Scope, path: str) -> Template | None:
         """The template of the matched route, if the path matches it."""
@@ -92,19 +98,19 @@ class Routes:
             return None
         known = candidates.matching(path) if candidates is not None else []
         found = known or [template for template in self._opaque if template.matches(path)]
-        return next((each for each in found if each.accepts(scope["method"])), found[0] if found else None)
+        return next((each for each in found if each.accepts(method_of(scope))), found[0] if found else None)
 
     def _guess(self, scope: Scope, path: str) -> Template | None:
         """The template for a router that was not watched yet, or for a path that was rewritten inside."""
         if not self._is_mount(scope):
             return self._sole_template(scope)
         templates = (way.template for way in self._ways if way.template is not None)
-        method = scope["method"]
+        method = method_of(scope)
         return next((each for each in templates if each.matches(path) and each.accepts(method)), None)
 
     def _sole_template(self, scope: Scope) -> Template | None:
         """The template of the matched route, if there is only one, and the method is served."""
-        method = scope["method"]
+        method = method_of(scope)
         by_route = self._sole.get((id(scope.get("route")), method))
         return by_route or self._sole.get((id(scope.get("endpoint")), method))
 

@@ -17,6 +17,7 @@ except ImportError as error:
     raise ImportError('dualmetrics_tornado needs Tornado: pip install "dualmetrics[tornado]"') from error
 
 from dualmetrics_tornado.connection import WatchedConnection, WatchedDelegate
+from dualmetrics_tornado.details import DetailedConnection, DetailedDelegate, note_found_handlers
 from dualmetrics_tornado.rules import patterns, template_for
 
 if TYPE_CHECKING:
@@ -44,8 +45,14 @@ class DualMetrics:
         self.telemetry = telemetry_for(telemetry, settings)
         if serve_metrics and serves_page(self.telemetry):
             self._mount_page(app)
+        self._app = app
         self._requests = Requests(self.telemetry)
+        self._connection_type, self._delegate_type = WatchedConnection, WatchedDelegate
         self._stand_before(app)
+        if self.telemetry.settings.websockets:
+            self._watch_in_detail()
+        else:
+            self._requests.on_detailed(self._watch_in_detail)
         self.telemetry.app_built()
 
     def _mount_page(self, app: web.Application) -> None:
@@ -55,12 +62,16 @@ class DualMetrics:
         # Handlers that are added for hosts come before those that the application began with.
         app.add_handlers(r".*", [(re.escape(path), PageHandler, {"telemetry": self.telemetry})])
 
+    def _watch_in_detail(self) -> None:
+        self._connection_type, self._delegate_type = DetailedConnection, DetailedDelegate
+        note_found_handlers(self._app)
+
     def _stand_before(self, app: web.Application) -> None:
         start_request, find_handler = app.start_request, app.find_handler
 
         def start(server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
-            watched = WatchedConnection(request_conn, self._requests)
-            return WatchedDelegate(start_request(server_conn, watched), watched)
+            watched = self._connection_type(request_conn, self._requests)
+            return self._delegate_type(start_request(server_conn, watched), watched)
 
         def find(request: httputil.HTTPServerRequest, **kwargs: Any) -> httputil.HTTPMessageDelegate | None:
             if isinstance(request.connection, WatchedConnection):

@@ -22,7 +22,7 @@ class TestPlainWsgi(WsgiContract):
 
     def make_app(self, telemetry: Telemetry, actions: Actions) -> WSGIApplication:
         def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-            answer = route(environ, actions)
+            answer = route(environ, actions, set_route)
             if answer.template is not None:
                 set_route(environ, answer.template)
             return respond(answer, start_response)
@@ -43,9 +43,14 @@ class Framework:
     def match(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The router, and the handlers."""
         note_request(environ, route_of)
-        answer = route(environ, self._actions)
+        answer = route(environ, self._actions, keep_route)
         environ["framework.route"] = answer.template
         return respond(answer, start_response)
+
+
+def keep_route(environ: Environ, template: str) -> None:
+    """Leave a route in the environ."""
+    environ["framework.route"] = template
 
 
 def route_of(environ: Environ) -> str | None:
@@ -78,13 +83,14 @@ def respond(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
     return answer.body
 
 
-def route(environ: Environ, actions: Actions) -> Answer:
+def route(environ: Environ, actions: Actions, name: Callable[[Environ, str], None]) -> Answer:
     """Find the route by the path, or by the path without its last part."""
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     if method != "GET":
         return Answer(None, NOT_ALLOWED.get(method, 405))
     head, _, tail = path.rpartition("/")
     if head in ("/users", "/api/v1/items"):
+        name(environ, head + "/{id}")
         actions.note_active()
         return Answer(head + "/{id}", 404 if tail == "missing" else 200)
     if head == "/status":

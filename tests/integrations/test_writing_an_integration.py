@@ -17,7 +17,7 @@ FILES = {
 }
 INTEGRATION = "dualmetrics_quart/__init__.py"
 CONTRACT = "tests/test_contract.py"
-CASES = 144
+CASES = 150
 
 
 @pytest.fixture

@@ -29,7 +29,10 @@ from dualmetrics.config.options import options_of
 from dualmetrics.config.settings import Settings
 
 PUBLIC_NAMES = {
-    "dualmetrics": {"SettingsError", "Telemetry", "configure"},
+    "dualmetrics": {
+        "DeclaredAttribute", "SettingsError", "Telemetry", "configure", "current_request",
+        "exclude_from_metrics",
+    },
     "dualmetrics.asgi": {
         "MetricsMiddleware", "metrics_app", "set_route",
         "ASGIApp", "CachingRouteNamer", "Message", "Receive", "RouteNamer", "Scope", "Send", "answer_scrape",
@@ -46,8 +49,8 @@ PUBLIC_NAMES = {
         "warn_of_hidden_route",
     },
     "dualmetrics.own_server": {
-        "CLIENT_GONE", "Requests", "SMALL_BODY_BYTES", "ServedRequest", "answer_scrape", "exclude",
-        "run_in_thread", "tell_error", "tell_route",
+        "CLIENT_GONE", "DetailedServedRequest", "Requests", "SMALL_BODY_BYTES", "ServedRequest",
+        "answer_scrape", "exclude", "run_in_thread", "tell_error", "tell_route",
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",

@@ -14,6 +14,8 @@ from tests.programs import run_python
 README = Path("README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 QUICKSTARTS = [program for program in PROGRAMS if "/users/" in program]
+REQUESTS = Path("docs/requests.md").read_text(encoding="utf-8")
+MORE_PROGRAMS = re.findall(r"^```python\n(.*?)^```", REQUESTS, re.MULTILINE | re.DOTALL)
 HELP_LINES = re.findall(r"^# (?:HELP|TYPE) http_.*$", README, re.MULTILINE)
 TABLE = README.partition("| variable | argument |")[2].partition("\n\n")[0]
 VARIABLES = set(re.findall(r"`((?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]+)`", TABLE))
@@ -37,6 +39,19 @@ CHECK = (
 )
 
 
+EXCLUDED = (
+    "assert app.test_client().get('/health').text == 'fine'\n"
+    "assert 'http_requests' not in app.test_client().get('/metrics').text\n"
+)
+DECLARED = (
+    "from starlette.testclient import TestClient\n"
+    "TestClient(app).get('/users/7?pro=1', headers={'X-Client': 'android'})\n"
+    "page = TestClient(app).get('/metrics').text\n"
+    "labels = 'client=\"_OTHER\"', 'plan=\"pro\"', 'tenant=\"a\"'\n"
+    "assert all(label in page for label in labels), page\n"
+)
+
+
 def client_of(program: str) -> str:
     return "flask" if "flask" in program else "wsgi" if ".wsgi" in program else "starlette"
 
@@ -44,6 +59,12 @@ def client_of(program: str) -> str:
 @pytest.mark.parametrize("program", PROGRAMS, ids=[f"program{number}" for number in range(len(PROGRAMS))])
 def test_the_programs_run(program: str) -> None:
     run_python(program)
+
+
+def test_the_programs_of_the_page_on_requests_do_what_it_says() -> None:
+    excluding, declaring = MORE_PROGRAMS
+    run_python(excluding + EXCLUDED)
+    run_python(declaring + DECLARED)
 
 
 @pytest.mark.parametrize("program", QUICKSTARTS, ids=client_of)

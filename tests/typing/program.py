@@ -16,7 +16,17 @@ from starlette.middleware import Middleware
 
 import dualmetrics_flask
 import dualmetrics_starlette
-from dualmetrics import SettingsError, Telemetry, asgi, configure, middleware, wsgi
+from dualmetrics import (
+    DeclaredAttribute,
+    SettingsError,
+    Telemetry,
+    asgi,
+    configure,
+    current_request,
+    exclude_from_metrics,
+    middleware,
+    wsgi,
+)
 from dualmetrics.testing import Actions, AsgiContract, WsgiContract
 
 try:
@@ -53,6 +63,26 @@ rendered: tuple[str, bytes] = telemetry.render("text/plain")
 pushed: bool = telemetry.force_flush(1.5)
 ended: bool = telemetry.shutdown(timeout=1.5)
 telemetry.reset()
+
+# What is recorded of a request
+
+
+def plan_of(scope: asgi.Scope) -> str | None:
+    return "pro" if scope["query_string"] else None
+
+
+Telemetry(attributes=[DeclaredAttribute("plan", ["pro"], header="X-Plan", value_of=plan_of)], body_size=True)
+DeclaredAttribute("plan")  # type: ignore[call-arg]
+current_request().set({"app.tenant": "a"}, tenant="b")
+
+
+@exclude_from_metrics
+def health(user: int) -> str:
+    return "fine"
+
+
+exclude_from_metrics(7)  # type: ignore[type-var]
+health("user")  # type: ignore[arg-type]
 
 # Flask, and any WSGI app
 

@@ -9,18 +9,32 @@ from typing import Any
 
 import pytest
 
+import dualmetrics.asgi.detailed_request
 import dualmetrics.asgi.request
-import dualmetrics.own_server
+import dualmetrics.own_server.detailed_request
+import dualmetrics.own_server.served_request
+import dualmetrics.wsgi.detailed_request
 import dualmetrics.wsgi.request
 from dualmetrics import Telemetry
 from dualmetrics.middleware import METHODS
+from dualmetrics.testing.contracts.details import DetailContract
 from dualmetrics.testing.recorded import CONVENTIONS, Recorded, RequestLabels
 from dualmetrics.testing.site import EXCLUDE, HANDLER_ERROR_TYPE, SECONDS, Actions, Site
+
+TIMED_MODULES = (
+    dualmetrics.asgi.detailed_request,
+    dualmetrics.asgi.request,
+    dualmetrics.own_server.detailed_request,
+    dualmetrics.own_server.served_request,
+    dualmetrics.wsgi.detailed_request,
+    dualmetrics.wsgi.request,
+)
+"""The modules that read the clock."""
 
 SETTING_PREFIXES = ("DUALMETRICS_", "OTEL_", "PROMETHEUS_")
 
 
-class HttpContract:
+class HttpContract(DetailContract):
     """The cases. Each runs under every convention: ``classic``, ``semconv`` and ``both``.
 
     Do not subclass it for an integration: `AsgiContract` and `WsgiContract` know how to call an app. The
@@ -48,9 +62,18 @@ class HttpContract:
         """Put a client before the app."""
         raise NotImplementedError
 
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        """More settings of the Telemetry. A case may have some of its own."""
+        return {}
+
     @pytest.fixture(params=CONVENTIONS)
     def telemetry(
-        self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        request: pytest.FixtureRequest,
+        settings: dict[str, Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> Iterator[Telemetry]:
         """A Telemetry that only serves the page, whatever the environment says."""
         for name in list(os.environ):
@@ -61,6 +84,7 @@ class HttpContract:
             metrics_exporter="prometheus",
             exclude=EXCLUDE,
             directory=str(tmp_path),
+            **settings,
         )
         yield telemetry
         telemetry.shutdown()
@@ -74,7 +98,7 @@ class HttpContract:
     def actions(self, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> Actions:
         """What the handlers call. The middleware reads its clock from here on."""
         actions = Actions(recorded)
-        for module in (dualmetrics.asgi.request, dualmetrics.own_server, dualmetrics.wsgi.request):
+        for module in TIMED_MODULES:
             monkeypatch.setattr(module, "perf_counter", actions.clock)
         return actions
 

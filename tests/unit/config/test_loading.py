@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import pathlib
+import re
 from typing import Any
 
 import pytest
 
+from dualmetrics.config.declared_attributes import DeclaredAttribute
 from dualmetrics.config.loading import load_settings
 from dualmetrics.config.options import SettingsError
 from dualmetrics.config.per_instrument import PerInstrument
@@ -190,6 +192,26 @@ GOOD: list[tuple[str, str, str, object]] = [
     ("DUALMETRICS_REGISTRIES", "default", "registries", ("default",)),
     ("DUALMETRICS_ROOT_PATH", "/shop/", "root_path", "/shop"),
     ("DUALMETRICS_ROOT_PATH", "/", "root_path", ""),
+    ("DUALMETRICS_EXCLUDE_REGEX", "^/a+$", "exclude_regex", re.compile("^/a+$")),
+    ("DUALMETRICS_EXCLUDE_ROUTES", "/a/{b}, /c*,unmatched", "exclude_routes", ("/a/{b}", "/c*", "unmatched")),
+    (
+        "DUALMETRICS_ROUTE_BUCKETS",
+        "/a=1,2; /b/<re:x=y>=3",
+        "route_buckets",
+        {"/a": (1, 2), "/b/<re:x=y>": (3,)},
+    ),
+    (
+        "DUALMETRICS_ATTRIBUTES",
+        "tenant=a, b;client:X-Client=web",
+        "attributes",
+        (DeclaredAttribute("tenant", ["a", "b"]), DeclaredAttribute("client", ["web"], header="X-Client")),
+    ),
+    ("DUALMETRICS_GROUPED_STATUS", "true", "grouped_status", True),
+    ("DUALMETRICS_CLASSIC_ERROR_TYPE", "true", "classic_error_type", True),
+    ("DUALMETRICS_ACTIVE_BY_ROUTE", "true", "active_by_route", True),
+    ("DUALMETRICS_BODY_SIZE", "true", "body_size", True),
+    ("DUALMETRICS_TIME_TO_FIRST_BYTE", "true", "time_to_first_byte", True),
+    ("DUALMETRICS_WEBSOCKETS", "true", "websockets", True),
     ("DUALMETRICS_EXCLUDE", "/health,/static/*", "exclude", ("/metrics", "/health", "/static/*")),
     ("DUALMETRICS_GAUGE_MERGE", "max", "gauge_merge", PerInstrument("max")),
     (

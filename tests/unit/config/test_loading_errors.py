@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 import pytest
@@ -144,6 +145,19 @@ BAD = {
     "DUALMETRICS_REGISTRIES": ["all", "default,other", "prometheus_client.REGISTRY"],
     "DUALMETRICS_ROOT_PATH": ["shop", "//", "/a//b", "/a?b", "/a b", "http://site/a"],
     "DUALMETRICS_EXCLUDE": ["health", "/a*b", "*", "/a?b", "/ok,bad", "/a b", "/a**"],
+    "DUALMETRICS_EXCLUDE_REGEX": ["(", "[a", "*a", "a\nb"],
+    "DUALMETRICS_EXCLUDE_ROUTES": ["users", "/ok,bad", "*", "Unmatched"],
+    "DUALMETRICS_ROUTE_BUCKETS": ["/a", "a=1", "/a=", "/a=2,1", "/a=0,1", "/a=-1", "/a=1;/a=2", "/a=x"],
+    "DUALMETRICS_ATTRIBUTES": [
+        *("tenant", "tenant=", "=a", "9lives=a", "a b=c", "tenant:=a;tenant=b", "tenant:X Y=a"),
+        *("http.route=/a", "http_route=a", "le=1", "a.b=1;a_b=2", "tenant=a\tb"),
+    ],
+    "DUALMETRICS_GROUPED_STATUS": ["1", "2xx"],
+    "DUALMETRICS_CLASSIC_ERROR_TYPE": ["1", "yes"],
+    "DUALMETRICS_ACTIVE_BY_ROUTE": ["1", "on"],
+    "DUALMETRICS_BODY_SIZE": ["1", "request"],
+    "DUALMETRICS_TIME_TO_FIRST_BYTE": ["1", "on"],
+    "DUALMETRICS_WEBSOCKETS": ["1", "on"],
     "DUALMETRICS_GAUGE_MERGE": [
         "avg",
         "last;sum",
@@ -327,6 +341,15 @@ BAD_ARGUMENTS: list[tuple[str, Any]] = [
     ("endpoint", "collector:4318"),
     ("certificate", "/no/such.pem"),
     ("exclude", {"/a": 1}),
+    ("exclude_regex", re.compile(b"/a")),
+    ("exclude_regex", 1),
+    ("exclude_routes", [None]),
+    ("route_buckets", ["/a"]),
+    ("route_buckets", {"/a": []}),
+    ("attributes", 1),
+    ("attributes", ["tenant"]),
+    ("attributes", {"tenant": "a"}),
+    ("attributes", {"tenant": [1]}),
     ("retain", [1]),
     ("directory", b"/tmp"),
     ("directory", "relative"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ class Paths(NamedTuple):
 
     prometheus_path: str
     exclude: tuple[str, ...]
+    exclude_regex: re.Pattern[str] | None = None
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,15 @@ def test_wsgi_paths_are_bytes_of_utf_8_as_characters() -> None:
     paths = PathFilter(Paths("/über", ("/grün",)), wsgi=True)
     assert paths.page == "/\xc3\xbcber"
     assert paths.excluded("/gr\xc3\xbcn")
+
+
+def test_a_regular_expression_is_searched_in_the_path() -> None:
+    paths = PathFilter(Paths("/metrics", ("/health",), re.compile("^/v[0-9]+/ping$|secret")))
+    assert all(map(paths.excluded, ("/health", "/v1/ping", "/a/secret/b")))
+    assert not any(map(paths.excluded, ("/v1/ping/", "/ping", "/healthy")))
+
+
+def test_a_regular_expression_sees_text_on_wsgi_too() -> None:
+    paths = PathFilter(Paths("/metrics", (), re.compile("^/gr[üö]n$")), wsgi=True)
+    assert paths.excluded("/gr\xc3\xbcn")
+    assert not paths.excluded("/gr\xfcn")
