@@ -6,6 +6,7 @@ inside in the context of the request, though, whichever thread that runs in.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -54,6 +55,17 @@ class outside:  # noqa: N801 - used as a function, like those of contextlib, whi
         # A coroutine or generator that is closed elsewhere ends in another context.
         with suppress(ValueError):
             _OUTSIDE.reset(self._token)
+
+
+def findable_parts(body: Iterable[bytes], marker: RequestMarker, method: str, path: str) -> Iterator[bytes]:
+    """The parts of a WSGI body. An app inside may run no earlier than the server asks for the first."""
+    parts = iter(body)
+    while True:
+        with outside(marker, method, path):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def adopt(carrier: Carrier, method: str, path: str) -> None:

@@ -13,6 +13,7 @@ from opentelemetry.metrics import CallbackOptions
 
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
+from dualmetrics.runtime.locks import ReentrantLock
 from dualmetrics.runtime.threads import start_thread
 
 SLOW_CALLBACK_SECONDS = 1.0
@@ -46,7 +47,7 @@ class CallbackRunner:
     def after_fork_in_child(self) -> None:
         """Forget the running callbacks and the current round: the threads of the parent do not exist here."""
         self._running: dict[int, ObservedInstrument] = {}
-        self._round_lock = threading.Lock()
+        self._round_lock = ReentrantLock()
 
     def add(self, instrument: ObservedInstrument) -> None:
         """Run the callbacks of ``instrument`` from the next round on."""
@@ -68,12 +69,7 @@ class CallbackRunner:
 
     def run_only(self, instruments: Iterable[ObservedInstrument], timeout: float = 5.0) -> None:
         """Run a round as `run` does, but of these instruments instead of those that were added."""
-        if not self._round_lock.acquire(timeout=timeout):
-            return
-        try:
-            self._run_round(deque(instruments), timeout)
-        finally:
-            self._round_lock.release()
+        self._round_lock.call_within(timeout, lambda: self._run_round(deque(instruments), timeout))
 
     def _due(self, is_leader: bool) -> Iterator[ObservedInstrument]:
         dynamic = chain.from_iterable(instruments() for instruments in self._dynamic_instruments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 _RLock: type = type(threading.RLock())
 
@@ -24,8 +25,19 @@ class ReentrantLock(_RLock):  # type: ignore[misc]  # its type has no public nam
             self._release_if_owned()
             raise
 
+    def call_within(self, seconds: float, function: Callable[[], object]) -> None:
+        """Call a function while the lock is held, unless it cannot be taken in so many seconds."""
+        try:
+            if self.acquire(timeout=seconds):
+                function()
+        finally:
+            try:  # noqa: SIM105 - a handler may run while `contextlib.suppress` is called
+                self.release()
+            except RuntimeError:  # it was not taken
+                pass
+
     def _release_if_owned(self) -> None:
         try:
             self.release()
-        except RuntimeError:  # the handler ran while this thread waited for the lock
+        except RuntimeError:  # this thread was still waiting for the lock
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.http.marker import MARKER_KEY, RequestMarker
@@ -16,7 +17,7 @@ from dualmetrics.wsgi.detailed_request import DETAILED_WSGI_TYPES
 from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
 from dualmetrics.wsgi.file_wrapper import watch_file_wrapper
 from dualmetrics.wsgi.marker import adopt_outside
-from dualmetrics.wsgi.nested import NestedRequest
+from dualmetrics.wsgi.nested import FindableBody, NestedRequest
 from dualmetrics.wsgi.page import metrics_app
 from dualmetrics.wsgi.request import TracedWsgiRequest, WsgiRequest
 from dualmetrics.wsgi.upgrade import CountedUpgradeRequest, UpgradeRequest, asks_for_websocket
@@ -101,8 +102,10 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         # With this marker, no middleware inside records it.
         marker = RequestMarker(self._telemetry, environ, root, path)
         marker.seen = None
-        with outside(marker, environ["REQUEST_METHOD"], root + path):
-            return app(environ, start_response)
+        method = environ["REQUEST_METHOD"]
+        with outside(marker, method, root + path):
+            body = app(environ, start_response)
+        return FindableBody(body, marker, method) if isinstance(body, GeneratorType) else body
 
     def _find_recorder(self, environ: Environ) -> RequestRecorder:
         self._metrics.saw_requests = True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dualmetrics.http.marker import RequestMarker
 from dualmetrics.http.mounts import MountPrefixes
+from dualmetrics.http.nesting import findable_parts
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.wsgi.environ import Environ, RouteNamer
 from dualmetrics.wsgi.marker import WsgiMarker, tell_outside
@@ -71,3 +72,14 @@ class NestedRequest(WsgiMarker):
         except Exception as error:
             self._errors.error("naming a route", error)
         self.seen = None
+
+
+class FindableBody:
+    """The body of an app that is a generator, which runs while the server iterates over it."""
+
+    def __init__(self, body: Generator[bytes, None, None], marker: RequestMarker, method: str) -> None:
+        self.close = body.close
+        self._parts = findable_parts(body, marker, method, marker.root + marker.path)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts

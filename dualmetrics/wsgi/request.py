@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dualmetrics.http.marker import MARKER_KEY, full_template
-from dualmetrics.http.nesting import PROTOCOLS, outside
+from dualmetrics.http.nesting import PROTOCOLS, findable_parts, outside
 from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
@@ -206,14 +206,7 @@ class WsgiRequest(WsgiMarker):
         return self.mounts.shown(mounted_at(self.mounts, self.root, self.path, self._environ))
 
     def _findable_parts(self) -> Iterator[bytes]:
-        """The parts of the body. An ASGI app inside may run no earlier than the server asks for the first."""
-        parts = iter(self._body)
-        while True:
-            with outside(self, self._environ["REQUEST_METHOD"], self.root + self.path):
-                part = next(parts, None)
-            if part is None:
-                return
-            yield part
+        return findable_parts(self._body, self, self._environ["REQUEST_METHOD"], self.root + self.path)
 
     def _watch_close(self, file: Any) -> None:
         """Let a file call our `close`, as servers may send it without iterating."""

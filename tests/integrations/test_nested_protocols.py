@@ -308,3 +308,16 @@ def test_what_is_excluded_outside_is_recorded_nowhere_inside(bridge: Bridge, tmp
         assert fetch(app, "GET", path).status == 200
     assert Recorded(telemetry).counts() == {}
     telemetry.shutdown()
+
+
+def test_what_wsgi_excludes_is_recorded_nowhere_in_asgi_inside(
+    in_wsgi: Callable[[ASGIApp], WSGIApplication], tmp_path: object
+) -> None:
+    telemetry = Telemetry(metrics_exporter="prometheus", exclude="/api/*", directory=str(tmp_path))
+    app = flask_app(telemetry)
+    api = in_wsgi(starlette_app(telemetry))
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/api": api})  # type: ignore[method-assign]
+    response = Client(app).get("/api/users/1", buffered=True)
+    assert (response.status_code, response.text) == (200, "user")
+    assert Recorded(telemetry).counts() == {}
+    telemetry.shutdown()

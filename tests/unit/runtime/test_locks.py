@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -40,6 +40,15 @@ def use_until_interrupted(lock: ReentrantLock, seconds: float) -> None:
         return
 
 
+def try_until_interrupted(lock: ReentrantLock, seconds: float) -> None:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        while True:
+            lock.call_within(1, list)
+    except InterruptError:
+        return
+
+
 def is_free(lock: ReentrantLock) -> bool:
     """Whether another thread can take the lock."""
     taken: list[bool] = []
@@ -50,10 +59,11 @@ def is_free(lock: ReentrantLock) -> bool:
 
 
 @pytest.mark.usefixtures("interrupting")
-def test_a_handler_that_raises_leaves_the_lock_free() -> None:
+@pytest.mark.parametrize("use", [use_until_interrupted, try_until_interrupted])
+def test_a_handler_that_raises_leaves_the_lock_free(use: Callable[[ReentrantLock, float], None]) -> None:
     for attempt in range(ATTEMPTS):
         lock = ReentrantLock()
-        use_until_interrupted(lock, 1e-5 * (1 + attempt % 7))
+        use(lock, 1e-5 * (1 + attempt % 7))
         assert is_free(lock), f"held after {attempt} interruptions"
 
 
@@ -80,4 +90,15 @@ def test_the_lock_is_reentrant() -> None:
     lock = ReentrantLock()
     with lock, lock:
         assert not is_free(lock)
+    assert is_free(lock)
+
+
+def test_a_lock_that_another_thread_holds_is_not_taken_in_time() -> None:
+    lock = ReentrantLock()
+    calls: list[None] = []
+    with lock:
+        thread = threading.Thread(target=lock.call_within, args=(0.01, lambda: calls.append(None)))
+        thread.start()
+        thread.join()
+    assert calls == []
     assert is_free(lock)
