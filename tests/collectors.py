@@ -9,12 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from click.testing import CliRunner
+
+from dualmetrics import Telemetry
+from dualmetrics.cli.commands import dualmetrics_command
 from tests import backends, peers
 from tests.ports import free_port
 from tests.waiting import wait_until
 
 NOBODY = "http://127.0.0.1:9"
 """An endpoint where nothing listens."""
+
+IN_A_CONTAINER = "No `root_path` config set when running in docker environment"
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -40,9 +46,10 @@ class Collector:
             return bytes(response.read()).decode()
 
     def problems(self) -> list[str]:
-        """Return the warnings and errors in its log."""
+        """Return the warnings and errors in its log, but for those about the machine that it runs on."""
         lines = self.log.read_text().splitlines()
-        return [line for line in lines if re.search(r"\b(warn|error|panic|deprecated)", line, re.IGNORECASE)]
+        found = (line for line in lines if re.search(r"\b(warn|error|panic|deprecated)", line, re.IGNORECASE))
+        return [line for line in found if IN_A_CONTAINER not in line]
 
 
 @contextlib.contextmanager
@@ -59,6 +66,29 @@ def collector(
             lambda: "Everything is ready" in log.read_text(), 60, "the Collector", details=log.read_text
         )
         yield running
+
+
+def init(folder: Path) -> Path:
+    """Let `dualmetrics experiment init` write the files of an experiment. Returns the Collector's."""
+    command = ["experiment", "init", "shop", "--in", str(folder)]
+    result = CliRunner().invoke(dualmetrics_command, command)
+    assert result.exit_code == 0, result.output
+    return folder / "shop" / "collector.yaml"
+
+
+def pushing(endpoint: str, service: str, **more: object) -> Telemetry:
+    """Return a telemetry that pushes when it is told to, as the baseline of the experiment."""
+    arguments: dict[str, object] = {
+        "endpoint": endpoint,
+        "protocol": "http/protobuf",
+        "service_name": service,
+        "experiment": "shop",
+        "variant": "baseline",
+        "scope_labels": "all",
+        "export_interval": 3_600_000,
+        **more,
+    }
+    return Telemetry(**arguments)  # type: ignore[arg-type]  # the values are of different types
 
 
 def validate(configuration: Path) -> None:
