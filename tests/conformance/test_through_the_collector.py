@@ -12,7 +12,7 @@ from opentelemetry import trace
 from dualmetrics import Telemetry
 from dualmetrics.cli.otlp_receiver import Receiver
 from dualmetrics.experiments import Prometheus, Question, Window, compare
-from tests import backends
+from tests import backends, peers
 from tests.collectors import Collector, collector, init, pushing
 from tests.experiments.prometheus import prometheus, value
 from tests.otlp_prometheus import prometheus_with_otlp
@@ -68,6 +68,28 @@ def test_compare_counts_every_request_and_says_that_it_cannot_check_scrapes(tmp_
     assert "no `up`, as behind a Collector" in scrapes.seen
 
 
+@backends.takes_long
+def test_with_start_times_compare_counts_what_came_before_the_first_push(tmp_path: Path) -> None:
+    configuration = tmp_path / "prometheus.json"
+    program = str(peers.prometheus_with_otlp())
+    command = [program, "--enable-feature=created-timestamp-zero-ingestion"]
+    with collector(tmp_path, init(tmp_path)) as running:
+        configuration.write_text(scrape_only(running))
+        with backends.run_prometheus(tmp_path, command, configuration) as (port, _):
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: value(url, "sum(up)") == 1, 20, "a scrape")
+            start = time.time()
+            for name, requests in VARIANTS.items():
+                app = pushing(running.http, name, variant=name)
+                serve(app, requests)
+                assert app.shutdown()
+            counts = "count_over_time(collector_http_requests_total[1m])"
+            wait_until(lambda: value(url, f"count({counts} >= 4)") == 2, 20, "the scrapes")
+            window = Window(start, time.time(), time.time() + 3600)
+            evidence = compare(Prometheus(url, "shop"), window, Question()).evidence
+    assert [counts.requests.sum() for counts in evidence.total] == list(VARIANTS.values())
+
+
 def record_natively(endpoint: str, port: int) -> tuple[Telemetry, str]:
     """Record in a span, push, and show a page. Returns the trace id."""
     telemetry = pushing(
@@ -91,6 +113,7 @@ def record_natively(endpoint: str, port: int) -> tuple[Telemetry, str]:
     return telemetry, f"{context.trace_id:032x}"
 
 
+@backends.takes_long
 @pytest.mark.parametrize("through_collector", [False, True])
 def test_native_histograms_and_exemplars_are_those_of_a_scrape(
     through_collector: bool, tmp_path: Path
@@ -142,6 +165,7 @@ def received(receiver: Receiver, name: str) -> list[tuple[str, float, tuple[int,
     return [(point.kind, point.value, point.buckets) for (_, found, _, _), point in series if found == name]
 
 
+@backends.takes_long
 def test_the_collectors_own_scraper_gets_the_numbers_of_the_push(tmp_path: Path) -> None:
     page = free_port()
     configuration = tmp_path / "scraping.yaml"
