@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def scrape_only(running: Collector) -> str:
 
 
 def serve(telemetry: Telemetry, requests: int) -> None:
-    labels = {"http.method": "GET", "http.route": "/", "http.status_code": 200}
+    labels: dict[str, str | int] = {"http.method": "GET", "http.route": "/", "http.status_code": 200}
     meter = telemetry.meter("http")
     meter.create_counter("http.requests", "{request}").add(requests, labels)
     durations = meter.create_histogram("http.request.duration", "ms")
@@ -113,6 +114,12 @@ def record_natively(endpoint: str, port: int) -> tuple[Telemetry, str]:
     return telemetry, f"{context.trace_id:032x}"
 
 
+def have_one_result(database: backends.Database, one: str, other: str) -> bool:
+    """Whether two expressions have the same result, and one at all."""
+    results = [list(database.query(expression).values()) for expression in (one, other)]
+    return bool(results[0]) and results[0] == results[1]
+
+
 @backends.takes_long
 @pytest.mark.parametrize("through_collector", [False, True])
 def test_native_histograms_and_exemplars_are_those_of_a_scrape(
@@ -127,14 +134,11 @@ def test_native_histograms_and_exemplars_are_those_of_a_scrape(
             endpoint = running.http if through_collector else database.otlp
             prefix, pushed = ("collector_", '{export="push"}') if through_collector else ("", '{export=""}')
             telemetry, trace_id = record_natively(endpoint, page)
-            for function in ("histogram_count", "histogram_sum", "histogram_quantile(0.9,"):
-                call = function if "(" in function else f"{function}("
-                ways = [f'{call}took_seconds{{export="page"}})', f"{call}{prefix}took_seconds{pushed})"]
-                wait_until(lambda ways=ways: all(map(database.query, ways)), 20, str(ways))
-                one, other = (list(database.query(way).values()) for way in ways)
-                assert one == other
+            for call in ("histogram_count(", "histogram_sum(", "histogram_quantile(0.9,"):
+                ways = f'{call}took_seconds{{export="page"}})', f"{call}{prefix}took_seconds{pushed})"
+                wait_until(partial(have_one_result, database, *ways), 20, str(ways))
             for counter in ('orders_total{export="page"}', f"{prefix}orders_total{pushed}"):
-                wait_until(lambda counter=counter: database.exemplars(counter), 20, f"exemplars of {counter}")
+                wait_until(partial(database.exemplars, counter), 20, f"exemplars of {counter}")
                 assert database.exemplars(counter)[0]["labels"]["trace_id"] == trace_id
             telemetry.shutdown()
 
