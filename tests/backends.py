@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -69,21 +69,37 @@ class Database:
         return json.loads(self.get(f"/api/v1/{endpoint}?{urlencode(parameters)}"))["data"]
 
 
-class VictoriaMetrics(Database):
+class OtlpDatabase(Database):
     """A database that also takes OTLP over HTTP, at ``otlp``."""
+
+    otlp_path: ClassVar[str]
+    reload_method: ClassVar[str]
 
     def __init__(self, port: int, log: Path, configuration: Path) -> None:
         super().__init__(port, log)
         self._configuration = configuration
 
+    @staticmethod
+    def configuration(targets: Sequence[Target]) -> str:
+        """The configuration that scrapes these pages."""
+        return scrape_configuration(targets)
+
     @property
     def otlp(self) -> str:
-        return f"{self.url}/opentelemetry"
+        return self.url + self.otlp_path
 
     def scrape(self, target: Target) -> None:
         """Scrape this page from now on, instead of others."""
-        self._configuration.write_text(_scrape_configuration([target]))
-        self.get("/-/reload")
+        self._configuration.write_text(self.configuration([target]))
+        with urlopen(Request(f"{self.url}/-/reload", method=self.reload_method), timeout=30) as response:
+            assert response.status == 200
+
+
+class VictoriaMetrics(OtlpDatabase):
+    """VictoriaMetrics."""
+
+    otlp_path = "/opentelemetry"
+    reload_method = "GET"
 
     def flush(self) -> None:
         self.get("/internal/force_flush")
@@ -94,21 +110,26 @@ def prometheus(
     folder: Path, targets: Sequence[Target], *options: str, program: Path | None = None
 ) -> Iterator[Database]:
     """Run Prometheus: the installed one or that of the running Debian, unless ``program`` is given."""
-    configuration = _write_configuration(folder, targets)
+    command = [str(program or peers.prometheus_tool("prometheus")), *options]
+    with run_prometheus(folder, command, _write_configuration(folder, targets)) as (port, log):
+        yield Database(port, log)
+
+
+@contextlib.contextmanager
+def run_prometheus(folder: Path, command: Sequence[str], configuration: Path) -> Iterator[tuple[int, Path]]:
+    """Run a Prometheus with a configuration. Gives its port and its log once it answers."""
     port = free_port()
-    command = [
-        str(program or peers.prometheus_tool("prometheus")),
+    options = [
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / f'prometheus-{port}'}",
         f"--web.listen-address=127.0.0.1:{port}",
-        *options,
     ]
-    with run_program(command, folder) as log:
+    with run_program([*command, *options], folder) as log:
         database = Database(port, log)
         wait_until(
             lambda: _is_healthy(database, "/-/ready"), 30, "Prometheus to answer", details=log.read_text
         )
-        yield database
+        yield port, log
 
 
 @contextlib.contextmanager
@@ -133,6 +154,7 @@ def victoria_metrics(
         "-opentelemetry.usePrometheusNaming",
         "-opentelemetry.promoteScopeMetadata=false",
         "-opentelemetry.promoteAllResourceAttributes=false",
+        "-opentelemetry.labelNameUnderscoreSanitization=false",
         "-search.latencyOffset=0s",
         "-search.disableCache",
         "-memory.allowedBytes=256MiB",
@@ -148,12 +170,12 @@ def victoria_metrics(
 
 def _write_configuration(folder: Path, targets: Sequence[Target]) -> Path:
     file = folder / f"scrape-{free_port()}.yml"
-    file.write_text(_scrape_configuration(targets))
+    file.write_text(scrape_configuration(targets))
     return file
 
 
-def _scrape_configuration(targets: Sequence[Target]) -> str:
-    """The configuration in JSON, which is YAML too."""
+def scrape_configuration(targets: Sequence[Target], **settings: Any) -> str:
+    """The configuration in JSON, which is YAML too. ``settings`` are added."""
     jobs = [
         {
             "job_name": f"job-{target.port}",
@@ -163,7 +185,7 @@ def _scrape_configuration(targets: Sequence[Target]) -> str:
         }
         for target in targets
     ]
-    return json.dumps({"scrape_configs": jobs})
+    return json.dumps({"scrape_configs": jobs, **settings})
 
 
 @contextlib.contextmanager

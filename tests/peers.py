@@ -1,6 +1,6 @@
 """Programs of others that tests run: installed, else fetched. Where one is missing, its tests are skipped.
 
-With TEST_REQUIRE_PEERS set they fail instead, except those that need Debian's development branch.
+With TEST_REQUIRE_PEERS set they fail instead, except those that need Debian's development branch or Go.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests import debian
+from tests import debian, go_programs
 
 PREFIX = "NOT TESTED against "
 LIBRARY = "libpython3.11.so.1.0"
@@ -48,6 +48,16 @@ def program_from_sid(name: str) -> Path:
         pytest.skip(f"{PREFIX}sid's {name}: {error} (to get it: run the tests on Debian, online)")
 
 
+def collector() -> Path:
+    """Return the OpenTelemetry Collector, if it has been built."""
+    return _built("the OpenTelemetry Collector", go_programs.collector())
+
+
+def prometheus_with_otlp() -> Path:
+    """Return Prometheus 3 with its receiver for OTLP, which Debian leaves out, if it has been built."""
+    return _built("Prometheus 3 with OTLP", go_programs.prometheus())
+
+
 def rotel() -> tuple[Path, dict[str, str]]:
     """Return the program of the agent rotel, and the environment variables that it needs."""
     package = importlib.util.find_spec("rotel")
@@ -77,6 +87,12 @@ def not_tested(reports: Iterable[Any]) -> Iterator[str]:
     reasons = (report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple))
     lines = {reason.removeprefix("Skipped: ") for reason in reasons}
     yield from sorted(line for line in lines if line.startswith("NOT TESTED"))
+
+
+def _built(name: str, program: Path) -> Path:
+    if not program.exists():
+        pytest.skip(f"{PREFIX}{name}: it has not been built (to get it: tox -e collector, which needs Go)")
+    return program
 
 
 def _library_path() -> dict[str, str]:

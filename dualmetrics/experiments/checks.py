@@ -17,6 +17,10 @@ from dualmetrics.experiments.window import Window
 MIN_COVERAGE = 0.95
 """The share of the expected scrapes, and of the window, that must be there."""
 MAX_COVERAGE_DIFFERENCE = 0.02
+_NO_UP = (
+    "not checked: the targets of the variants have no `up`, as behind a Collector. It goes unnoticed when "
+    "a variant could not be reached, or did not push; let Prometheus scrape the pages of the variants, too"
+)
 
 
 class Check(NamedTuple):
@@ -41,7 +45,7 @@ def check_scrapes(variants: Sequence[VariantSamples], window: Window) -> Check:
     """
     shares = [_coverage(samples, window) for samples in variants]
     if None in shares:
-        return Check("scrapes", True, "not checked: the source has no `up` series")
+        return Check("scrapes", True, _NO_UP)
     baseline, candidate = (share for share in shares if share is not None)
     seen = f"{baseline:.1%} of the baseline's scrapes succeeded, {candidate:.1%} of the candidate's"
     at_the_end = (1 - (1 - share) * window.fraction for share in (baseline, candidate))

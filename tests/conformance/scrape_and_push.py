@@ -24,8 +24,10 @@ SELF_METRICS = "up|scrape_.*|target_info|dualmetrics_.*"
 """Series about the scrape itself, and the library's own, which each scrape and push changes."""
 
 StartServer = Callable[..., Context[Server]]
-PushPath = Callable[[backends.VictoriaMetrics, Path], Context[dict[str, str]]]
+PushPath = Callable[[backends.OtlpDatabase, Path], Context[dict[str, str]]]
 """How a push reaches a database; gives the settings of the server that pushes."""
+
+RunDatabase = Callable[[Path], Context[backends.OtlpDatabase]]
 
 Series = dict[backends.Labels, float]
 
@@ -50,7 +52,7 @@ def split_by_export(series: Series) -> list[Series]:
     return [scraped, pushed]
 
 
-def exports_agree(database: backends.VictoriaMetrics, expression: str) -> bool:
+def exports_agree(database: backends.Database, expression: str) -> bool:
     """Whether an expression gives the same result, and not an empty one, for scrape and push."""
     database.flush()
     scraped, pushed = split_by_export(database.query(expression))
@@ -79,13 +81,13 @@ def send_requests_around_a_death(server: Server, number: int = signal.SIGKILL) -
 
 
 @contextlib.contextmanager
-def push_directly(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
+def push_directly(database: backends.OtlpDatabase, folder: Path) -> Iterator[dict[str, str]]:
     """Push to the database."""
     yield {"OTEL_EXPORTER_OTLP_ENDPOINT": database.otlp, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 
 
 @contextlib.contextmanager
-def push_through_agent(database: backends.VictoriaMetrics, folder: Path) -> Iterator[dict[str, str]]:
+def push_through_agent(database: backends.OtlpDatabase, folder: Path) -> Iterator[dict[str, str]]:
     """Push over gRPC to an agent, which forwards to the database and must log no warning."""
     with agents.rotel(folder, database.otlp) as agent:
         yield {"OTEL_EXPORTER_OTLP_ENDPOINT": agent.grpc, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
@@ -94,12 +96,15 @@ def push_through_agent(database: backends.VictoriaMetrics, folder: Path) -> Iter
 
 @contextlib.contextmanager
 def scraped_and_pushed(
-    start: StartServer, folder: Path, push_path: PushPath = push_directly
-) -> Iterator[tuple[Server, backends.VictoriaMetrics]]:
-    """Run a server that pushes to VictoriaMetrics and is scraped by it."""
+    start: StartServer,
+    folder: Path,
+    push_path: PushPath = push_directly,
+    run: RunDatabase = backends.victoria_metrics,
+) -> Iterator[tuple[Server, backends.OtlpDatabase]]:
+    """Run a server that pushes to a database and is scraped by it."""
     settings = {"OTEL_METRIC_EXPORT_INTERVAL": "500", "DUALMETRICS_SCOPE_LABELS": "none"}
     with (
-        backends.victoria_metrics(folder) as database,
+        run(folder) as database,
         push_path(database, folder) as env,
         start(folder, **env, **settings) as server,
     ):
@@ -108,7 +113,7 @@ def scraped_and_pushed(
 
 
 def wait_until_exports_agree(
-    server: Server, database: backends.VictoriaMetrics, sent: int, expression: str
+    server: Server, database: backends.Database, sent: int, expression: str
 ) -> float:
     """Wait until all requests were scraped, and the push agrees on an expression. Returns the time."""
     server.wait_for_requests(sent)

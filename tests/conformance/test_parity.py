@@ -22,6 +22,7 @@ from tests.conformance.scrape_and_push import (
     split_by_export,
     wait_until_exports_agree,
 )
+from tests.otlp_prometheus import prometheus_with_otlp
 from tests.servers.server import Server, gunicorn, uvicorn
 from tests.waiting import wait_until
 
@@ -55,6 +56,13 @@ def test_victoria_metrics_gets_the_same_series_by_scrape_and_by_push(
         assert exports_agree(database, f"increase(http_requests_total{window})")
         buckets = f"sum by (le, export) (increase(http_request_duration_milliseconds_bucket{window}))"
         assert exports_agree(database, f"histogram_quantile(0.9, {buckets})")
+
+
+@servers
+def test_prometheus_gets_the_same_series_by_scrape_and_by_push(start: StartServer, tmp_path: Path) -> None:
+    with scraped_and_pushed(start, tmp_path, run=prometheus_with_otlp) as (server, database):
+        wait_until_exports_agree(server, database, send_requests_around_a_death(server), app_series())
+        assert prometheus_warnings(database.log) == []
 
 
 @servers

@@ -18,10 +18,11 @@ from prometheus_client import CollectorRegistry
 from dualmetrics.exporters.otlp.exporter import otlp_target
 from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
-from dualmetrics.model.attributes import Attributes, AttributeValue
+from dualmetrics.model.attributes import Attributes
 from dualmetrics.model.descriptor import Descriptor, InstrumentationScope, Kind
 from dualmetrics.model.snapshot import Family, Point, Snapshot
 from tests import backends
+from tests.conformance.differences import metric
 from tests.unit.bridges import renamed
 from tests.unit.bridges.bridged import registry_of, registry_snapshot
 from tests.unit.bridges.test_generated import plain_registries
@@ -202,37 +203,6 @@ def test_every_metric_of_a_registry_is_stored_alike_from_page_and_push(tmp_path:
             check_exports_agree(database, [metric("there"), *registry_snapshot(registry).families])
 
         every_registry()
-
-
-def metric(name: str, unit: str = "", kind: Kind = Kind.GAUGE, **attributes: AttributeValue) -> Family:
-    keys = tuple(sorted((key.replace("__", "."), value) for key, value in attributes.items()))
-    cells = (1.0, 1.0) if kind is Kind.GAUGE else (1.0,)
-    return Family(Descriptor(InstrumentationScope("shop"), name, kind, unit), (Point(keys, 1, cells),))
-
-
-DIFFERENCES: list[tuple[Family, str, str]] = [
-    (metric("big", a=1e21), "big{a=1e+21}", "big{a=1000000000000000000000}"),
-    (metric("small", a=1e-7), "small{a=1e-7}", "small{a=0.0000001}"),
-    (metric("list", a=(1e19,)), "list{a=[10000000000000000000]}", "list{a=[1e+19]}"),
-    (metric("text", a=("\x01",)), 'text{a=["\\u0001"]}', 'text{a=["\\x01"]}'),
-    (metric("joined", a__b="x", a_b="y"), "joined{a_b=x;y}", "joined{a_b=y}"),
-    (metric("warm", "°C"), "warm_C", "warm_°C"),
-    (metric("9.lives"), "_9_lives", "9_lives"),
-    (metric("second.hand", "1/s"), "second_hand_per_second", "second_hand"),
-    (metric("share", "1", Kind.UP_DOWN_COUNTER), "share", "share_ratio"),
-    (metric("total.total.hits", "s", Kind.COUNTER), "hits_seconds_total", "total_hits_seconds_total"),
-]
-"""Series that VictoriaMetrics names in another way than Prometheus and the page: the table of docs/parity.md.
-
-Each row has a metric, its series on the page, and its series from the push.
-"""
-
-
-def test_the_documented_differences_still_exist(tmp_path: Path) -> None:
-    with backends.victoria_metrics(tmp_path) as database:
-        page, pushed = store_both(database, snapshot_of([family for family, _, _ in DIFFERENCES], 0), 0)
-    assert set(map(written, page)) == {on_page for _, on_page, _ in DIFFERENCES}
-    assert set(map(written, pushed)) == {by_push for _, _, by_push in DIFFERENCES}
 
 
 def written(labels: backends.Labels) -> str:

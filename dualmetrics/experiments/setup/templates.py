@@ -39,7 +39,6 @@ def _fields(manifest: Manifest) -> dict[str, str]:
         "url": manifest.url,
         "port": str(manifest.port),
         "hours": f"{manifest.duration / 3600:g}",
-        "seconds": str(round(manifest.duration)),
         "scrape_seconds": str(SCRAPE_SECONDS),
         "baseline": manifest.baseline,
         "candidate": manifest.candidate,

@@ -89,8 +89,12 @@ class Prometheus:
         targets |= {target_of(each.labels) for each in durations}
         up_of_variant = self._gauges(f"up{self._selector(variant)}", start, end)
         up = _one_per_target(*self._gauges_of_targets("up", targets, start, end), *up_of_variant)
-        process_starts = self._gauges_of_targets("process_start_time_seconds", targets, start, end)
-        return VariantSamples(requests, durations, up, process_starts)
+        collected = targets - {target_of(each.labels) for each in up}
+        scraped = targets - collected
+        process_starts = self._gauges_of_targets("process_start_time_seconds", scraped, start, end)
+        process_starts += self._gauges_of_collected("process_start_time_seconds", collected, start, end)
+        seen = self._gauges_of_collected("target_info", collected, start, end)
+        return VariantSamples(requests, durations, up, process_starts, seen)
 
     def _unknown_experiment(self, start: float, end: float) -> str:
         with self._client.reading_answers():
@@ -145,6 +149,16 @@ class Prometheus:
             for series in self._gauges(name + _selector({"job": job, "instance": instance}), start, end)
         ]
 
+    def _gauges_of_collected(
+        self, name: str, targets: Iterable[Target], start: float, end: float
+    ) -> list[SampledSeries]:
+        """Read a gauge of targets without ``up``: they are on a Collector's page, which may add a prefix."""
+        return [
+            series
+            for job, instance in sorted(targets)
+            for series in self._gauges(_prefixed(name, {"job": job, "instance": instance}), start, end)
+        ]
+
     def _raw(self, selector: str, end: float, seconds: float) -> QueryResult:
         result: QueryResult = self._client.samples(selector, end, seconds)
         return result
@@ -153,6 +167,11 @@ class Prometheus:
 def _selector(labels: dict[str, str]) -> str:
     """Return a PromQL selector. JSON's quoting is also PromQL's."""
     return "{" + ",".join(f"{label}={json.dumps(value)}" for label, value in labels.items()) + "}"
+
+
+def _prefixed(name: str, labels: dict[str, str]) -> str:
+    """Return the selector of a metric with any prefix or none."""
+    return f'{{__name__=~"(.+_)?{name}",{_selector(labels)[1:]}'
 
 
 def _one_per_target(*series: SampledSeries) -> list[SampledSeries]:

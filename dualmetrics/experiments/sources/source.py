@@ -24,6 +24,8 @@ class VariantSamples:
     """A series for each target: 1 for each scrape that succeeded, 0 for each that failed."""
     process_starts: list[SampledSeries] = field(default_factory=list)
     """When the process of each target started, at each scrape, if the target exposes it."""
+    seen: list[SampledSeries] = field(default_factory=list)
+    """For each target without ``up``, its ``target_info``: 1 at each scrape that had the target's metrics."""
 
     @property
     def times(self) -> Array:
@@ -41,7 +43,7 @@ class VariantSamples:
         """Return when each target was scraped, for a window that begins at ``start``."""
         return ScrapeHistory(
             start,
-            {target_of(each.labels): each for each in self.up},
+            {target_of(each.labels): each for each in (*self.seen, *self.up)},
             {target_of(each.labels): each for each in self.process_starts},
             start + 2 * self.interval,
         )

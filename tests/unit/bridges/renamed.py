@@ -22,7 +22,6 @@ TABLE = [
     Renamed(make_metric("gauge", "a__b", ("", {}, 1)), "a__b", "a_b", "a_b"),
     Renamed(make_metric("gauge", "_q_", ("", {}, 1)), "_q_", "q", "q"),
     Renamed(make_metric("gauge", "a:b", ("", {}, 1)), "a:b", "a:b", "a_b"),
-    Renamed(make_metric("gauge", "p", ("", {"_l": "x"}, 1)), "p{_l=x}", "p{key_l=x}", "p{key_l=x}"),
     Renamed(
         make_metric("counter", "c_total_d", ("_total", {}, 1)),
         "c_total_d_total",

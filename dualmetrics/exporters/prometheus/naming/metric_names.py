@@ -1,9 +1,10 @@
 """Names of metrics and labels, as Prometheus' own OTLP translator makes them.
 
 A metric that is pushed to Prometheus and the same metric scraped from the page are one series only if both
-are translated alike. So the rules are those of the Go module ``prometheus/otlptranslator`` with Prometheus'
-default settings (``UnderscoreEscapingWithSuffixes``), which in turn follow OpenTelemetry's
-``compatibility/prometheus_and_openmetrics.md``.
+are translated alike. So the rules are those of the Go module ``prometheus/otlptranslator`` 1.0 with the
+strategy ``UnderscoreEscapingWithSuffixes``, which in turn follow OpenTelemetry's
+``compatibility/prometheus_and_openmetrics.md``. As in Prometheus and in the Collector, several underscores in
+a label are kept (``PreserveMultipleUnderscores``).
 """
 
 from __future__ import annotations
@@ -56,13 +57,17 @@ def unit_name(unit: str, kind: Kind) -> str:
 def label_name(key: str) -> str:
     """The name of the label for an attribute's key.
 
-    A name that does not begin with a letter is prefixed with ``key``. The translator keeps names with two
-    leading underscores, but these are reserved on a page, and parsers refuse them.
+    A name that begins with a digit is prefixed with ``key_``. Two leading underscores are reserved on a page,
+    and parsers refuse them, although the translator keeps them. It refuses underscores alone. Such names are
+    prefixed with ``key``.
     """
-    name = _NOT_IN_LABEL.sub("_", key) or "_"
-    if name[0].isdigit():
-        return f"key_{name}"
-    return f"key{name}" if name[0] == "_" else name
+    name = _NOT_IN_LABEL.sub("_", key)
+    return f"key_{name}" if name[:1].isdigit() else unreserved_label_name(name)
+
+
+def unreserved_label_name(name: str) -> str:
+    """The same name, but prefixed with ``key`` if it starts with ``__`` or has only underscores."""
+    return f"key{name or '_'}" if name.startswith("__") or not name.strip("_") else name
 
 
 def unit_words(unit: str) -> tuple[str, str]:

@@ -17,7 +17,12 @@ from dualmetrics.exporters.prometheus.naming.escaping import (
     Escape,
     escape_label_name,
 )
-from dualmetrics.exporters.prometheus.naming.metric_names import label_name, metric_name, unit_words
+from dualmetrics.exporters.prometheus.naming.metric_names import (
+    label_name,
+    metric_name,
+    unit_words,
+    unreserved_label_name,
+)
 from dualmetrics.model.descriptor import Kind
 
 
@@ -54,19 +59,11 @@ def utf8_metric_name(name: str, unit: str, kind: Kind, namespace: str = "") -> s
     return "_".join(filter(None, (full_name, main, per, total, ratio)))
 
 
-def utf8_label_name(key: str) -> str:
-    """The unchanged key, but prefixed with ``key`` if it starts with ``__`` or has only underscores.
-
-    Prometheus reserves two leading underscores, and does not take underscores alone for a name.
-    """
-    return f"key{key or '_'}" if key.startswith("__") or not key.strip("_") else key
-
-
 UNDERSCORES, UTF8_NAMES = "underscore_escaping_with_suffixes", "no_utf8_escaping_with_suffixes"
 
 STRATEGIES = {
     UNDERSCORES: Translation(metric_name, label_name, str),
-    UTF8_NAMES: Translation(utf8_metric_name, utf8_label_name, str),
+    UTF8_NAMES: Translation(utf8_metric_name, unreserved_label_name, str),
 }
 """The strategies by the values of DUALMETRICS_TRANSLATION_STRATEGY, which OpenTelemetry's file configuration
 uses as well."""

@@ -118,7 +118,10 @@ DEVIATIONS = [
         '{key_9lives="x"}',
     ),
     Deviation(
-        "a label that begins with _ is prefixed with key", labelled("_a", "x"), '{_a="x"}', '{key_a="x"}'
+        "a label that begins with __ is prefixed with key",
+        labelled("__a", "x"),
+        '{_a="x"}',
+        '{key__a="x"}',
     ),
     Deviation("each character becomes one _", labelled("a..b", "x"), '{a_b="x"}', '{a__b="x"}'),
     Deviation("an integral float has no decimal point", labelled("a", 1.0), '{a="1.0"}', '{a="1"}'),

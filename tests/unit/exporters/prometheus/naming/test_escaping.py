@@ -13,9 +13,9 @@ from dualmetrics.exporters.prometheus import PrometheusExporter
 from dualmetrics.exporters.prometheus.content_negotiation import negotiate
 from dualmetrics.exporters.prometheus.naming.escaping import ESCAPING_SCHEMES, escape_label_name
 from dualmetrics.exporters.prometheus.naming.translation import (
+    STRATEGIES,
     UNDERSCORES,
     UTF8_NAMES,
-    utf8_label_name,
     utf8_metric_name,
 )
 from dualmetrics.model.attributes import Attributes
@@ -84,7 +84,7 @@ def test_unescaped_names_have_suffixes_for_unit_and_kind(
     [("a.b", "a.b"), ("_a", "_a"), ("__name__", "key__name__"), ("", "key_"), ("_", "key_"), ("9", "9")],
 )
 def test_unescaped_labels_do_not_use_reserved_names(key: str, expected: str) -> None:
-    assert utf8_label_name(key) == expected
+    assert STRATEGIES[UTF8_NAMES].label(key) == expected
 
 
 def page(accept: str, strategy: str = UTF8_NAMES) -> list[str]:
@@ -133,7 +133,7 @@ def test_scrapers_that_do_not_accept_unescaped_names_get_them_escaped(
 def test_names_of_the_default_translation_do_not_depend_on_the_scheme(scheme: str) -> None:
     plain = page("text/plain", UNDERSCORES)
     assert page(f"text/plain;version=1.0.0;escaping={scheme}", UNDERSCORES) == plain
-    assert plain[2] == 'shop_orders_count_total{key_n_="é",pay_kind="card"} 5'
+    assert plain[2] == 'shop_orders_count_total{_n_="é",pay_kind="card"} 5'
 
 
 def test_the_values_of_attributes_with_the_same_label_are_joined() -> None:
