@@ -60,7 +60,9 @@ PUBLIC_NAMES = {
     "dualmetrics.testing": {
         "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
         "Site", "WsgiContract", "fetch",
+        "Delta", "Metrics", "isolated",
     },
+    "dualmetrics_pytest": {"metrics"},
     "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
@@ -122,6 +124,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
 ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
+    ("pytest11", "dualmetrics"): "dualmetrics_pytest",
     ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "quart"): "routes",
     ("dualmetrics_routes", "litestar"): "routes",

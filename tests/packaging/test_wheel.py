@@ -19,6 +19,7 @@ PACKAGES = {
     "dualmetrics_flask",
     "dualmetrics_litestar",
     "dualmetrics_pyramid",
+    "dualmetrics_pytest",
     "dualmetrics_quart",
     "dualmetrics_starlette",
     "dualmetrics_tornado",
