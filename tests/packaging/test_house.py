@@ -16,6 +16,7 @@ PACKAGES = (
     "dualmetrics",
     "dualmetrics_aiohttp",
     "dualmetrics_bottle",
+    "dualmetrics_celery",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
@@ -23,6 +24,7 @@ PACKAGES = (
     "dualmetrics_pyramid",
     "dualmetrics_pytest",
     "dualmetrics_quart",
+    "dualmetrics_rq",
     "dualmetrics_starlette",
     "dualmetrics_tornado",
 )

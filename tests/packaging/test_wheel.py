@@ -14,6 +14,7 @@ PACKAGES = {
     "dualmetrics",
     "dualmetrics_aiohttp",
     "dualmetrics_bottle",
+    "dualmetrics_celery",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
@@ -21,6 +22,7 @@ PACKAGES = {
     "dualmetrics_pyramid",
     "dualmetrics_pytest",
     "dualmetrics_quart",
+    "dualmetrics_rq",
     "dualmetrics_starlette",
     "dualmetrics_tornado",
 }
