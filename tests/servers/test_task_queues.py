@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from dualmetrics.cli.otlp_receiver import Receiver
-from tests.ports import free_port
 from tests.programs import run_python
 from tests.redis import redis
 from tests.servers.pushes import push_settings, pushed_total
 from tests.servers.server import Samples, Server, total
+from tests.servers.workers import worker
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.server
@@ -52,28 +47,6 @@ queue.enqueue(rq_jobs.die)
 def broker(tmp_path: Path) -> Iterator[str]:
     with redis(tmp_path) as port:
         yield f"redis://127.0.0.1:{port}/0"
-
-
-@contextlib.contextmanager
-def worker(command: list[str], tmp_path: Path, **env: str) -> Iterator[Server]:
-    """Run a worker that shows its page on a port of its own, until its process group is gone."""
-    port, log = free_port(), tmp_path / "worker.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env={**os.environ, **env, "PROMETHEUS_PORT": str(port), "PROMETHEUS_HOST": "127.0.0.1"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        server = Server(process, port, log)
-        wait_until(server.is_up, 30, "the page of an idle worker", details=log.read_text)
-        yield server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def states(page: Samples, name: str, task: str, state: str) -> dict[tuple[str, str], float]:
