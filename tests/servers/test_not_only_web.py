@@ -26,7 +26,8 @@ DOCUMENT = Path(os.environ.get("TEST_CHECKOUT", "."), "docs/not-only-web.md").re
 
 def program(heading: str) -> str:
     section = DOCUMENT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[0]
+    programs: list[str] = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return programs[0]
 
 
 def test_a_loop_shows_its_page_and_pushes(tmp_path: Path) -> None:
