@@ -47,18 +47,18 @@ class Request:
         return self._done.wait(timeout) and self._success
 
 
-Requests = queue.SimpleQueue[Request]
+RequestQueue = queue.SimpleQueue[Request]
 """What the thread is asked to do, in this order."""
 
 
-def next_request(requests: Requests, seconds: float) -> Request | None:
+def next_request(requests: RequestQueue, seconds: float) -> Request | None:
     """Wait up to ``seconds`` for a request. None if there is none, or if it was withdrawn."""
     try:
-        return taken(requests.get(timeout=seconds))
+        return taken_request(requests.get(timeout=seconds))
     except queue.Empty:
         return None
 
 
-def taken(request: Request) -> Request | None:
+def taken_request(request: Request) -> Request | None:
     """The request, unless it was withdrawn."""
     return request if request.take() else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.background.thread_requests import Command, Request, Requests, next_request, taken
+from dualmetrics.background.thread_requests import Command, Request, RequestQueue, next_request, taken_request
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
@@ -94,7 +94,7 @@ class BackgroundWorker:
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's thread and locks."""
-        self._requests: Requests | None = None
+        self._requests: RequestQueue | None = None
         self._suspensions: list[Request] = []
         self._lock = ReentrantLock()
 
@@ -108,13 +108,13 @@ class BackgroundWorker:
         if self._requests is None:
             with self._lock:
                 if self._requests is None:
-                    requests = Requests()
+                    requests = RequestQueue()
                     if start_thread("dualmetrics", self._run, requests):
                         self._requests = requests
 
     def start_later(self, prepare: Callable[[], None]) -> None:
         """Start the thread. It waits for a second, and calls ``prepare`` before it begins."""
-        requests = Requests()
+        requests = RequestQueue()
         if start_thread("dualmetrics", self._run, requests, prepare):
             self._requests = requests
 
@@ -144,7 +144,7 @@ class BackgroundWorker:
         Python 3.12 starts no thread while the interpreter exits: then this thread does it, however long it
         takes.
         """
-        request, requests = Request(Command.FINISH), Requests()
+        request, requests = Request(Command.FINISH), RequestQueue()
         requests.put(request)
         self._requests = requests  # so that recording in the meantime starts no other thread
         try:
@@ -169,19 +169,19 @@ class BackgroundWorker:
             self._on_late(timeout)
         return result
 
-    def _put(self, request: Request) -> Requests | None:
+    def _put(self, request: Request) -> RequestQueue | None:
         """Send a request to the thread; None if it does not run."""
         with self._lock:  # so that nothing is asked of a thread that has ended
             if self._requests is not None:
                 self._requests.put(request)
             return self._requests
 
-    def _forget(self, requests: Requests) -> None:
+    def _forget(self, requests: RequestQueue) -> None:
         with self._lock:
             if self._requests is requests:  # and not those of a thread that was started since
                 self._requests = None
 
-    def _run(self, requests: Requests, prepare: Callable[[], None] | None = None) -> None:
+    def _run(self, requests: RequestQueue, prepare: Callable[[], None] | None = None) -> None:
         request = next_request(requests, _START_SECONDS) if prepare is not None else None
         if prepare is not None and request is None:
             self._guarded(lambda: prepare() is None, "the start of a forked worker")
@@ -197,10 +197,10 @@ class BackgroundWorker:
             return self._tasks.finish
         return self._resign if command is Command.PAUSE else _do_nothing
 
-    def _run_until_stopped(self, requests: Requests, request: Request | None) -> Request:
+    def _run_until_stopped(self, requests: RequestQueue, request: Request | None) -> Request:
         """Tick and push until a request ends that, and return this request."""
         if request is None and not requests.empty():
-            request = taken(requests.get())
+            request = taken_request(requests.get())
         while request is None or request.command is Command.FLUSH:
             is_leader = self._guarded(self._tasks.tick, "a tick of the background thread")
             success = True
@@ -213,7 +213,7 @@ class BackgroundWorker:
             request = self._next_request(requests, seconds)
         return request
 
-    def _next_request(self, requests: Requests, seconds: float) -> Request | None:
+    def _next_request(self, requests: RequestQueue, seconds: float) -> Request | None:
         """Wait up to ``seconds`` for a request, and meanwhile try again what could not be done."""
         end = time.monotonic() + seconds
         while True:
