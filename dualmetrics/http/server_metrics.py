@@ -63,10 +63,7 @@ class ServerMetrics:
 
     def descriptors(self) -> list[Descriptor]:
         """The metrics that requests are recorded in, whether there were any or not."""
-        found = [convention.active_requests for convention in self._conventions]
-        for requests, duration, _ in (convention.request_metrics for convention in self._conventions):
-            found += [duration] if requests is None else [requests, duration]
-        return found
+        return self._names.descriptors()
 
     def recorder_for(self, method: str, scheme: str, version: str | None) -> RequestRecorder:
         """Return the recorder for a method, URL scheme and HTTP version (``1.1``) as the client sent them."""
