@@ -38,6 +38,11 @@ def configure(**settings: Any) -> Telemetry:
         return _default
 
 
+def configured() -> Telemetry | None:
+    """The default `Telemetry`, or None if nothing has configured it yet."""
+    return _default
+
+
 def global_meter_provider() -> metrics.MeterProvider:
     """The provider that OTEL_PYTHON_METER_PROVIDER=dualmetrics selects."""
     return configure().meter_provider

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from typing import Any, Literal
+from weakref import WeakSet
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackT
@@ -18,6 +19,12 @@ from dualmetrics.model.snapshot import Snapshot
 
 _LABEL = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ordinals = itertools.count(1)
+_all: WeakSet[Telemetry] = WeakSet()
+
+
+def all_telemetries() -> list[Telemetry]:
+    """Return every `Telemetry` of this process that is still in use."""
+    return [*_all]
 
 
 class Telemetry:
@@ -38,6 +45,7 @@ class Telemetry:
         self.errors = parts.errors
         self.server_metrics = parts.server_metrics
         self.page = parts.endpoint
+        _all.add(self)
 
     @property
     def meter_provider(self) -> metrics.MeterProvider:
@@ -122,6 +130,12 @@ class Telemetry:
         return self._components.lifecycle.shutdown(timeout)
 
     def reset(self) -> None:
-        """Forget everything that was counted. For tests: to a Collector it looks like a restart."""
+        """Forget everything that was counted, by all workers of the group. For tests.
+
+        Instruments and apps go on, from zero. The background work stops until the next recording or scrape.
+        To a Collector it looks like a restart. Metrics that a bridged library holds itself keep their values
+        there; only what is added from now on counts. docs/testing.md shows a fixture that does more.
+        """
         self._components.lifecycle.pause()
+        self._components.bridges.import_sums()  # what was not read yet is to be forgotten, too
         self._components.store.reset()

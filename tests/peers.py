@@ -40,6 +40,21 @@ def prometheus_tool(name: str) -> Path:
         _missing(name, f"{error} (to get it: install Prometheus; Debian: apt-get install prometheus)")
 
 
+def redis_server() -> tuple[Path, dict[str, str]]:
+    """Return the program ``redis-server``, and the environment variables that it needs."""
+    installed = shutil.which("redis-server")
+    if installed is not None:
+        return Path(installed), {}
+    try:
+        release = debian.running_release()
+        folders = [_fetched(name, release) for name in ("redis-tools", "libjemalloc2", "liblzf1")]
+    except debian.UnavailableError as error:
+        _missing("Redis", f"{error} (to get it: install Redis; Debian: apt-get install redis-server)")
+    libraries = {str(library.parent) for folder in folders for library in folder.rglob("lib*.so.*")}
+    # Debian's redis-server is a link to this program, in a package of its own. The name in argv decides.
+    return folders[0] / "usr" / "bin" / "redis-check-rdb", {"LD_LIBRARY_PATH": ":".join(sorted(libraries))}
+
+
 def program_from_sid(name: str) -> Path:
     """Return the main program of a package of Debian's development branch."""
     try:

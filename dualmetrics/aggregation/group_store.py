@@ -230,10 +230,10 @@ class GroupStore:
             if self._own is None:
                 self._access.remove_own_group()
 
-    def reset(self) -> None:
-        """Forget everything that was counted, by dead workers too. For tests."""
+    def reset(self, forget: bool = True) -> None:
+        """Begin anew, and ``forget`` everything that was counted, by dead workers too. For tests."""
         with self._totals_lock, self._lock:
-            membership = self.membership()
+            membership = self.membership() if forget else None
             if membership is not None:
                 membership.release_worker_file()
                 archive.clear(membership.directory, membership.identity.group_id)

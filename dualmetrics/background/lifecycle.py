@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from dualmetrics.aggregation.group_store import GroupStore
 from dualmetrics.background.worker_thread import BackgroundWorker
@@ -37,6 +37,9 @@ class Lifecycle:
 
     Without ``enabled`` nothing ever starts. ``shutdown_timeout`` is in seconds.
     """
+
+    starts_by_itself: ClassVar[bool] = True
+    """Whether recording, a scrape, a fork or the end of the process may start anything. False in tests."""
 
     _was_worker = False
     """Whether this process was a worker before the fork that is under way."""
@@ -90,12 +93,16 @@ class Lifecycle:
         """Become a worker of the group, whether anything is recorded or not."""
         if self._enabled:
             self._store.become_worker()
-            self.start()
+            self._start_by_itself()
 
     def page_asked(self) -> None:
         """Join: a process that answers a scraper is a worker, unless it answers for others."""
         if not self._store.is_caretaker:
             self.join()
+
+    def _start_by_itself(self) -> None:
+        if self.starts_by_itself:
+            self.start()
 
     def start(self) -> None:
         """Start what does not run yet, and look for a tracer that was set late."""
@@ -114,13 +121,14 @@ class Lifecycle:
 
     def after_fork_in_parent(self) -> None:
         """Become a caretaker, unless this process is a worker."""
-        if self._enabled and not self._was_worker and not self._is_shut_down:
+        works = self._was_worker or self._is_shut_down
+        if self._enabled and self.starts_by_itself and not works:
             self._store.is_caretaker = True
             self._worker.start()
 
     def after_fork_in_child(self) -> None:
         """Become a worker if the parent only built the app. It may change its user before it serves."""
-        if self._enabled and self._serves_forked and not self._was_worker:
+        if self._enabled and self._serves_forked and not self._was_worker and self.starts_by_itself:
             self._worker.start_later(self.join)
         self._serves_forked = False
 
@@ -146,7 +154,7 @@ class Lifecycle:
     def at_exit(self) -> None:
         """Shut down at the end of the process, and remove the group's directory if this is its root."""
         try:
-            if self._enabled and not self._worker.running:
+            if self._enabled and self.starts_by_itself and not self._worker.running:
                 self._finish_without_thread()
             self.shutdown()
             self._store.remove_own_group()
@@ -162,4 +170,4 @@ class Lifecycle:
     def _used(self) -> None:
         # `import_sums` also runs where no thread may start: before a fork, and at exit.
         if not self._importer.importing_sums:
-            self.start()
+            self._start_by_itself()

@@ -37,10 +37,16 @@ class Pusher(Protocol):
 class Port(Protocol):
     """The metrics page on a port of its own."""
 
+    @property
+    def is_waiting(self) -> bool: ...
+
     def open(self) -> None: ...
 
     def close(self) -> None: ...
 
+
+_PORT_SECONDS = 0.5
+"""The time after which a process looks again whether another one still has the port. That costs 0.3 ms."""
 
 _OVERDUE = (
     "dualmetrics: a push is late by two intervals or more. No process of the group could push in time: there "
@@ -91,6 +97,15 @@ class WorkerTasks:
     def seconds_to_push(self) -> float:
         """The time until the leader has to push; in another process, until that push is late."""
         return self.schedule.seconds_left() if self.pusher.wanted else math.inf
+
+    def seconds_to_retry(self) -> float:
+        """The time until this process tries again to listen on a port that another process has."""
+        return _PORT_SECONDS if self.port.is_waiting else math.inf
+
+    def retry(self) -> bool:
+        """Take over the port if its owner has ended."""
+        self.port.open()
+        return True
 
     def push(self) -> bool:
         """Push the totals of now. Return False if that failed."""

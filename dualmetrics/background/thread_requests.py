@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import queue
 import threading
 
 
@@ -44,3 +45,20 @@ class Request:
     def wait(self, timeout: float) -> bool:
         """The result; False if there is none within ``timeout`` seconds."""
         return self._done.wait(timeout) and self._success
+
+
+RequestQueue = queue.SimpleQueue[Request]
+"""What the thread is asked to do, in this order."""
+
+
+def next_request(requests: RequestQueue, seconds: float) -> Request | None:
+    """Wait up to ``seconds`` for a request. None if there is none, or if it was withdrawn."""
+    try:
+        return taken_request(requests.get(timeout=seconds))
+    except queue.Empty:
+        return None
+
+
+def taken_request(request: Request) -> Request | None:
+    """The request, unless it was withdrawn."""
+    return request if request.take() else None

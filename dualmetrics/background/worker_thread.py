@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
+import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.background.thread_requests import Command, Request
+from dualmetrics.background.thread_requests import Command, Request, RequestQueue, next_request, taken_request
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
@@ -37,6 +37,14 @@ class Tasks(Protocol):
         """Push the totals of the group. Return False if that failed."""
         ...
 
+    def seconds_to_retry(self) -> float:
+        """The time until `retry`; infinite if there is nothing to try again."""
+        ...
+
+    def retry(self) -> bool:
+        """Try again what could not be done in the last round."""
+        ...
+
     def rest(self) -> None:
         """End a round: the thread waits now, until the next tick or push."""
         ...
@@ -48,9 +56,6 @@ class Tasks(Protocol):
     def resign(self) -> None:
         """Let another worker become the leader."""
         ...
-
-
-_Requests = queue.SimpleQueue[Request]
 
 
 class BackgroundWorker:
@@ -89,7 +94,7 @@ class BackgroundWorker:
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's thread and locks."""
-        self._requests: _Requests | None = None
+        self._requests: RequestQueue | None = None
         self._suspensions: list[Request] = []
         self._lock = ReentrantLock()
 
@@ -103,13 +108,13 @@ class BackgroundWorker:
         if self._requests is None:
             with self._lock:
                 if self._requests is None:
-                    requests: _Requests = queue.SimpleQueue()
+                    requests = RequestQueue()
                     if start_thread("dualmetrics", self._run, requests):
                         self._requests = requests
 
     def start_later(self, prepare: Callable[[], None]) -> None:
         """Start the thread. It waits for a second, and calls ``prepare`` before it begins."""
-        requests: _Requests = queue.SimpleQueue()
+        requests = RequestQueue()
         if start_thread("dualmetrics", self._run, requests, prepare):
             self._requests = requests
 
@@ -139,7 +144,7 @@ class BackgroundWorker:
         Python 3.12 starts no thread while the interpreter exits: then this thread does it, however long it
         takes.
         """
-        request, requests = Request(Command.FINISH), _Requests()
+        request, requests = Request(Command.FINISH), RequestQueue()
         requests.put(request)
         self._requests = requests  # so that recording in the meantime starts no other thread
         try:
@@ -164,20 +169,20 @@ class BackgroundWorker:
             self._on_late(timeout)
         return result
 
-    def _put(self, request: Request) -> _Requests | None:
+    def _put(self, request: Request) -> RequestQueue | None:
         """Send a request to the thread; None if it does not run."""
         with self._lock:  # so that nothing is asked of a thread that has ended
             if self._requests is not None:
                 self._requests.put(request)
             return self._requests
 
-    def _forget(self, requests: _Requests) -> None:
+    def _forget(self, requests: RequestQueue) -> None:
         with self._lock:
             if self._requests is requests:  # and not those of a thread that was started since
                 self._requests = None
 
-    def _run(self, requests: _Requests, prepare: Callable[[], None] | None = None) -> None:
-        request = _next_request(requests, _START_SECONDS) if prepare is not None else None
+    def _run(self, requests: RequestQueue, prepare: Callable[[], None] | None = None) -> None:
+        request = next_request(requests, _START_SECONDS) if prepare is not None else None
         if prepare is not None and request is None:
             self._guarded(lambda: prepare() is None, "the start of a forked worker")
         request = self._run_until_stopped(requests, request)
@@ -192,10 +197,10 @@ class BackgroundWorker:
             return self._tasks.finish
         return self._resign if command is Command.PAUSE else _do_nothing
 
-    def _run_until_stopped(self, requests: _Requests, request: Request | None) -> Request:
+    def _run_until_stopped(self, requests: RequestQueue, request: Request | None) -> Request:
         """Tick and push until a request ends that, and return this request."""
         if request is None and not requests.empty():
-            request = _taken(requests.get())
+            request = taken_request(requests.get())
         while request is None or request.command is Command.FLUSH:
             is_leader = self._guarded(self._tasks.tick, "a tick of the background thread")
             success = True
@@ -205,8 +210,19 @@ class BackgroundWorker:
             self._tasks.rest()
             if request is not None:
                 request.set_result(success)
-            request = _next_request(requests, seconds)
+            request = self._next_request(requests, seconds)
         return request
+
+    def _next_request(self, requests: RequestQueue, seconds: float) -> Request | None:
+        """Wait up to ``seconds`` for a request, and meanwhile try again what could not be done."""
+        end = time.monotonic() + seconds
+        while True:
+            left = end - time.monotonic()
+            pause = min(left, self._tasks.seconds_to_retry())
+            request = next_request(requests, max(pause, 0.0))
+            if request is not None or pause == left:
+                return request
+            self._guarded(self._tasks.retry, "opening the port")
 
     def _seconds_to_wait(self) -> float:
         """The time until the next tick, or push if that comes first.
@@ -226,19 +242,6 @@ class BackgroundWorker:
         except Exception as error:
             self._errors.error(what, error)
             return False
-
-
-def _next_request(requests: _Requests, seconds: float) -> Request | None:
-    """Wait up to ``seconds`` for a request. None if there is none, or if it was withdrawn."""
-    try:
-        return _taken(requests.get(timeout=seconds))
-    except queue.Empty:
-        return None
-
-
-def _taken(request: Request) -> Request | None:
-    """The request, unless it was withdrawn."""
-    return request if request.take() else None
 
 
 def _do_nothing() -> bool:

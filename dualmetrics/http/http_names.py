@@ -11,6 +11,7 @@ from dualmetrics.http.request_details import Needs
 from dualmetrics.http.route_options import RouteOptions
 from dualmetrics.http.semantic_conventions import AttributeOptions, Convention, conventions_for
 from dualmetrics.http.websocket_conventions import websocket_conventions
+from dualmetrics.model.descriptor import Descriptor
 
 
 class HttpSettings(MeasureSettings, Needs, Protocol):
@@ -64,3 +65,11 @@ class HttpNames(NamedTuple):
             {each: measures_for(each, settings, buckets, by_name) for each in requests},
             RouteOptions(settings.exclude_routes, settings.route_buckets),
         )
+
+    def descriptors(self) -> list[Descriptor]:
+        """All metrics, whether anything was recorded in them or not."""
+        found = [measure.descriptor for measures in self.measures.values() for measure in measures]
+        for convention in (*self.requests, *self.websockets):
+            count, duration, _ = convention.request_metrics
+            found += [convention.active_requests, duration, *([count] if count else [])]
+        return found

@@ -14,6 +14,7 @@ from dualmetrics.http.request_attributes import METHODS, WEBSOCKET, RequestAttri
 from dualmetrics.http.request_details import DetailSettings
 from dualmetrics.http.request_recorder import RequestRecorder, RowStore
 from dualmetrics.instruments.exemplars import ExemplarFilter
+from dualmetrics.model.descriptor import Descriptor
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.free_threading import FIRST_SHARD, NEEDS_LOCKS, SHARDS, Shard, own_shard
 
@@ -59,6 +60,10 @@ class ServerMetrics:
         """
         self._only_method_matters = all(each.only_method_matters for each in self._names.requests)
         store.on_invalidate(self._invalidate)
+
+    def descriptors(self) -> list[Descriptor]:
+        """The metrics that requests are recorded in, whether there were any or not."""
+        return self._names.descriptors()
 
     def recorder_for(self, method: str, scheme: str, version: str | None) -> RequestRecorder:
         """Return the recorder for a method, URL scheme and HTTP version (``1.1``) as the client sent them."""

@@ -71,6 +71,8 @@ class MeterProvider(metrics.MeterProvider):
         self.exemplars = exemplars
         self.buckets = buckets
         self._meters: dict[object, metrics.Meter] = {}
+        self.descriptors: set[Descriptor] = set()
+        """What the app has created instruments for, recorded or not."""
 
     def get_meter(
         self,
@@ -217,6 +219,7 @@ class Meter(metrics.Meter):
         key = (descriptor.name, compatibility_key(descriptor))
         instrument = self._instruments.get(key)
         if instrument is None:
+            self._provider.descriptors.add(descriptor)
             new_instrument = instrument_type(self._series_cache(descriptor, allocate))
             # setdefault is atomic. A lock instead could be held by another thread at a fork.
             instrument = self._instruments.setdefault(key, new_instrument)

@@ -55,15 +55,17 @@ class DedicatedPort:
         self._server: PageServer | None = None
         self._loop: _ServingLoop | None = None
         self._listens_from = 0.0
+        self._is_wanted = False
         forking.register(self)
 
     def open(self) -> None:
         """Listen, unless no port is set or it is open already. A port that is taken is logged once."""
         if self._port is None or self._server is not None:
             return
+        self._is_wanted = True
         try:
             self._server = self._listen(self._port)
-        except BlockingIOError:  # others listen; the next tick tries again
+        except BlockingIOError:  # others listen; it is tried again in a moment
             self._drop()
         except OSError as error:
             self._drop()
@@ -75,6 +77,11 @@ class DedicatedPort:
         else:
             self._errors.reset("port")
             self._loop = _ServingLoop(self._server)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it shall be open, and another process has the port."""
+        return self._is_wanted and self._server is None
 
     def _listen(self, port: int) -> PageServer:
         # Loads Python's HTTP server, which few apps need.
@@ -100,6 +107,7 @@ class DedicatedPort:
 
     def close(self) -> None:
         """Stop listening."""
+        self._is_wanted = False
         if self._loop is not None and self._server is not None:
             self._loop.stop()
             self._server.answer_pending()
@@ -118,6 +126,7 @@ class DedicatedPort:
     def after_fork_in_child(self) -> None:
         """Close the inherited sockets: they would take connections that nobody answers."""
         self._listens_from = time.monotonic() + _MIN_AGE_SECONDS
+        self._is_wanted = False
         if self._server is not None:
             self._server.connections.close_inherited()
         self._drop()

@@ -18,18 +18,23 @@ from dualmetrics.testing.asgi_client import fetch  # noqa: E402 - see above
 from dualmetrics.testing.contracts.asgi import AsgiContract  # noqa: E402
 from dualmetrics.testing.contracts.http import HttpContract  # noqa: E402
 from dualmetrics.testing.contracts.wsgi import WsgiContract  # noqa: E402
+from dualmetrics.testing.isolation import isolated  # noqa: E402
+from dualmetrics.testing.metrics import Delta, Metrics  # noqa: E402
 from dualmetrics.testing.recorded import Recorded, RequestLabels  # noqa: E402
 from dualmetrics.testing.site import Actions, HandlerError, Response, Site  # noqa: E402
 
 __all__ = [
     "Actions",
     "AsgiContract",
+    "Delta",
     "HandlerError",
     "HttpContract",
+    "Metrics",
     "Recorded",
     "RequestLabels",
     "Response",
     "Site",
     "WsgiContract",
     "fetch",
+    "isolated",
 ]

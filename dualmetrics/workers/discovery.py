@@ -65,6 +65,14 @@ def parse_root(name: str) -> GroupRoot | None:
     return GroupRoot(int(pid), int(start_time), namespace)
 
 
+def own_root() -> GroupRoot | None:
+    """Return this process as the root of a group, or None if it cannot be read."""
+    process = operating_system.current.find_process(os.getpid())
+    if process is None:
+        return None
+    return GroupRoot(process.pid, process.start_time, operating_system.current.pid_namespace())
+
+
 def find_root() -> GroupRoot | None:
     """Return the root of the group of this process, or None if its processes cannot be read."""
     process, namespace = _first_process(), operating_system.current.pid_namespace()

@@ -6,11 +6,13 @@ import logging
 import os
 import time
 import uuid
+from typing import ClassVar
 
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.workers import discovery
 from dualmetrics.workers.cardinality import GroupLimiter
 from dualmetrics.workers.directory import Directory
+from dualmetrics.workers.discovery import GroupRoot
 from dualmetrics.workers.file_names import ADMITTED_SERIES, GROUP_IDENTITY
 from dualmetrics.workers.group_directory import open_group_directory
 from dualmetrics.workers.group_files import IncompleteGroupError
@@ -47,11 +49,24 @@ class GroupAddress:
     ``instance_id`` is the ``service.instance.id`` of a process that is in no group.
     """
 
+    private_root: ClassVar[GroupRoot | None] = None
+    """The root of the groups that this process and its children form for a test, whatever is configured."""
+
     def __init__(self, configured_path: str | None, label: str) -> None:
-        self.configured_path = configured_path
+        self._configured_path = configured_path
         self.label = label
-        self.root = None if configured_path else discovery.find_root()
+        self._root = None if configured_path else discovery.find_root()
         self.instance_id = str(uuid.uuid4())
+
+    @property
+    def configured_path(self) -> str | None:
+        """The directory that is configured; None if the group is named after its root."""
+        return self._configured_path if self.private_root is None else None
+
+    @property
+    def root(self) -> GroupRoot | None:
+        """The process that the group is named after; None if it has a directory or cannot be known."""
+        return self._root if self.private_root is None else self.private_root
 
     @property
     def is_root(self) -> bool:

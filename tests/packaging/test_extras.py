@@ -36,6 +36,8 @@ USES = {
     "aiohttp": "from aiohttp import web; import dualmetrics_aiohttp;"
     "dualmetrics_aiohttp.DualMetrics(web.Application())",
     "bottle": "from bottle import Bottle; import dualmetrics_bottle;dualmetrics_bottle.DualMetrics(Bottle())",
+    "celery": "from celery import Celery; import dualmetrics_celery;"
+    "dualmetrics_celery.DualMetrics(Celery('app'))",
     "cli": "import dualmetrics.cli.commands",
     "demo": "import dualmetrics.cli.demo_run",
     "django": "import dualmetrics_django, dualmetrics_django.asgi",
@@ -50,6 +52,7 @@ USES = {
     "pyramid": "import warnings; warnings.simplefilter('ignore');"  # WebOb imports what is deprecated
     "from pyramid.config import Configurator; Configurator().include('dualmetrics_pyramid')",
     "quart": "import quart, dualmetrics_quart; dualmetrics_quart.DualMetrics(quart.Quart('app'))",
+    "rq": "import dualmetrics_rq; dualmetrics_rq.Worker, dualmetrics_rq.SimpleWorker",
     "starlette": "from starlette.applications import Starlette; import dualmetrics_starlette;"
     "dualmetrics_starlette.DualMetrics(Starlette())",
     "tornado": "from tornado.web import Application; import dualmetrics_tornado;"

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import dualmetrics_aiohttp
 import dualmetrics_bottle
+import dualmetrics_celery
 import dualmetrics_django.asgi
 import dualmetrics_django.wsgi
 import dualmetrics_falcon.asgi
@@ -60,7 +61,12 @@ PUBLIC_NAMES = {
     "dualmetrics.testing": {
         "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
         "Site", "WsgiContract", "fetch",
+        "Delta", "Metrics", "isolated",
     },
+    "dualmetrics_pytest": {"metrics"},
+    "dualmetrics.task_queues": {"OTHER_QUEUE", "Task", "TaskMetrics"},
+    "dualmetrics_celery": {"DualMetrics"},
+    "dualmetrics_rq": {"MetricsMixin", "SimpleWorker", "Worker"},
     "dualmetrics_django.asgi": {"DualMetrics", "routes", "set_route"},
     "dualmetrics_django.wsgi": {"DualMetrics", "set_route"},
     "dualmetrics_aiohttp": {"DualMetrics", "set_route"},
@@ -103,6 +109,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_falcon.asgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_falcon.wsgi.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_bottle.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
+    dualmetrics_celery.DualMetrics: ["app", "telemetry=", "**settings"],
     dualmetrics_pyramid.DualMetrics: ["config", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_tornado.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     dualmetrics_flask.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
@@ -122,6 +129,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
 ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
+    ("pytest11", "dualmetrics"): "dualmetrics_pytest",
     ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "quart"): "routes",
     ("dualmetrics_routes", "litestar"): "routes",

@@ -26,6 +26,7 @@ VARIABLE = re.compile(r"\b(?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]*[A-Z0-9](?![
 
 OTHER_OPTIONS = {
     "benchmarks": {"--full"},
+    "celery": {"--max-tasks-per-child"},
     "gunicorn": {"--chdir", "--log-level", "--preload"},
     "multiprocessing": {"--multiprocessing-fork"},
     "granian": {"--url-path-prefix"},
@@ -39,6 +40,7 @@ OTHER_OPTIONS = {
         "--web.enable-lifecycle",
         "--web.listen-address",
     },
+    "rq": {"--worker-class"},
     "waitress": {"--url-prefix"},
     "uvicorn": {"--app-dir", "--lifespan", "--log-level", "--reload", "--workers"},
     "uwsgi": {"--lazy-apps"},

@@ -1,7 +1,7 @@
-"""A program of a user that uses every public name, checked by ``mypy --strict`` against the installed wheel.
+"""A program of a user that uses every public name.
 
-It is never run. The annotations must accept it. Each line that they must reject has an ignore, and mypy
-reports an ignore that is not needed.
+mypy and pyright check it, both strictly and against the installed wheel. It is never run. The annotations
+must accept it. Each line that they must reject has an ignore, and both report an ignore that is not needed.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ flask_app = Flask("shop")
 dualmetrics_flask.DualMetrics(flask_app)
 extension = dualmetrics_flask.DualMetrics(telemetry=isolated, serve_metrics=False)
 extension.init_app(flask_app)
-flask_app.wsgi_app = wsgi.MetricsMiddleware(flask_app.wsgi_app, telemetry=isolated)  # type: ignore[method-assign]
+wrapped_flask = wsgi.MetricsMiddleware(flask_app.wsgi_app, telemetry=isolated)
 wsgi_page = wsgi.metrics_app(telemetry)
 
 # Starlette, FastAPI, and any ASGI app

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
 from dualmetrics.background.worker_thread import BackgroundWorker
 from dualmetrics.runtime.errors import ErrorReporter
+from tests.waiting import wait_until
 
 
 class RecordedTasks:
@@ -17,6 +19,7 @@ class RecordedTasks:
         self.interval = interval
         self.last_push = time.monotonic()
         self.calls: list[str] = []
+        self.retry_after = math.inf
         self.pushed = threading.Semaphore(0)
         self.failing: set[str] = set()
         self.gate = threading.Event()
@@ -44,6 +47,12 @@ class RecordedTasks:
     def finish(self) -> bool:
         return self._note("finish")
 
+    def seconds_to_retry(self) -> float:
+        return self.retry_after
+
+    def retry(self) -> bool:
+        return self._note("retry")
+
     def rest(self) -> None:
         self._note("rest")
 
@@ -53,6 +62,16 @@ class RecordedTasks:
 
 def worker(tasks: RecordedTasks) -> BackgroundWorker:
     return BackgroundWorker(tasks, ErrorReporter())
+
+
+def test_between_two_ticks_is_tried_again_what_failed() -> None:
+    tasks = RecordedTasks(interval=60)
+    tasks.retry_after = 0.001
+    thread = worker(tasks)
+    thread.start()
+    wait_until(lambda: tasks.calls.count("retry") >= 3, 10, "further attempts")
+    assert tasks.calls.count("tick") == 1
+    thread.pause()
 
 
 def test_the_leader_pushes_at_each_interval() -> None:
