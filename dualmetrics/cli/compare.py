@@ -11,7 +11,15 @@ import click
 
 from dualmetrics.cli.console import PlainConsole
 from dualmetrics.cli.experiment_errors import experiment_errors, file_errors
-from dualmetrics.cli.parameter_types import DURATION, FACTOR, MOMENT, POINTS, SHARE, SPLIT
+from dualmetrics.cli.parameter_types import (
+    DURATION,
+    FACTOR,
+    MOMENT,
+    POINTS,
+    RAMP,
+    SHARE,
+    SPLITS,
+)
 from dualmetrics.cli.streams import print_text
 
 if TYPE_CHECKING:
@@ -60,7 +68,14 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option("--end", type=MOMENT, help="The declared end of the window, instead of --duration.")
 @option("--warmup", type=DURATION, default="0s", help="How much to ignore at the start of the window.")
 @option("--baseline", default="baseline", help="The value of the label `variant` for the baseline.")
-@option("--candidate", default="candidate", help="The value of the label `variant` for the candidate.")
+@option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    default=["candidate"],
+    help="The value of the label `variant` for the candidate (repeatable).",
+)
+@option("--aa", metavar="VARIANT", help="A second variant of the baseline's version; it must not differ.")
 @option("--errors", type=POINTS, default="0.1%", help="The margin of the error ratio.")
 @option("--latency", type=FACTOR, default="10%", help="The margin of the latency quantiles.")
 @option(
@@ -78,7 +93,26 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 )
 @option("--slow", type=POINTS, default="0.5%", help="The margin of the share of slower requests.")
 @option("--alpha", type=SHARE, default="5%", help="The one-sided risk of error of each limit.")
-@option("--split", type=SPLIT, help="The declared traffic of baseline:candidate; it is checked.")
+@option(
+    "--ratio",
+    "ratios",
+    multiple=True,
+    metavar="COUNTER/COUNTER[,...]",
+    help="Judge a ratio of two counters, for example orders_failed/orders,margin=0.2% (repeatable).",
+)
+@option(
+    "--histogram",
+    "histograms",
+    multiple=True,
+    metavar="METRIC[,...]",
+    help="Judge the mean of a histogram, or a quantile, for example basket_value,up=good (repeatable).",
+)
+@option("--cpu", type=FACTOR, help="Judge CPU seconds per request, with this margin.")
+@option("--memory", type=FACTOR, help="Judge the use of memory, with this margin.")
+@option(
+    "--split", type=SPLITS, help="The declared traffic of baseline:candidate, in this order; it is checked."
+)
+@option("--ramp", type=RAMP, help="The steps of a split that moves, for example 1%@2h,10%@4h,50%.")
 @option("--by", type=click.Choice(["route"]), help="Show each route too.")
 @option("--gate-routes", is_flag=True, help="Let a single route make the comparison FAIL.")
 @option("--sequential", is_flag=True, help="Allow any number of looks, before the declared end too.")
@@ -89,7 +123,7 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
     help="Exit with the status of this verdict if INCONCLUSIVE. Default: exit status 3.",
 )
 @option("--requests", metavar="METRIC", help="The counter of requests.")
-@option("--histogram", metavar="METRIC", help="The histogram of durations, without suffix.")
+@option("--durations", metavar="METRIC", help="The histogram of durations, without suffix.")
 @option("--status-label", metavar="LABEL", help="The label that has the status code.")
 @option("--route-label", metavar="LABEL", help="The label that has the route.")
 @option("--error-status", default="5..", help="A regular expression for the status codes that are errors.")
@@ -109,42 +143,52 @@ def compare_command(**options: Any) -> None:
 
     EXPERIMENT is the value of the label `experiment`, or a directory that `experiment init` created.
 
+    Settings of --ratio and --histogram follow commas: up=good (higher is better), margin=1%, goal (it must
+    get better), factor (a ratio that is no share), quantile=.9 or above=100 (of a histogram, instead of its
+    mean).
+
     Exit status: 0 PASS, 1 FAIL, 2 usage error, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
     from dualmetrics.cli.compare_request import run_comparison
     from dualmetrics.experiments.errors import TooEarlyError
+    from dualmetrics.experiments.several_variants import overall_verdict
     from dualmetrics.experiments.verdict import Verdict
 
     inconclusive_status = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     with experiment_errors():
         try:
-            comparison = run_comparison(options, PlainConsole(stderr=True))
+            comparisons = run_comparison(options, PlainConsole(stderr=True))
         except TooEarlyError as error:
             print_text(f"Error: {error}", err=True)
             raise SystemExit(inconclusive_status) from None
-        _write_reports(comparison, options)
-    verdict = comparison.verdict
+        _write_reports(comparisons, options)
+    verdict = overall_verdict([each.verdict for each in comparisons])
     raise SystemExit(inconclusive_status if verdict is Verdict.INCONCLUSIVE else verdict.value)
 
 
-def _write_reports(comparison: Comparison, options: dict[str, Any]) -> None:
+def _write_reports(comparisons: list[Comparison], options: dict[str, Any]) -> None:
     with file_errors("The report cannot be written", click.UsageError.exit_code):
         if options["report"]:
-            options["report"].write_text(_render(comparison, "html"), encoding="utf-8")
+            options["report"].write_text(_render(comparisons, "html"), encoding="utf-8")
         if options["output"]:
-            options["output"].write_text(_render(comparison, options["form"]), encoding="utf-8")
+            options["output"].write_text(_render(comparisons, options["form"]), encoding="utf-8")
     if options["output"]:
         return
     if options["form"] == "text":
         from dualmetrics.cli.comparison_report import print_report
 
-        print_report(comparison, PlainConsole())
+        for comparison in comparisons:
+            print_report(comparison, PlainConsole())
     else:
-        click.echo(_render(comparison, options["form"]), nl=False)
+        click.echo(_render(comparisons, options["form"]), nl=False)
 
 
-def _render(comparison: Comparison, form: str) -> str:
-    """Return the report in one of the formats. Only HTML loads the library that plots."""
+def _render(comparisons: list[Comparison], form: str) -> str:
+    """Return the reports in one of the formats. Only HTML loads the library that plots."""
     module, function = REPORTS[form]
-    report: str = getattr(importlib.import_module(module), function)(comparison)
-    return report
+    report: Callable[[Comparison], str] = getattr(importlib.import_module(module), function)
+    if len(comparisons) == 1:
+        return report(comparisons[0])
+    from dualmetrics.experiments.report.several_reports import join_reports
+
+    return join_reports(form, comparisons, [report(each) for each in comparisons])

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dualmetrics.cli.console import PlainConsole
-from dualmetrics.experiments.comparison import Comparison, compare, resolve_names
+from dualmetrics.experiments.comparison import Comparison, resolve_names
 from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.gate_requests import (
+    GateRequest,
+    host_request,
+    parse_histogram,
+    parse_ratio,
+)
 from dualmetrics.experiments.gates import Margins
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.setup.manifest import Manifest
+from dualmetrics.experiments.several_variants import Variants, compare_variants
 from dualmetrics.experiments.sources.pages import Pages
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.sources.source import Source
@@ -29,23 +38,27 @@ CONFLICTS = (
     ("pages", "end", "--pages and --end"),
     ("pages", "duration", "--pages and --duration; --watch says how long the pages are watched"),
     ("pages", "sequential", "--pages and --sequential: watching the pages is a single look"),
+    ("pages", "aa", "--pages and --aa: there are two pages"),
+    ("pages", "ramp", "--pages and --ramp"),
     ("end", "duration", "--end and --duration"),
+    ("split", "ramp", "--split and --ramp"),
 )
 """Two options that cannot be given together, and the message."""
 
 
-def run_comparison(options: Options, console: PlainConsole) -> Comparison:
-    """Compare as the options say. Raises an `ExperimentError` if that is not possible."""
+def run_comparison(options: Options, console: PlainConsole) -> list[Comparison]:
+    """Compare each candidate as the options say. Raises an `ExperimentError` if that is not possible."""
     _check_conflicts(options)
     if options["pages"]:
         return _compare_pages(options, console)
     options = _with_manifest(options)
     question = _question(options)
+    variants = _variants(options)
     if not options["prometheus"] or not options["experiment"]:
         raise UsageError("Name an experiment and a server (--prometheus URL), or two pages (--pages).")
     source = Prometheus(options["prometheus"], options["experiment"], headers=_headers(options["headers"]))
     window = _window(source, question, options)
-    return compare(source, window, question, options["experiment"])
+    return compare_variants(source, window, question, variants, options["experiment"])
 
 
 def _check_conflicts(options: Options) -> None:
@@ -65,13 +78,13 @@ def _given(value: object) -> bool:
 def _question(options: Options) -> Question:
     names = {
         "requests": options["requests"],
-        "duration": options["histogram"],
+        "duration": options["durations"],
         "status": options["status_label"],
         "route": options["route_label"],
     }
     return Question(
         baseline=options["baseline"],
-        candidate=options["candidate"],
+        candidate=options["candidates"][0],
         margins=Margins(
             options["errors"], options["latency"], options["slow"], options["alpha"], options["assume_iid"]
         ),
@@ -80,10 +93,29 @@ def _question(options: Options) -> Question:
         by_route=bool(options["by"]),
         gate_routes=options["gate_routes"],
         sequential=options["sequential"],
-        split=options["split"],
         error_status=options["error_status"],
         names=tuple(names.items()),
+        gates=tuple(_gates(options)),
     )
+
+
+def _gates(options: Options) -> Iterator[GateRequest]:
+    yield from map(parse_ratio, options["ratios"])
+    yield from map(parse_histogram, options["histograms"])
+    for name, kind in (("cpu", "CPU"), ("memory", "memory")):
+        if options[name] is not None:
+            yield host_request(kind, options[name])
+
+
+def _variants(options: Options) -> Variants:
+    """Return the variants with the split of the traffic, as it is after the warm-up."""
+    left, splits = options["warmup"], []
+    for parts, seconds in options["ramp"] or options["split"] or ():
+        skipped = min(left, seconds)
+        left -= skipped
+        if seconds > skipped:
+            splits.append((parts, seconds - skipped))
+    return Variants(tuple(options["candidates"]), options["aa"], tuple(splits))
 
 
 def _with_manifest(options: Options) -> Options:
@@ -92,7 +124,13 @@ def _with_manifest(options: Options) -> Options:
     if manifest is None:
         return options
     duration = None if options["end"] is not None else manifest.duration
-    declared = {"prometheus": manifest.url, "duration": duration, "split": manifest.split}
+    split = (((1 - manifest.split, manifest.split), inf),)
+    two = not options["ramp"] and not options["aa"] and len(options["candidates"]) == 1
+    declared = {
+        "prometheus": manifest.url,
+        "duration": duration,
+        "split": split if two else None,
+    }
     given = {name: options[name] for name in declared if options[name] is not None}
     return {**options, **declared, **given, "experiment": manifest.name}
 
@@ -108,15 +146,17 @@ def _window(source: Source, question: Question, options: Options) -> Window:
     return Window(start + options["warmup"], min(now, until), until)
 
 
-def _compare_pages(options: Options, console: PlainConsole) -> Comparison:
-    question = _question(options)
+def _compare_pages(options: Options, console: PlainConsole) -> list[Comparison]:
+    if len(options["candidates"]) > 1:
+        raise UsageError("--pages can compare only one candidate.")
+    question, variants = _question(options), _variants(options)
     urls = dict(zip((question.baseline, question.candidate), options["pages"], strict=True))
     pages = Pages(urls, _headers(options["headers"]))
     _watch(pages, options, console)
     now = pages.now()
     names = resolve_names(pages, Window(0, now, now), question)
     window = Window(pages.began(names) + options["warmup"], now, now)
-    return compare(pages, window, question, options["experiment"])
+    return compare_variants(pages, window, question, variants, options["experiment"])
 
 
 def _watch(pages: Pages, options: Options, console: PlainConsole) -> None:

@@ -23,7 +23,13 @@ COLORS = {
     Verdict.INVALID: "bold magenta",
 }
 CHECK_COLORS = {"ok": "green", "waiting": "yellow", "broken": "bold red"}
-STATE_COLORS = {"within": "green", "worse": "bold red", "open": "yellow"}
+STATE_COLORS = {
+    "within": "green",
+    "reached": "green",
+    "worse": "bold red",
+    "missed": "bold red",
+    "open": "yellow",
+}
 
 
 def print_report(comparison: Comparison, console: Console) -> None:

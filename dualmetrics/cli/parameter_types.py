@@ -77,6 +77,49 @@ class Split(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
         return share
 
 
+class Splits(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
+    """The parts of the traffic, such as ``50:25:25``. In a ramp each step has a length: ``99:1@2h,50:50``.
+
+    ``1%`` is the same as ``99:1``. The last step of a ramp needs no length.
+    """
+
+    name = "splits"
+
+    def __init__(self, *, ramp: bool) -> None:
+        self._ramp = ramp
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[tuple[float, ...], float], ...]:
+        steps = str(value).split(",") if self._ramp else [str(value)]
+        return tuple(
+            self._step(step, param, ctx, last=number == len(steps)) for number, step in enumerate(steps, 1)
+        )
+
+    def _step(
+        self, step: str, param: click.Parameter | None, ctx: click.Context | None, *, last: bool
+    ) -> tuple[tuple[float, ...], float]:
+        text, at, length = step.strip().partition("@")
+        parts = _parts(text)
+        if parts is None or (at and not self._ramp) or not (at or last):
+            example = "1%@2h,10%@4h,50% or 98:1:1@2h,80:10:10" if self._ramp else "50:50 or 50:25:25"
+            self.fail(f"{step!r} is not a split; write for example {example}", param, ctx)
+        return parts, DURATION.convert(length, param, ctx) if at else inf
+
+
+def _parts(text: str) -> tuple[float, ...] | None:
+    """Return the parts of the traffic, or None if they are none."""
+    number = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
+    percent = re.fullmatch(rf"{number}%", text)
+    if percent:
+        share = float(percent[1])
+        return (100 - share, share) if 0 < share < 100 else None
+    if not re.fullmatch(rf"{number}(?::{number})+", text):
+        return None
+    parts = tuple(float(part) for part in text.split(":"))
+    return parts if min(parts) > 0 else None
+
+
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
     """Seconds since the epoch, from such a number or a time in ISO 8601. Without a zone the time is UTC."""
 
@@ -120,5 +163,6 @@ class CollectorUrl(click.ParamType):  # type: ignore[type-arg]  # generic since 
 
 
 COLLECTOR_URL, DURATION, MOMENT, SHARE, SPLIT = CollectorUrl(), Duration(), Moment(), Share(), Split()
+SPLITS, RAMP = Splits(ramp=False), Splits(ramp=True)
 POINTS, FACTOR = Share(unclear=0.1), Share(unclear=1.0)
 """The margin of a difference of shares, and that of a factor."""

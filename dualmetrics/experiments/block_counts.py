@@ -8,17 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import rebucket
-from dualmetrics.experiments.increments import ScrapeHistory, increments, sum_by_block
+from dualmetrics.experiments.increments import IncrementCounter, sum_by_block
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, SampleLabels
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies
-
-MAX_COUNT = 2.0**53
-"""Beyond this a float64 cannot count one more."""
 
 
 @dataclass
@@ -51,6 +47,10 @@ class BlockCounts:
         """Return the durations with the ``bounds`` of their buckets."""
         return Latencies(bounds, self.durations)
 
+    def weighted(self, weights: Array) -> BlockCounts:
+        """Return the counts multiplied by the weight of each block."""
+        return BlockCounts(self.requests * weights, self.errors * weights, self.durations * weights[:, None])
+
     def first(self, blocks: int) -> BlockCounts:
         """Return the counts of the first ``blocks`` blocks."""
         return BlockCounts(self.requests[:blocks], self.errors[:blocks], self.durations[:blocks])
@@ -62,11 +62,8 @@ class VariantCounter:
 
     names: Names
     error: re.Pattern[str]
-    history: ScrapeHistory
-    edges: Array
+    increments: IncrementCounter
     bounds: Array
-    dropped: int = 0
-    """How many series appeared in the window without a known start. Their first value was ignored."""
     routes: dict[str, BlockCounts] = field(default_factory=dict)
     moments: list[tuple[Array, Array]] = field(default_factory=list)
     """The times of the scrapes of each series, and the requests that each adds."""
@@ -77,36 +74,28 @@ class VariantCounter:
         Raises `InvalidExperimentError` if a sample is not the number of requests.
         """
         for series in requests:
-            added = self._increments(series.labels, series.times, series.values)
+            added = self.increments.added(series.labels, series.times, series.values)
             self._count_requests(series.labels, series.times, added)
         for histogram in durations:
             counts = rebucket(histogram, self.bounds)
-            added = self._increments(histogram.labels, histogram.times, counts)
-            self._route(histogram.labels).durations += sum_by_block(histogram.times, added, self.edges)
+            added = self.increments.added(histogram.labels, histogram.times, counts)
+            self._route(histogram.labels).durations += sum_by_block(
+                histogram.times, added, self.increments.edges
+            )
             if self.names.requests is None:
                 self._count_requests(histogram.labels, histogram.times, np.asarray(added.sum(axis=1)))
         return sum(self.routes.values(), self._empty())
 
     def _count_requests(self, labels: SampleLabels, times: Array, added: Array) -> None:
-        blocks = sum_by_block(times, added, self.edges)
+        blocks = sum_by_block(times, added, self.increments.edges)
         self.moments.append((times, added))
         route = self._route(labels)
         route.requests += blocks
         if self.error.fullmatch(labels.get(self.names.status, "")):
             route.errors += blocks
 
-    def _increments(self, labels: SampleLabels, times: Array, values: Array) -> Array:
-        if not ((values >= 0) & (values <= MAX_COUNT)).all():
-            name = labels.get("__name__", "A series")
-            raise InvalidExperimentError(f"{name} has a value that is not a finite number of requests.")
-        if not len(times):
-            return values
-        from_zero = self.history.starts_at_zero(labels, float(times[0]))
-        self.dropped += bool(times[0] > self.history.settled and not from_zero and values[0].sum() > 0)
-        return increments(values, from_zero)
-
     def _route(self, labels: SampleLabels) -> BlockCounts:
         return self.routes.setdefault(labels.get(self.names.route, "unmatched"), self._empty())
 
     def _empty(self) -> BlockCounts:
-        return BlockCounts.empty(len(self.edges) - 1, len(self.bounds))
+        return BlockCounts.empty(len(self.increments.edges) - 1, len(self.bounds))

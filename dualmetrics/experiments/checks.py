@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dualmetrics.experiments.ramps import RampStep, Strata
 from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
@@ -119,3 +120,15 @@ def check_split(requests: Sequence[Array], share: float | None) -> Check:
     mismatch = sample_ratio_mismatch(candidate, baseline, share)
     seen = f"{observed}, declared {share:.2%}, p = {mismatch.p:.2g}"
     return Check("split", not mismatch.found, seen + (f" < {MISMATCH_ALPHA:g}" if mismatch.found else ""))
+
+
+def check_ramp(requests: Sequence[Array], ramp: Sequence[RampStep], strata: Strata) -> Check:
+    """Check the candidate's share in each step of the ramp that has ten blocks of time."""
+    results, seen = [], []
+    for number, step in enumerate(ramp):
+        blocks = strata == number
+        if blocks.any():
+            check = check_split([each[blocks] for each in requests], step.share)
+            results.append(check.holds)
+            seen.append(f"step {number + 1}: {check.seen}")
+    return Check("split", all(results), "; ".join(seen) or "not checked: no step is complete")

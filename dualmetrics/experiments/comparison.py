@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from scipy.stats import false_discovery_control
@@ -13,7 +13,8 @@ from dualmetrics.experiments.checks import Check
 from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, longest_need
 from dualmetrics.experiments.label_checks import check_labels
-from dualmetrics.experiments.metric_names import Names, recognize_names
+from dualmetrics.experiments.measured_metrics import needed_metrics, resolve_gates
+from dualmetrics.experiments.metric_names import NO_HTTP, Names, recognize_names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.sources.source import Source, VariantSamples
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
@@ -63,6 +64,11 @@ class Comparison:
         """
         return max(0.0, self.window.seconds * (longest_need(self.gates) - 1))
 
+    @property
+    def too_early(self) -> bool:
+        """Whether this is an early look of several, which may find a break but decides nothing else."""
+        return not critical_values(self.question, self.window).decides
+
     def over_time(self) -> list[tuple[float, list[Gate]]]:
         """Return the end of each block from the tenth on, with the gates as they were then."""
         critical = critical_values(self.question, self.window)
@@ -76,20 +82,27 @@ class Comparison:
 
 
 def compare(
-    source: Source, window: Window, question: Question | None = None, experiment: str = ""
+    source: Source,
+    window: Window,
+    question: Question | None = None,
+    experiment: str = "",
+    more_checks: Sequence[Check] = (),
 ) -> Comparison:
     """Judge the candidate against the baseline by what ``source`` recorded in the window.
 
-    ``experiment`` is the title of the report. Raises an `ExperimentError` if there is nothing to judge.
+    ``experiment`` is the title of the report; ``more_checks`` are checks that were made already. Raises an
+    `ExperimentError` if there is nothing to judge.
     """
     question = question or Question()
     names = resolve_names(source, window, question)
+    recorded = source.names(window.start, window.end) if question.gates else ()
+    question = replace(question, gates=resolve_gates(question.gates, recorded))
     step = window.block_seconds(sequential=question.sequential) / STEPS_PER_BLOCK
-    baseline = _read(source, question.baseline, names, window, step)
-    candidate = _read(source, question.candidate, names, window, step)
+    baseline = _read(source, question.baseline, names, window, step, question)
+    candidate = _read(source, question.candidate, names, window, step, question)
     check_labels((baseline, candidate), names, question)
     counts = count_variants(baseline, candidate, names, window, question)
-    run_checks = _run_checks((baseline, candidate), counts, window, question)
+    run_checks = [*_run_checks((baseline, candidate), counts, window, question), *more_checks]
     return _judge(experiment, question, window, run_checks, counts)
 
 
@@ -102,12 +115,20 @@ def resolve_names(source: Source, window: Window, question: Question) -> Names:
     recorded = source.names(window.start, window.end)
     if given.get("duration") or given.get("requests"):
         return Names(given.get("duration"), given.get("requests")).renamed(**given)
-    return recognize_names(recorded).renamed(**given)
+    try:
+        return recognize_names(recorded).renamed(**given)
+    except InvalidExperimentError:
+        if question.gates:
+            return NO_HTTP
+        raise
 
 
-def _read(source: Source, variant: str, names: Names, window: Window, step: float) -> VariantSamples:
-    samples = source.read(variant, names, window.start, window.end, step)
-    if not samples.requests and not samples.durations:
+def _read(
+    source: Source, variant: str, names: Names, window: Window, step: float, question: Question
+) -> VariantSamples:
+    others = needed_metrics(question.gates)
+    samples = source.read(variant, names, window.start, window.end, step, others)
+    if names.recorded and not samples.requests and not samples.durations:
         if window.early:
             raise TooEarlyError(f"There are no requests of the variant {variant!r} yet; look again later.")
         raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
@@ -117,11 +138,11 @@ def _read(source: Source, variant: str, names: Names, window: Window, step: floa
 def _run_checks(
     variants: tuple[VariantSamples, VariantSamples], counts: VariantCounts, window: Window, question: Question
 ) -> list[Check]:
-    results = [
-        checks.check_scrapes(variants, window),
-        checks.check_overlap(variants, window),
-        checks.check_split(counts.at_common_times, question.split),
-    ]
+    results = [checks.check_scrapes(variants, window), checks.check_overlap(variants, window)]
+    if question.ramp and counts.strata is not None:
+        results.append(checks.check_ramp(counts.at_common_times, question.ramp, counts.strata))
+    elif counts.names.recorded:
+        results.append(checks.check_split(counts.at_common_times, question.split))
     if len(counts.bounds):
         results.append(checks.check_buckets(variants, counts.bounds))
     return results
@@ -185,6 +206,12 @@ def _notes(question: Question, window: Window, counts: VariantCounts) -> list[st
     if window.early and not question.sequential:
         notes.append("early look: there is no verdict before the declared end, unless --sequential is given")
     notes += _lost_durations(question, counts)
+    if counts.strata is not None:
+        strata = "step of the ramp" if question.ramp else "block, because the split moves,"
+        left_out = int((counts.strata < 0).sum())
+        notes.append(
+            f"each {strata} is a stratum" + (f"; {left_out} blocks are left out" if left_out else "")
+        )
     if counts.dropped:
         notes.append(
             f"ignored the first value of {counts.dropped} series: it is not known when they started to count"

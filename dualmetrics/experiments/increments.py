@@ -6,13 +6,17 @@ is 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.samples import SampledSeries, SampleLabels, Target, target_of
 from dualmetrics.experiments.statistics.arrays import Array
+
+MAX_COUNT = 2.0**53
+"""Beyond this a float64 cannot count one more."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,33 @@ def sum_by_block(times: Array, added: Array, edges: Array) -> Array:
     sums = np.zeros((len(edges) - 1, *added.shape[1:]))
     np.add.at(sums, block[inside], added[inside])
     return sums
+
+
+@dataclass
+class IncrementCounter:
+    """Counts what the series of one variant add, in each block."""
+
+    history: ScrapeHistory
+    edges: Array
+    dropped: int = 0
+    """How many series appeared in the window without a known start. Their first value was ignored."""
+
+    def added(self, labels: SampleLabels, times: Array, values: Array, what: str = "requests") -> Array:
+        """Return what each sample of a series adds. Raises `InvalidExperimentError` if it is no count."""
+        if not ((values >= 0) & (values <= MAX_COUNT)).all():
+            name = labels.get("__name__", "A series")
+            raise InvalidExperimentError(f"{name} has a value that is not a finite number of {what}.")
+        if not len(times):
+            return values
+        from_zero = self.history.starts_at_zero(labels, float(times[0]))
+        self.dropped += bool(times[0] > self.history.settled and not from_zero and values[0].sum() > 0)
+        return increments(values, from_zero)
+
+    def total(self, series: Iterable[SampledSeries], what: str) -> Array:
+        """Return what all series add in each block."""
+        blocks = np.zeros(len(self.edges) - 1)
+        for each in series:
+            blocks += sum_by_block(
+                each.times, self.added(each.labels, each.times, each.values, what), self.edges
+            )
+        return blocks

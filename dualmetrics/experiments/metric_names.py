@@ -22,6 +22,11 @@ class Names:
     route: str = "http_route"
 
     @property
+    def recorded(self) -> bool:
+        """Whether there are metrics of HTTP requests."""
+        return bool(self.duration or self.requests)
+
+    @property
     def per_second(self) -> float:
         """How many of the histogram's units make one second: 1000 for milliseconds, else 1."""
         return 1000.0 if self.duration and self.duration.endswith(_MILLISECOND_SUFFIXES) else 1.0
@@ -37,6 +42,8 @@ class Names:
 
 
 CLASSIC = Names()
+NO_HTTP = Names(None, None)
+"""Without metrics of requests, only the gates on other metrics are judged."""
 SEMCONV = Names("http_server_request_duration_seconds", None, "http_response_status_code", "http_route")
 
 
@@ -52,7 +59,7 @@ def recognize_names(recorded: Collection[str]) -> Names:
             return replace(convention, duration=duration, requests=requests)
     expected = f"{CLASSIC.requests}, {CLASSIC.duration}, {SEMCONV.duration}"
     raise InvalidExperimentError(
-        f"None of {expected} was recorded; use --requests and --histogram to name other metrics."
+        f"None of {expected} was recorded; use --requests and --durations to name other metrics."
     )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from math import inf
 
 from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.gate_requests import GateRequest
 from dualmetrics.experiments.gates import Margins
+from dualmetrics.experiments.ramps import RampStep
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,21 @@ class Question:
     """A regular expression for the status codes that are errors."""
     names: tuple[tuple[str, str | None], ...] = ()
     """Fields of `Names` with the values to use instead of the recognized ones; None changes nothing."""
+    gates: tuple[GateRequest, ...] = ()
+    """Gates on other metrics."""
+    ramp: tuple[RampStep, ...] = ()
+    """The steps of a split that moves, from the start of the window on, instead of ``split``."""
 
     def __post_init__(self) -> None:
         if self.baseline == self.candidate:
             raise UsageError("Baseline and candidate are the same variant.")
         if self.split is not None and not 0 < self.split < 1:
             raise UsageError("The split must give both variants a share.")
+        if not all(0 < step.share < 1 and step.seconds > 0 for step in self.ramp):
+            raise UsageError("Each step of the ramp must give both variants a share, and last some time.")
+        titles = [gate.title for gate in self.gates]
+        if len(titles) != len(set(titles)):
+            raise UsageError("A gate is given twice.")
         if not all(0 < q < 1 for q in self.quantiles):
             raise UsageError("A quantile must lie between 0 and 1, for example .99.")
         if not all(0 < number < inf for number in self.margins[:4]) or self.margins.alpha >= 0.5:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dualmetrics.experiments.block_counts import BlockCounts, VariantCounter
 from dualmetrics.experiments.common_time import requests_at_common_times
 from dualmetrics.experiments.errors import ExperimentError, InvalidExperimentError, TooEarlyError
-from dualmetrics.experiments.gates import Gate, error_gate, latency_gate, slow_gate
+from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.histograms import shared_bounds
+from dualmetrics.experiments.increments import IncrementCounter
+from dualmetrics.experiments.measurements import Measurement, VariantMeter, measure
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
+from dualmetrics.experiments.ramps import Strata, split_moves, step_strata, stratum_weights
+from dualmetrics.experiments.requested_gates import (
+    error_gate,
+    latency_gate,
+    requested_gate,
+    slow_gate,
+)
+from dualmetrics.experiments.share_gates import Rules
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import AnyLook, CriticalValues, OneLook
@@ -38,6 +48,10 @@ class VariantCounts:
     """How many series had their first value ignored."""
     at_common_times: tuple[Array, Array]
     """The requests of baseline and candidate in each block of the time that both cover."""
+    measurements: list[Measurement] = field(default_factory=list)
+    """What the requested gates measure."""
+    strata: Strata | None = None
+    """The stratum of each block, if the split moves."""
 
     def gates(
         self, question: Question, critical: CriticalValues, route: CountsPair | None = None
@@ -46,39 +60,58 @@ class VariantCounts:
 
         Raises `InvalidExperimentError` if the question has ``slo`` and there are no durations.
         """
-        pair = route or self.total
-        gates = [error_gate("error ratio", *pair, question.margins, critical)]
+        pair = self._weighted(route or self.total)
+        rules = Rules(question.margins, critical, self.strata is not None)
+        requested = [] if route else [requested_gate(each, rules) for each in self._measurements()]
+        if not self.names.recorded:
+            return requested
+        gates = [error_gate("error ratio", *pair, rules)]
         if all(counts.durations.sum() > 0 for counts in pair):
-            return [*gates, *self._duration_gates(question, critical, pair)]
+            return [*gates, *self._duration_gates(question, rules, pair), *requested]
         if question.slo and route is None:
             raise InvalidExperimentError("There are no durations, which --slo needs.")
-        return gates
+        return gates + requested
 
-    def _duration_gates(self, question: Question, critical: CriticalValues, pair: CountsPair) -> list[Gate]:
-        margins = question.margins
+    def _duration_gates(self, question: Question, rules: Rules, pair: CountsPair) -> list[Gate]:
+        latencies = pair[0].latencies(self.bounds), pair[1].latencies(self.bounds)
         slow = [
-            slow_gate(
-                threshold * self.names.per_second,
-                f"{threshold * 1000:g}ms",
-                self.bounds,
-                pair,
-                margins,
-                critical,
-            )
+            slow_gate(threshold * self.names.per_second, f"{threshold * 1000:g}ms", *latencies, rules)
             for threshold in question.slo
         ]
-        return slow + [latency_gate(q, self.bounds, pair, margins, critical) for q in question.quantiles]
+        return slow + [latency_gate(q, *latencies, rules) for q in question.quantiles]
+
+    def _weighted(self, pair: CountsPair) -> CountsPair:
+        """Weight both variants alike in each stratum, if there are strata."""
+        if self.strata is None:
+            return pair
+        weights = stratum_weights(pair[0].requests, pair[1].requests, self.strata)
+        return pair[0].weighted(weights[0]), pair[1].weighted(weights[1])
+
+    def _measurements(self) -> list[Measurement]:
+        if self.strata is None:
+            return self.measurements
+        return [each.stratified(self.strata) for each in self.measurements]
 
     def first_blocks(self, blocks: int) -> VariantCounts:
         """Return what was known after the first ``blocks`` blocks, without the routes."""
         baseline, candidate = self.total
-        pair = baseline.first(blocks), candidate.first(blocks)
         common = self.at_common_times[0][:blocks], self.at_common_times[1][:blocks]
-        return VariantCounts(self.names, self.edges[: blocks + 1], self.bounds, pair, {}, 0, common)
+        return replace(
+            self,
+            edges=self.edges[: blocks + 1],
+            total=(baseline.first(blocks), candidate.first(blocks)),
+            routes={},
+            dropped=0,
+            at_common_times=common,
+            measurements=[each.first(blocks) for each in self.measurements],
+            strata=None if self.strata is None else self.strata[:blocks],
+        )
 
     @property
     def comparable(self) -> bool:
         """Whether both variants have requests, and durations if there are bucket bounds."""
+        if not self.names.recorded:
+            return all(each.is_level or min(map(np.sum, each.units)) > 0 for each in self.measurements)
         return all(
             counts.requests.sum() > 0 and (counts.durations.sum() > 0 or not len(self.bounds))
             for counts in self.total
@@ -102,26 +135,44 @@ def count_variants(
     Raises `InvalidExperimentError` if the samples cannot be counted or a variant has no requests, and
     `TooEarlyError` if a sequential look comes before the first block is complete.
     """
-    edges = _block_edges(max(baseline.interval, candidate.interval), window, question)
+    pair, variants = (baseline, candidate), (question.baseline, question.candidate)
+    interval = max(each.interval for each in pair)
+    edges = _block_edges(interval, window, question)
     durations = [*baseline.durations, *candidate.durations]
     bounds = shared_bounds(durations) if durations else np.array([])
     error = re.compile(question.error_status)
-    counters = [
-        VariantCounter(names, error, samples.scrape_history(window.start), edges, bounds)
-        for samples in (baseline, candidate)
+    meters = [
+        VariantMeter(variant, each, IncrementCounter(each.scrape_history(window.start), edges))
+        for variant, each in zip(variants, pair, strict=True)
     ]
-    total = (
-        counters[0].count(baseline.requests, baseline.durations),
-        counters[1].count(candidate.requests, candidate.durations),
+    counters = [VariantCounter(names, error, meter.counter, bounds) for meter in meters]
+    totals = [
+        counter.count(each.requests, each.durations) for counter, each in zip(counters, pair, strict=True)
+    ]
+    for meter, counts in zip(meters, totals, strict=True):
+        if names.recorded and not counts.requests.sum():
+            raise _no_traffic(meter.name, meter.samples, window)
+    requests = totals[0].requests, totals[1].requests
+    return VariantCounts(
+        names=names,
+        edges=edges,
+        bounds=bounds,
+        total=(totals[0], totals[1]),
+        routes=_shared_routes(*counters),
+        at_common_times=requests_at_common_times(counters[0].moments, counters[1].moments, edges),
+        measurements=list(measure(question.gates, (meters[0], meters[1]), requests, window)),
+        strata=_strata(question, edges, interval, requests),
+        dropped=sum(meter.counter.dropped for meter in meters),
     )
-    for variant, samples, counts in zip(
-        (question.baseline, question.candidate), (baseline, candidate), total, strict=True
-    ):
-        if not counts.requests.sum():
-            raise _no_traffic(variant, samples, window)
-    dropped = sum(counter.dropped for counter in counters)
-    common = requests_at_common_times(counters[0].moments, counters[1].moments, edges)
-    return VariantCounts(names, edges, bounds, total, _shared_routes(*counters), dropped, common)
+
+
+def _strata(
+    question: Question, edges: Array, interval: float, requests: tuple[Array, Array]
+) -> Strata | None:
+    """Return the steps of the declared ramp. If the split moves without one, each block is a stratum."""
+    if question.ramp:
+        return step_strata(question.ramp, edges, interval)
+    return np.arange(len(edges) - 1) if split_moves(*requests) else None
 
 
 def _no_traffic(variant: str, samples: VariantSamples, window: Window) -> ExperimentError:

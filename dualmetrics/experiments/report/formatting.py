@@ -32,16 +32,20 @@ def gate_cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
 
 
 def gate_state(comparison: Comparison, gate: Gate) -> str:
-    """Return "within" (the margin), "worse", or "open" (not decided)."""
+    """Return "within" (the margin), "worse", or "open" (not decided); of a goal "reached" or "missed"."""
     if gate.within:
-        return "within"
-    return "worse" if gate.name in comparison.failed else "open"
+        return "reached" if gate.goal else "within"
+    if gate.name in comparison.failed:
+        return "missed" if gate.goal else "worse"
+    return "open"
 
 
 def format_value(comparison: Comparison, gate: Gate, number: float) -> str:
-    """Return a ratio in percent, or a quantile in milliseconds."""
-    if gate.unit == "difference":
+    """Return a share in percent, a duration in milliseconds, or another number."""
+    if gate.quantity == "share":
         return f"{number:.3%}"
+    if gate.quantity == "number":
+        return f"{number:.5g}" if isfinite(number) else "unknown"
     if not isfinite(number):
         return "above all buckets"
     return f"{number / comparison.names.per_second * 1000:.4g} ms"
@@ -85,7 +89,11 @@ def format_time(seconds: float) -> str:
 
 
 def position_in_margins(gate: Gate, number: float) -> float:
-    """Return an effect on a scale where 0 is no effect and 1 is the margin."""
+    """Return an effect on a scale where 0 is no effect and 1 is the margin, in the direction of worse.
+
+    Without a margin, as a goal may be, 1 is half a point or 5 %.
+    """
+    sign = -1 if gate.up_good else 1
     if gate.unit == "difference":
-        return number / gate.margin
-    return log(max(number, 1e-9)) / log(1 + gate.margin)
+        return sign * number / (gate.margin or 0.005)
+    return sign * log(max(number, 1e-9)) / log(1 + (gate.margin or 0.05))

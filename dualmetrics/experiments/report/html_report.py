@@ -20,9 +20,11 @@ th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px soli
 .verdict { padding: .8rem 1rem; border-radius: .4rem; color: #fff; font-size: 1.1rem }
 .PASS { background: #23743b } .FAIL { background: #b02a2a }
 .INCONCLUSIVE { background: #8a6100 } .INVALID { background: #6c3483 }
-.within { color: #23743b } .worse { color: #b02a2a; font-weight: bold } .open { color: #8a6100 }
+.within, .reached { color: #23743b } .open { color: #8a6100 }
+.worse, .missed { color: #b02a2a; font-weight: bold }
 .small { color: #555; font-size: .9rem } svg { max-width: 100%; height: auto }
 """
+STATES = ("within", "reached", "worse", "missed", "open")
 
 
 def html_report(comparison: Comparison) -> str:
@@ -73,7 +75,7 @@ def _table(headers: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _state_class(cell: str) -> str:
-    return f' class="{cell}"' if cell in ("within", "worse", "open") else ""
+    return f' class="{cell}"' if cell in STATES else ""
 
 
 def _escape(text: str) -> str:

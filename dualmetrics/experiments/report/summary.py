@@ -6,6 +6,7 @@ from math import isfinite
 
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report.formatting import format_duration, format_time
+from dualmetrics.experiments.statistics.critical import FIRST_DECISION
 from dualmetrics.experiments.verdict import Verdict
 
 
@@ -27,13 +28,23 @@ def verdict_reason(comparison: Comparison) -> str:
     """Return the reason for the verdict in one sentence."""
     verdict = comparison.verdict
     if verdict is Verdict.PASS:
-        return "Every gate is within its margin."
+        goals = any(gate.goal for gate in comparison.gates)
+        return f"Every gate is within its margin{', and every goal is reached' if goals else ''}."
     if verdict is Verdict.FAIL:
-        return f"Surely worse: {', '.join(comparison.failed)}."
+        return _failure(comparison)
     if verdict is Verdict.INVALID:
         broken = [f"{check.name}: {check.seen}" for check in comparison.checks if check.state == "broken"]
         return f"The experiment is not valid: {'; '.join(broken)}."
     return _inconclusive_reason(comparison)
+
+
+def _failure(comparison: Comparison) -> str:
+    goals = {gate.name for gate in comparison.gates if gate.goal}
+    worse = [name for name in comparison.failed if name not in goals]
+    missed = [name for name in comparison.failed if name in goals]
+    sentences = [f"Surely worse: {', '.join(worse)}."] if worse else []
+    sentences += [f"Surely not as much better as required: {', '.join(missed)}."] if missed else []
+    return " ".join(sentences)
 
 
 def _inconclusive_reason(comparison: Comparison) -> str:
@@ -43,6 +54,9 @@ def _inconclusive_reason(comparison: Comparison) -> str:
     waiting = [f"{check.name}: {check.seen}" for check in comparison.checks if check.state == "waiting"]
     if waiting:
         return f"Waiting for more data: {'; '.join(waiting)}."
+    if comparison.too_early:
+        passed = f"{comparison.window.fraction:.0%} has passed"
+        return f"Only breaks are judged before {FIRST_DECISION:.0%} of the declared time; {passed}."
     undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
     unseen = [gate.name for gate in comparison.gates if not gate.within and not isfinite(gate.need.times)]
     if unseen:

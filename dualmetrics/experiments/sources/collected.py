@@ -28,6 +28,7 @@ class Collected:
     def __init__(self) -> None:
         self._series: dict[_LabelKey, list[_Piece]] = defaultdict(list)
         self._histograms: dict[_LabelKey, list[SampledHistogram]] = defaultdict(list)
+        self._sums: dict[_LabelKey, list[_Piece]] = defaultdict(list)
 
     def add(self, result: QueryResult) -> None:
         """Add the samples of one answer, in any order. Raises ValueError if they are nonsense."""
@@ -42,6 +43,7 @@ class Collected:
                 pairs = [(float(at), _buckets(histogram)) for at, histogram in series["histograms"]]
                 _check_times(np.array([at for at, _ in pairs]))
                 self._histograms[key].append(from_native_samples(labels, pairs))
+                self._sums[key].append(_sums(series["histograms"]))
 
     def series(self) -> Iterator[SampledSeries]:
         """Yield each series."""
@@ -54,6 +56,18 @@ class Collected:
             bounds, counts = join_native(pieces)
             times = [piece.times for piece in pieces]
             yield _joined_histogram(dict(key), bounds, list(zip(times, counts, strict=True)))
+
+    def sums_and_counts(self) -> Iterator[tuple[SampledSeries, SampledSeries]]:
+        """Yield the sum and the count of each native histogram."""
+        for key, pieces in self._sums.items():
+            times, values = _join(pieces)
+            yield SampledSeries(dict(key), times, values[:, 0]), SampledSeries(dict(key), times, values[:, 1])
+
+
+def _sums(histograms: Sequence[tuple[Any, dict[str, Any]]]) -> _Piece:
+    times = np.array([float(at) for at, _ in histograms])
+    sums = [(float(each.get("sum", "nan")), float(each.get("count", "nan"))) for _, each in histograms]
+    return times, np.array(sums)
 
 
 def _joined_histogram(labels: SampleLabels, bounds: Array, pieces: list[_Piece]) -> SampledHistogram:

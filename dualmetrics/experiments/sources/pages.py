@@ -16,7 +16,7 @@ from dualmetrics.experiments.histograms import from_bucket_series
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.http_requests import send_request
-from dualmetrics.experiments.sources.source import VariantSamples
+from dualmetrics.experiments.sources.source import MEAN_SUFFIXES, NO_OTHERS, OtherMetrics, VariantSamples
 from dualmetrics.runtime.redaction import redact_url
 
 _TIMEOUT_SECONDS = 10.0
@@ -74,15 +74,28 @@ class Pages:
         """Return the names of the metrics on either page."""
         return {dict(labels)["__name__"] for samples in self._samples.values() for labels in samples}
 
-    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
+    def read(
+        self,
+        variant: str,
+        names: Names,
+        start: float,
+        end: float,
+        step: float = 0.0,
+        others: OtherMetrics = NO_OTHERS,
+    ) -> VariantSamples:
         """Return all samples of one page."""
         series = [_sampled_series(labels, pairs) for labels, pairs in self._samples[variant].items()]
         buckets = [each for each in series if names.duration and each.name == names.bucket]
+        sums = [name + suffix for name in others.means for suffix in MEAN_SUFFIXES]
         return VariantSamples(
             requests=_named(series, names.requests),
             durations=from_bucket_series(buckets),
             up=_named(series, _UP),
             process_starts=[self._just_started(variant)] if self._once else _named(series, _PROCESS_START),
+            series={name: _named(series, name) for name in (*others.counters, *others.gauges, *sums)},
+            histograms={
+                name: from_bucket_series(_named(series, f"{name}_bucket")) for name in others.histograms
+            },
         )
 
     def _just_started(self, variant: str) -> SampledSeries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from dualmetrics.experiments.errors import InvalidExperimentError
 from dualmetrics.experiments.histograms import from_bucket_series
@@ -13,7 +13,12 @@ from dualmetrics.experiments.samples import SampledHistogram, SampledSeries, Tar
 from dualmetrics.experiments.sources.collected import Collected, QueryResult
 from dualmetrics.experiments.sources.prometheus_client import PrometheusClient
 from dualmetrics.experiments.sources.sample_reader import LOOKBACK, SampleReader
-from dualmetrics.experiments.sources.source import VariantSamples
+from dualmetrics.experiments.sources.source import (
+    MEAN_SUFFIXES,
+    NO_OTHERS,
+    OtherMetrics,
+    VariantSamples,
+)
 from dualmetrics.runtime.redaction import redact_url
 
 EVERY_SAMPLE_SECONDS = 7200.0
@@ -21,6 +26,15 @@ EVERY_SAMPLE_SECONDS = 7200.0
 _GAUGE_PIECE_SECONDS = 21600.0
 _SEVEN_DAYS = 7 * 86400.0
 _STEP = 60.0
+
+
+class _Span(NamedTuple):
+    """What is read of one variant: the samples between two times, or those at each step if it is not 0."""
+
+    variant: str
+    start: float
+    end: float
+    step: float
 
 
 class Prometheus:
@@ -77,16 +91,31 @@ class Prometheus:
         """Return the variants of the experiment."""
         return self._values(self._variant_label, start - LOOKBACK, end)
 
-    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
+    def read(
+        self,
+        variant: str,
+        names: Names,
+        start: float,
+        end: float,
+        step: float = 0.0,
+        others: OtherMetrics = NO_OTHERS,
+    ) -> VariantSamples:
         """Read the requests and durations, the scrapes of their targets, and the start of their processes."""
         with self._client.reading_answers():
-            return self._read(variant, names, start, end, step)
+            return self._read(_Span(variant, start, end, step), names, others)
 
-    def _read(self, variant: str, names: Names, start: float, end: float, step: float) -> VariantSamples:
-        requests = self._counters(names.requests, variant, start, end, step) if names.requests else []
-        durations = self._histograms(names, variant, start, end, step) if names.duration else []
-        targets = {target_of(each.labels) for each in requests}
-        targets |= {target_of(each.labels) for each in durations}
+    def _read(self, span: _Span, names: Names, others: OtherMetrics) -> VariantSamples:
+        variant, start, end, _ = span
+        requests = self._counters(names.requests, span) if names.requests else []
+        durations = self._histograms(names.duration, span) if names.duration else []
+        series = {name: self._counters(name, span) for name in others.counters}
+        series |= {name: self._gauges(name + self._selector(variant), start, end) for name in others.gauges}
+        for name in others.means:
+            series |= self._sums_and_counts(name, span)
+        histograms = {name: self._histograms(name, span) for name in others.histograms}
+        labels = [each.labels for many in (requests, *series.values()) for each in many]
+        labels += [each.labels for many in (durations, *histograms.values()) for each in many]
+        targets = set(map(target_of, labels))
         up_of_variant = self._gauges(f"up{self._selector(variant)}", start, end)
         up = _one_per_target(*self._gauges_of_targets("up", targets, start, end), *up_of_variant)
         collected = targets - {target_of(each.labels) for each in up}
@@ -94,7 +123,7 @@ class Prometheus:
         process_starts = self._gauges_of_targets("process_start_time_seconds", scraped, start, end)
         process_starts += self._gauges_of_collected("process_start_time_seconds", collected, start, end)
         seen = self._gauges_of_collected("target_info", collected, start, end)
-        return VariantSamples(requests, durations, up, process_starts, seen)
+        return VariantSamples(requests, durations, up, process_starts, seen, series, histograms)
 
     def _unknown_experiment(self, start: float, end: float) -> str:
         with self._client.reading_answers():
@@ -112,29 +141,35 @@ class Prometheus:
             labels[self._variant_label] = variant
         return _selector(labels)
 
-    def _counters(
-        self, name: str, variant: str, start: float, end: float, step: float
-    ) -> list[SampledSeries]:
-        selector = name + self._selector(variant)
-        return list(self._samples(selector, selector, start, end, step).series())
+    def _counters(self, name: str, span: _Span) -> list[SampledSeries]:
+        selector = name + self._selector(span.variant)
+        return list(self._samples(selector, selector, span).series())
 
-    def _histograms(
-        self, names: Names, variant: str, start: float, end: float, step: float
-    ) -> list[SampledHistogram]:
+    def _histograms(self, metric: str, span: _Span) -> list[SampledHistogram]:
         """Read classic histograms, or native ones if there are no classic ones."""
-        buckets, count = names.bucket + self._selector(variant), self._selector(variant, le="+Inf")
-        classic = self._samples(buckets, names.bucket + count, start, end, step).series()
-        histograms = from_bucket_series(classic)
-        if histograms:
-            return histograms
-        native = f"{names.duration}{self._selector(variant)}"
-        return list(self._samples(native, native, start, end, step).histograms())
+        bucket = f"{metric}_bucket"
+        count = bucket + self._selector(span.variant, le="+Inf")
+        classic = self._samples(bucket + self._selector(span.variant), count, span).series()
+        return from_bucket_series(classic) or list(self._native(metric, span).histograms())
 
-    def _samples(self, selector: str, counts: str, start: float, end: float, step: float) -> Collected:
-        """Read every sample, or those at each ``step`` if the window is so long that they are fewer."""
-        if end - start <= EVERY_SAMPLE_SECONDS or not step:
-            return self._reader.every_sample(selector, start - LOOKBACK, end)
-        return self._reader.at_steps(selector, counts, start, end, step)
+    def _native(self, metric: str, span: _Span) -> Collected:
+        selector = metric + self._selector(span.variant)
+        return self._samples(selector, selector, span)
+
+    def _sums_and_counts(self, metric: str, span: _Span) -> dict[str, list[SampledSeries]]:
+        """Read the sums and the counts of a classic histogram, or of a native one."""
+        names = [metric + suffix for suffix in MEAN_SUFFIXES]
+        classic = {name: self._counters(name, span) for name in names}
+        if any(classic.values()):
+            return classic
+        pairs = list(self._native(metric, span).sums_and_counts())
+        return {name: [pair[index] for pair in pairs] for index, name in enumerate(names)}
+
+    def _samples(self, selector: str, counts: str, span: _Span) -> Collected:
+        """Read every sample, or those at each step if the window is so long that they are fewer."""
+        if span.end - span.start <= EVERY_SAMPLE_SECONDS or not span.step:
+            return self._reader.every_sample(selector, span.start - LOOKBACK, span.end)
+        return self._reader.at_steps(selector, counts, span.start, span.end, span.step)
 
     def _gauges(self, selector: str, start: float, end: float) -> list[SampledSeries]:
         """Read every sample, however long the window is. There is one series for each target."""

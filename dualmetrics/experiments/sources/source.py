@@ -15,6 +15,22 @@ from dualmetrics.experiments.statistics.arrays import Array
 
 
 @dataclass(frozen=True)
+class OtherMetrics:
+    """The full names of metrics to read besides those of HTTP."""
+
+    counters: frozenset[str] = frozenset()
+    gauges: frozenset[str] = frozenset()
+    histograms: frozenset[str] = frozenset()
+    """Those whose buckets are needed."""
+    means: frozenset[str] = frozenset()
+    """Histograms whose sums and counts are needed: the counters ``..._sum`` and ``..._count``."""
+
+
+MEAN_SUFFIXES = ("_sum", "_count")
+NO_OTHERS = OtherMetrics()
+
+
+@dataclass(frozen=True)
 class VariantSamples:
     """The samples of one variant, from some time before the window to its end."""
 
@@ -26,11 +42,17 @@ class VariantSamples:
     """When the process of each target started, at each scrape, if the target exposes it."""
     seen: list[SampledSeries] = field(default_factory=list)
     """For each target without ``up``, its ``target_info``: 1 at each scrape that had the target's metrics."""
+    series: dict[str, list[SampledSeries]] = field(default_factory=dict)
+    """The series of other counters and gauges, by name."""
+    histograms: dict[str, list[SampledHistogram]] = field(default_factory=dict)
+    """Other histograms, by name."""
 
     @property
     def times(self) -> Array:
         """All times at which there is a sample."""
         times = [each.times for each in self.requests] + [each.times for each in self.durations]
+        times += [each.times for many in self.series.values() for each in many]
+        times += [each.times for many in self.histograms.values() for each in many]
         return np.unique(np.concatenate(times)) if times else np.array([])
 
     @property
@@ -56,7 +78,15 @@ class Source(Protocol):
         """Return the names of all metrics of the variants."""
         ...
 
-    def read(self, variant: str, names: Names, start: float, end: float, step: float = 0.0) -> VariantSamples:
+    def read(
+        self,
+        variant: str,
+        names: Names,
+        start: float,
+        end: float,
+        step: float = 0.0,
+        others: OtherMetrics = NO_OTHERS,
+    ) -> VariantSamples:
         """Return the samples of a variant between two times, and the values at the start.
 
         If ``step`` is given, counters may be reduced to their values at each step, and around each event.

@@ -7,12 +7,12 @@ from math import exp, log
 import numpy as np
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.critical import CriticalValues, OneLook
+from dualmetrics.experiments.statistics.critical import CriticalValues
 
 PARTS = 10
 RANGES = 1.5
 MIN_BREAK_ERRORS = 20
-MIN_FACTOR_OF_LOOKS = 3.0
+MIN_FACTOR_OF_LOOKS = 5.0
 """Of repeated looks one may come just after an incident, so the factor must be larger."""
 
 
@@ -22,17 +22,18 @@ def in_parts(blocks: Array) -> Array:
     return np.asarray(np.add.reduceat(blocks, starts, axis=0), dtype=np.float64)
 
 
-def beyond_worst(average: float, highest: float, parts: Array) -> float | None:
+def beyond_worst(average: float, highest: float, parts: Array, least: float = 1.0) -> float | None:
     """Return how many times the candidate's ``average`` exceeds the ``highest`` of the baseline's ``parts``.
 
-    None unless it exceeds it by more than 1.5 times the range of the parts, on a log scale. A candidate that
-    breaks, leaks or slows down within the window is autocorrelated, and so inflates its own variance. The
-    range of the baseline shows what noise does here, and a change of the candidate does not inflate it.
+    None unless this is at least ``least``, and more than 1.5 times the range of the parts, on a log scale. A
+    candidate that breaks, leaks or slows down within the window is autocorrelated, and so inflates its own
+    variance. The range of the baseline shows what noise does here, and a change of the candidate does not
+    inflate it.
     """
     if average <= highest or parts.min() <= 0 or not np.isfinite(parts).all():
         return None
     excess, spread = log(average / highest), log(float(parts.max() / parts.min()))
-    return exp(excess) if excess > RANGES * spread else None
+    return exp(excess) if excess > RANGES * spread and excess >= log(least) else None
 
 
 def error_break(
@@ -45,6 +46,5 @@ def error_break(
     errors, requests = in_parts(x0), in_parts(n0)
     seen = requests > 0
     parts = (errors[seen] + 0.5) / requests[seen]
-    factor = beyond_worst(float((x1.sum() + 0.5) / n1.sum()), float(parts.max()), parts)
-    least = 1.0 if isinstance(critical, OneLook) else MIN_FACTOR_OF_LOOKS
-    return factor if factor is not None and factor >= least else None
+    least = 1.0 if critical.last else MIN_FACTOR_OF_LOOKS
+    return beyond_worst(float((x1.sum() + 0.5) / n1.sum()), float(parts.max()), parts, least)

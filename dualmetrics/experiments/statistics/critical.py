@@ -8,9 +8,26 @@ from typing import Protocol
 
 from scipy.stats import norm, t
 
+FIRST_DECISION = 0.7
+"""The part of the declared time before which repeated looks find breaks only.
+
+With four incidents in a window, none comes in the first half of it with probability .14, and an early look
+cannot know of those that follow. Nor can it see how far slow noise drifts.
+"""
+
 
 class CriticalValues(Protocol):
     """One-sided critical values and p-values of a statistic with mean 0 and variance 1."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the window is long enough for a judgment. A break is judged earlier."""
+        ...
+
+    @property
+    def last(self) -> bool:
+        """Whether no look follows."""
+        ...
 
     def critical_value(self, alpha: float, df: float) -> float: ...
 
@@ -20,6 +37,8 @@ class CriticalValues(Protocol):
 @dataclass(frozen=True)
 class OneLook:
     """Student's t, for a window that was declared beforehand and is looked at once, when it has ended."""
+
+    decides = last = True
 
     def critical_value(self, alpha: float, df: float) -> float:
         """Return the value that the statistic exceeds with probability ``alpha``."""
@@ -48,6 +67,16 @@ class AnyLook:
     """
 
     fraction: float
+
+    @property
+    def decides(self) -> bool:
+        """Whether `FIRST_DECISION` of the declared time has passed."""
+        return self.fraction >= FIRST_DECISION - 1e-9
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the look at the declared end."""
+        return self.fraction >= 1.0
 
     def critical_value(self, alpha: float, df: float) -> float:
         """Return the boundary in standard errors."""

@@ -29,6 +29,11 @@ class Counts:
         """The share of errors over all blocks."""
         return float(self.errors.sum() / self.requests.sum())
 
+    @property
+    def rest(self) -> Counts:
+        """The requests that are no errors, counted as errors."""
+        return Counts(np.maximum(self.requests - self.errors, 0.0), self.requests)
+
 
 @dataclass(frozen=True)
 class RatioEffect:
@@ -51,6 +56,8 @@ class RatioEffect:
     more_baseline: float = 0.0
     breaks: float | None = None
     """By which factor the candidate exceeds the baseline's worst tenth of the window, if by a wide margin."""
+    stratified: bool = False
+    """Whether the counts are weighted by stratum, so that they are no longer numbers of requests."""
 
     @property
     def effective(self) -> ContingencyTable:
@@ -60,7 +67,8 @@ class RatioEffect:
     @property
     def exact(self) -> bool:
         """Whether there are so few errors that the exact test is used too."""
-        return isinstance(self.critical, OneLook) and exact_test.applies(self.table, self.phi)
+        counts = isinstance(self.critical, OneLook) and not self.stratified
+        return counts and exact_test.applies(self.table, self.phi)
 
     @property
     def error(self) -> float:
@@ -96,28 +104,38 @@ class RatioEffect:
         """
         if self.breaks is not None and self.table.estimate > margin:
             return 0.0
-        if not self.worse_without_incidents:
+        if not self.critical.decides or not self.worse_without_incidents:
             return 1.0
         mean = self.p_mean() if enough and self.settled else 1.0
         if self.typical is None:
             return mean
         return min(1.0, 2 * mean, self.typical.p_worse(self.critical))
 
+    def p_above(self, delta: float) -> float:
+        """Return the p-value of "the mean difference is at most ``delta``"."""
+        if not self.critical.decides or not self.settled:
+            return 1.0
+        return self.critical.p_value(score_interval.statistic(self.effective, delta), self.inflation.df)
+
     def p_beyond(self, margin: float) -> float:
         """Return the p-value of "the candidate is worse by ``margin`` or more". Small: within the margin.
 
-        1 if the ratios drift, or if the candidate would be beyond the margin with more incidents like its
-        worst.
+        1 if it is too early, if the ratios drift, or if the candidate would be beyond the margin with more
+        incidents like its worst.
         """
-        if not self.settled or self.table.estimate + self.more_candidate > margin:
+        if not self.critical.decides or not self.settled:
+            return 1.0
+        if self.table.estimate + self.more_candidate > margin:
             return 1.0
         return self.critical.p_value(-score_interval.statistic(self.effective, margin), self.inflation.df)
 
 
 def error_ratio_effect(
-    candidate: Counts, baseline: Counts, critical: CriticalValues = ONE_LOOK
+    candidate: Counts, baseline: Counts, critical: CriticalValues = ONE_LOOK, *, stratified: bool = False
 ) -> RatioEffect:
     """Estimate the difference, and its variance from the blocks.
+
+    If the counts are ``stratified``, there is no typical block, and no exact test.
 
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``. Pairing the variants in
     each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``.
@@ -127,8 +145,8 @@ def error_ratio_effect(
     table = ContingencyTable(*(float(each.sum()) for each in counts))
     merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences)
     variance = inflation.k * variance_of_sum(_differences(merged))
-    logs = log_ratios(*pair)
-    drift = logs is not None and logs.drift
+    logs = None if stratified else log_ratios(*pair)
+    drift = logs is not None and logs.drift(critical)
     more_candidate, more_baseline = allowances(*pair)
     return RatioEffect(
         table=table,
@@ -136,10 +154,11 @@ def error_ratio_effect(
         inflation=inflation,
         critical=critical,
         typical=None if logs is None or drift else logs.typical_block(),
-        settled=logs is None or not drift or not logs.differences_drift,
+        settled=logs is None or not drift or not logs.differences_drift(critical),
         more_candidate=more_candidate,
         more_baseline=more_baseline,
         breaks=error_break(*pair, critical),
+        stratified=stratified,
     )
 
 

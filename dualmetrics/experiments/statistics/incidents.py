@@ -13,17 +13,25 @@ CHANCE_DEVIATIONS = 3.0
 """An incident has more errors than its requests explain, by this many standard deviations."""
 
 
+def worst_run(excess: Array, deviations: Array) -> float:
+    """Return the excess of the worst three neighboring blocks over the average; 0 if chance explains it.
+
+    ``deviations`` are the standard deviations of the blocks by chance alone.
+    """
+    run = np.ones(min(INCIDENT_BLOCKS, len(excess)))
+    sums = np.convolve(excess, run, "valid")
+    worst = int(sums.argmax())
+    chance = CHANCE_DEVIATIONS * np.sqrt(np.convolve(deviations**2, run, "valid")[worst])
+    return float(sums[worst]) if sums[worst] > chance else 0.0
+
+
 def worst_incident(errors: Array, requests: Array) -> float:
     """Return the share of all requests that failed in the worst three neighboring blocks beyond the average.
 
     0 if chance explains them.
     """
     expected = errors.sum() / requests.sum() * requests
-    run = np.ones(min(INCIDENT_BLOCKS, len(errors)))
-    excess = np.convolve(errors - expected, run, "valid")
-    worst = int(excess.argmax())
-    chance = CHANCE_DEVIATIONS * np.sqrt(np.convolve(expected, run, "valid")[worst])
-    return float(excess[worst] / requests.sum()) if excess[worst] > chance else 0.0
+    return worst_run(errors - expected, np.sqrt(expected)) / float(requests.sum())
 
 
 def allowances(candidate: tuple[Array, Array], baseline: tuple[Array, Array]) -> tuple[float, float]:

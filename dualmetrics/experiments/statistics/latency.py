@@ -8,16 +8,12 @@ from math import exp, inf, log, sqrt
 
 import numpy as np
 
-from dualmetrics.experiments.statistics import jackknife, quantiles
-from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
-from dualmetrics.experiments.statistics.autocorrelation import (
-    Inflation,
-    inflation,
-    merge_correlated_blocks,
-)
+from dualmetrics.experiments.statistics import quantiles
+from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.breaks import PARTS, beyond_worst, in_parts
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
 from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect
+from dualmetrics.experiments.statistics.log_ratio import LogRatio, estimate_log_ratio
 from dualmetrics.experiments.statistics.quantiles import QuantileBucket
 
 Interpolant = Callable[[QuantileBucket], Array]
@@ -49,29 +45,6 @@ class Latencies:
 
     def _locate(self, q: float) -> QuantileBucket:
         return quantiles.locate_bucket(q, self.bounds, self.counts.sum(axis=0))
-
-
-@dataclass(frozen=True)
-class LogRatio:
-    """``ln(Q1/Q0)`` by one interpolant, and its standard error."""
-
-    estimate: float
-    error: float
-    inflation: Inflation
-    critical: CriticalValues
-
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the one-sided limits, each at ``alpha``."""
-        half = self.critical.critical_value(alpha, self.inflation.df) * self.error
-        return self.estimate - half, self.estimate + half
-
-    def p_above(self, limit: float) -> float:
-        """Return the p-value of "at most ``limit``"."""
-        return self.critical.p_value(_standardized(self.estimate - limit, self.error), self.inflation.df)
-
-    def p_below(self, limit: float) -> float:
-        """Return the p-value of "at least ``limit``"."""
-        return self.critical.p_value(_standardized(limit - self.estimate, self.error), self.inflation.df)
 
 
 @dataclass(frozen=True)
@@ -131,25 +104,44 @@ class LatencyEffect:
         """
         if self.breaks is not None:
             return 0.0
-        if self.tail is None or self.slower is None or not enough:
+        if self.tail is None or self.slower is None or not enough or not self.tail.critical.decides:
             return 1.0
         return max(self.tail.p_above(0.0), self.slower.p_worse(enough=self.slower.inflation.enough))
+
+    def p_above(self, limit: float, *, enough: bool) -> float:
+        """Return the p-value of "worse by at most ``limit``", a logarithm. 1 if the buckets allow it."""
+        if self.tail is None or not enough or not self.tail.critical.decides:
+            return 1.0
+        return self.tail.p_above(limit) if self.hard_bounds[0] >= exp(limit) else 1.0
 
     def p_beyond(self, margin: float) -> float:
         """Return the p-value of "slower by ``margin`` or more", the larger of both interpolants.
 
-        It is 1 if the buckets are so wide that such a move could happen within them.
+        It is 1 if it is too early, or if the buckets are so wide that such a move could happen within them.
         """
         if self.linear is None or self.tail is None or not self.bounds_allow(margin):
+            return 1.0
+        if not self.tail.critical.decides:
             return 1.0
         limit = log(1 + margin)
         return max(self.linear.p_below(limit), self.tail.p_below(limit))
 
 
 def latency_effect(
-    candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues = ONE_LOOK
+    candidate: Latencies,
+    baseline: Latencies,
+    q: float,
+    critical: CriticalValues = ONE_LOOK,
+    *,
+    up_good: bool = False,
 ) -> LatencyEffect:
-    """Estimate the effect on the ``q`` quantile. Both variants must have the same bounds."""
+    """Estimate the effect on the ``q`` quantile. Both variants must have the same bounds.
+
+    If higher is better, the effect is that of the baseline against the candidate, except for a break.
+    """
+    breaks = (_collapse if up_good else _break)(candidate, baseline, q)
+    if up_good:
+        candidate, baseline = baseline, candidate
     tables = candidate.counts, baseline.counts
     return LatencyEffect(
         q=q,
@@ -162,7 +154,7 @@ def latency_effect(
         linear=_log_ratio(tables, baseline.bounds, q, quantiles.linear_quantile, critical),
         tail=_log_ratio(tables, baseline.bounds, q, quantiles.tail_quantile, critical),
         slower=_share_above_bucket(candidate, baseline, q, critical),
-        breaks=_break(candidate, baseline, q),
+        breaks=breaks,
     )
 
 
@@ -184,35 +176,23 @@ def _break(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
     return beyond_worst(candidate.bucket(q)[0], float(located.high.max()), quantiles.tail_quantile(located))
 
 
+def _collapse(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
+    """Apply `beyond_worst` to a quantile that is lower, in the same way."""
+    if len(baseline.counts) < PARTS:
+        return None
+    parts = in_parts(baseline.counts)
+    located = quantiles.locate_bucket(q, baseline.bounds, parts[parts.sum(axis=1) > 0])
+    lowest, values = float(located.low.min()), quantiles.tail_quantile(located)
+    if lowest <= 0 or not (values > 0).all():
+        return None
+    return beyond_worst(1 / candidate.bucket(q)[1], 1 / lowest, 1 / values)
+
+
 def _log_ratio(
     tables: tuple[Array, ...], bounds: Array, q: float, interpolant: Interpolant, critical: CriticalValues
 ) -> LogRatio | None:
-    """Estimate ``ln(Q1/Q0)``: the delete-one-block jackknife, inflated for autocorrelation."""
-
-    def log_ratios(sums: tuple[Array, ...]) -> Array:
+    def quantiles_of(sums: tuple[Array, ...]) -> tuple[Array, Array]:
         candidate, baseline = (interpolant(quantiles.locate_bucket(q, bounds, counts)) for counts in sums)
-        return _finite_log(candidate) - _finite_log(baseline)
+        return candidate, baseline
 
-    def influences(blocks: tuple[Array, ...]) -> Array:
-        return jackknife.influences(log_ratios(tuple(jackknife.left_out(counts) for counts in blocks)))
-
-    estimate = log_ratios(tuple(counts.sum(axis=0) for counts in tables))
-    if len(tables[0]) == 1 and np.isfinite(estimate):
-        return LogRatio(float(estimate), inf, inflation(np.zeros(1)), critical)
-    if not np.isfinite(estimate) or not np.isfinite(influences(tables)).all():
-        return None
-    tables, inflated = merge_correlated_blocks(tables, merge_neighbors, influences)
-    variance = inflated.k * float(np.sum(influences(tables) ** 2))
-    return LogRatio(float(estimate), sqrt(variance), inflated, critical)
-
-
-def _finite_log(values: Array) -> Array:
-    """Return logarithms, and NaN for infinity, so that the difference of two infinities is NaN too."""
-    finite = np.isfinite(values) & (values > 0)
-    return np.where(finite, np.log(np.where(finite, values, 1.0)), np.nan)
-
-
-def _standardized(distance: float, error: float) -> float:
-    if error > 0:
-        return distance / error
-    return 0.0 if distance == 0 else inf if distance > 0 else -inf
+    return estimate_log_ratio(tables, quantiles_of, critical)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.fft import dct
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
 
 MIN_TYPICAL_BLOCKS = 20
 MIN_BLOCK_ERRORS = 3
@@ -19,8 +19,8 @@ FORGETTING, DRIFTING = (0.0, 0.3, 0.6), 0.97
 """The correlations of neighboring blocks in the noises that are told apart."""
 CHANCE_VARIANCE = 0.15
 """The variance that chance adds to each of them, if the noise itself has variance 1."""
-EVIDENCE = log(5)
-"""A noise that forgets must be at least five times as likely as one that drifts."""
+EVIDENCE, EVIDENCE_OF_LOOKS = log(5), log(20)
+"""A noise that forgets must be at least five times as likely as one that drifts; before the last look, 20."""
 
 
 class TypicalBlock(NamedTuple):
@@ -30,9 +30,10 @@ class TypicalBlock(NamedTuple):
     statistic: float
     df: float
 
-    def p_worse(self, critical: CriticalValues) -> float:
-        """Return the p-value of "the candidate is no worse in a typical block"."""
-        return critical.p_value(self.statistic, self.df)
+    def p_worse(self, critical: CriticalValues, limit: float = 0.0) -> float:
+        """Return the p-value of "worse by at most the factor whose logarithm is ``limit``"."""
+        share = 1 - limit / log(self.factor) if self.factor != 1 else 1.0
+        return critical.p_value(self.statistic * share, self.df)
 
 
 class LogRatios(NamedTuple):
@@ -41,15 +42,13 @@ class LogRatios(NamedTuple):
     candidate: Array
     baseline: Array
 
-    @property
-    def drift(self) -> bool:
-        """Whether the variants' own ratios drift."""
-        return drifts(cosine_powers(self.candidate) + cosine_powers(self.baseline))
+    def drift(self, critical: CriticalValues) -> bool:
+        """Return whether the variants' own ratios drift."""
+        return drifts(cosine_powers(self.candidate) + cosine_powers(self.baseline), critical)
 
-    @property
-    def differences_drift(self) -> bool:
-        """Whether the difference between the variants drifts. What both share cancels."""
-        return drifts(cosine_powers(self.candidate - self.baseline))
+    def differences_drift(self, critical: CriticalValues) -> bool:
+        """Return whether the difference between the variants drifts. What both share cancels."""
+        return drifts(cosine_powers(self.candidate - self.baseline), critical)
 
     def typical_block(self) -> TypicalBlock:
         """Test the mean of the paired differences against its slow cosines.
@@ -81,14 +80,15 @@ def cosine_powers(values: Array) -> Array:
     return np.asarray(dct(values, norm="ortho")[1:] ** 2, dtype=np.float64)
 
 
-def drifts(powers: Array) -> bool:
+def drifts(powers: Array, critical: CriticalValues = ONE_LOOK) -> bool:
     """Return whether the powers may be those of a noise that drifts, not of one that forgets in a few blocks.
 
     Two series that drift are apart most of the time, so the difference between them says nothing. The noises
     are first-order autoregressive, with some chance added. Their likelihoods are those of Whittle (1953).
     """
     forgetting = min(_surprise(powers, memory) for memory in FORGETTING)
-    return forgetting + EVIDENCE > _surprise(powers, DRIFTING)
+    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
+    return forgetting + evidence > _surprise(powers, DRIFTING)
 
 
 def _surprise(powers: Array, memory: float) -> float:

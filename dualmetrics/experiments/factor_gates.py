@@ -1,0 +1,161 @@
+"""Gates on a factor: of a quantile, of a rate such as the mean of a histogram, and of a level like memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import expm1, inf, log, nan, sqrt
+
+from dualmetrics.experiments.gate_requests import Aim
+from dualmetrics.experiments.gates import Gate, block_notes
+from dualmetrics.experiments.share_gates import Rules, goal_need
+from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
+from dualmetrics.experiments.statistics.latency import Latencies, LatencyEffect, latency_effect
+from dualmetrics.experiments.statistics.levels import level_effect
+from dualmetrics.experiments.statistics.power import Need
+from dualmetrics.experiments.statistics.rate_ratio import Amounts, RateEffect, rate_effect
+
+UNKNOWN = Need(inf, inf)
+
+
+def quantile_gate(
+    name: str, q: float, baseline: Latencies, candidate: Latencies, aim: Aim, rules: Rules, quantity: str
+) -> Gate:
+    """Judge the factor by which the ``q`` quantile of a histogram differs."""
+    effect = latency_effect(candidate, baseline, q, rules.critical, up_good=aim.up_good)
+    enough = effect.tail is not None and effect.tail.inflation.enough
+    worse, limit = expm1(aim.log_limit), aim.log_limit
+    p_beyond = effect.p_beyond(worse) if enough else 1.0
+    values = effect.values[::-1] if aim.up_good else effect.values
+    limits = [each**aim.sign if each > 0 else inf for each in effect.interval(rules.alpha)]
+    lower, upper = sorted(limits) if enough else (0.0, inf)
+    return Gate(
+        name=name,
+        unit="factor",
+        margin=aim.margin,
+        baseline=values[0],
+        candidate=values[1],
+        effect=values[1] / values[0] if effect.identified else nan,
+        lower=lower,
+        upper=upper,
+        p_worse=effect.p_above(limit, enough=enough) if limit < 0 else effect.p_worse(enough=enough),
+        p_beyond=p_beyond,
+        within=p_beyond <= rules.alpha,
+        need=_quantile_need(effect, limit, rules.alpha),
+        note="; ".join(_quantile_notes(effect, baseline.bounds, worse)),
+        quantity=quantity,
+        up_good=aim.up_good,
+        goal=aim.goal,
+    )
+
+
+def _quantile_need(effect: LatencyEffect, limit: float, alpha: float) -> Need:
+    """If the buckets are too wide for the margin, more time does not help, and only larger moves are seen."""
+    if effect.tail is None:
+        return UNKNOWN
+    need = goal_need(effect.tail.error, effect.tail.estimate, limit, alpha)
+    if effect.bounds_allow(expm1(limit)):
+        return need
+    most = effect.hard_bounds[1]
+    return Need(inf, max(need.visible, log(most)) if most > 0 else inf)
+
+
+def _quantile_notes(effect: LatencyEffect, bounds: Array, margin: float) -> Iterator[str]:
+    if effect.breaks is not None:
+        yield f"at least {effect.breaks:.3g} times as bad as in the baseline's worst tenth of the time"
+    if effect.tail is None:
+        yield f"unknown: above the highest bucket bound {bounds[-1]:g}; higher bounds would help"
+        return
+    (low0, high0), (low1, high1) = effect.baseline, effect.candidate
+    least, most = effect.hard_bounds
+    yield f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
+    if not effect.bounds_allow(margin) and effect.slower is None:
+        yield f"these buckets are too wide to see a change of {abs(margin):.0%}: {_help(effect, margin)}"
+    yield from block_notes(effect.tail.inflation)
+
+
+def _help(effect: LatencyEffect, margin: float) -> str:
+    if margin == 0:
+        return f"a bucket bound at {sqrt(effect.values[0] * effect.values[1]):.3g} may help"
+    below, above = sorted(effect.helpful_bounds(margin))
+    return f"bucket bounds at {below:.3g} and {above:.3g} would help, or --slo"
+
+
+def rate_gate(
+    name: str, baseline: Amounts, candidate: Amounts, aim: Aim, rules: Rules, fails_beyond: float = 0.0
+) -> Gate:
+    """Judge the factor of an amount for each unit.
+
+    A guard rail fails if it is surely worse by more than the factor whose logarithm is ``fails_beyond``.
+    """
+    effect = rate_effect(
+        candidate,
+        baseline,
+        up_good=aim.up_good,
+        critical=rules.critical,
+        stratified=rules.stratified,
+    )
+    lower, upper = effect.interval(rules.alpha)
+    limit = aim.log_limit
+    p_beyond = effect.p_beyond(limit)
+    return Gate(
+        name=name,
+        unit="factor",
+        margin=aim.margin,
+        baseline=effect.rates[0],
+        candidate=effect.rates[1],
+        effect=effect.rates[1] / effect.rates[0] if effect.rates[0] > 0 else nan,
+        lower=lower,
+        upper=upper,
+        p_worse=effect.p_worse(min(limit, fails_beyond), limit),
+        p_beyond=p_beyond,
+        within=p_beyond <= rules.alpha,
+        need=UNKNOWN
+        if effect.ratio is None
+        else goal_need(effect.ratio.error, effect.ratio.estimate, limit, rules.alpha),
+        note="; ".join(_rate_notes(effect, baseline, candidate, limit)),
+        up_good=aim.up_good,
+        goal=aim.goal,
+    )
+
+
+def _rate_notes(effect: RateEffect, baseline: Amounts, candidate: Amounts, limit: float) -> Iterator[str]:
+    amounts = [f"{each.amount.sum():.6g} for {each.units.sum():.6g}" for each in (baseline, candidate)]
+    yield " against ".join(amounts)
+    if effect.breaks is not None:
+        yield f"{effect.breaks:.3g} times as bad as in the baseline's worst tenth of the time"
+    if effect.ratio is None:
+        yield "a factor needs an amount above 0 in both"
+        return
+    if effect.typical is not None:
+        yield f"in a typical block {effect.typical.factor**effect.sign:.3g} times that of the baseline"
+    estimate = effect.ratio.estimate
+    if estimate <= limit < estimate + effect.more_candidate:
+        yield "a few blocks decide: more incidents like the candidate's worst would exceed the margin"
+    if 0 < estimate <= effect.more_baseline:
+        yield "a few blocks decide: with more incidents like its worst, the baseline would be as bad"
+    yield from block_notes(effect.ratio.inflation)
+
+
+def level_gate(name: str, baseline: Array, candidate: Array, aim: Aim, rules: Rules) -> Gate:
+    """Judge the factor of a level in every tenth of the window."""
+    effect = level_effect(candidate, baseline, rules.critical)
+    if effect is None:
+        note = f"each of {MIN_BLOCKS} blocks of time needs a sample; there are {len(baseline)} blocks"
+        return Gate(name, "factor", aim.margin, nan, nan, nan, 0.0, inf, 1.0, 1.0, False, UNKNOWN, note)
+    within = effect.within(aim.margin)
+    return Gate(
+        name=name,
+        unit="factor",
+        margin=aim.margin,
+        baseline=effect.levels[0],
+        candidate=effect.levels[1],
+        effect=effect.factor,
+        lower=effect.least,
+        upper=effect.most,
+        p_worse=0.0 if effect.beyond(aim.margin) else 1.0,
+        p_beyond=0.0 if within else 1.0,
+        within=within,
+        need=Need(1.0 if within else inf, log(max(effect.most, 1.0))),
+        note=f"between {effect.least:.3g} and {effect.most:.3g} times the baseline in each tenth of the time",
+    )

@@ -1,0 +1,89 @@
+"""Gates on a share: errors among requests, slow requests, failed orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from dualmetrics.experiments.gate_requests import Aim
+from dualmetrics.experiments.gates import Gate, Margins, block_notes
+from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect
+from dualmetrics.experiments.statistics.power import Need, estimate_need
+
+
+class Rules(NamedTuple):
+    """How gates are judged."""
+
+    margins: Margins
+    critical: CriticalValues
+    stratified: bool = False
+    """Whether the counts are weighted by stratum, so that they are no longer numbers of requests."""
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided risk of each limit."""
+        return self.margins.alpha
+
+
+def share_gate(name: str, baseline: Counts, candidate: Counts, aim: Aim, rules: Rules) -> Gate:
+    """Judge a share. If higher is better, what is missing to the whole is judged."""
+    worse = (baseline.rest, candidate.rest) if aim.up_good else (baseline, candidate)
+    effect = error_ratio_effect(worse[1], worse[0], rules.critical, stratified=rules.stratified)
+    enough = effect.inflation.enough or (rules.margins.assume_iid and effect.inflation.blocks == 1)
+    limits = effect.interval(rules.alpha) if enough else (-1.0, 1.0)
+    lower, upper = sorted(aim.sign * limit for limit in limits)
+    p_beyond = effect.p_beyond(aim.limit) if enough else 1.0
+    counted = "weighted by stratum: " if rules.stratified else ""
+    counted += (
+        f"{baseline.errors.sum():.0f} of {baseline.requests.sum():.0f} against "
+        f"{candidate.errors.sum():.0f} of {candidate.requests.sum():.0f}"
+    )
+    return Gate(
+        name=name,
+        unit="difference",
+        margin=aim.margin,
+        baseline=baseline.ratio,
+        candidate=candidate.ratio,
+        effect=aim.sign * effect.table.estimate,
+        lower=lower,
+        upper=upper,
+        p_worse=_p_worse(effect, aim, enough=enough),
+        p_beyond=p_beyond,
+        within=p_beyond <= rules.alpha,
+        need=goal_need(effect.error, effect.table.estimate, aim.limit, rules.alpha),
+        note="; ".join([counted, *_notes(effect, aim)]),
+        quantity="share",
+        up_good=aim.up_good,
+        goal=aim.goal,
+    )
+
+
+def _p_worse(effect: RatioEffect, aim: Aim, *, enough: bool) -> float:
+    if aim.limit < 0:
+        return effect.p_above(aim.limit) if enough else 1.0
+    return effect.p_worse(enough=enough, margin=aim.limit)
+
+
+def goal_need(error: float, estimate: float, limit: float, alpha: float) -> Need:
+    """Return the need of a guard rail if there is no difference, of a goal if the effect is as estimated."""
+    distance = limit if limit > 0 else limit - estimate
+    return estimate_need(max(distance, 0.0), error, alpha)
+
+
+def _notes(effect: RatioEffect, aim: Aim) -> Iterator[str]:
+    estimate, limit = effect.table.estimate, aim.limit
+    if effect.phi > 1.005:
+        yield f"varies {effect.phi:.2g} times as much as by chance"
+    if effect.exact:
+        yield "few errors: exact test"
+    what = "the rest" if aim.up_good else "it"
+    if effect.typical is not None:
+        yield f"in a typical block {what} is {effect.typical.factor:.3g} times that of the baseline"
+    if effect.breaks is not None:
+        yield f"{what} is {effect.breaks:.3g} times as high as in the baseline's worst tenth of the time"
+    if estimate <= limit < estimate + effect.more_candidate:
+        yield "a few blocks decide: more incidents like the candidate's worst would exceed the margin"
+    if 0 < estimate <= effect.more_baseline:
+        yield "a few blocks decide: with more incidents like its worst, the baseline would be as bad"
+    yield from block_notes(effect.inflation)
