@@ -83,7 +83,7 @@ class Splits(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     ``1%`` is the same as ``99:1``. The last step of a ramp needs no length.
     """
 
-    name = "splits"
+    name = "split"
 
     def __init__(self, *, ramp: bool) -> None:
         self._ramp = ramp

@@ -12,7 +12,11 @@ from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
-from dualmetrics.experiments.statistics.sample_ratio import MISMATCH_ALPHA, sample_ratio_mismatch
+from dualmetrics.experiments.statistics.sample_ratio import (
+    MISMATCH_ALPHA,
+    sample_ratio_mismatch,
+    step_mismatches,
+)
 from dualmetrics.experiments.window import Window
 
 MIN_COVERAGE = 0.95
@@ -123,12 +127,18 @@ def check_split(requests: Sequence[Array], share: float | None) -> Check:
 
 
 def check_ramp(requests: Sequence[Array], ramp: Sequence[RampStep], strata: Strata) -> Check:
-    """Check the candidate's share in each step of the ramp that has ten blocks of time."""
-    results, seen = [], []
-    for number, step in enumerate(ramp):
-        blocks = strata == number
-        if blocks.any():
-            check = check_split([each[blocks] for each in requests], step.share)
-            results.append(check.holds)
-            seen.append(f"step {number + 1}: {check.seen}")
-    return Check("split", all(results), "; ".join(seen) or "not checked: no step is complete")
+    """Check the candidate's share in each step of the ramp. It needs ten blocks in all steps together."""
+    baseline, candidate = requests
+    steps = [number for number in range(len(ramp)) if (baseline + candidate)[strata == number].sum() > 0]
+    seen = [_step_seen(number, ramp[number].share, requests, strata) for number in steps]
+    if (strata >= 0).sum() < MIN_BLOCKS:
+        return Check("split", True, f"not checked yet: it needs {MIN_BLOCKS} blocks of time")
+    p = min(step_mismatches(candidate, baseline, [step.share for step in ramp], strata), default=1.0)
+    p = min(1.0, p * len(steps))
+    return Check("split", p >= MISMATCH_ALPHA, f"{'; '.join(seen)}; p = {p:.2g}")
+
+
+def _step_seen(number: int, share: float, requests: Sequence[Array], strata: Strata) -> str:
+    baseline, candidate = (float(each[strata == number].sum()) for each in requests)
+    observed = candidate / (baseline + candidate)
+    return f"step {number + 1}: the candidate got {observed:.2%}, declared {share:.2%}"

@@ -82,27 +82,31 @@ class Comparison:
 
 
 def compare(
-    source: Source,
-    window: Window,
-    question: Question | None = None,
-    experiment: str = "",
-    more_checks: Sequence[Check] = (),
+    source: Source, window: Window, question: Question | None = None, experiment: str = ""
 ) -> Comparison:
     """Judge the candidate against the baseline by what ``source`` recorded in the window.
 
-    ``experiment`` is the title of the report; ``more_checks`` are checks that were made already. Raises an
-    `ExperimentError` if there is nothing to judge.
+    ``experiment`` is the title of the report. Raises an `ExperimentError` if there is nothing to judge.
     """
-    question = question or Question()
+    return compare_with_checks(source, window, question or Question(), experiment, [])
+
+
+def compare_with_checks(
+    source: Source, window: Window, question: Question, experiment: str, more_checks: Sequence[Check]
+) -> Comparison:
+    """Do the same as `compare`. ``more_checks`` are those that were made already."""
     names = resolve_names(source, window, question)
-    recorded = source.names(window.start, window.end) if question.gates else ()
-    question = replace(question, gates=resolve_gates(question.gates, recorded))
-    step = window.block_seconds(sequential=question.sequential) / STEPS_PER_BLOCK
-    baseline = _read(source, question.baseline, names, window, step, question)
-    candidate = _read(source, question.candidate, names, window, step, question)
-    check_labels((baseline, candidate), names, question)
-    counts = count_variants(baseline, candidate, names, window, question)
-    run_checks = [*_run_checks((baseline, candidate), counts, window, question), *more_checks]
+    if question.gates:
+        recorded = source.names(window.start, window.end)
+        question = replace(question, gates=resolve_gates(question.gates, recorded))
+    pair = _read(source, names, window, question)
+    if question.gates and not any(samples.http for samples in pair):
+        names = NO_HTTP
+    for variant, samples in zip((question.baseline, question.candidate), pair, strict=True):
+        _require_samples(variant, samples, names, window)
+    check_labels(pair, names, question)
+    counts = count_variants(*pair, names, window, question)
+    run_checks = [*_run_checks(pair, counts, window, question), *more_checks]
     return _judge(experiment, question, window, run_checks, counts)
 
 
@@ -124,15 +128,23 @@ def resolve_names(source: Source, window: Window, question: Question) -> Names:
 
 
 def _read(
-    source: Source, variant: str, names: Names, window: Window, step: float, question: Question
-) -> VariantSamples:
+    source: Source, names: Names, window: Window, question: Question
+) -> tuple[VariantSamples, VariantSamples]:
     others = needed_metrics(question.gates)
-    samples = source.read(variant, names, window.start, window.end, step, others)
-    if names.recorded and not samples.requests and not samples.durations:
-        if window.early:
-            raise TooEarlyError(f"There are no requests of the variant {variant!r} yet; look again later.")
-        raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
-    return samples
+    step = window.block_seconds(sequential=question.sequential) / STEPS_PER_BLOCK
+    baseline, candidate = (
+        source.read(variant, names, window.start, window.end, step, others)
+        for variant in (question.baseline, question.candidate)
+    )
+    return baseline, candidate
+
+
+def _require_samples(variant: str, samples: VariantSamples, names: Names, window: Window) -> None:
+    if samples.http or not names.recorded:
+        return
+    if window.early:
+        raise TooEarlyError(f"There are no requests of the variant {variant!r} yet; look again later.")
+    raise InvalidExperimentError(f"There are no requests of the variant {variant!r} in the window.")
 
 
 def _run_checks(

@@ -43,6 +43,7 @@ def quantile_gate(
         within=p_beyond <= rules.alpha,
         need=_quantile_need(effect, limit, rules.alpha),
         note="; ".join(_quantile_notes(effect, baseline.bounds, worse)),
+        remedy=_remedy(effect, baseline.bounds, worse, quantity),
         quantity=quantity,
         up_good=aim.up_good,
         goal=aim.goal,
@@ -64,21 +65,28 @@ def _quantile_notes(effect: LatencyEffect, bounds: Array, margin: float) -> Iter
     if effect.breaks is not None:
         yield f"at least {effect.breaks:.3g} times as bad as in the baseline's worst tenth of the time"
     if effect.tail is None:
-        yield f"unknown: above the highest bucket bound {bounds[-1]:g}; higher bounds would help"
+        yield f"unknown: above the highest bucket bound {bounds[-1]:g}"
         return
     (low0, high0), (low1, high1) = effect.baseline, effect.candidate
     least, most = effect.hard_bounds
     yield f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
     if not effect.bounds_allow(margin) and effect.slower is None:
-        yield f"these buckets are too wide to see a change of {abs(margin):.0%}: {_help(effect, margin)}"
+        yield f"these buckets are too wide to see a change of {abs(margin):.0%}"
     yield from block_notes(effect.tail.inflation)
 
 
-def _help(effect: LatencyEffect, margin: float) -> str:
+def _remedy(effect: LatencyEffect, bounds: Array, margin: float, quantity: str) -> str:
+    """Return which bucket bounds would help, or which share could be judged instead."""
+    if effect.tail is None:
+        return f"a bucket bound above {bounds[-1]:g} would help"
+    if effect.bounds_allow(margin) or effect.slower is not None:
+        return ""
+    option = "--slo" if quantity == "duration" else "above="
+    instead = f"or {option} with the bound {effect.baseline[1]:g}"
     if margin == 0:
-        return f"a bucket bound at {sqrt(effect.values[0] * effect.values[1]):.3g} may help"
+        return f"a bucket bound at {sqrt(effect.values[0] * effect.values[1]):.3g} may help, {instead}"
     below, above = sorted(effect.helpful_bounds(margin))
-    return f"bucket bounds at {below:.3g} and {above:.3g} would help, or --slo"
+    return f"bucket bounds at {below:.3g} and {above:.3g} would help, {instead}"
 
 
 def rate_gate(

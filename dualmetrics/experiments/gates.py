@@ -55,6 +55,8 @@ class Gate:
     up_good: bool = False
     """Whether higher is better."""
     goal: bool = False
+    remedy: str = ""
+    """What would help, if no longer window would decide the gate."""
 
     @property
     def none(self) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dualmetrics.experiments.checks import Check
-from dualmetrics.experiments.comparison import Comparison, compare
+from dualmetrics.experiments.comparison import Comparison, compare, compare_with_checks
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.gate_requests import FACTOR_MARGIN, SHARE_MARGIN, GateRequest
 from dualmetrics.experiments.question import Question
@@ -74,7 +74,7 @@ def compare_variants(
     margins = question.margins
     shared = replace(question, margins=margins._replace(alpha=margins.alpha / len(variants.candidates)))
     return [
-        compare(source, window, variants.question(shared, candidate), experiment, checks)
+        compare_with_checks(source, window, variants.question(shared, candidate), experiment, checks)
         for candidate in variants.candidates
     ]
 

@@ -68,9 +68,9 @@ def format_visible_effect(gate: Gate) -> str:
 
 def gate_note(gate: Gate) -> str:
     """Return what the gate is based on, and the smallest effect that would be detected now."""
-    return (
-        f"{gate.name}: {gate.note}; smallest effect that would be detected now: {format_visible_effect(gate)}"
-    )
+    parts = [f"{gate.name}: {gate.note}", *([gate.remedy] if gate.remedy else [])]
+    visible = f"smallest effect that would be detected now: {format_visible_effect(gate)}"
+    return "; ".join([*parts, visible])
 
 
 def format_duration(seconds: float) -> str:

@@ -58,9 +58,10 @@ def _inconclusive_reason(comparison: Comparison) -> str:
         passed = f"{comparison.window.fraction:.0%} has passed"
         return f"Only breaks are judged before {FIRST_DECISION:.0%} of the declared time; {passed}."
     undecided = ", ".join(gate.name for gate in comparison.gates if not gate.within)
-    unseen = [gate.name for gate in comparison.gates if not gate.within and not isfinite(gate.need.times)]
+    unseen = [gate for gate in comparison.gates if not gate.within and not isfinite(gate.need.times)]
     if unseen:
-        return f"Not decided: {undecided}. More time would not decide {', '.join(unseen)}: see the notes."
+        parts = [f"{gate.name} ({gate.remedy})" if gate.remedy else gate.name for gate in unseen]
+        return f"Not decided: {undecided}. More time would not decide {', '.join(parts)}."
     seconds = comparison.still_needed
     if seconds <= 0:
         return f"Not decided: {undecided}."

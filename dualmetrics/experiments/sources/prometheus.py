@@ -73,7 +73,9 @@ class Prometheus:
     def _first_sample(self, names: Names, now: float) -> float:
         selector = self._selector(None)
         counters = (names.requests or f"{names.duration}_count", names.duration)
-        selectors = [f"{counter}{selector}" for counter in counters if counter]
+        selectors = (
+            [f"{counter}{selector}" for counter in counters if counter] if names.recorded else [selector]
+        )
         query = " or ".join(f"group({each})" for each in selectors)
         groups = self._client.query_range(query, now - _SEVEN_DAYS, now, _STEP)
         minute = min((float(each["values"][0][0]) for each in groups), default=now)

@@ -48,6 +48,11 @@ class VariantSamples:
     """Other histograms, by name."""
 
     @property
+    def http(self) -> bool:
+        """Whether there are samples of HTTP requests."""
+        return bool(self.requests or self.durations)
+
+    @property
     def times(self) -> Array:
         """All times at which there is a sample."""
         times = [each.times for each in self.requests] + [each.times for each in self.durations]

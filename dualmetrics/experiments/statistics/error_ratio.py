@@ -9,12 +9,21 @@ import numpy as np
 
 from dualmetrics.experiments.statistics import exact_test, score_interval
 from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
-from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
+from dualmetrics.experiments.statistics.autocorrelation import (
+    Inflation,
+    fullness,
+    merge_correlated_blocks,
+)
 from dualmetrics.experiments.statistics.breaks import error_break
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues, OneLook
 from dualmetrics.experiments.statistics.incidents import allowances
 from dualmetrics.experiments.statistics.score_interval import ContingencyTable
-from dualmetrics.experiments.statistics.typical_block import TypicalBlock, log_ratios
+from dualmetrics.experiments.statistics.typical_block import (
+    EVIDENCE,
+    EVIDENCE_OF_LOOKS,
+    TypicalBlock,
+    log_ratios,
+)
 
 
 @dataclass(frozen=True)
@@ -143,10 +152,12 @@ def error_ratio_effect(
     pair = (candidate.errors, candidate.requests), (baseline.errors, baseline.requests)
     counts = (*pair[0], *pair[1])
     table = ContingencyTable(*(float(each.sum()) for each in counts))
-    merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences)
+    full = fullness(candidate.requests + baseline.requests) if stratified else 1.0
+    merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences, full)
     variance = inflation.k * variance_of_sum(_differences(merged))
     logs = None if stratified else log_ratios(*pair)
-    drift = logs is not None and logs.drift(critical)
+    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
+    drift = logs is not None and logs.drift(evidence)
     more_candidate, more_baseline = allowances(*pair)
     return RatioEffect(
         table=table,
@@ -154,7 +165,7 @@ def error_ratio_effect(
         inflation=inflation,
         critical=critical,
         typical=None if logs is None or drift else logs.typical_block(),
-        settled=logs is None or not drift or not logs.differences_drift(critical),
+        settled=logs is None or not drift or not logs.differences_drift(evidence),
         more_candidate=more_candidate,
         more_baseline=more_baseline,
         breaks=error_break(*pair, critical),

@@ -45,11 +45,12 @@ class LogRatio:
 
 
 def estimate_log_ratio(
-    tables: tuple[Array, ...], estimates: Estimates, critical: CriticalValues
+    tables: tuple[Array, ...], estimates: Estimates, critical: CriticalValues, full: float = 1.0
 ) -> LogRatio | None:
     """Estimate the logarithm with the delete-one-block jackknife, inflated for autocorrelation.
 
-    None if one of the values is 0, infinite or unknown, with any block left out.
+    None if one of the values is 0, infinite or unknown, with any block left out. ``full`` is the `fullness`
+    of the blocks.
     """
 
     def log_ratios(sums: tuple[Array, ...]) -> Array:
@@ -64,7 +65,7 @@ def estimate_log_ratio(
         return LogRatio(float(estimate), inf, inflation(np.zeros(1)), critical)
     if not np.isfinite(estimate) or not np.isfinite(influences(tables)).all():
         return None
-    tables, inflated = merge_correlated_blocks(tables, merge_neighbors, influences)
+    tables, inflated = merge_correlated_blocks(tables, merge_neighbors, influences, full)
     variance = inflated.k * float(np.sum(influences(tables) ** 2))
     return LogRatio(float(estimate), sqrt(variance), inflated, critical)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log1p
+from math import exp, log, log1p
 
 import numpy as np
 
 from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import fullness
 from dualmetrics.experiments.statistics.breaks import PARTS, beyond_worst, in_parts
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
 from dualmetrics.experiments.statistics.incidents import MORE_INCIDENTS, worst_run
@@ -16,6 +17,8 @@ from dualmetrics.experiments.statistics.typical_block import MIN_TYPICAL_BLOCKS,
 
 MIN_RATE_FACTOR_OF_LOOKS = 2.0
 """Before the last look a break must be at least so large."""
+EVIDENCE_OF_RATES = log(20)
+"""Chance hides the drift of a rate less than that of few errors, so more evidence is asked."""
 MAD_DEVIATIONS = 1.4826
 """The standard deviation of a normal distribution in median absolute deviations."""
 
@@ -122,12 +125,17 @@ def rate_effect(
     effect = RateEffect(
         rates=(baseline.rate, candidate.rate),
         sign=sign,
-        ratio=estimate_log_ratio(tables, lambda sums: _ordered(sums, sign), critical),
+        ratio=estimate_log_ratio(
+            tables,
+            lambda sums: _ordered(sums, sign),
+            critical,
+            fullness(candidate.units + baseline.units) if stratified else 1.0,
+        ),
         more_candidate=log1p(MORE_INCIDENTS * max(0.0, worst1 - worst0)),
         more_baseline=log1p(MORE_INCIDENTS * max(0.0, worst0 - worst1)),
         breaks=_break(candidate, baseline, sign, critical),
     )
-    return effect if stratified else _with_logarithms(effect, candidate, baseline, critical)
+    return effect if stratified else _with_logarithms(effect, candidate, baseline)
 
 
 def _vanished(candidate: Amounts, baseline: Amounts, sign: float) -> float | None:
@@ -148,18 +156,16 @@ def _divided(amount: Array, units: Array) -> Array:
     return np.asarray(amount / np.where(units > 0, units, np.nan))
 
 
-def _with_logarithms(
-    effect: RateEffect, candidate: Amounts, baseline: Amounts, critical: CriticalValues
-) -> RateEffect:
+def _with_logarithms(effect: RateEffect, candidate: Amounts, baseline: Amounts) -> RateEffect:
     """Add the test of a typical block, and whether the series drift, if every block has a logarithm."""
     if len(candidate.amount) < MIN_TYPICAL_BLOCKS or not candidate.usual or not baseline.usual:
         return effect
     logs = LogRatios(*(effect.sign * np.log(each.amount / each.units) for each in (candidate, baseline)))
-    drift = logs.drift(critical)
+    drift = logs.drift(EVIDENCE_OF_RATES)
     return replace(
         effect,
         typical=None if drift else logs.typical_block(),
-        settled=not drift or not logs.differences_drift(critical),
+        settled=not drift or not logs.differences_drift(EVIDENCE_OF_RATES),
     )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from dualmetrics.experiments.statistics.arrays import Array, merge_neighbors
 from dualmetrics.experiments.statistics.autocorrelation import Inflation, merge_correlated_blocks
@@ -38,6 +42,29 @@ def sample_ratio_mismatch(candidate: Array, baseline: Array, share: float) -> Mi
     chi2 = (float(candidate.sum()) - share * total) ** 2 / binomial
     phi = max(1.0, inflation.k * variance_of_sum(_surplus(tables)) / binomial)
     return Mismatch(chi2, phi, _two_sided_p(chi2 / phi, inflation))
+
+
+def step_mismatches(
+    candidate: Array, baseline: Array, shares: Sequence[float], strata: npt.NDArray[np.int_]
+) -> list[float]:
+    """Test each step of a ramp against its declared share. Returns the p-value of each that has requests.
+
+    All steps together show how much the share varies.
+    """
+    total = candidate + baseline
+    surplus, binomial, chi2 = np.zeros(len(total)), 0.0, []
+    for number, share in enumerate(shares):
+        blocks = strata == number
+        if total[blocks].sum() > 0:
+            surplus[blocks] = _surplus((candidate[blocks], baseline[blocks]))
+            variance = float(total[blocks].sum()) * share * (1 - share)
+            chi2.append(float((candidate - share * total)[blocks].sum()) ** 2 / variance)
+            binomial += variance
+    tables, inflation = merge_correlated_blocks(
+        (surplus[strata >= 0],), merge_neighbors, lambda merged: merged[0]
+    )
+    phi = max(1.0, inflation.k * variance_of_sum(tables[0]) / binomial) if binomial else 1.0
+    return [_two_sided_p(each / phi, inflation) for each in chi2]
 
 
 def _surplus(tables: tuple[Array, ...]) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.fft import dct
 
 from dualmetrics.experiments.statistics.arrays import Array
-from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
+from dualmetrics.experiments.statistics.critical import CriticalValues
 
 MIN_TYPICAL_BLOCKS = 20
 MIN_BLOCK_ERRORS = 3
@@ -42,13 +42,13 @@ class LogRatios(NamedTuple):
     candidate: Array
     baseline: Array
 
-    def drift(self, critical: CriticalValues) -> bool:
+    def drift(self, evidence: float = EVIDENCE) -> bool:
         """Return whether the variants' own ratios drift."""
-        return drifts(cosine_powers(self.candidate) + cosine_powers(self.baseline), critical)
+        return drifts(cosine_powers(self.candidate) + cosine_powers(self.baseline), evidence)
 
-    def differences_drift(self, critical: CriticalValues) -> bool:
+    def differences_drift(self, evidence: float = EVIDENCE) -> bool:
         """Return whether the difference between the variants drifts. What both share cancels."""
-        return drifts(cosine_powers(self.candidate - self.baseline), critical)
+        return drifts(cosine_powers(self.candidate - self.baseline), evidence)
 
     def typical_block(self) -> TypicalBlock:
         """Test the mean of the paired differences against its slow cosines.
@@ -80,14 +80,14 @@ def cosine_powers(values: Array) -> Array:
     return np.asarray(dct(values, norm="ortho")[1:] ** 2, dtype=np.float64)
 
 
-def drifts(powers: Array, critical: CriticalValues = ONE_LOOK) -> bool:
+def drifts(powers: Array, evidence: float = EVIDENCE) -> bool:
     """Return whether the powers may be those of a noise that drifts, not of one that forgets in a few blocks.
 
     Two series that drift are apart most of the time, so the difference between them says nothing. The noises
     are first-order autoregressive, with some chance added. Their likelihoods are those of Whittle (1953).
+    ``evidence`` is the logarithm of how many times as likely the second must be.
     """
     forgetting = min(_surprise(powers, memory) for memory in FORGETTING)
-    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
     return forgetting + evidence > _surprise(powers, DRIFTING)
 
 

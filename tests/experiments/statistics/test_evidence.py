@@ -68,8 +68,8 @@ def test_bursts_in_both_variants_do_not_hide_a_worse_typical_block() -> None:
 def test_series_that_drift_have_no_typical_block() -> None:
     rng = np.random.default_rng(5)
     steps = rng.normal(size=(100, 2, 40))
-    assert sum(typical_block.LogRatios(*pair).drift(ONE_LOOK) for pair in steps) <= 5
-    assert sum(typical_block.LogRatios(*pair).drift(ONE_LOOK) for pair in steps.cumsum(axis=2)) >= 85
+    assert sum(typical_block.LogRatios(*pair).drift() for pair in steps) <= 5
+    assert sum(typical_block.LogRatios(*pair).drift() for pair in steps.cumsum(axis=2)) >= 85
 
 
 def test_drift_that_both_variants_share_cancels() -> None:
@@ -78,7 +78,7 @@ def test_drift_that_both_variants_share_cancels() -> None:
     errors = [rng.poisson(10 * shared).astype(float) for _ in range(2)]
     found = typical_block.log_ratios((errors[0], REQUESTS), (errors[1], REQUESTS))
     assert found is not None
-    assert (found.drift(ONE_LOOK), found.differences_drift(ONE_LOOK)) == (True, False)
+    assert (found.drift(), found.differences_drift()) == (True, False)
 
 
 def test_few_errors_have_no_typical_block() -> None:
