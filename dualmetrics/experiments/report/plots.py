@@ -20,6 +20,8 @@ from dualmetrics.runtime.printable import printable
 BASELINE_COLOR, CANDIDATE_COLOR, MARGIN_COLOR = "#4878a8", "#d1731f", "#b02a2a"
 MIN_REACH = 4.0
 """The axis of an effect reaches at least this many margins to both sides."""
+DEFAULT_REACH = {"difference": 0.5, "factor": 0.05}
+"""What stands for the margin of a goal that has none, in points or as a part."""
 MAX_NAME = 70
 SVG_SETTINGS = {
     "svg.hashsalt": "dualmetrics",
@@ -52,7 +54,8 @@ def _plot_effect(axis: Axes, times: Sequence[float], gates: Sequence[Gate]) -> N
     effect, lower, upper = (scale * _clipped(gates, name) for name in ("effect", "lower", "upper"))
     none, limit = gates[0].none * scale, gates[0].limit * scale
     last = abs(effect[-1] - none) if np.isfinite(effect[-1]) else 0.0
-    reach = max(MIN_REACH * (limit - none), 1.5 * last)
+    margin = abs(limit - none) or DEFAULT_REACH[gates[0].unit]
+    reach = max(MIN_REACH * margin, 1.5 * last)
     axis.fill_between(times, lower, upper, color=CANDIDATE_COLOR, alpha=0.25)
     axis.plot(times, effect, color=CANDIDATE_COLOR, marker="." if len(times) == 1 else None)
     axis.axhline(none, color="grey", linewidth=0.8)

@@ -72,12 +72,9 @@ def conversions(noise: Noise, effect: float, aim: Aim, runs: int, seed: int = 1)
         yield [share_gate("orders", in_blocks(baseline), in_blocks(candidate), aim, RULES)]
 
 
-def memory(
-    factor: float | Array, runs: int, seed: int = 1, *, own: float = 0.02, memory_of_noise: float = 0.997
-) -> Iterator[list[Gate]]:
+def memory(noise: Noise, factor: float | Array, runs: int, seed: int = 1) -> Iterator[list[Gate]]:
     """Judge the use of memory, which drifts. Processes of one version differ by 1 % all the time."""
     rng = np.random.default_rng(seed)
-    noise = Noise(own=own, own_memory=memory_of_noise)
     for _ in range(runs):
         levels = [each * np.exp(rng.normal(0, 0.01)) for each in factors(noise, rng)]
         blocks = [each.reshape(MAX_BLOCKS, -1).mean(axis=1) for each in (levels[0], levels[1] * factor)]
