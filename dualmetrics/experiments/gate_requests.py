@@ -107,9 +107,8 @@ def parse_ratio(text: str) -> RatioRequest:
     numerator, denominator = Selector.parse(match[1]), Selector.parse(match[2])
     factor = settings.has("factor")
     aim = settings.aim(factor=factor)
-    return RatioRequest(
-        _title(f"{match[1].strip()}/{match[2].strip()}", aim), numerator, denominator, aim, factor
-    )
+    name = f"{match[1].strip()}/{match[2].strip()}" + (", factor" if factor else "")
+    return RatioRequest(_title(name, aim), numerator, denominator, aim, factor)
 
 
 def parse_histogram(text: str) -> HistogramRequest:

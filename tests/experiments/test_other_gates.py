@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from dualmetrics.cli.commands import dualmetrics_command
 from tests.experiments.backfill import EXPERIMENT, Recorded, backfilled, shop
+from tests.experiments.exporters import Exporter, serving
 
 pytestmark = pytest.mark.server
 
@@ -175,6 +176,34 @@ def test_several_candidates_are_judged_each_and_share_the_risk(live: Shop) -> No
     alphas = [each["question"]["margins"][3] for each in report["comparisons"]]
     assert alphas == pytest.approx([0.05 / 3] * 3)
     assert live.compare(*gates, *candidates).output.count("against baseline") == 3
+
+
+def test_every_kind_of_gate_is_in_every_report(live: Shop, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    gates = [word for kind in (*KINDS.values(), *GOALS.values()) for word in kind]
+    result = live.compare(*gates, "--format", "markdown", "--report", str(page))
+    assert result.exit_code in (1, 3), result.output
+    for name in ("shop_orders", "mean of shop_basket_value", "CPU per request", "memory", "goal: "):
+        assert name in result.output
+        assert name in page.read_text()
+
+
+def test_two_pages_have_other_gates_too() -> None:
+    def step(exporter: Exporter, scrape: int) -> None:
+        exporter.serve(40)
+        exporter.extra = (
+            f"orders_total {1000 * scrape}\norders_failed_total {10 * scrape}\n"
+            f"process_resident_memory_bytes 100\nsize_sum {70 * scrape}\nsize_count {10 * scrape}\n"
+            f'size_bucket{{le="+Inf"}} {10 * scrape}\n'
+        )
+
+    with serving(Exporter(step)) as one, serving(Exporter(step)) as other:
+        pages = ("--pages", f"http://{one}/metrics", f"http://{other}/metrics", "--watch", "5s")
+        gates = ("--ratio", "orders_failed/orders", "--memory", "10%", "--histogram", "size")
+        words = ["compare", *pages, "--interval", "200ms", *gates, "--format", "json"]
+        result = CliRunner().invoke(dualmetrics_command, words)
+    report = json.loads(result.stdout)
+    assert [gate["effect"] for gate in report["gates"][-3:]] == pytest.approx([0.0, 1.0, 1.0])
 
 
 def test_several_candidates_have_one_report(live: Shop, tmp_path: Path) -> None:
