@@ -96,15 +96,11 @@ def rate_gate(
 
     A guard rail fails if it is surely worse by more than the factor whose logarithm is ``fails_beyond``.
     """
+    stratified, limit = rules.stratified, aim.log_limit
     effect = rate_effect(
-        candidate,
-        baseline,
-        up_good=aim.up_good,
-        critical=rules.critical,
-        stratified=rules.stratified,
+        candidate, baseline, up_good=aim.up_good, critical=rules.critical, stratified=stratified
     )
     lower, upper = effect.interval(rules.alpha)
-    limit = aim.log_limit
     p_beyond = effect.p_beyond(limit)
     return Gate(
         name=name,
@@ -112,19 +108,23 @@ def rate_gate(
         margin=aim.margin,
         baseline=effect.rates[0],
         candidate=effect.rates[1],
-        effect=effect.rates[1] / effect.rates[0] if effect.rates[0] > 0 else nan,
+        effect=effect.rates[1] / effect.rates[0] if effect.rates[0] else nan,
         lower=lower,
         upper=upper,
         p_worse=effect.p_worse(min(limit, fails_beyond), limit),
         p_beyond=p_beyond,
         within=p_beyond <= rules.alpha,
-        need=UNKNOWN
-        if effect.ratio is None
-        else goal_need(effect.ratio.error, effect.ratio.estimate, limit, rules.alpha),
+        need=_rate_need(effect, limit, rules.alpha),
         note="; ".join(_rate_notes(effect, baseline, candidate, limit)),
         up_good=aim.up_good,
         goal=aim.goal,
     )
+
+
+def _rate_need(effect: RateEffect, limit: float, alpha: float) -> Need:
+    if effect.ratio is None:
+        return UNKNOWN
+    return goal_need(effect.ratio.error, effect.ratio.estimate, limit, alpha)
 
 
 def _rate_notes(effect: RateEffect, baseline: Amounts, candidate: Amounts, limit: float) -> Iterator[str]:

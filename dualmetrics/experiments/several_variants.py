@@ -17,7 +17,7 @@ from dualmetrics.experiments.window import Window
 
 SAME_ALPHA = 0.01
 """The risk of calling an experiment invalid because two equal variants differ by chance."""
-Split = tuple[float, ...]
+TrafficParts = tuple[float, ...]
 """The parts of the traffic: of the baseline, of the second baseline if there is one, of each candidate."""
 
 
@@ -31,7 +31,7 @@ class Variants:
 
     candidates: tuple[str, ...]
     same: str | None = None
-    splits: tuple[tuple[Split, float], ...] = ()
+    splits: tuple[tuple[TrafficParts, float], ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.others)) < len(self.others):

@@ -34,11 +34,6 @@ def share_gate(name: str, baseline: Counts, candidate: Counts, aim: Aim, rules: 
     limits = effect.interval(rules.alpha) if enough else (-1.0, 1.0)
     lower, upper = sorted(aim.sign * limit for limit in limits)
     p_beyond = effect.p_beyond(aim.limit) if enough else 1.0
-    counted = "weighted by stratum: " if rules.stratified else ""
-    counted += (
-        f"{baseline.errors.sum():.0f} of {baseline.requests.sum():.0f} against "
-        f"{candidate.errors.sum():.0f} of {candidate.requests.sum():.0f}"
-    )
     return Gate(
         name=name,
         unit="difference",
@@ -52,11 +47,16 @@ def share_gate(name: str, baseline: Counts, candidate: Counts, aim: Aim, rules: 
         p_beyond=p_beyond,
         within=p_beyond <= rules.alpha,
         need=goal_need(effect.error, effect.table.estimate, aim.limit, rules.alpha),
-        note="; ".join([counted, *_notes(effect, aim)]),
+        note="; ".join([_counted(baseline, candidate, rules), *_notes(effect, aim)]),
         quantity="share",
         up_good=aim.up_good,
         goal=aim.goal,
     )
+
+
+def _counted(baseline: Counts, candidate: Counts, rules: Rules) -> str:
+    parts = [f"{each.errors.sum():.0f} of {each.requests.sum():.0f}" for each in (baseline, candidate)]
+    return ("weighted by stratum: " if rules.stratified else "") + " against ".join(parts)
 
 
 def _p_worse(effect: RatioEffect, aim: Aim, *, enough: bool) -> float:

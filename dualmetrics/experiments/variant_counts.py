@@ -130,11 +130,7 @@ class VariantCounts:
 def count_variants(
     baseline: VariantSamples, candidate: VariantSamples, names: Names, window: Window, question: Question
 ) -> VariantCounts:
-    """Count both variants over the same blocks.
-
-    Raises `InvalidExperimentError` if the samples cannot be counted or a variant has no requests, and
-    `TooEarlyError` if a sequential look comes before the first block is complete.
-    """
+    """Count both variants over the same blocks. Raises an `ExperimentError` if that is not possible."""
     pair, variants = (baseline, candidate), (question.baseline, question.candidate)
     interval = max(each.interval for each in pair)
     edges = _block_edges(interval, window, question)
@@ -146,12 +142,7 @@ def count_variants(
         for variant, each in zip(variants, pair, strict=True)
     ]
     counters = [VariantCounter(names, error, meter.counter, bounds) for meter in meters]
-    totals = [
-        counter.count(each.requests, each.durations) for counter, each in zip(counters, pair, strict=True)
-    ]
-    for meter, counts in zip(meters, totals, strict=True):
-        if names.recorded and not counts.requests.sum():
-            raise _no_traffic(meter.name, meter.samples, window)
+    totals = [_count_requests(*each, window) for each in zip(counters, meters, strict=True)]
     requests = totals[0].requests, totals[1].requests
     return VariantCounts(
         names=names,
@@ -164,6 +155,13 @@ def count_variants(
         strata=_strata(question, edges, interval, requests),
         dropped=sum(meter.counter.dropped for meter in meters),
     )
+
+
+def _count_requests(counter: VariantCounter, meter: VariantMeter, window: Window) -> BlockCounts:
+    counts = counter.count(meter.samples.requests, meter.samples.durations)
+    if counter.names.recorded and not counts.requests.sum():
+        raise _no_traffic(meter.name, meter.samples, window)
+    return counts
 
 
 def _strata(

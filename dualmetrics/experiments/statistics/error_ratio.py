@@ -21,6 +21,7 @@ from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 from dualmetrics.experiments.statistics.typical_block import (
     EVIDENCE,
     EVIDENCE_OF_LOOKS,
+    LogRatios,
     TypicalBlock,
     log_ratios,
 )
@@ -144,10 +145,9 @@ def error_ratio_effect(
 ) -> RatioEffect:
     """Estimate the difference, and its variance from the blocks.
 
-    If the counts are ``stratified``, there is no typical block, and no exact test.
-
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``. Pairing the variants in
-    each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``.
+    each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``. If the
+    counts are ``stratified``, there is no typical block, and no exact test.
     """
     pair = (candidate.errors, candidate.requests), (baseline.errors, baseline.requests)
     counts = (*pair[0], *pair[1])
@@ -156,21 +156,29 @@ def error_ratio_effect(
     merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences, full)
     variance = inflation.k * variance_of_sum(_differences(merged))
     logs = None if stratified else log_ratios(*pair)
-    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
-    drift = logs is not None and logs.drift(evidence)
+    drift, settled = _drift(logs, critical)
     more_candidate, more_baseline = allowances(*pair)
     return RatioEffect(
         table=table,
         phi=overdispersion(variance, table),
         inflation=inflation,
         critical=critical,
-        typical=None if logs is None or drift else logs.typical_block(),
-        settled=logs is None or not drift or not logs.differences_drift(evidence),
+        typical=logs.typical_block() if logs and not drift else None,
+        settled=settled,
         more_candidate=more_candidate,
         more_baseline=more_baseline,
         breaks=error_break(*pair, critical),
         stratified=stratified,
     )
+
+
+def _drift(logs: LogRatios | None, critical: CriticalValues) -> tuple[bool, bool]:
+    """Return whether the ratios drift, and whether their difference does not."""
+    if logs is None:
+        return False, True
+    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
+    drift = logs.drift(evidence)
+    return drift, not drift or not logs.differences_drift(evidence)
 
 
 def _differences(tables: tuple[Array, ...]) -> Array:

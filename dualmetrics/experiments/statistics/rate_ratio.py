@@ -122,15 +122,11 @@ def rate_effect(
             (baseline.rate, candidate.rate), sign, None, breaks=_vanished(candidate, baseline, sign)
         )
     worst1, worst0 = candidate.worst_incident(sign), baseline.worst_incident(sign)
+    full = fullness(candidate.units + baseline.units) if stratified else 1.0
     effect = RateEffect(
         rates=(baseline.rate, candidate.rate),
         sign=sign,
-        ratio=estimate_log_ratio(
-            tables,
-            lambda sums: _ordered(sums, sign),
-            critical,
-            fullness(candidate.units + baseline.units) if stratified else 1.0,
-        ),
+        ratio=estimate_log_ratio(tables, lambda sums: _ordered(sums, sign), critical, full),
         more_candidate=log1p(MORE_INCIDENTS * max(0.0, worst1 - worst0)),
         more_baseline=log1p(MORE_INCIDENTS * max(0.0, worst0 - worst1)),
         breaks=_break(candidate, baseline, sign, critical),
