@@ -15,9 +15,12 @@ from dualmetrics.experiments.errors import (
     UnreachableError,
     UsageError,
 )
+from dualmetrics.experiments.gate_requests import host_request, parse_histogram, parse_ratio
 from dualmetrics.experiments.gates import Gate, Margins
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.planning import Plan, plan
+from dualmetrics.experiments.ramps import RampStep
+from dualmetrics.experiments.several_variants import Variants, compare_variants
 from dualmetrics.experiments.sources.pages import Pages
 from dualmetrics.experiments.sources.prometheus import Prometheus
 from dualmetrics.experiments.verdict import Verdict
@@ -34,11 +37,17 @@ __all__ = [
     "Plan",
     "Prometheus",
     "Question",
+    "RampStep",
     "TooEarlyError",
     "UnreachableError",
     "UsageError",
+    "Variants",
     "Verdict",
     "Window",
     "compare",
+    "compare_variants",
+    "host_request",
+    "parse_histogram",
+    "parse_ratio",
     "plan",
 ]

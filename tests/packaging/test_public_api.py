@@ -55,8 +55,9 @@ PUBLIC_NAMES = {
     },
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
-        "Plan", "Prometheus", "Question", "TooEarlyError", "UnreachableError", "UsageError", "Verdict",
-        "Window", "compare", "plan",
+        "Plan", "Prometheus", "Question", "RampStep", "TooEarlyError", "UnreachableError", "UsageError",
+        "Variants", "Verdict", "Window", "compare", "compare_variants", "host_request", "parse_histogram",
+        "parse_ratio", "plan",
     },
     "dualmetrics.testing": {
         "Actions", "AsgiContract", "HandlerError", "HttpContract", "Recorded", "RequestLabels", "Response",
@@ -117,6 +118,7 @@ PARAMETERS: dict[Callable[..., object], list[str]] = {
     dualmetrics_starlette.DualMetrics: ["app", "telemetry=", "serve_metrics=", "**settings"],
     MetricReader: ["telemetry"],
     experiments.compare: ["source", "window", "question", "experiment"],
+    experiments.compare_variants: ["source", "window", "question", "variants", "experiment"],
     experiments.plan: [
         "rate", "error_ratio", "margin=", "slower=", "split=", "spread=", "phi=", "alpha=", "power=",
     ],
