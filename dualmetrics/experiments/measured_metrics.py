@@ -16,16 +16,24 @@ from dualmetrics.experiments.gate_requests import (
 from dualmetrics.experiments.selectors import Matcher, Selector, find_metric
 from dualmetrics.experiments.sources.source import NO_OTHERS, OtherMetrics
 
+_NOT_BUSY = "idle|iowait|wait|steal"
 HOST_METRICS = {
     "CPU": (
         Selector("process_cpu_seconds_total"),
-        Selector("process_cpu_time_seconds_total"),
-        Selector("system_cpu_time_seconds_total", (Matcher("state", "!~", "idle|iowait|steal"),)),
+        Selector("process_cpu_time_seconds_total", (Matcher("state", "!~", _NOT_BUSY),)),
+        Selector(
+            "system_cpu_time_seconds_total",
+            (Matcher("state", "!~", _NOT_BUSY), Matcher("cpu_mode", "!~", _NOT_BUSY)),
+        ),
+        Selector("node_cpu_seconds_total", (Matcher("mode", "!~", _NOT_BUSY),)),
     ),
     "memory": (
         Selector("process_resident_memory_bytes"),
         Selector("process_memory_usage_bytes"),
-        Selector("system_memory_usage_bytes", (Matcher("state", "=~", "used|"),)),
+        Selector(
+            "system_memory_usage_bytes",
+            (Matcher("state", "=~", "used|"), Matcher("system_memory_state", "=~", "used|")),
+        ),
     ),
 }
 """The metrics of CPU and memory, the best first: those of a process before those of its host."""

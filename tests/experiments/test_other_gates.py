@@ -226,6 +226,44 @@ def test_an_a_a_pair_that_differs_makes_the_experiment_invalid(live: Shop, pair:
     assert (result.exit_code, "are the same, but differ" in result.output) == (4, True), result.output
 
 
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Only metrics of whole hosts are recorded, as DUALMETRICS_HOST_METRICS does."""
+    recorded, rng = Recorded(hours=4, interval=30), np.random.default_rng(1)
+    for variant, more in (("baseline", 1.0), ("candidate", 1.02), ("worse", 1.4)):
+        recorded.add(variant, "up", np.ones(recorded.steps))
+        recorded.count(variant, "http_requests_total", np.full(recorded.steps, 300.0), http_status_code="200")
+        for state, seconds in (("user", 3 * more), ("system", more), ("idle", 26.0)):
+            added = rng.normal(seconds, 0.1, recorded.steps)
+            recorded.count(variant, "system_cpu_time_seconds_total", added, state=state, cpu="1")
+        for state, size in (("used", 2e9 * more), ("free", 6e9)):
+            recorded.add(variant, "system_memory_usage_bytes", np.full(recorded.steps, size), state=state)
+    for variant in ("one", "two"):
+        target = {"instance": f"host:{len(variant)}{variant[0]}"}
+        recorded.add(variant, "up", np.ones(recorded.steps), **target)
+        labels = {"http_status_code": "200", **target}
+        recorded.count(variant, "http_requests_total", np.full(recorded.steps, 300.0), **labels)
+        recorded.add(
+            variant, "system_memory_usage_bytes", np.full(recorded.steps, 1e9), state="used", **target
+        )
+    with backfilled(tmp_path_factory.mktemp("hosts"), recorded) as url:
+        yield Shop(url, recorded.start, recorded.end)
+
+
+@pytest.mark.parametrize(("option", "seconds_or_bytes"), [("--cpu", 4 / 300), ("--memory", 2e9)])
+def test_metrics_of_hosts_are_judged_if_each_variant_has_its_own(
+    hosts: Shop, option: str, seconds_or_bytes: float
+) -> None:
+    gate = hosts.report(option, "10%")["gates"][-1]
+    assert (gate["state"], gate["baseline"]) == ("within", pytest.approx(seconds_or_bytes, rel=0.01))
+    assert hosts.report(option, "10%", "--candidate", "worse")["verdict"] == "FAIL"
+
+
+def test_metrics_of_one_host_are_not_compared_with_themselves(hosts: Shop) -> None:
+    result = hosts.compare("--baseline", "one", "--candidate", "two", "--memory", "10%")
+    assert (result.exit_code, "both variants run on host" in result.output) == (2, True), result.output
+
+
 HOURS = (2.0, 2.25, 3.5, 4.0, 7.0, 16.0)
 
 
