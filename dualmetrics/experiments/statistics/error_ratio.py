@@ -20,9 +20,10 @@ from dualmetrics.experiments.statistics.incidents import allowances
 from dualmetrics.experiments.statistics.score_interval import ContingencyTable
 from dualmetrics.experiments.statistics.typical_block import (
     EVIDENCE,
-    EVIDENCE_OF_LOOKS,
+    STRICT_EVIDENCE,
     LogRatios,
     TypicalBlock,
+    has_many_errors,
     log_ratios,
 )
 
@@ -146,21 +147,21 @@ def error_ratio_effect(
     """Estimate the difference, and its variance from the blocks.
 
     ``u_b = (x1b - p1 n1b)/N1 - (x0b - p0 n0b)/N0``; ``V = k B/(B - 1) sum u_b^2``. Pairing the variants in
-    each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``. If the
-    counts are ``stratified``, there is no typical block, and no exact test.
+    each block cancels incidents that affect both. ``phi = max(1, V / [p (1 - p) (1/N0 + 1/N1)])``. Counts
+    that are ``stratified`` have no typical block and no exact test.
     """
     pair = (candidate.errors, candidate.requests), (baseline.errors, baseline.requests)
     counts = (*pair[0], *pair[1])
-    table = ContingencyTable(*(float(each.sum()) for each in counts))
     full = fullness(candidate.requests + baseline.requests) if stratified else 1.0
     merged, inflation = merge_correlated_blocks(counts, merge_neighbors, _differences, full)
-    variance = inflation.k * variance_of_sum(_differences(merged))
     logs = None if stratified else log_ratios(*pair)
-    drift, settled = _drift(logs, critical)
+    many = has_many_errors(candidate.errors, baseline.errors)
+    drift, settled = _drift(logs, strict=many or not critical.last)
     more_candidate, more_baseline = allowances(*pair)
+    table = ContingencyTable(*(float(each.sum()) for each in counts))
     return RatioEffect(
         table=table,
-        phi=overdispersion(variance, table),
+        phi=overdispersion(inflation.k * variance_of_sum(_differences(merged)), table),
         inflation=inflation,
         critical=critical,
         typical=logs.typical_block() if logs and not drift else None,
@@ -172,11 +173,11 @@ def error_ratio_effect(
     )
 
 
-def _drift(logs: LogRatios | None, critical: CriticalValues) -> tuple[bool, bool]:
+def _drift(logs: LogRatios | None, *, strict: bool) -> tuple[bool, bool]:
     """Return whether the ratios drift, and whether their difference does not."""
     if logs is None:
         return False, True
-    evidence = EVIDENCE if critical.last else EVIDENCE_OF_LOOKS
+    evidence = STRICT_EVIDENCE if strict else EVIDENCE
     drift = logs.drift(evidence)
     return drift, not drift or not logs.differences_drift(evidence)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log, log1p
+from math import exp, log1p
 
 import numpy as np
 
@@ -13,12 +13,15 @@ from dualmetrics.experiments.statistics.breaks import PARTS, beyond_worst, in_pa
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
 from dualmetrics.experiments.statistics.incidents import MORE_INCIDENTS, worst_run
 from dualmetrics.experiments.statistics.log_ratio import LogRatio, estimate_log_ratio
-from dualmetrics.experiments.statistics.typical_block import MIN_TYPICAL_BLOCKS, LogRatios, TypicalBlock
+from dualmetrics.experiments.statistics.typical_block import (
+    MIN_TYPICAL_BLOCKS,
+    STRICT_EVIDENCE,
+    LogRatios,
+    TypicalBlock,
+)
 
 MIN_RATE_FACTOR_OF_LOOKS = 2.0
 """Before the last look a break must be at least so large."""
-EVIDENCE_OF_RATES = log(20)
-"""Chance hides the drift of a rate less than that of few errors, so more evidence is asked."""
 MAD_DEVIATIONS = 1.4826
 """The standard deviation of a normal distribution in median absolute deviations."""
 
@@ -157,11 +160,11 @@ def _with_logarithms(effect: RateEffect, candidate: Amounts, baseline: Amounts) 
     if len(candidate.amount) < MIN_TYPICAL_BLOCKS or not candidate.usual or not baseline.usual:
         return effect
     logs = LogRatios(*(effect.sign * np.log(each.amount / each.units) for each in (candidate, baseline)))
-    drift = logs.drift(EVIDENCE_OF_RATES)
+    drift = logs.drift(STRICT_EVIDENCE)
     return replace(
         effect,
         typical=None if drift else logs.typical_block(),
-        settled=not drift or not logs.differences_drift(EVIDENCE_OF_RATES),
+        settled=not drift or not logs.differences_drift(STRICT_EVIDENCE),
     )
 
 

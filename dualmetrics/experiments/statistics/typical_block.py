@@ -19,8 +19,14 @@ FORGETTING, DRIFTING = (0.0, 0.3, 0.6), 0.97
 """The correlations of neighboring blocks in the noises that are told apart."""
 CHANCE_VARIANCE = 0.15
 """The variance that chance adds to each of them, if the noise itself has variance 1."""
-EVIDENCE, EVIDENCE_OF_LOOKS = log(5), log(20)
-"""A noise that forgets must be at least five times as likely as one that drifts; before the last look, 20."""
+EVIDENCE, STRICT_EVIDENCE = log(5), log(20)
+"""A noise that forgets must be at least five times as likely as one that drifts.
+
+It must be 20 times as likely before the last look, and where chance hides the drift less: for the rate of an
+amount, and if there are many errors.
+"""
+MANY_ERRORS = 50
+"""The errors that half of the blocks of each variant have, if there are many."""
 
 
 class TypicalBlock(NamedTuple):
@@ -63,6 +69,11 @@ class LogRatios(NamedTuple):
         mean = float(differences.mean())
         statistic = mean * sqrt(len(differences)) / deviation if deviation > 0 else 0.0
         return TypicalBlock(exp(mean), statistic, float(cosines))
+
+
+def has_many_errors(candidate: Array, baseline: Array) -> bool:
+    """Return whether half of the blocks of each variant have `MANY_ERRORS`."""
+    return min(float(np.median(candidate)), float(np.median(baseline))) >= MANY_ERRORS
 
 
 def log_ratios(candidate: tuple[Array, Array], baseline: tuple[Array, Array]) -> LogRatios | None:
