@@ -22,13 +22,13 @@ def quantile_gate(
     name: str, q: float, baseline: Latencies, candidate: Latencies, aim: Aim, rules: Rules, quantity: str
 ) -> Gate:
     """Judge the factor by which the ``q`` quantile of a histogram differs."""
-    effect = latency_effect(candidate, baseline, q, rules.critical, up_good=aim.up_good)
+    up, strata = aim.up_good, rules.stratified
+    effect = latency_effect(candidate, baseline, q, rules.critical, up_good=up, stratified=strata)
     enough = effect.tail is not None and effect.tail.inflation.enough
     worse, limit = expm1(aim.log_limit), aim.log_limit
     p_beyond = effect.p_beyond(worse) if enough else 1.0
-    values = effect.values[::-1] if aim.up_good else effect.values
-    limits = [each**aim.sign if each > 0 else inf for each in effect.interval(rules.alpha)]
-    lower, upper = sorted(limits) if enough else (0.0, inf)
+    values = effect.values[::-1] if up else effect.values
+    lower, upper = _factor_limits(effect, aim, rules.alpha) if enough else (0.0, inf)
     return Gate(
         name=name,
         unit="factor",
@@ -48,6 +48,12 @@ def quantile_gate(
         up_good=aim.up_good,
         goal=aim.goal,
     )
+
+
+def _factor_limits(effect: LatencyEffect, aim: Aim, alpha: float) -> tuple[float, float]:
+    """Return the limits of candidate / baseline, whichever of them is worse if it is higher."""
+    lower, upper = effect.interval(alpha)
+    return (1 / upper, 1 / lower if lower > 0 else inf) if aim.up_good else (lower, upper)
 
 
 def _quantile_need(effect: LatencyEffect, limit: float, alpha: float) -> Need:

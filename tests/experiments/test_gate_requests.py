@@ -24,7 +24,7 @@ from dualmetrics.experiments.sources.collected import Collected
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import ONE_LOOK
-from dualmetrics.experiments.statistics.latency import Latencies
+from dualmetrics.experiments.statistics.latency import Latencies, latency_effect
 from dualmetrics.experiments.statistics.rate_ratio import Amounts
 
 RULES = Rules(Margins(), ONE_LOOK)
@@ -207,6 +207,18 @@ def test_strata_give_both_variants_the_same_distribution_over_time() -> None:
     assert shares[0].tolist() == pytest.approx(shares[1].tolist())
     assert weights[0].max() == weights[1].max() == 1.0
     assert weighted[0][4] == weighted[1][4] == 0.0
+
+
+def test_blocks_that_weigh_little_count_little() -> None:
+    """In a ramp the first steps weigh next to nothing, so there are fewer blocks for a judgment."""
+    bounds: Array = np.array([1.0, 1.02, 1.04, 1.06])
+    weights = np.where(np.arange(40) < 20, 0.001, 1.0)[:, None]
+    counts = np.random.default_rng(1).multinomial(500, [0.1, 0.4, 0.2, 0.2, 0.1], 40).astype(float) * weights
+    effects = [
+        latency_effect(Latencies(bounds, counts), Latencies(bounds, counts), 0.4, stratified=stratified)
+        for stratified in (False, True)
+    ]
+    assert [effect.tail.inflation.blocks for effect in effects if effect.tail] == [40, 20]
 
 
 def test_a_split_that_moves_is_seen() -> None:

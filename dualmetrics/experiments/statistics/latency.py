@@ -10,6 +10,7 @@ import numpy as np
 
 from dualmetrics.experiments.statistics import quantiles
 from dualmetrics.experiments.statistics.arrays import Array
+from dualmetrics.experiments.statistics.autocorrelation import fullness
 from dualmetrics.experiments.statistics.breaks import PARTS, beyond_worst, in_parts
 from dualmetrics.experiments.statistics.critical import ONE_LOOK, CriticalValues
 from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect
@@ -32,6 +33,10 @@ class Latencies:
     def quantile(self, q: float, interpolant: Interpolant) -> float:
         """Return the quantile over all blocks."""
         return float(interpolant(self._locate(q)))
+
+    def tail_quantile(self, q: float) -> float:
+        """Return the quantile by the tail interpolant."""
+        return self.quantile(q, quantiles.tail_quantile)
 
     def bucket(self, q: float) -> tuple[float, float]:
         """Return the bounds ``(low, high]`` of the bucket that holds the quantile."""
@@ -134,37 +139,38 @@ def latency_effect(
     critical: CriticalValues = ONE_LOOK,
     *,
     up_good: bool = False,
+    stratified: bool = False,
 ) -> LatencyEffect:
     """Estimate the effect on the ``q`` quantile. Both variants must have the same bounds.
 
     If higher is better, the effect is that of the baseline against the candidate, except for a break.
+    ``stratified`` says that the counts are weighted by stratum.
     """
     breaks = (_collapse if up_good else _break)(candidate, baseline, q)
     if up_good:
         candidate, baseline = baseline, candidate
     tables = candidate.counts, baseline.counts
+    full = fullness((candidate.counts + baseline.counts).sum(axis=1)) if stratified else 1.0
     return LatencyEffect(
         q=q,
         baseline=baseline.bucket(q),
         candidate=candidate.bucket(q),
-        values=(
-            baseline.quantile(q, quantiles.tail_quantile),
-            candidate.quantile(q, quantiles.tail_quantile),
-        ),
-        linear=_log_ratio(tables, baseline.bounds, q, quantiles.linear_quantile, critical),
-        tail=_log_ratio(tables, baseline.bounds, q, quantiles.tail_quantile, critical),
-        slower=_share_above_bucket(candidate, baseline, q, critical),
+        values=(baseline.tail_quantile(q), candidate.tail_quantile(q)),
+        linear=_log_ratio(tables, baseline.bounds, q, quantiles.linear_quantile, critical, full),
+        tail=_log_ratio(tables, baseline.bounds, q, quantiles.tail_quantile, critical, full),
+        slower=_share_above_bucket(candidate, baseline, q, critical, stratified=stratified),
         breaks=breaks,
     )
 
 
 def _share_above_bucket(
-    candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues
+    candidate: Latencies, baseline: Latencies, q: float, critical: CriticalValues, *, stratified: bool
 ) -> RatioEffect | None:
     bound = baseline.bucket(q)[1]
     if candidate.bucket(q)[0] <= bound * (1 + BOUND_ROUNDING):
         return None
-    return error_ratio_effect(candidate.slower_than(bound), baseline.slower_than(bound), critical)
+    shares = candidate.slower_than(bound), baseline.slower_than(bound)
+    return error_ratio_effect(*shares, critical, stratified=stratified)
 
 
 def _break(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
@@ -189,10 +195,15 @@ def _collapse(candidate: Latencies, baseline: Latencies, q: float) -> float | No
 
 
 def _log_ratio(
-    tables: tuple[Array, ...], bounds: Array, q: float, interpolant: Interpolant, critical: CriticalValues
+    tables: tuple[Array, ...],
+    bounds: Array,
+    q: float,
+    interpolant: Interpolant,
+    critical: CriticalValues,
+    full: float,
 ) -> LogRatio | None:
     def quantiles_of(sums: tuple[Array, ...]) -> tuple[Array, Array]:
         candidate, baseline = (interpolant(quantiles.locate_bucket(q, bounds, counts)) for counts in sums)
         return candidate, baseline
 
-    return estimate_log_ratio(tables, quantiles_of, critical)
+    return estimate_log_ratio(tables, quantiles_of, critical, full)
