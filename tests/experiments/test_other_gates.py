@@ -277,6 +277,7 @@ def ramped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     shop(recorded, "baseline", traffic=1000 * (1 - share), errors=errors, seed=11)
     shop(recorded, "candidate", traffic=1000 * share, errors=errors, seed=12)
     shop(recorded, "worse", traffic=1000 * share, errors=errors + 0.02, seed=13)
+    shop(recorded, "breaking", traffic=1000 * share, errors=np.where(hours > 12, 1.0, errors), seed=14)
     with backfilled(tmp_path_factory.mktemp("ramp"), recorded) as url:
         yield Shop(url, recorded.start, recorded.end)
 
@@ -290,6 +291,7 @@ def test_the_steps_of_a_ramp_are_strata(ramped: Shop) -> None:
     assert abs(report["gates"][0]["effect"]) < 0.002
     assert any("each step of the ramp is a stratum" in note for note in report["notes"])
     assert ramped.report(*RAMP, "--candidate", "worse")["verdict"] == "FAIL"
+    assert ramped.report(*RAMP, "--candidate", "breaking")["verdict"] == "FAIL"
 
 
 def test_without_strata_the_same_ramp_would_mislead(ramped: Shop) -> None:

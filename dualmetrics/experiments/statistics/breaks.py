@@ -15,6 +15,9 @@ MIN_BREAK_ERRORS = 20
 MIN_FACTOR_OF_LOOKS = 5.0
 """Of repeated looks one may come just after an incident, so the factor must be larger."""
 
+MIN_FACTOR_OF_RUN = 10.0
+"""A run of ten blocks is short, and there are several, so the factor must be larger."""
+
 
 def in_parts(blocks: Array) -> Array:
     """Add up the blocks in ten parts of the window."""
@@ -39,12 +42,27 @@ def beyond_worst(average: float, highest: float, parts: Array, least: float = 1.
 def error_break(
     candidate: tuple[Array, Array], baseline: tuple[Array, Array], critical: CriticalValues
 ) -> float | None:
-    """Apply `beyond_worst` to error ratios. None if there are fewer than ten blocks, or few errors."""
-    (x1, n1), (x0, n0) = candidate, baseline
+    """Apply `beyond_worst` to error ratios: of the whole window, else of each run of ten blocks.
+
+    In a run the factor must be at least 10. An incident of both variants at another time does not hide it.
+    """
+    least = 1.0 if critical.last else MIN_FACTOR_OF_LOOKS
+    found = _break_within(candidate, baseline, slice(None), least)
+    runs = [slice(start, start + PARTS) for start in range(0, len(candidate[0]) - PARTS + 1, PARTS)]
+    factors = [_break_within(candidate, baseline, run, MIN_FACTOR_OF_RUN) for run in runs]
+    return found or max((factor for factor in factors if factor), default=None)
+
+
+def _break_within(
+    candidate: tuple[Array, Array], baseline: tuple[Array, Array], run: slice, least: float
+) -> float | None:
+    """Return the factor within a run of blocks. None if it has fewer than ten, or few errors."""
+    (x1, n1), (x0, n0) = ((each[0][run], each[1][run]) for each in (candidate, baseline))
     if len(x1) < PARTS or x1.sum() < MIN_BREAK_ERRORS:
         return None
     errors, requests = in_parts(x0), in_parts(n0)
     seen = requests > 0
+    if not seen.any():
+        return None
     parts = (errors[seen] + 0.5) / requests[seen]
-    least = 1.0 if critical.last else MIN_FACTOR_OF_LOOKS
     return beyond_worst(float((x1.sum() + 0.5) / n1.sum()), float(parts.max()), parts, least)

@@ -15,6 +15,7 @@ from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.statistics import autocorrelation, error_ratio
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import Inflation
+from dualmetrics.experiments.statistics.error_ratio import Counts
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.blind_spots import BLIND_SPOTS
 from tests.experiments.simulation.errors import ROLLOUT
@@ -57,6 +58,15 @@ def test_one_point_more_is_detected_in_own_noise(name: str) -> None:
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_candidate_that_breaks_midway_fails(name: str) -> None:
     assert rates.share(rates.ours, Noise(), 100, service=ROLLOUT, change=BREAKS[name]) >= 0.97
+
+
+def test_an_incident_of_both_variants_hides_no_break() -> None:
+    """For a tenth of the window, both have 20 times as many errors. Later the candidate breaks."""
+    incident = np.where(np.arange(40) < 4, 20.0, 1.0)
+    requests = np.full(40, 3600.0)
+    broken = np.where(np.arange(40) >= 20, requests, 18 * incident)
+    fails, _ = rates.judge(Counts(broken, requests), Counts(18 * incident, requests))
+    assert fails
 
 
 @pytest.mark.parametrize("name", ["100 % errors from three quarters", "100 % errors for a sixteenth"])
