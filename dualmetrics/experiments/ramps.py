@@ -18,9 +18,9 @@ from dualmetrics.experiments.statistics.breaks import PARTS, in_parts
 
 Strata = npt.NDArray[np.int_]
 """The number of each block's stratum; -1 for a block that belongs to none and is left out."""
-MOVED = 1.5
+MOVED = 2.0
 """If the odds of the split differ by this factor between two tenths of the window, it moves."""
-MIN_PART_REQUESTS = 100
+MIN_PART_REQUESTS = 200
 
 
 class RampStep(NamedTuple):
@@ -48,7 +48,10 @@ def step_strata(ramp: Sequence[RampStep], edges: Array, slack: float) -> Strata:
 
 
 def split_moves(baseline: Array, candidate: Array) -> bool:
-    """Return whether the split of the requests moves during the window."""
+    """Return whether the split of the requests moves during the window.
+
+    The requests of both must be counted between the same instants: a scrape more is no more traffic.
+    """
     if len(baseline) < PARTS:
         return False
     one, other = in_parts(candidate), in_parts(baseline)

@@ -144,15 +144,16 @@ def count_variants(
     counters = [VariantCounter(names, error, meter.counter, bounds) for meter in meters]
     totals = [_count_requests(*each, window) for each in zip(counters, meters, strict=True)]
     requests = totals[0].requests, totals[1].requests
+    common = requests_at_common_times(counters[0].moments, counters[1].moments, edges)
     return VariantCounts(
         names=names,
         edges=edges,
         bounds=bounds,
         total=(totals[0], totals[1]),
         routes=_shared_routes(*counters),
-        at_common_times=requests_at_common_times(counters[0].moments, counters[1].moments, edges),
+        at_common_times=common,
         measurements=list(measure(question.gates, (meters[0], meters[1]), requests, window)),
-        strata=_strata(question, edges, interval, requests),
+        strata=_strata(question, edges, interval, common),
         dropped=sum(meter.counter.dropped for meter in meters),
     )
 
@@ -164,13 +165,11 @@ def _count_requests(counter: VariantCounter, meter: VariantMeter, window: Window
     return counts
 
 
-def _strata(
-    question: Question, edges: Array, interval: float, requests: tuple[Array, Array]
-) -> Strata | None:
+def _strata(question: Question, edges: Array, interval: float, common: tuple[Array, Array]) -> Strata | None:
     """Return the steps of the declared ramp. If the split moves without one, each block is a stratum."""
     if question.ramp:
         return step_strata(question.ramp, edges, interval)
-    return np.arange(len(edges) - 1) if split_moves(*requests) else None
+    return np.arange(len(edges) - 1) if split_moves(*common) else None
 
 
 def _no_traffic(variant: str, samples: VariantSamples, window: Window) -> ExperimentError:

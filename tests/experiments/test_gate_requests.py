@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dualmetrics.cli.parameter_types import RAMP, SPLITS
+from dualmetrics.experiments.common_time import requests_at_common_times
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.factor_gates import level_gate, quantile_gate, rate_gate
 from dualmetrics.experiments.gate_requests import Aim, parse_histogram, parse_ratio
@@ -225,6 +226,14 @@ def test_a_split_that_moves_is_seen() -> None:
     even: Array = np.full(40, 500.0)
     assert not split_moves(even, even * 1.1)
     assert split_moves(even, np.where(np.arange(40) < 10, 100.0, 500.0))
+
+
+def test_one_scrape_more_is_no_split_that_moves() -> None:
+    """Ten blocks of three or four scrapes each: their counts differ by a third, the traffic does not."""
+    edges = np.linspace(0, 33, 11)
+    times = [np.arange(first, 33, 1.0) for first in (0.2, 0.9)]
+    moments = [[(each, np.append(0.0, np.full(len(each) - 1, 80.0)))] for each in times]
+    assert not split_moves(*requests_at_common_times(moments[0], moments[1], edges))
 
 
 @pytest.mark.parametrize(
