@@ -13,7 +13,8 @@ from dualmetrics.middleware import serves_page
 from dualmetrics.own_server import run_in_thread
 from dualmetrics.zero_code import Patch, own_class, unchanged_telemetry
 from dualmetrics_aiohttp import page_response
-from dualmetrics_aiohttp.requests import AppRequests, canonical_path
+from dualmetrics_aiohttp.details import canonical_path
+from dualmetrics_aiohttp.requests import AppRequests
 
 if TYPE_CHECKING:
     from dualmetrics import Telemetry
