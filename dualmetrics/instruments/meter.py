@@ -58,8 +58,7 @@ _REPLACED = (
 def leave_unrecorded(scope: str) -> None:
     """Record no metrics of an instrumentation scope: its requests are recorded by dualmetrics.
 
-    For OpenTelemetry's instrumentation of a framework whose apps are recorded unchanged. Meters that exist
-    already go on.
+    For OpenTelemetry's instrumentation of a framework. Meters that exist already go on.
     """
     REPLACED_SCOPES.add(scope)
 
