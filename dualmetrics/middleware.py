@@ -7,6 +7,7 @@ are for integrations too, and documented in ``docs/writing-an-integration.md``.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from dualmetrics.config.settings import SettingsError
@@ -46,6 +47,19 @@ PAGE_DISABLED = ScrapeResponse(
 """The answer to a scrape while `serves_page` is false."""
 
 
+class Additions:
+    """Who has added middleware in this process."""
+
+    by_code = False
+    """Whether code of the process has: an app, or whatever serves it."""
+    failed = False
+    """Whether zero code could not, because a setting is wrong."""
+    zero_code: Telemetry | None = None
+    """The Telemetry of apps that are recorded unchanged."""
+
+
+ADDITIONS = Additions()
+
 _App = TypeVar("_App")
 _Request = TypeVar("_Request")
 
@@ -76,10 +90,38 @@ class BaseMiddleware(Generic[_App, _Request]):
         self._paths = paths
         self._excluded = paths.excluded
         self._page = page
+        self._own_route: Callable[[], str | None] | None = None
         self._request_type, self._traced_request_type = request_types
         self._detailed_types = detailed_types
         telemetry.server_metrics.details.on_wanted(self._record_in_detail)
         telemetry.server_metrics.exemplars.on_active(self._record_in_spans)
+
+    def yield_page(self, own_route: Callable[[], str | None]) -> None:
+        """Answer the metrics path as little as possible, for an app that does not know dualmetrics.
+
+        A route of its own, which ``own_route`` returns, is served and named once in the log. An app that is
+        mounted in another recorded app has no page: the one outside has it.
+        """
+        self._own_route = own_route
+
+    def _page_for(self, carrier: Carrier, path: str) -> _App | None:
+        """The page, if it answers this request."""
+        if self._page is None or path != self._paths.page:
+            return None
+        if self._own_route is not None:
+            if next(iter(markers(carrier)), None) is not None:
+                return None
+            route = self._own_route()
+            if route is not None:
+                self._telemetry.errors.log_once(
+                    "own route",
+                    "dualmetrics: the app has a route %r of its own at the metrics path, which it serves "
+                    "unchanged. To have the metrics page, set PROMETHEUS_PATH to another path than %r",
+                    route,
+                    self._telemetry.settings.prometheus_path,
+                )
+                return None
+        return self._page
 
     def _marker_of(self, carrier: Carrier) -> RequestMarker | None:
         """The marker of an outer middleware that records this request with the same Telemetry."""
@@ -138,6 +180,8 @@ def telemetry_for(telemetry: Telemetry | None, settings: dict[str, Any]) -> Tele
     The default one is configured with ``settings``, as by `dualmetrics.configure`. Raises SettingsError for a
     bad setting, and TypeError if both are given, since a Telemetry has its settings already.
     """
+    if telemetry is None or telemetry is not ADDITIONS.zero_code:
+        ADDITIONS.by_code = True
     if telemetry is None:
         return configure(**settings)
     if settings:

@@ -148,10 +148,10 @@ class MetricsMiddleware(BaseMiddleware[ASGIApp, AsgiRequest]):
         root = scope.get("root_path", "")
         if PROTOCOLS.may_nest:
             adopt(scope, scope["method"], root + path)
+        app = self._page_for(scope, path) or self.app
         self._exclude_outside(scope, path)
         marker = RequestMarker(self._telemetry, scope, root, path)  # so that no middleware inside records it
         marker.seen = None
-        app = self._page if self._page and path == self._paths.page else self.app
         with outside(marker, scope["method"], root + path):
             await app(scope, receive, send)
 

@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, str] = {
     "experiment": "experiments",
     "plan": "experiments",
     "receive": "cli",
+    "run": "cli",
 }
 """The name of each command, and the extra that it needs."""
 

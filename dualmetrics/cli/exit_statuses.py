@@ -16,6 +16,9 @@ FAILED = 5
 """Something outside cannot be used: a server does not answer, a port is taken, a file cannot be written."""
 UNEXPECTED = 70
 """A bug of ours. It is EX_SOFTWARE of sysexits.h."""
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+"""`dualmetrics run` cannot execute the command, or does not find it, as shells report it."""
 INTERRUPTED = 130
 """Ctrl-C or SIGTERM, as shells report the former."""
 OUTPUT_CLOSED = 141

@@ -46,6 +46,23 @@ integration, because FastAPI asks for its meter before any middleware runs, and 
 plain middleware without the integration.
 """
 
+REPLACED_SCOPES: set[str] = set()
+"""The scopes for which `leave_unrecorded` was called."""
+
+_REPLACED = (
+    "dualmetrics: the metrics of the instrumentation of a framework are not recorded, because ours have the "
+    "same requests; nothing need be done"
+)
+
+
+def leave_unrecorded(scope: str) -> None:
+    """Record no metrics of an instrumentation scope: its requests are recorded by dualmetrics.
+
+    For OpenTelemetry's instrumentation of a framework. Meters that exist already go on.
+    """
+    REPLACED_SCOPES.add(scope)
+
+
 _Instrument = TypeVar("_Instrument", bound=metrics.Instrument)
 _Observable = TypeVar("_Observable", ObservableCounter, ObservableGauge, ObservableUpDownCounter)
 
@@ -84,6 +101,9 @@ class MeterProvider(metrics.MeterProvider):
         """Return the meter of an instrumentation scope. The same arguments return the same meter."""
         if name in UNRECORDED_SCOPES:
             self.errors.log_once(name, UNRECORDED_SCOPES[name], level=logging.INFO)
+            return metrics.NoOpMeter(name, version, schema_url)
+        if name in REPLACED_SCOPES:
+            self.errors.log_once("replaced scopes", _REPLACED, level=logging.INFO)
             return metrics.NoOpMeter(name, version, schema_url)
         normalized = normalize_attributes(attributes, self.errors)
         scope = InstrumentationScope(name or "", version or "", schema_url or "", normalized)

@@ -95,9 +95,8 @@ class MetricsMiddleware(BaseMiddleware["WSGIApplication", WsgiRequest]):
         self, path: str, app: WSGIApplication, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         self._metrics.saw_requests = True
+        app = self._page_for(environ, path) or app
         self._exclude_outside(environ, path)
-        if self._page and path == self._paths.page:
-            app = self._page
         root, path = decoded(environ.get("SCRIPT_NAME", "")), decoded(path)
         # With this marker, no middleware inside records it.
         marker = RequestMarker(self._telemetry, environ, root, path)

@@ -56,17 +56,22 @@ class DualMetrics:
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         exclude(request_notes(request))
-        answer = await answer_scrape(
-            self.telemetry, request.method, request.headers, request.query_string, request.remote
-        )
-        body = paced_chunks(answer.chunks)
-        return web.Response(body=body, status=answer.status, headers=dict(answer.headers))
+        return await page_response(self.telemetry, request)
 
     async def _export(self, app: web.Application) -> AsyncIterator[None]:
         """Export from the start of the app to its end, when all connections are closed."""
         await run_in_thread(self.telemetry.start)
         yield
         await run_in_thread(self.telemetry.shutdown)
+
+
+async def page_response(telemetry: Telemetry, request: web.Request) -> web.Response:
+    """Answer a scrape."""
+    answer = await answer_scrape(
+        telemetry, request.method, request.headers, request.query_string, request.remote
+    )
+    body = paced_chunks(answer.chunks)
+    return web.Response(body=body, status=answer.status, headers=dict(answer.headers))
 
 
 def set_route(request: web.BaseRequest, template: str) -> None:

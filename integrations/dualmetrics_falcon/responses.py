@@ -66,11 +66,15 @@ def tell_unexpected(request: Any, error: BaseException) -> None:
 
 
 def refuse_taken_path(app: Any, telemetry: Telemetry) -> None:
-    """Raise SettingsError if a route has the metrics path. Falcon shows the routes of its own router only."""
+    """Raise SettingsError if a route has the metrics path."""
     path = telemetry.settings.prometheus_path
-    try:
-        templates = [route.path for route in falcon.inspect.inspect_routes(app)]
-    except (TypeError, ValueError):
-        return
-    if path in templates:
+    if has_route(app, path):
         raise route_taken_error(telemetry, path)
+
+
+def has_route(app: Any, path: str) -> bool:
+    """Whether a route of the app has this template. Falcon shows the routes of its own router only."""
+    try:
+        return path in [route.path for route in falcon.inspect.inspect_routes(app)]
+    except (TypeError, ValueError):
+        return False

@@ -43,17 +43,22 @@ class DualMetrics(MetricsMiddleware):
         super().__init__(app, telemetry=self.telemetry, route_namer=uri_template, serve_metrics=serve_metrics)
         if serve_metrics and serves_page(self.telemetry):
             refuse_taken_path(app, self.telemetry)
-        app.add_middleware(TemplateNoter())
-        if self.telemetry.settings.active_by_route:
-            app.add_middleware(MatchNoter())
-        default = default_error_handler(app)
-        if default is not None:
+        watch_app(app, self.telemetry)
 
-            def note_and_answer(request: Any, response: Any, error: Any, params: Any) -> None:
-                tell_unexpected(request, error)
-                default(request, response, error, params)
 
-            app.add_error_handler(Exception, note_and_answer)
+def watch_app(app: falcon.App[Any, Any], telemetry: Telemetry) -> None:
+    """Have an app keep the template of each request, and tell the exceptions that Falcon answers."""
+    app.add_middleware(TemplateNoter())
+    if telemetry.settings.active_by_route:
+        app.add_middleware(MatchNoter())
+    default = default_error_handler(app)
+    if default is not None:
+
+        def note_and_answer(request: Any, response: Any, error: Any, params: Any) -> None:
+            tell_unexpected(request, error)
+            default(request, response, error, params)
+
+        app.add_error_handler(Exception, note_and_answer)
 
 
 class TemplateNoter:

@@ -30,7 +30,7 @@ FLASK_CALL = _flask_call()
 """To call ``wsgi_app`` in its place saves some time."""
 
 
-def record_outermost(app: Flask, telemetry: Telemetry, *, serve_metrics: bool) -> None:
+def record_outermost(app: Flask, telemetry: Telemetry, *, serve_metrics: bool) -> MetricsMiddleware:
     """Let the requests of an app pass through the middleware first, whoever calls it.
 
     Middleware is added by ``app.wsgi_app = Middleware(app.wsgi_app)``, at any time. So the app, which servers
@@ -50,6 +50,7 @@ def record_outermost(app: Flask, telemetry: Telemetry, *, serve_metrics: bool) -
         recorded = noting_class(recorded, names)
     app.__class__ = recorded
     app.__dict__ = {**app.__dict__}  # CPython reads it faster than what the change of the class leaves
+    return middleware
 
 
 def is_recorded_with(app: Flask, telemetry: Telemetry) -> bool:

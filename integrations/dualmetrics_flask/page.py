@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import Rule
 
 from dualmetrics.middleware import route_taken_error, warn_if_bypassed, warn_of_hidden_route
 from dualmetrics.wsgi import answer_scrape
@@ -46,6 +48,13 @@ class PageView:
                 warn_of_hidden_route(self.telemetry, rule.endpoint)
 
 
+def rules_for(app: Flask, path: str) -> Iterator[Rule]:
+    """The rules of an app that are exactly this path, and serve GET."""
+    return (
+        rule for rule in app.url_map.iter_rules() if rule.rule == path and "GET" in (rule.methods or {"GET"})
+    )
+
+
 def add_page(app: Flask, telemetry: Telemetry) -> bool:
     """Add the route. False if Flask cannot: the middleware has to answer.
 
@@ -53,12 +62,11 @@ def add_page(app: Flask, telemetry: Telemetry) -> bool:
     host or subdomain. Raises SettingsError if a route has the metrics path.
     """
     path = telemetry.settings.prometheus_path
-    for rule in app.url_map.iter_rules():
-        if rule.rule == path and "GET" in (rule.methods or {"GET"}):
-            view = app.view_functions.get(rule.endpoint)
-            if isinstance(view, PageView) and view.telemetry is telemetry:
-                return True
-            raise route_taken_error(telemetry, rule.endpoint)
+    for rule in rules_for(app, path):
+        view = app.view_functions.get(rule.endpoint)
+        if isinstance(view, PageView) and view.telemetry is telemetry:
+            return True
+        raise route_taken_error(telemetry, rule.endpoint)
     if app.url_map.host_matching or app.subdomain_matching:
         return False
     try:

@@ -42,8 +42,7 @@ class DualMetrics:
         self._options = MiddlewareOptions.of(settings, serve_metrics)
         self.telemetry = telemetry_for(telemetry, settings)
         config.add_subscriber(self._wrap, ApplicationCreated)
-        config.add_subscriber(note_pattern, BeforeTraversal)
-        config.add_subscriber(forget_refused, NewResponse)
+        add_noters(config)
 
     def _wrap(self, event: ApplicationCreated) -> None:
         serve_metrics = self._options.serve_metrics and serves_page(self.telemetry)
@@ -64,13 +63,25 @@ class DualMetrics:
 
     def _refuse_taken_path(self, app: Any) -> None:
         path = self.telemetry.settings.prometheus_path
-        if any(template_of_pattern(route.pattern) == path for route in app.routes_mapper.get_routes()):
+        if has_pattern(app, path):
             raise route_taken_error(self.telemetry, path)
 
 
 def includeme(config: Configurator) -> None:
     """Record the requests of an app: ``config.include`` calls this."""
     DualMetrics(config)
+
+
+def add_noters(config: Configurator) -> None:
+    """Have the apps of a configurator keep the pattern of the route of each request."""
+    config.add_subscriber(note_pattern, BeforeTraversal)
+    config.add_subscriber(forget_refused, NewResponse)
+
+
+def has_pattern(app: Any, path: str) -> bool:
+    """Whether a route of the app has this template."""
+    routes = app.routes_mapper.get_routes() if app.routes_mapper is not None else ()
+    return any(template_of_pattern(route.pattern) == path for route in routes)
 
 
 def note_pattern(event: BeforeTraversal) -> None:

@@ -25,7 +25,7 @@ def mount_page(app: Starlette, telemetry: Telemetry, templates: Callable[[], Ite
     page = metrics_app(telemetry)
     if any(getattr(route, "endpoint", None) == page for route in app.routes):
         return
-    taken = _taken(path, templates())
+    taken = taken_template(path, templates())
     if taken is not None:
         raise route_taken_error(telemetry, taken)
     route = PageRoute(path, page, name="dualmetrics", include_in_schema=False)
@@ -69,7 +69,8 @@ class OtherRoutes:
                 warn_of_hidden_route(self._telemetry, others[-1])
 
 
-def _taken(path: str, templates: Iterable[str]) -> str | None:
+def taken_template(path: str, templates: Iterable[str]) -> str | None:
+    """The template among these that has the metrics path, also as a mount."""
     return next((template for template in templates if template in (path, path + REST)), None)
 
 

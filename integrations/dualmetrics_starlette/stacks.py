@@ -39,6 +39,13 @@ def stand_outermost(app: Starlette, wrap: Callable[[ASGIApp], ASGIApp], *, note_
     app.build_middleware_stack = build_wrapped  # type: ignore[method-assign]  # for this app alone
 
 
+def build_stack(app: Starlette) -> None:
+    """Build the middleware stack of an app now, unless it is built, and note its errors."""
+    if app.middleware_stack is None:
+        stand_outermost(app, lambda stack: stack, note_errors=True)
+        app.middleware_stack = app.build_middleware_stack()
+
+
 class ErrorNoter:
     """Notes the exception that the app's outermost error handler turns into a response."""
 

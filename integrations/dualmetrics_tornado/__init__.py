@@ -45,14 +45,7 @@ class DualMetrics:
         self.telemetry = telemetry_for(telemetry, settings)
         if serve_metrics and serves_page(self.telemetry):
             self._mount_page(app)
-        self._app = app
-        self._requests = Requests(self.telemetry)
-        self._connection_type, self._delegate_type = WatchedConnection, WatchedDelegate
-        self._stand_before(app)
-        if self.telemetry.settings.websockets:
-            self._watch_in_detail()
-        else:
-            self._requests.on_detailed(self._watch_in_detail)
+        Watch(self.telemetry, app, app.start_request)
         self.telemetry.app_built()
 
     def _mount_page(self, app: web.Application) -> None:
@@ -62,25 +55,39 @@ class DualMetrics:
         # Handlers that are added for hosts come before those that the application began with.
         app.add_handlers(r".*", [(re.escape(path), PageHandler, {"telemetry": self.telemetry})])
 
+
+class Watch:
+    """Stands between the server and an application. ``start`` has taken the place of ``start_request``."""
+
+    def __init__(self, telemetry: Telemetry, app: web.Application, start_request: Any) -> None:
+        self._app = app
+        self._requests = Requests(telemetry)
+        self._connection_type, self._delegate_type = WatchedConnection, WatchedDelegate
+        self._start_request, self._find_handler = start_request, app.find_handler
+        # For this application alone. Both are methods of documented interfaces.
+        app.start_request = self.start  # type: ignore[method-assign]
+        app.find_handler = self.find  # type: ignore[assignment]
+        if telemetry.settings.websockets:
+            self._watch_in_detail()
+        else:
+            self._requests.on_detailed(self._watch_in_detail)
+
     def _watch_in_detail(self) -> None:
         self._connection_type, self._delegate_type = DetailedConnection, DetailedDelegate
         note_found_handlers(self._app)
 
-    def _stand_before(self, app: web.Application) -> None:
-        start_request, find_handler = app.start_request, app.find_handler
+    def start(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        """Begin to watch a request."""
+        watched = self._connection_type(request_conn, self._requests)
+        return self._delegate_type(self._start_request(server_conn, watched), watched)
 
-        def start(server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
-            watched = self._connection_type(request_conn, self._requests)
-            return self._delegate_type(start_request(server_conn, watched), watched)
-
-        def find(request: httputil.HTTPServerRequest, **kwargs: Any) -> httputil.HTTPMessageDelegate | None:
-            if isinstance(request.connection, WatchedConnection):
-                request.connection.template = template_for(app, request)
-            return find_handler(request, **kwargs)
-
-        # For this application alone. Both are methods of documented interfaces.
-        app.start_request = start  # type: ignore[method-assign]
-        app.find_handler = find  # type: ignore[assignment]
+    def find(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> httputil.HTTPMessageDelegate | None:
+        """Keep the template of the rule that matches."""
+        if isinstance(request.connection, WatchedConnection):
+            request.connection.template = template_for(self._app, request)
+        return self._find_handler(request, **kwargs)
 
 
 def set_route(request: httputil.HTTPServerRequest, template: str) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": ("demo", "--rounds 1", 0, "nothing lost"),
     "experiment": ("experiments", "init shop", 0, "Created shop"),
     "plan": ("experiments", "--rate 50 --error-ratio 0.5%", 0, "all gates"),
+    "run": ("cli", "python -c pass", 0, ""),
     "receive": ("cli", "--grpc-port 0 --http-port {busy}", 5, "cannot listen"),
 }
 """The extra that a command needs, arguments with which it ends soon, its exit status, and what it prints."""
@@ -40,11 +41,15 @@ USES = {
     "dualmetrics_celery.DualMetrics(Celery('app'))",
     "cli": "import dualmetrics.cli.commands",
     "demo": "import dualmetrics.cli.demo_run",
+    "connexion": "import warnings; warnings.simplefilter('ignore');"  # connexion uses what is deprecated
+    "import connexion, dualmetrics_connexion; dualmetrics_connexion.DualMetrics(connexion.FlaskApp('app'))",
     "django": "import dualmetrics_django, dualmetrics_django.asgi",
     "experiments": "import dualmetrics.experiments",
     "falcon": "import falcon, dualmetrics_falcon.wsgi; dualmetrics_falcon.wsgi.DualMetrics(falcon.App())",
     "fastapi": "import fastapi, dualmetrics_starlette; dualmetrics_starlette.DualMetrics(fastapi.FastAPI())",
     "flask": "import flask, dualmetrics_flask; dualmetrics_flask.DualMetrics(flask.Flask('app'))",
+    "instrument": "from dualmetrics_zero_code.instrumentors import FlaskInstrumentor;"
+    "FlaskInstrumentor().instrument(); FlaskInstrumentor().uninstrument()",
     "host": "import dualmetrics; dualmetrics.Telemetry(host_metrics=True).shutdown()",
     "litestar": "from litestar import Litestar; import dualmetrics_litestar;"
     "dualmetrics_litestar.DualMetrics(Litestar())",

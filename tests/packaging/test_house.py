@@ -17,6 +17,7 @@ PACKAGES = (
     "dualmetrics_aiohttp",
     "dualmetrics_bottle",
     "dualmetrics_celery",
+    "dualmetrics_connexion",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
@@ -27,6 +28,7 @@ PACKAGES = (
     "dualmetrics_rq",
     "dualmetrics_starlette",
     "dualmetrics_tornado",
+    "dualmetrics_zero_code",
 )
 MEDIAN_LINES, PERCENTILE_90_LINES, MAX_LINES = 6, 15, 30
 """Of the functions, each with its docstring."""
@@ -39,6 +41,7 @@ SHARED_NAMES = {
     "MetricsMiddleware": "The ASGI middleware and the WSGI middleware.",
     "RouteNamer": "Names the matched route of an ASGI scope or of a WSGI environ.",
     "answer_scrape": "Answers a scrape from an ASGI scope or from a WSGI environ.",
+    "install": "Has the apps of a framework record without a change to them.",
     "is_recorded_by": "Asks about an ASGI scope or about a WSGI environ.",
     "metrics_app": "The page as an ASGI app and as a WSGI app.",
     "routes": "The entry point of an integration that names the routes of its framework.",
@@ -60,6 +63,9 @@ PRIVATE_NAMES = {
     ("dualmetrics/bridges/registry.py", "_multiprocess_mode"): (
         "`prometheus_client` has no public way to ask a gauge for the mode that it was made with."
     ),
+    ("dualmetrics_zero_code/import_hook.py", "_initializing"): (
+        "Python has no public way to ask whether the import of a module has ended."
+    ),
     ("dualmetrics/runtime/free_threading.py", "_is_gil_enabled"): (
         "Python documents this function of `sys`, underscore and all."
     ),
@@ -80,9 +86,9 @@ UNDOCUMENTED_USES = {
         "dualmetrics_flask/rules.py",
         "The environ's key of the request object, which knows the matched rule after the request has ended.",
     ),
-    "middleware_stack": (
+    "build_middleware_stack": (
         "dualmetrics_starlette/stacks.py",
-        "The stack of an app, which `build_middleware_stack` makes, and that of each router.",
+        "It makes the stack of an app; that of each router is used there, too.",
     ),
     "iter_route_contexts": (
         "dualmetrics_starlette/included_routers.py",

@@ -132,6 +132,24 @@ ENTRY_POINTS = {
     ("console_scripts", "dualmetrics"): "main",
     ("opentelemetry_meter_provider", "dualmetrics"): "global_meter_provider",
     ("pytest11", "dualmetrics"): "dualmetrics_pytest",
+    ("opentelemetry_pre_instrument", "dualmetrics"): "silence_enabled",
+    **{
+        ("opentelemetry_instrumentor", f"dualmetrics_{name.lower()}"): f"{name}Instrumentor"
+        for name in (
+            "Aiohttp",
+            "Bottle",
+            "Connexion",
+            "Django",
+            "Falcon",
+            "Flask",
+            "Litestar",
+            "Pyramid",
+            "Quart",
+            "Starlette",
+            "Tornado",
+        )
+    },
+    ("dualmetrics_routes", "connexion"): "routes",
     ("dualmetrics_routes", "django"): "routes",
     ("dualmetrics_routes", "quart"): "routes",
     ("dualmetrics_routes", "litestar"): "routes",
@@ -139,7 +157,7 @@ ENTRY_POINTS = {
     ("dualmetrics_routes", "starlette"): "routes",
 }
 
-COMMANDS = ["compare", "demo", "experiment", "plan", "receive"]
+COMMANDS = ["compare", "demo", "experiment", "plan", "receive", "run"]
 
 DOCUMENTED_SETTINGS = {
     "service_name", "service_version", "metrics_exporter", "prometheus_path", "prometheus_port", "endpoint",

@@ -21,7 +21,7 @@ CHECKOUT = Path(os.environ.get("TEST_CHECKOUT", "."))
 """The repository. tox runs the tests elsewhere, so that they import the installed wheel."""
 
 OPTION = re.compile(r"(?<![\w/-])--[a-z][\w.-]*[a-z0-9]")
-COMMAND = re.compile(r"dualmetrics ((?:compare|demo|experiment|plan|receive)\b[^`\n#]*)")
+COMMAND = re.compile(r"dualmetrics ((?:compare|demo|experiment|plan|receive|run)\b[^`\n#]*)")
 VARIABLE = re.compile(r"\b(?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_*{])")
 
 OTHER_OPTIONS = {
@@ -48,7 +48,11 @@ OTHER_OPTIONS = {
 """Options of other programs that our texts name."""
 
 OTHER_VARIABLES = {
-    "opentelemetry": {"OTEL_PYTHON_CONFIGURATOR", "OTEL_SEMCONV_STABILITY_OPT_IN"},
+    "opentelemetry": {
+        "OTEL_PYTHON_CONFIGURATOR",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+        "OTEL_SEMCONV_STABILITY_OPT_IN",
+    },
     "prometheus_client": {"PROMETHEUS_MULTIPROC_DIR"},
 }
 """Variables that our texts name, but that are neither settings of ours nor of OpenTelemetry's SDK."""

@@ -218,7 +218,7 @@ def _program(module: str) -> list[str]:
     gunicorn's upgrade runs ``sys.argv[0]`` again. With ``-m`` that is a file in the folder of gunicorn's own
     modules, which would then hide modules of the standard library.
     """
-    if module in ("gunicorn", "opentelemetry-instrument"):
+    if module in ("gunicorn", "opentelemetry-instrument", "dualmetrics"):
         return [sys.executable, str(Path(sysconfig.get_path("scripts")) / module)]
     return [sys.executable, "-m", module]
 

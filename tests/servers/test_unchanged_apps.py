@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,10 @@ def test_the_metrics_of_kinto_are_exact_on_page_and_push(tmp_path: Path) -> None
         assert total(page, "dualmetrics_workers") > 1
 
 
+def attributes_of(point: Any) -> list[tuple[str, str]]:
+    return [(pair.key, pair.value.string_value) for pair in point.attributes]
+
+
 def test_common_instrumentations_record_into_dualmetrics(tmp_path: Path) -> None:
     script = str(Path(sysconfig.get_path("scripts")) / "gunicorn")
     with (
@@ -90,4 +95,14 @@ def test_common_instrumentations_record_into_dualmetrics(tmp_path: Path) -> None
         wait_until(lambda: state() == (100, 100), 30, "the push", details=state)
         names = {name for _, name, *_ in receiver.series()}
         assert {"http.server.request.duration", "system.memory.usage"} <= names
+        # The instrumentation of Flask traces; our instrumentor counts, once and by the template.
+        counts = {
+            (received.scope.name, dict(attributes_of(point)).get("http.route")): int(point.count)
+            for received in received_scopes(receiver)
+            for metric in received.metrics
+            if metric.name == "http.server.request.duration"
+            for point in metric.histogram.data_points
+        }
+        assert counts[("dualmetrics", "/work/<int:number>")] == 100
+        assert {scope for scope, _ in counts} == {"dualmetrics"}
         assert [name for name in names if name.startswith("db.client")]

@@ -101,9 +101,11 @@ class AsgiSite:
         try:
             asyncio.run(self._serve(connection))
         except Exception as error:
-            cause = error.__cause__ or error  # it may come in an exception of the framework, or in a group
-            if error_type(cause) != HANDLER_ERROR_TYPE:
-                raise
+            cause: BaseException = error  # it may come in exceptions of the framework, or in a group
+            while error_type(cause) != HANDLER_ERROR_TYPE:
+                if cause.__cause__ is None:
+                    raise
+                cause = cause.__cause__
             return Response(connection.status or 500, connection.body)
         return Response(connection.status, connection.body)
 

@@ -1,0 +1,1 @@
+"""Apps that do not know dualmetrics, one for each framework."""
