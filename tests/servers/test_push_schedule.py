@@ -106,7 +106,7 @@ def test_a_parent_that_counts_nothing_pushes_what_its_children_have_counted() ->
         with script("jobs", **env) as process:
             seconds = fork(process, 30, 0.15)
             assert pushes(receiver) >= enough(seconds)
-            assert pushed_total(receiver, "dualmetrics.workers") == 0
+            wait_until(lambda: pushed_total(receiver, "dualmetrics.workers") == 0, 10, "no worker in a push")
             fork(process, 10, 0)
             end(process)
         assert pushed_total(receiver, "jobs") == 40
