@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,6 +21,9 @@ from dualmetrics.cli.parameter_types import (
     SPLITS,
 )
 from dualmetrics.cli.streams import print_text
+
+if TYPE_CHECKING:
+    from dualmetrics.experiments.verdict import Verdict
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -150,24 +153,31 @@ def compare_command(**options: Any) -> None:
 
     Exit status: 0 PASS, 1 FAIL, 2 usage error, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
-    from dualmetrics.cli.compare_request import run_comparison
-    from dualmetrics.cli.comparison_wait import StoppedError
     from dualmetrics.experiments.errors import TooEarlyError
-    from dualmetrics.experiments.several_variants import overall_verdict
     from dualmetrics.experiments.verdict import Verdict
 
     inconclusive_status = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     with experiment_errors():
         try:
-            comparisons = run_comparison(options, PlainConsole(stderr=True))
+            verdict = _compare(options)
         except TooEarlyError as error:
             print_text(f"Error: {error}", err=True)
             raise SystemExit(inconclusive_status) from None
-        except StoppedError as stopped:
-            if stopped.last:
-                write_reports(stopped.last, options)
-            print_text(str(stopped), err=True)
-            raise SystemExit(INTERRUPTED) from None
-        write_reports(comparisons, options)
-    verdict = overall_verdict([each.verdict for each in comparisons])
     raise SystemExit(inconclusive_status if verdict is Verdict.INCONCLUSIVE else verdict.value)
+
+
+def _compare(options: dict[str, Any]) -> Verdict:
+    """Compare, write the reports, and return the verdict about all candidates."""
+    from dualmetrics.cli.compare_request import run_comparison
+    from dualmetrics.cli.comparison_wait import StoppedError
+    from dualmetrics.experiments.several_variants import overall_verdict
+
+    try:
+        comparisons = run_comparison(options, PlainConsole(stderr=True))
+    except StoppedError as stopped:
+        if stopped.last:
+            write_reports(stopped.last, options)
+        print_text(str(stopped), err=True)
+        raise SystemExit(INTERRUPTED) from None
+    write_reports(comparisons, options)
+    return overall_verdict([each.verdict for each in comparisons])

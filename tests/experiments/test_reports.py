@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from dualmetrics.cli.parameter_types import DURATION
 from dualmetrics.experiments import Gate, Margins, Verdict
 from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.report.axes import fitting_range
+from dualmetrics.experiments.report.effect_plots import plot_effect
+from dualmetrics.experiments.report.gate_cards import gate_cards
 from dualmetrics.experiments.report.html_report import html_report
 from dualmetrics.experiments.report.markdown_report import markdown_report
 from dualmetrics.experiments.statistics.power import Need
@@ -144,6 +147,47 @@ def test_an_axis_over_time_ignores_how_wide_the_first_intervals_were() -> None:
     gates = [gate(0.0, -0.5 / number, 0.5 / number) for number in range(1, 30)]
     low, high = fitting_range(gates, 1.0)
     assert high - low < 0.01
+
+
+def test_the_part_that_is_tolerated_is_on_the_better_side_of_the_margin() -> None:
+    for up_good in (False, True):
+        picture = plot_effect(
+            dataclasses.replace(gate(0.0, -0.0005, 0.0005), up_good=up_good), "range", "a gate"
+        )
+        first, second = re.findall(r"fill: var\(--(tolerated|excluded)\)", picture)[:2]
+        assert (first, second) == (("excluded", "tolerated") if up_good else ("tolerated", "excluded"))
+
+
+@pytest.mark.parametrize(
+    ("within", "failed", "words"), [(True, [], "goal reached"), (False, ["error ratio"], "goal missed")]
+)
+def test_a_goal_is_reached_or_missed(within: bool, failed: list[str], words: str) -> None:
+    goal = dataclasses.replace(gate(-0.002, -0.003, -0.0015), goal=True, within=within)
+    comparison = dataclasses.replace(
+        COMPARISONS[Verdict.PASS],
+        gates=[goal],
+        failed=[] if within else [goal.name],
+        verdict=Verdict.PASS if within else Verdict.FAIL,
+    )
+    sentence = "better than the baseline as required" if within else "not as much better"
+    assert sentence in markdown_report(comparison)
+    assert f"goal {'reached' if within else 'missed'}" in " ".join(gate_cards(comparison))
+    assert "the goal of -0.100 points" in markdown_report(comparison)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_several_candidates_are_in_one_report(form: str) -> None:
+    passed, failed = COMPARISONS[Verdict.PASS], COMPARISONS[Verdict.FAIL]
+    other = dataclasses.replace(failed.question, candidate="other")
+    report = render([passed, dataclasses.replace(failed, question=other)], form)
+    assert {"shop: candidate against baseline", "shop: other against baseline"} <= {
+        match[0] for match in re.finditer(r"shop: \w+ against baseline", report)
+    } or form == "json"
+    if form == "html":
+        assert report.count("<body>") == 1
+        assert "2 candidates were compared with baseline" in report
+    if form == "junit":
+        assert len(list(JUnitXml.fromstring(report.encode()))) == 2
 
 
 @pytest.mark.parametrize("verdict", COMPARISONS)

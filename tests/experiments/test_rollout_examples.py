@@ -68,7 +68,8 @@ def test_every_command_of_an_example_is_understood(
     assert command == "compare"
     with compare_command.make_context("compare", arguments) as context:
         options = context.params
-    assert (options["experiment"], options["duration"], options["split"]) == ("shop", 3600.0, 0.5)
+    assert (options["experiment"], options["duration"]) == ("shop", 3600.0)
+    assert options["split"][0][0] == (50.0, 50.0)
     assert options["wait"] or options["sequential"]
 
 

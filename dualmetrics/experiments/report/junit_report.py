@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
@@ -21,15 +21,16 @@ Outcome = Error | Failure | Skipped
 
 def junit_report(comparison: Comparison) -> str:
     """Return one suite. FAIL is a failure, what is not decided is skipped, and INVALID is an error."""
-    suite = TestSuite(printable(title(comparison)))
-    suite.add_testcases(list(_cases(comparison)))
+    return junit_document([comparison])
+
+
+def junit_document(comparisons: Iterable[Comparison]) -> str:
+    """Return a suite for each candidate."""
     document = JUnitXml("dualmetrics compare")
-    document.add_testsuite(suite)
-    return junit_text(document)
-
-
-def junit_text(document: JUnitXml) -> str:
-    """Return the XML of a document, with its totals."""
+    for comparison in comparisons:
+        suite = TestSuite(printable(title(comparison)))
+        suite.add_testcases(list(_cases(comparison)))
+        document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]  # junitparser has types for the rest
     xml = io.BytesIO()
     document.write(xml, pretty=True)

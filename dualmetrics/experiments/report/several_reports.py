@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from junitparser import JUnitXml
-
 from dualmetrics.experiments.comparison import Comparison
 from dualmetrics.experiments.report.html_parts import escape, make_html_table
 from dualmetrics.experiments.report.json_report import REPORT_VERSION
-from dualmetrics.experiments.report.junit_report import junit_text
+from dualmetrics.experiments.report.junit_report import junit_document
 from dualmetrics.experiments.report.summary import headline
 from dualmetrics.experiments.several_variants import overall_verdict
 
@@ -22,7 +20,7 @@ def join_reports(form: str, comparisons: Sequence[Comparison], reports: Sequence
     if form == "html":
         return _join_html(comparisons, reports)
     if form == "junit":
-        return _join_junit(reports)
+        return junit_document(comparisons)
     return "\n".join(reports)
 
 
@@ -52,11 +50,3 @@ def _overview(comparisons: Sequence[Comparison]) -> str:
         f'<p class="verdict {verdict}"><b>{verdict}</b>{escape(sentence)}</p>'
         f"{make_html_table(('candidate', 'verdict', ''), rows)}<hr>"
     )
-
-
-def _join_junit(reports: Sequence[str]) -> str:
-    joined = JUnitXml("dualmetrics compare")
-    for report in reports:
-        for suite in JUnitXml.fromstring(report.encode("utf-8")):
-            joined.add_testsuite(suite)
-    return junit_text(joined)
