@@ -17,9 +17,9 @@ REASONABLE_SECONDS = 60 * 86400.0
 REMEDIES = {
     "scrapes": "Find out why scrapes fail, mend it, and start a new experiment.",
     "overlap": "Let both variants run, and be scraped, during the whole window. Start a new experiment, or "
-    "choose a window (`--start`, `--end`) in which both ran.",
+    "choose a window (--start, --end) in which both ran.",
     "split": "Find out why the traffic is not split as declared. Until then the variants serve different "
-    "requests or users, and a comparison would mislead. If the declared split is wrong, correct `--split`.",
+    "requests or users, and a comparison would mislead. If the declared split is wrong, correct --split.",
 }
 """What to do about each check that is broken."""
 

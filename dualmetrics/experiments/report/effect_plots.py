@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.report.axes import (
@@ -33,6 +34,7 @@ def plot_effect(gate: Gate, interval: str, description: str) -> str:
         axis = figure.subplots()
         axis.set_xlim(*fitting_range([gate], scale_of(gate)))
         axis.set(ylim=(-1, 1), yticks=[], xlabel=unit_of(gate))
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.spines["left"].set_visible(False)
         mark_margin(axis, gate, horizontal=False)
         _draw_bar(axis, gate, interval)

@@ -13,6 +13,7 @@ from dualmetrics.experiments.report.html_parts import escape, make_html_list, ma
 from dualmetrics.experiments.report.latency_plot import plot_latency
 from dualmetrics.experiments.report.route_plot import plot_routes
 from dualmetrics.experiments.report.summary import describe_window, headline, title, verdict_reason
+from dualmetrics.experiments.verdict import Verdict
 
 CHECKS = {
     "scrapes": "were the pages of both variants read often enough?",
@@ -51,7 +52,7 @@ def html_report(comparison: Comparison) -> str:
 
 def _sections(comparison: Comparison) -> Iterator[str]:
     yield from _summary(comparison)
-    yield "<h2>The gates</h2>"
+    yield f"<h2>The gates</h2>{_undecided_words(comparison)}"
     yield from gate_cards(comparison)
     if len(comparison.evidence.bounds):
         yield _figure("How long requests took", plot_latency(comparison, LATENCY_WORDS), LATENCY_WORDS)
@@ -74,6 +75,15 @@ def _summary(comparison: Comparison) -> Iterator[str]:
         f"<section><h2>{heading}</h2>{make_html_list(lines)}</section>" for heading, lines in lists if lines
     )
     yield f'<div class="columns">{"".join(sections)}</div>'
+
+
+def _undecided_words(comparison: Comparison) -> str:
+    """Say so if the gates, whatever their states, do not make the verdict."""
+    if comparison.verdict is Verdict.INVALID:
+        return '<p class="small">The data cannot be used, so the gates decide nothing.</p>'
+    if comparison.window.early and not comparison.question.sequential:
+        return '<p class="small">This is an early look, so the gates decide nothing yet.</p>'
+    return ""
 
 
 def _figure(heading: str, picture: str, words: str) -> str:
