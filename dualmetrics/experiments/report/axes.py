@@ -18,7 +18,7 @@ from dualmetrics.experiments.statistics.arrays import Array
 FAR = 2.5
 """An interval is shown up to this many times the distance of what must be visible."""
 ROOM = 0.08
-LEAST = 0.001
+LEAST = 0.01
 """The least width of an axis."""
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """The seconds between two marks of a time axis. Longer ones are whole weeks."""

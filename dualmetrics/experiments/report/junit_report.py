@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error as Broken
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from dualmetrics.experiments.checks import Check
 from dualmetrics.experiments.comparison import Comparison
@@ -16,7 +17,7 @@ from dualmetrics.experiments.report.summary import headline, title, verdict_reas
 from dualmetrics.experiments.verdict import Verdict
 from dualmetrics.runtime.printable import printable
 
-Outcome = Error | Failure | Skipped
+Outcome = Broken | Failure | Skipped
 
 
 def junit_report(comparison: Comparison) -> str:
@@ -63,13 +64,13 @@ def _verdict_outcome(comparison: Comparison) -> Outcome | None:
     if verdict is Verdict.FAIL:
         return Failure(message)
     if verdict is Verdict.INVALID:
-        return Error(message)
+        return Broken(message)
     return Skipped(message) if verdict is Verdict.INCONCLUSIVE else None
 
 
 def _check_outcome(check: Check) -> Outcome | None:
     if check.state == "broken":
-        return Error("The data cannot be used.")
+        return Broken("The data cannot be used.")
     return Skipped("More data may mend this.") if check.state == "waiting" else None
 
 
