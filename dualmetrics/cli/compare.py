@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dualmetrics.cli.comparison_output import FORMATS, ReportFile, write_reports
 from dualmetrics.cli.console import PlainConsole
-from dualmetrics.cli.experiment_errors import experiment_errors, file_errors
+from dualmetrics.cli.exit_statuses import INTERRUPTED
+from dualmetrics.cli.experiment_errors import experiment_errors
 from dualmetrics.cli.parameter_types import (
     DURATION,
     FACTOR,
@@ -23,16 +23,9 @@ from dualmetrics.cli.parameter_types import (
 from dualmetrics.cli.streams import print_text
 
 if TYPE_CHECKING:
-    from dualmetrics.experiments.comparison import Comparison
+    from dualmetrics.experiments.verdict import Verdict
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-REPORTS = {
-    "text": ("dualmetrics.cli.comparison_report", "text_report"),
-    "json": ("dualmetrics.experiments.report.json_report", "json_report"),
-    "markdown": ("dualmetrics.experiments.report.markdown_report", "markdown_report"),
-    "html": ("dualmetrics.experiments.report.html_report", "html_report"),
-}
-"""The module and the function of each format."""
 
 
 def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
@@ -51,7 +44,11 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option(
     "--watch", type=DURATION, help="How long to watch the pages; 0s reads each page once.  [default: 10m]"
 )
-@option("--interval", type=DURATION, help="The time between two reads of the pages.  [default: 5s]")
+@option(
+    "--interval",
+    type=DURATION,
+    help="The time between two reads of the pages, or two looks.  [default: 5s; with --wait a block]",
+)
 @option(
     "--header",
     "headers",
@@ -116,6 +113,11 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option("--by", type=click.Choice(["route"]), help="Show each route too.")
 @option("--gate-routes", is_flag=True, help="Let a single route make the comparison FAIL.")
 @option("--sequential", is_flag=True, help="Allow any number of looks, before the declared end too.")
+@option(
+    "--wait",
+    is_flag=True,
+    help="Look again and again (--sequential) until there is a verdict or the declared end.",
+)
 @option("--assume-iid", is_flag=True, help="Judge errors of pages read once, assuming independent requests.")
 @option(
     "--inconclusive",
@@ -127,17 +129,19 @@ def option(*names: str, **settings: Any) -> Callable[[FunctionT], FunctionT]:
 @option("--status-label", metavar="LABEL", help="The label that has the status code.")
 @option("--route-label", metavar="LABEL", help="The label that has the route.")
 @option("--error-status", default="5..", help="A regular expression for the status codes that are errors.")
-@option("--format", "form", type=click.Choice(list(REPORTS)), default="text", help="The output format.")
+@option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="The output format.")
 @option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=ReportFile(any_ending=True),
     help="Write the output to this file instead of printing it.",
 )
 @option(
     "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also write the HTML report to this file.",
+    type=ReportFile(),
+    multiple=True,
+    help="Also write a report to this file: .html, .md, .json, .txt, or .xml for JUnit (repeatable).",
 )
+@option("--github-summary", is_flag=True, help="Append the report to the job summary of GitHub Actions.")
 def compare_command(**options: Any) -> None:
     """Compare two variants and print PASS, FAIL or INCONCLUSIVE.
 
@@ -149,46 +153,31 @@ def compare_command(**options: Any) -> None:
 
     Exit status: 0 PASS, 1 FAIL, 2 usage error, 3 INCONCLUSIVE, 4 invalid experiment, 5 source unreachable.
     """
-    from dualmetrics.cli.compare_request import run_comparison
     from dualmetrics.experiments.errors import TooEarlyError
-    from dualmetrics.experiments.several_variants import overall_verdict
     from dualmetrics.experiments.verdict import Verdict
 
     inconclusive_status = {"pass": 0, "fail": 1, None: TooEarlyError.status}[options["inconclusive"]]
     with experiment_errors():
         try:
-            comparisons = run_comparison(options, PlainConsole(stderr=True))
+            verdict = _compare(options)
         except TooEarlyError as error:
             print_text(f"Error: {error}", err=True)
             raise SystemExit(inconclusive_status) from None
-        _write_reports(comparisons, options)
-    verdict = overall_verdict([each.verdict for each in comparisons])
     raise SystemExit(inconclusive_status if verdict is Verdict.INCONCLUSIVE else verdict.value)
 
 
-def _write_reports(comparisons: list[Comparison], options: dict[str, Any]) -> None:
-    with file_errors("The report cannot be written", click.UsageError.exit_code):
-        if options["report"]:
-            options["report"].write_text(_render(comparisons, "html"), encoding="utf-8")
-        if options["output"]:
-            options["output"].write_text(_render(comparisons, options["form"]), encoding="utf-8")
-    if options["output"]:
-        return
-    if options["form"] == "text":
-        from dualmetrics.cli.comparison_report import print_report
+def _compare(options: dict[str, Any]) -> Verdict:
+    """Compare, write the reports, and return the verdict about all candidates."""
+    from dualmetrics.cli.compare_request import run_comparison
+    from dualmetrics.cli.comparison_wait import StoppedError
+    from dualmetrics.experiments.several_variants import overall_verdict
 
-        for comparison in comparisons:
-            print_report(comparison, PlainConsole())
-    else:
-        click.echo(_render(comparisons, options["form"]), nl=False)
-
-
-def _render(comparisons: list[Comparison], form: str) -> str:
-    """Return the reports in one of the formats. Only HTML loads the library that plots."""
-    module, function = REPORTS[form]
-    report: Callable[[Comparison], str] = getattr(importlib.import_module(module), function)
-    if len(comparisons) == 1:
-        return report(comparisons[0])
-    from dualmetrics.experiments.report.several_reports import join_reports
-
-    return join_reports(form, comparisons, [report(each) for each in comparisons])
+    try:
+        comparisons = run_comparison(options, PlainConsole(stderr=True))
+    except StoppedError as stopped:
+        if stopped.last:
+            write_reports(stopped.last, options)
+        print_text(str(stopped), err=True)
+        raise SystemExit(INTERRUPTED) from None
+    write_reports(comparisons, options)
+    return overall_verdict([each.verdict for each in comparisons])

@@ -9,9 +9,12 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dualmetrics.cli.comparison_wait import DeclaredTime, Looks, wait_for_verdict
 from dualmetrics.cli.console import PlainConsole
+from dualmetrics.cli.parameter_types import NOW
 from dualmetrics.experiments.comparison import Comparison, resolve_names
-from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.durations import format_duration
+from dualmetrics.experiments.errors import TooEarlyError, UsageError
 from dualmetrics.experiments.gate_requests import (
     GateRequest,
     host_request,
@@ -40,6 +43,7 @@ CONFLICTS = (
     ("pages", "sequential", "--pages and --sequential: watching the pages is a single look"),
     ("pages", "aa", "--pages and --aa: there are two pages"),
     ("pages", "ramp", "--pages and --ramp"),
+    ("pages", "wait", "--pages and --wait; --watch says how long the pages are watched"),
     ("end", "duration", "--end and --duration"),
     ("split", "ramp", "--split and --ramp"),
 )
@@ -57,17 +61,38 @@ def run_comparison(options: Options, console: PlainConsole) -> list[Comparison]:
     if not options["prometheus"] or not options["experiment"]:
         raise UsageError("Name an experiment and a server (--prometheus URL), or two pages (--pages).")
     source = Prometheus(options["prometheus"], options["experiment"], headers=_headers(options["headers"]))
-    window = _window(source, question, options)
-    return compare_variants(source, window, question, variants, options["experiment"])
+    looks = _looks(source, question, variants, options)
+    if options["wait"]:
+        return wait_for_verdict(looks, console)
+    return looks.compare(looks.declare())
+
+
+def _looks(source: Source, question: Question, variants: Variants, options: Options) -> Looks:
+    if options["wait"] and options["duration"] is None and options["end"] is None:
+        raise UsageError(
+            "--wait needs a declared end: give --duration or --end, or the directory of an experiment."
+        )
+
+    def look(declared: DeclaredTime) -> list[Comparison]:
+        window = _window(declared, options["warmup"])
+        return compare_variants(source, window, question, variants, options["experiment"])
+
+    return Looks(
+        declare=lambda: _declared_time(source, question, options),
+        compare=look,
+        now=source.now,
+        interval=options["interval"],
+    )
 
 
 def _check_conflicts(options: Options) -> None:
     for first, second, message in CONFLICTS:
         if _given(options[first]) and _given(options[second]):
             raise UsageError(f"These options cannot be combined: {message}.")
-    for name in ("watch", "interval"):
-        if options[name] is not None and not options["pages"]:
-            raise UsageError(f"--{name} can be used only with --pages.")
+    if options["watch"] is not None and not options["pages"]:
+        raise UsageError("--watch can be used only with --pages.")
+    if options["interval"] is not None and not (options["pages"] or options["wait"]):
+        raise UsageError("--interval can be used only with --pages or --wait.")
 
 
 def _given(value: object) -> bool:
@@ -92,7 +117,7 @@ def _question(options: Options) -> Question:
         slo=tuple(options["slo"]),
         by_route=bool(options["by"]),
         gate_routes=options["gate_routes"],
-        sequential=options["sequential"],
+        sequential=options["sequential"] or options["wait"],
         error_status=options["error_status"],
         names=tuple(names.items()),
         gates=tuple(_gates(options)),
@@ -135,15 +160,22 @@ def _with_manifest(options: Options) -> Options:
     return {**options, **declared, **given, "experiment": manifest.name}
 
 
-def _window(source: Source, question: Question, options: Options) -> Window:
+def _declared_time(source: Source, question: Question, options: Options) -> DeclaredTime:
     now = source.now()
-    start = options["start"]
+    start, end = (now if options[name] == NOW else options[name] for name in ("start", "end"))
     if start is None:
         start = source.began(resolve_names(source, Window(now - _SEVEN_DAYS, now, now), question))
     until = now if options["duration"] is None else start + options["duration"]
-    if options["end"] is not None:
-        until = options["end"]
-    return Window(start + options["warmup"], min(now, until), until)
+    return DeclaredTime(start, until if end is None else end, now)
+
+
+def _window(declared: DeclaredTime, warmup: float) -> Window:
+    """Return the window up to now. Raises `TooEarlyError` if it has not begun, by the server's clock."""
+    start, until, now = declared.start + warmup, declared.until, declared.now
+    if now <= start < until:
+        begins = f"begins in {format_duration(start - now)}" if now < start else "begins now"
+        raise TooEarlyError(f"The window {begins}, by the clock of the server; look again later.")
+    return Window(start, min(now, until), until)
 
 
 def _compare_pages(options: Options, console: PlainConsole) -> list[Comparison]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from dualmetrics.cli.console import PlainConsole, make_table, plain
 from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.report.advice import would_change
 from dualmetrics.experiments.report.formatting import gate_cells, gate_headers, gate_note
 from dualmetrics.experiments.report.summary import describe_window, title, verdict_reason
 from dualmetrics.experiments.verdict import Verdict
@@ -57,6 +58,8 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text.assemble(state, plain(f" {check.name}: {check.seen}"))
     for note in comparison.notes:
         yield plain(note, "dim")
+    for change in would_change(comparison):
+        yield plain(change, "dim")
     verdict = comparison.verdict
     yield Text.assemble((verdict.name, COLORS[verdict]), plain(f" {verdict_reason(comparison)}"))
 

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from dualmetrics.cli.console import make_table, plain
 from dualmetrics.cli.streams import print_text
+from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.report.formatting import format_duration, format_time
+from dualmetrics.experiments.report.formatting import format_time
 from dualmetrics.experiments.setup.directory import find_directories
 from dualmetrics.experiments.setup.removal import Removal, expired_directories, plan_removal
 from dualmetrics.experiments.setup.status import Status

@@ -13,23 +13,27 @@ from dualmetrics.config.endpoints import URL_WORDS, base_url, is_url
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 """The length of each unit of a duration."""
+_DURATION_PART = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|min|m|h|d|w)"
 _CENTURY_SECONDS = 100 * 365 * 86400.0
+NOW = inf
+"""What the word "now" stands for as a time. The clock of the source says when that is."""
 _YEAR_9999 = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
-    """Seconds, from a number with a unit."""
+    """Seconds, from numbers with units, as the reports write them: ``90s`` or ``1h 30m``."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|min|m|h|d|w)", str(value).strip())
-        seconds = float(match[1]) * _UNIT_SECONDS[match[2]] if match else inf
+        text = str(value).strip()
+        parts = re.findall(_DURATION_PART, text) if re.fullmatch(rf"({_DURATION_PART}\s*)+", text) else []
+        seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts) if parts else inf
         if seconds > _CENTURY_SECONDS:
             self.fail(
-                f"{value!r} is not a duration; write for example 500ms, 90s, 10m, 24h or 7d", param, ctx
+                f"{value!r} is not a duration; write for example 500ms, 90s, 10m, 1h 30m or 7d", param, ctx
             )
         return seconds
 
@@ -121,18 +125,23 @@ def _parts(text: str) -> tuple[float, ...] | None:
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
-    """Seconds since the epoch, from such a number or a time in ISO 8601. Without a zone the time is UTC."""
+    """Seconds since the epoch, from such a number or a time in ISO 8601, or `NOW` from the word "now".
+
+    Without a zone the time is UTC.
+    """
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if str(value).strip() == "now":
+            return NOW
         try:
             seconds = _parse_moment(str(value))
         except (ValueError, OverflowError):
             seconds = nan
         if not 0 <= seconds < _YEAR_9999:
             self.fail(
-                f"{value!r} is not a time; write for example 2030-01-31T12:00:00 (UTC), or seconds",
+                f"{value!r} is not a time; write for example 2030-01-31T12:00:00 (UTC), seconds, or now",
                 param,
                 ctx,
             )

@@ -50,8 +50,8 @@ def plan_command(**options: Any) -> None:
 
 
 def _print_plan(planned: Plan, options: dict[str, Any]) -> None:
+    from dualmetrics.experiments.durations import format_duration
     from dualmetrics.experiments.planning import smallest_visible_difference
-    from dualmetrics.experiments.report.formatting import format_duration
 
     table = make_table("gate", "effect", "needed")
     table.add_row("error ratio", f"{options['errors'] * 100:g} points", format_duration(planned.errors))

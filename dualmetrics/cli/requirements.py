@@ -19,7 +19,7 @@ EXTRA_MODULES: Mapping[str, tuple[str, ...]] = {
         "uvicorn",
         "websockets",
     ),
-    "experiments": ("httpx", "matplotlib", "numpy", "prometheus_client", "scipy"),
+    "experiments": ("httpx", "junitparser", "matplotlib", "numpy", "prometheus_client", "scipy"),
 }
 """A module of each distribution that an extra installs, besides those of the extra ``cli``."""
 

@@ -10,6 +10,7 @@ from scipy.stats import false_discovery_control
 
 from dualmetrics.experiments import checks
 from dualmetrics.experiments.checks import Check
+from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate, longest_need
 from dualmetrics.experiments.label_checks import check_labels
@@ -214,7 +215,7 @@ def _judge_routes(counts: VariantCounts, question: Question, critical: CriticalV
 def _notes(question: Question, window: Window, counts: VariantCounts) -> list[str]:
     blocks = len(counts.edges) - 1
     length = counts.edges[1] - counts.edges[0]
-    notes = [f"{blocks} block{'s' if blocks > 1 else ''} of {length:.0f} s"]
+    notes = [f"{blocks} block{'s' if blocks > 1 else ''} of {format_duration(float(length))}"]
     if window.early and not question.sequential:
         notes.append("early look: there is no verdict before the declared end, unless --sequential is given")
     notes += _lost_durations(question, counts)

@@ -75,7 +75,10 @@ def _quantile_notes(effect: LatencyEffect, bounds: Array, margin: float) -> Iter
         return
     (low0, high0), (low1, high1) = effect.baseline, effect.candidate
     least, most = effect.hard_bounds
-    yield f"buckets ({low0:g}, {high0:g}] and ({low1:g}, {high1:g}], factor in [{least:.3g}, {most:.3g}]"
+    yield (
+        f"the baseline is in the bucket from {low0:g} to {high0:g}, the candidate in that from {low1:g} to "
+        f"{high1:g}, so the factor is surely between {least:.3g} and {most:.3g}"
+    )
     if not effect.bounds_allow(margin) and effect.slower is None:
         yield f"these buckets are too wide to see a change of {abs(margin):.0%}"
     yield from block_notes(effect.tail.inflation)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dualmetrics.experiments.block_counts import BlockCounts, VariantCounter
 from dualmetrics.experiments.common_time import requests_at_common_times
+from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import ExperimentError, InvalidExperimentError, TooEarlyError
 from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.histograms import shared_bounds
@@ -75,7 +76,7 @@ class VariantCounts:
     def _duration_gates(self, question: Question, rules: Rules, pair: CountsPair) -> list[Gate]:
         latencies = pair[0].latencies(self.bounds), pair[1].latencies(self.bounds)
         slow = [
-            slow_gate(threshold * self.names.per_second, f"{threshold * 1000:g}ms", *latencies, rules)
+            slow_gate(threshold * self.names.per_second, format_duration(threshold), *latencies, rules)
             for threshold in question.slo
         ]
         return slow + [latency_gate(q, *latencies, rules) for q in question.quantiles]

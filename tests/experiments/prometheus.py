@@ -36,9 +36,9 @@ def configuration(experiments: Mapping[str, Mapping[str, str]], unstamped: Conta
 
 
 @contextmanager
-def prometheus(directory: Path, config: str, *flags: str) -> Iterator[str]:
+def prometheus(directory: Path, config: str, *flags: str, port: int | None = None) -> Iterator[str]:
     """Run the server during the block. Gives its address once it answers."""
-    port = free_port()
+    port = port or free_port()
     file, log = directory / "prometheus.yml", directory / "log"
     file.write_text(config)
     command = [

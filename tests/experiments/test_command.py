@@ -195,7 +195,7 @@ def test_the_html_report_is_self_contained(live: World, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     assert run_on(live, "worse", "--by", "route", "--report", str(report)).exit_code == 1
     text = report.read_text()
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 5  # of three gates, the durations, and the routes
     assert "src=" not in text
     assert "<link" not in text
     for picture in text.split("<svg")[1:]:

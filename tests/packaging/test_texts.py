@@ -27,6 +27,7 @@ VARIABLE = re.compile(r"\b(?:OTEL|PROMETHEUS|DUALMETRICS)_[A-Z0-9_]*[A-Z0-9](?![
 OTHER_OPTIONS = {
     "benchmarks": {"--full"},
     "celery": {"--max-tasks-per-child"},
+    "gh": {"--body-file", "--repo"},
     "gunicorn": {"--chdir", "--log-level", "--preload"},
     "multiprocessing": {"--multiprocessing-fork"},
     "granian": {"--url-path-prefix"},

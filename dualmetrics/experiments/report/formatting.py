@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import time
-from math import expm1, isfinite, log
+from math import expm1, inf, isfinite, log
 
 from dualmetrics.experiments.comparison import Comparison
+from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.gates import Gate
-
-TIME_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def gate_headers(comparison: Comparison) -> tuple[str, ...]:
     """Return the headers of the table of gates. The last column, the state, has none."""
-    confidence = 1 - 2 * comparison.question.margins.alpha
-    return ("gate", "baseline", "candidate", "effect", f"{confidence * 100:g} % interval", "margin", "")
+    return ("gate", "baseline", "candidate", "effect", f"{confidence(comparison)} interval", "margin", "")
+
+
+def confidence(comparison: Comparison) -> str:
+    """Return how often such intervals contain the true effect, in percent."""
+    return f"{100 * (1 - 2 * comparison.question.margins.alpha):g} %"
 
 
 def gate_cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
     """Return a gate as a row of the table."""
-    lower, upper = format_effect(gate, gate.lower), format_effect(gate, gate.upper)
     return (
         gate.name,
         format_value(comparison, gate, gate.baseline),
         format_value(comparison, gate, gate.candidate),
         format_effect(gate, gate.effect),
-        f"{lower} to {upper}",
+        format_interval(gate),
         format_effect(gate, gate.limit),
         gate_state(comparison, gate),
     )
+
+
+def is_interval_known(gate: Gate) -> bool:
+    """Return whether the interval says anything: without blocks enough it has all possible effects."""
+    least, most = (-1.0, 1.0) if gate.unit == "difference" else (0.0, inf)
+    return least < gate.lower or gate.upper < most
+
+
+def format_interval(gate: Gate) -> str:
+    """Return the interval, or that it is unknown."""
+    if not is_interval_known(gate):
+        return "unknown"
+    return f"{format_effect(gate, gate.lower)} to {format_effect(gate, gate.upper)}"
 
 
 def gate_state(comparison: Comparison, gate: Gate) -> str:
@@ -41,14 +56,14 @@ def gate_state(comparison: Comparison, gate: Gate) -> str:
 
 
 def format_value(comparison: Comparison, gate: Gate, number: float) -> str:
-    """Return a share in percent, a duration in milliseconds, or another number."""
+    """Return a share in percent, a duration, or another number."""
     if gate.quantity == "share":
         return f"{number:.3%}"
     if gate.quantity == "number":
         return f"{number:.5g}" if isfinite(number) else "unknown"
     if not isfinite(number):
         return "above all buckets"
-    return f"{number / comparison.names.per_second * 1000:.4g} ms"
+    return format_duration(number / comparison.names.per_second)
 
 
 def format_effect(gate: Gate, number: float) -> str:
@@ -71,16 +86,6 @@ def gate_note(gate: Gate) -> str:
     parts = [f"{gate.name}: {gate.note}", *([gate.remedy] if gate.remedy else [])]
     visible = f"smallest effect that would be detected now: {format_visible_effect(gate)}"
     return "; ".join([*parts, visible])
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in the largest unit of which there are at least two, else in seconds."""
-    if not isfinite(seconds):
-        return "forever"
-    for size, unit in TIME_UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.2g} s"
 
 
 def format_time(seconds: float) -> str:

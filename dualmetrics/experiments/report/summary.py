@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 from dualmetrics.experiments.comparison import Comparison
-from dualmetrics.experiments.report.formatting import format_duration, format_time
+from dualmetrics.experiments.durations import format_duration
+from dualmetrics.experiments.report.formatting import format_time
 from dualmetrics.experiments.statistics.critical import FIRST_DECISION
 from dualmetrics.experiments.verdict import Verdict
 
@@ -22,6 +23,21 @@ def describe_window(comparison: Comparison) -> str:
     window = comparison.window
     text = f"{format_time(window.start)} to {format_time(window.end)}, {format_duration(window.seconds)}"
     return f"{text} of {format_duration(window.until - window.start)} declared" if window.early else text
+
+
+def headline(comparison: Comparison) -> str:
+    """Return the verdict as a sentence."""
+    goals = {gate.name for gate in comparison.gates if gate.goal}
+    if comparison.verdict is Verdict.PASS:
+        better = "is better than the baseline as required, and otherwise " if goals else "is "
+        return f"The candidate {better}not worse than the baseline by more than the margins allow."
+    if comparison.verdict is Verdict.FAIL:
+        if {*comparison.failed} <= goals:
+            return "The candidate is not as much better than the baseline as is required."
+        return "The candidate is worse than the baseline."
+    if comparison.verdict is Verdict.INVALID:
+        return "The variants cannot be compared, because the experiment was not a fair one."
+    return "It is not known yet whether the candidate is as good as the baseline."
 
 
 def verdict_reason(comparison: Comparison) -> str:
@@ -62,8 +78,19 @@ def _inconclusive_reason(comparison: Comparison) -> str:
     if unseen:
         parts = [f"{gate.name} ({gate.remedy})" if gate.remedy else gate.name for gate in unseen]
         return f"Not decided: {undecided}. More time would not decide {', '.join(parts)}."
-    seconds = comparison.still_needed
-    if seconds <= 0:
-        return f"Not decided: {undecided}."
-    needed = f"about {format_duration(seconds)} more would be needed"
-    return f"Not decided: {undecided}; {needed} if there is no difference."
+    return f"Not decided: {undecided}{_needed(comparison)}."
+
+
+def _needed(comparison: Comparison) -> str:
+    """Return how much more time is needed, compared with the declared end if that is still to come."""
+    needed = comparison.still_needed
+    left = max(0.0, comparison.window.until - comparison.window.end)
+    if needed <= 0:
+        return ""
+    if not comparison.window.early:
+        return f"; about {format_duration(needed)} more would be needed if there is no difference"
+    end = f"; the declared end is in {format_duration(left)}"
+    if needed <= left:
+        return end
+    after = format_duration(needed - left)
+    return f"{end}, and about {after} after that would be needed if there is no difference"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from dualmetrics.experiments.report.plots import to_svg
+from dualmetrics.experiments.report.svg import to_svg
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.blind_spots import BLIND_SPOTS
 from tests.experiments.simulation.errors import ROLLOUT
