@@ -64,7 +64,7 @@ def test_without_the_experiments_extra_the_commands_print_what_to_install(argume
 def test_plan_prints_how_long_the_experiment_must_run() -> None:
     result = CliRunner().invoke(dualmetrics_command, ["plan", "--rate", "50", "--error-ratio", "0.5%"])
     assert result.exit_code == 0
-    assert re.search(r"error ratio .* 0.1 points .* 41 min", result.output)
+    assert re.search(r"error ratio .* 0.1 points .* 41m", result.output)
 
 
 def test_plan_refuses_a_rate_of_0() -> None:

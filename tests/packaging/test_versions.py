@@ -23,7 +23,7 @@ DOCUMENT = (CHECKOUT / "docs" / "versions.md").read_text(encoding="utf-8")
 EXTRAS = optional_dependencies((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 LINES = dict(re.findall(r"^(?=\|.*`(\w+)`)(.*)$", DOCUMENT, re.MULTILINE))
 NEWEST = newest_versions(DOCUMENT)
-NO_FRAMEWORK = {"cli", "demo", "experiments", "host", "prometheus", "testing"}
+NO_FRAMEWORK = {"cli", "demo", "experiments", "host", "instrument", "prometheus", "testing"}
 
 
 def test_every_framework_has_a_row() -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 DOCUMENT = "docs/versions.md"
 FRAMEWORKS = {
-    "aiohttp": "aiohttp", "bottle": "Bottle", "celery": "Celery", "django": "Django", "falcon": "Falcon",
+    "aiohttp": "aiohttp", "bottle": "Bottle", "celery": "Celery", "connexion": "connexion", "django": "Django", "falcon": "Falcon",
     "fastapi": "FastAPI", "flask": "Flask", "litestar": "Litestar", "pyramid": "Pyramid", "quart": "Quart",
     "rq": "RQ", "starlette": "Starlette", "tornado": "Tornado",
 }  # fmt: skip
 """The extras with one framework or task queue each, and its name."""
 
-_REQUIREMENT = re.compile(r'([\w.-]+)>=([\d.]+)(?:; python_version >= [\'"]([\d.]+)[\'"])?')
+_REQUIREMENT = re.compile(r'([\w.-]+)(?:\[\w+\])?>=([\d.]+)(?:; python_version >= [\'"]([\d.]+)[\'"])?')
 
 
 def lowest_versions(project: dict[str, list[str]], extra: str) -> dict[str, str]:
