@@ -12,7 +12,8 @@ from pathlib import Path
 
 DOCUMENT = "docs/versions.md"
 FRAMEWORKS = {
-    "aiohttp": "aiohttp", "bottle": "Bottle", "celery": "Celery", "connexion": "connexion", "django": "Django", "falcon": "Falcon",
+    "aiohttp": "aiohttp", "bottle": "Bottle", "celery": "Celery", "connexion": "connexion",
+    "django": "Django", "falcon": "Falcon",
     "fastapi": "FastAPI", "flask": "Flask", "litestar": "Litestar", "pyramid": "Pyramid", "quart": "Quart",
     "rq": "RQ", "starlette": "Starlette", "tornado": "Tornado",
 }  # fmt: skip
