@@ -48,7 +48,8 @@ def leaf_commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterato
         yield path
 
 
-COMMANDS = sorted(leaf_commands(dualmetrics_command))
+COMMANDS = sorted(set(leaf_commands(dualmetrics_command)) - {("run",)})
+"""All but the one that becomes another program, whose status is then that of the program."""
 
 SAFE_ENDINGS: dict[tuple[str, ...], list[str]] = {
     ("compare",): ["--watch", "0s"],  # else it watches pages for ten minutes
