@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import queue
 import threading
+from typing import TypeAlias
 
 
 class Command(enum.Enum):
@@ -47,18 +48,19 @@ class Request:
         return self._done.wait(timeout) and self._success
 
 
-RequestQueue = queue.SimpleQueue[Request]
+RequestQueue: TypeAlias = "queue.SimpleQueue[Request]"
 """What the thread is asked to do, in this order."""
+
+
+def new_queue() -> RequestQueue:
+    """Make a queue. Its class is looked up only now, because gevent may have replaced it since the import."""
+    return queue.SimpleQueue()
 
 
 def next_request(requests: RequestQueue, seconds: float) -> Request | None:
     """Wait up to ``seconds`` for a request. None if there is none, or if it was withdrawn."""
     try:
-        return taken_request(requests.get(timeout=seconds))
+        request = requests.get(timeout=seconds)
     except queue.Empty:
         return None
-
-
-def taken_request(request: Request) -> Request | None:
-    """The request, unless it was withdrawn."""
     return request if request.take() else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from dualmetrics.background.thread_requests import Command, Request, RequestQueue, next_request, taken_request
+from dualmetrics.background.thread_requests import Command, Request, RequestQueue, new_queue, next_request
 from dualmetrics.runtime import forking
 from dualmetrics.runtime.errors import ErrorReporter
 from dualmetrics.runtime.locks import ReentrantLock
@@ -108,13 +108,13 @@ class BackgroundWorker:
         if self._requests is None:
             with self._lock:
                 if self._requests is None:
-                    requests = RequestQueue()
+                    requests = new_queue()
                     if start_thread("dualmetrics", self._run, requests):
                         self._requests = requests
 
     def start_later(self, prepare: Callable[[], None]) -> None:
         """Start the thread. It waits for a second, and calls ``prepare`` before it begins."""
-        requests = RequestQueue()
+        requests = new_queue()
         if start_thread("dualmetrics", self._run, requests, prepare):
             self._requests = requests
 
@@ -144,7 +144,7 @@ class BackgroundWorker:
         Python 3.12 starts no thread while the interpreter exits: then this thread does it, however long it
         takes.
         """
-        request, requests = Request(Command.FINISH), RequestQueue()
+        request, requests = Request(Command.FINISH), new_queue()
         requests.put(request)
         self._requests = requests  # so that recording in the meantime starts no other thread
         try:
@@ -200,7 +200,7 @@ class BackgroundWorker:
     def _run_until_stopped(self, requests: RequestQueue, request: Request | None) -> Request:
         """Tick and push until a request ends that, and return this request."""
         if request is None and not requests.empty():
-            request = taken_request(requests.get())
+            request = next_request(requests, 0.0)
         while request is None or request.command is Command.FLUSH:
             is_leader = self._guarded(self._tasks.tick, "a tick of the background thread")
             success = True

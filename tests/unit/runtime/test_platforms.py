@@ -27,7 +27,8 @@ def test_the_contracts_of_a_single_process_hold_without(feature: str) -> None:
     modules = "os, sys, asyncio, logging, random, concurrent.futures.thread, pytest"
     code = f"import {modules}; {HIDDEN[feature]}; sys.exit(pytest.main(sys.argv[1:]))"
     # Forked children need the hooks, so the tests that fork are left out.
-    options = ["-q", "-x", "-p", "no:cacheprovider", "-k", "not forked"]
+    kinds = ["-k", "not forked", "-m", "not frameworks and not server"]
+    options = ["-q", "-x", "-p", "no:cacheprovider", *kinds]
     completed = subprocess.run(
         [sys.executable, "-c", code, *options, *CONTRACTS],
         capture_output=True,
