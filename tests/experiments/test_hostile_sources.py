@@ -18,9 +18,6 @@ from hypothesis import strategies as st
 from dualmetrics.cli.commands import dualmetrics_command
 from tests.experiments.exporters import Exporter, serving
 
-# The oldest matplotlib uses names that its newer parser calls deprecated, when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated - use:DeprecationWarning")
-
 HOSTILE = [
     "\x1b]0;title\x07",
     "[/a-z]+ [bold]",

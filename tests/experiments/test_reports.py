@@ -26,9 +26,6 @@ from dualmetrics.experiments.statistics.power import Need
 from tests.experiments.recorded import Recorded, compared
 from tests.peers import PREFIX
 
-# The oldest matplotlib uses names that its newer parser calls deprecated, when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated - use:DeprecationWarning")
-
 HOUR = 3600.0
 HOSTILE = "/\x1b[31m<script>|`x`[a](http://b)@team&\u202e"
 MARGINS = Margins(errors=0.002)

@@ -25,9 +25,6 @@ from tests.ports import free_port
 from tests.waiting import wait_until
 
 server = pytest.mark.server
-# The oldest matplotlib uses names that its newer parser calls deprecated, when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated - use:DeprecationWarning")
-
 STEPS: dict[str, Step] = {"same": steady, "worse": worse}
 UNDECIDED = ["--errors", "0.001%", "--slo", "50ms"]
 

@@ -48,8 +48,7 @@ USES = {
     "falcon": "import falcon, dualmetrics_falcon.wsgi; dualmetrics_falcon.wsgi.DualMetrics(falcon.App())",
     "fastapi": "import fastapi, dualmetrics_starlette; dualmetrics_starlette.DualMetrics(fastapi.FastAPI())",
     "flask": "import flask, dualmetrics_flask; dualmetrics_flask.DualMetrics(flask.Flask('app'))",
-    "instrument": "from dualmetrics_zero_code.instrumentors import FlaskInstrumentor;"
-    "FlaskInstrumentor().instrument(); FlaskInstrumentor().uninstrument()",
+    "instrument": "from dualmetrics_zero_code.instrumentors import FlaskInstrumentor; FlaskInstrumentor()",
     "host": "import dualmetrics; dualmetrics.Telemetry(host_metrics=True).shutdown()",
     "litestar": "from litestar import Litestar; import dualmetrics_litestar;"
     "dualmetrics_litestar.DualMetrics(Litestar())",

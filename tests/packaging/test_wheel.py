@@ -15,6 +15,7 @@ PACKAGES = {
     "dualmetrics_aiohttp",
     "dualmetrics_bottle",
     "dualmetrics_celery",
+    "dualmetrics_connexion",
     "dualmetrics_django",
     "dualmetrics_falcon",
     "dualmetrics_flask",
@@ -25,9 +26,12 @@ PACKAGES = {
     "dualmetrics_rq",
     "dualmetrics_starlette",
     "dualmetrics_tornado",
+    "dualmetrics_zero_code",
 }
 EXAMPLES = "dualmetrics/cli/examples"
 """Programs that the demo runs by path; they are not imported from there."""
+SITE = "dualmetrics_zero_code/site"
+"""Is put on PYTHONPATH for its `sitecustomize`."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def test_the_templates_of_experiments_are_included(files: set[str]) -> None:
 
 
 def test_every_folder_with_code_is_a_package(files: set[str]) -> None:
-    folders = {name.rpartition("/")[0] for name in files if name.endswith(".py")} - {EXAMPLES}
+    folders = {name.rpartition("/")[0] for name in files if name.endswith(".py")} - {EXAMPLES, SITE}
     assert {f"{folder}/__init__.py" for folder in folders} <= files
 
 
