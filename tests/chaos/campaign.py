@@ -116,7 +116,10 @@ class Campaign:
         """Scrape when no request is in progress and every dead worker was replaced."""
 
         def is_at_rest() -> bool:
-            page = self._server.page()
+            try:
+                page = self._server.page()
+            except ConnectionError:  # a worker that is just being killed had accepted this scrape
+                return False
             counted = total(page, "http_requests_total", http_route=_work_route(page)) - self._counted
             return counted >= least and total(page, "http_connections_active") == 0
 
