@@ -31,11 +31,7 @@ def specification(**paths: Any) -> dict[str, Any]:
     return {"openapi": "3.0.0", "info": {"title": "site", "version": "1"}, "paths": paths}
 
 
-pytestmark = [
-    pytest.mark.server,  # an app takes long to build
-    pytest.mark.filterwarnings("ignore:coroutine 'ServerErrorMiddleware.error_response'"),  # connexion's own
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.server  # an app takes long to build
 
 SITE = specification(
     **{
