@@ -5,10 +5,9 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from dualmetrics.asgi.recorded_marker import RecordedMarker
 from dualmetrics.asgi.types import ASGIApp, CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.marker import RequestMarker, full_template
 from dualmetrics.http.request_attributes import CLIENT_GONE, status_number
-from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.websocket_conventions import (
     ABNORMAL_CLOSURE,
     ACCEPTED,
@@ -25,17 +24,13 @@ if TYPE_CHECKING:
 SERVER_ERROR = 500
 
 
-class CountedWebsocket(RequestMarker):
+class CountedWebsocket(RecordedMarker):
     """Is active until one side closes it or the app ends, and is recorded then.
 
     A handshake that the app refuses is recorded with the status of its response, and without a close code.
     """
 
-    __slots__ = ("_is_open", "_receive", "_recorder", "_send", "_started", "_status")
-
-    is_recorded = True
-
-    namer: CachingRouteNamer
+    __slots__ = ("_is_open", "_receive", "_send", "_started", "_status")
 
     def __init__(
         self, telemetry: Telemetry, namer: CachingRouteNamer, scope: Scope, root: str, path: str
@@ -44,9 +39,7 @@ class CountedWebsocket(RequestMarker):
         self.namer = namer
         self._status = 0
         self._is_open = True
-        self._recorder: RequestRecorder = telemetry.server_metrics.websocket_recorder(
-            scope.get("scheme", "ws")
-        )
+        self._recorder = telemetry.server_metrics.websocket_recorder(scope.get("scheme", "ws"))
 
     async def serve(self, app: ASGIApp, receive: Receive, send: Send) -> None:
         """Run the app. Raises what it raises."""
@@ -91,17 +84,6 @@ class CountedWebsocket(RequestMarker):
         if self._is_open:
             self._is_open = False
             self._recorder.cancel()
-
-    def template(self) -> str | None:
-        """The template of the websocket's route, as far as it is known."""
-        try:
-            template = full_template(self, self.namer(self.seen, self.path))
-            if template is None or not self.root:
-                return template
-            return self.mounts.shown(self.mounts.beyond_setting(self.root)) + template
-        except Exception as failure:
-            self._recorder.errors.error("naming a route", failure)
-            return None
 
     def _end(self, status_if_not_answered: int, code: object, *, is_of_app: bool) -> None:
         if not self._is_open:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from time import perf_counter
 
+from dualmetrics.asgi.recorded_marker import RecordedMarker
 from dualmetrics.asgi.types import CachingRouteNamer, Message, Receive, Scope, Send
-from dualmetrics.http.marker import MARKER_KEY, InnerNamer, RequestMarker, full_template, name_nothing
+from dualmetrics.http.marker import MARKER_KEY, InnerNamer, name_nothing
 from dualmetrics.http.request_attributes import CLIENT_GONE, ResponseAttributes, error_type, status_number
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
@@ -28,7 +29,7 @@ SERVER_BUFFER_BYTES = 65536
 """A body of at most this size is accepted by the server without waiting for the client."""
 
 
-class AsgiRequest(RequestMarker):
+class AsgiRequest(RecordedMarker):
     """Watches the messages of a request, and records it once: at its last message, or when the app ends.
 
     One is made for each request. So it has few methods, and a method is a coroutine only if it must await.
@@ -38,16 +39,11 @@ class AsgiRequest(RequestMarker):
         "_client_gone",
         "_final_messages",
         "_receive",
-        "_recorder",
         "_send",
         "_started",
         "_status",
         "in_progress",
     )
-
-    is_recorded = True
-
-    namer: CachingRouteNamer
 
     def __init__(
         self,
@@ -157,26 +153,6 @@ class AsgiRequest(RequestMarker):
         if check is not None and check(self.path):
             self._recorder.remember_shortcut(key, ResponseAttributes(route, status, None), check)
         return None
-
-    def template(self) -> str | None:
-        """The template of the request, as far as it is known."""
-        try:
-            if self.inner is not None:
-                template = full_template(self, self.namer(self.seen, self.path))
-            elif self.route is not None:
-                return self.route
-            else:
-                template = self.namer(self.seen, self.path)
-            return template if template is None or not self.root else self._mounted_outside() + template
-        except Exception as failure:
-            self._recorder.errors.error("naming a route", failure)
-            return None
-
-    def _mounted_outside(self) -> str:
-        """The prefix of mounts outside of the middleware, unless the namer knows them."""
-        knows_mounts = self.route is None and getattr(self.namer, "knows_outer_mounts", False)
-        root = self.seen.get("app_root_path", self.root) if knows_mounts else self.root
-        return self.mounts.shown(self.mounts.beyond_setting(root))
 
 
 class TracedAsgiRequest(TracedRequest, AsgiRequest):

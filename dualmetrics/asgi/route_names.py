@@ -67,7 +67,10 @@ def name_no_route(scope: Scope, path: str) -> None:
 
 
 class UncachedNamer(functools.partial["str | None"]):
-    """A `CachingRouteNamer` that calls a `RouteNamer` for every request. A partial costs no Python call."""
+    """A `CachingRouteNamer` that calls a `RouteNamer` for every request.
+
+    It is a partial, because a call of one runs no Python code of its own.
+    """
 
     generation: object = None
 

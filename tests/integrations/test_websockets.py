@@ -16,7 +16,9 @@ from fastapi import APIRouter, FastAPI, WebSocket
 from litestar import Litestar
 from quart import Blueprint, Quart, websocket
 from starlette.applications import Starlette
-from starlette.routing import Mount, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route, WebSocketRoute
 from tornado import web as tornado_web
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.httpserver import HTTPServer
@@ -31,8 +33,8 @@ import dualmetrics_starlette
 import dualmetrics_tornado
 from dualmetrics import Telemetry
 from dualmetrics.asgi import Message, MetricsMiddleware
-from dualmetrics.testing import Recorded
-from dualmetrics.testing.asgi_client import Connection, http_scope
+from dualmetrics.testing import Recorded, RequestLabels
+from dualmetrics.testing.asgi_client import Connection, fetch, http_scope
 
 CONNECT: Message = {"type": "websocket.connect"}
 LEAVE: Message = {"type": "websocket.disconnect", "code": 1001}
@@ -149,6 +151,26 @@ def test_a_websocket_is_named_by_its_route(framework: str, telemetry: Telemetry)
         asyncio.run(Client(path).run(app))
     assert ended(telemetry) == {(route, 101, "1001"): 2}
     assert Recorded(telemetry).counts() == {}
+
+
+def test_a_websocket_in_a_mount_is_named_as_a_request_there_is(tmp_path: Path) -> None:
+    directory = str(tmp_path)
+    telemetry = Telemetry(metrics_exporter="prometheus", websockets=True, root_path="/", directory=directory)
+
+    async def greet(socket: WebSocket) -> None:
+        await socket.accept()
+
+    async def show(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("shown")
+
+    inside = Starlette(routes=[WebSocketRoute("/chat/{id}", greet), Route("/rooms/{id}", show)])
+    dualmetrics_starlette.DualMetrics(inside, telemetry=telemetry)
+    app = Starlette(routes=[Mount("/api/{version}", app=inside)])
+    asyncio.run(Client("/api/2/chat/1").run(app))
+    fetch(app, "GET", "/api/2/rooms/1")
+    assert list(ended(telemetry)) == [("/api/{version}/chat/{id}", 101, "1000")]
+    assert list(Recorded(telemetry).counts()) == [RequestLabels("GET", "/api/{version}/rooms/{id}", 200)]
+    telemetry.shutdown()
 
 
 @pytest.mark.parametrize("framework", APPS)
