@@ -20,11 +20,11 @@ MAX_ROUTES = 4096
 
 
 class ActiveRequest(Protocol):
-    """A request in progress. ``place`` is the recorder that counts it as active by its route."""
+    """A request in progress. ``route_recorder`` is the recorder that counts it as active by its route."""
 
     recorder: Any
     request: RequestMarker | None
-    place: RequestRecorder | None
+    route_recorder: RequestRecorder | None
 
 
 class ActiveByRoute:
@@ -58,30 +58,30 @@ class ActiveByRoute:
         """Count a request that ends as active without a route again, as its recorder expects it."""
         with self._lock:
             self._requests.pop(id(request), None)
-            place, request.place = request.place, None
-            if place is not None:
+            recorder, request.route_recorder = request.route_recorder, None
+            if recorder is not None:
                 request.recorder.start()
-                place.cancel()
+                recorder.cancel()
 
     def observe(self, options: object) -> None:
         """Count all requests by their routes whose routes are known by now."""
         for request in list(self._requests.values()):
             try:
-                self._find_place(request)
+                self._find_route(request)
             except Exception as error:
                 self._errors.error("finding the route of an active request", error)
 
-    def _find_place(self, request: ActiveRequest) -> None:
+    def _find_route(self, request: ActiveRequest) -> None:
         marker = request.request
-        route = marker.template_now() if marker is not None and request.place is None else None
+        route = marker.template_now() if marker is not None and request.route_recorder is None else None
         if route is None:
             return
         with self._lock:
-            if id(request) not in self._requests or request.place is not None:
+            if id(request) not in self._requests or request.route_recorder is not None:
                 return
-            request.place = self._recorder_for(request.recorder, route)
-            if request.place is not None:
-                request.place.start()
+            request.route_recorder = self._recorder_for(request.recorder, route)
+            if request.route_recorder is not None:
+                request.route_recorder.start()
                 request.recorder.cancel()
 
     def _recorder_for(self, recorder: Any, route: str) -> RequestRecorder | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from dualmetrics.http.semantic_conventions import Classic, Convention
@@ -23,11 +24,11 @@ class Measured(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A histogram, the scale from what was measured to its unit, and what it is a histogram of."""
+    """A histogram, the scale from what was measured to its unit, and what it takes from `Measured`."""
 
     descriptor: Descriptor
     scale: float
-    of: Callable[[Measured], float | None]
+    value_of: Callable[[Measured], float | None]
 
 
 class MeasureSettings(Protocol):
@@ -60,24 +61,15 @@ def measures_for(
         return Descriptor(OWN_SCOPE, name, Kind.HISTOGRAM, unit, description, chosen)
 
     measures: list[Measure] = []
-    for part, of in (("request", _received), ("response", _sent)) if settings.body_size else ():
+    bodies = (("request", "received"), ("response", "sent")) if settings.body_size else ()
+    for part, measured in bodies:
         description = f"Size of the bodies of HTTP {part}s."
         name = f"{prefix}.{part}.body.size"
-        measures.append(Measure(histogram(name, "By", description, default_bounds("By")), 1.0, of))
+        measures.append(
+            Measure(histogram(name, "By", description, default_bounds("By")), 1.0, attrgetter(measured))
+        )
     if settings.time_to_first_byte:
         description = "Time from the start of HTTP requests to the first byte of their responses."
         name = f"{prefix}.request.time_to_first_byte"
-        measures.append(Measure(histogram(name, unit, description, times), scale, _first_byte))
+        measures.append(Measure(histogram(name, unit, description, times), scale, attrgetter("first_byte")))
     return tuple(measures)
-
-
-def _received(measured: Measured) -> float | None:
-    return measured.received
-
-
-def _sent(measured: Measured) -> float | None:
-    return measured.sent
-
-
-def _first_byte(measured: Measured) -> float | None:
-    return measured.first_byte

@@ -42,7 +42,7 @@ class PathFilter:
         )
         """Whether a path is excluded. Each request calls it, so without prefixes it is a plain set lookup."""
         if settings.exclude_regex is not None:
-            self.excluded = _or_found(self.excluded, settings.exclude_regex, _of_path_info if wsgi else str)
+            self.excluded = _or_found(self.excluded, settings.exclude_regex, decoded if wsgi else str)
 
     def _matches_any(self, path: str) -> bool:
         return path in self._exact or path.startswith(self._prefixes)
@@ -58,5 +58,6 @@ def _to_path_info(path: str) -> str:
     return path.encode().decode("latin-1")
 
 
-def _of_path_info(path: str) -> str:
-    return path.encode("latin-1", "replace").decode("utf-8", "replace")
+def decoded(path: str) -> str:
+    """Return a path of an environ, in which each byte of UTF-8 is one character (PEP 3333), as text."""
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")

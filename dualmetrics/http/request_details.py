@@ -33,10 +33,10 @@ class RequestDetails:
         "first_byte",
         "in_progress",
         "outer",
-        "place",
         "received",
         "recorder",
         "request",
+        "route_recorder",
         "sent",
         "shortcuts",
         "source",
@@ -60,7 +60,7 @@ class RequestDetails:
         self.received = 0
         self.sent: int | None = 0
         self.first_byte: float | None = None
-        self.place: RequestRecorder | None = None
+        self.route_recorder: RequestRecorder | None = None
         """Where the request is counted as active by its route."""
         self.active = settings.active
         self._declared = settings.declared

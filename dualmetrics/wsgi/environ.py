@@ -17,11 +17,6 @@ It is called when the response starts or the app raises, with the environ that a
 """
 
 
-def decoded(path: str) -> str:
-    """Return a path of an environ, in which each byte of UTF-8 is one character (PEP 3333), as text."""
-    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
 def set_route(environ: Environ, template: str) -> None:
     """Set the route of a request, such as ``/users/<id>``. It takes precedence over what the framework says.
 

@@ -9,7 +9,8 @@ from typing import Any
 from dualmetrics.http.marker import MARKER_KEY, Carrier, InnerNamer, RequestMarker, markers
 from dualmetrics.http.mounts import taken
 from dualmetrics.http.nesting import PROTOCOLS, adopt
-from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
+from dualmetrics.http.path_filter import decoded
+from dualmetrics.wsgi.environ import Environ, RouteNamer
 from dualmetrics.wsgi.mounts import is_of_proxy
 
 

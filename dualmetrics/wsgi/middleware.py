@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from dualmetrics.http.marker import MARKER_KEY, RequestMarker
 from dualmetrics.http.nesting import PROTOCOLS, outside
-from dualmetrics.http.path_filter import PathFilter
+from dualmetrics.http.path_filter import PathFilter, decoded
 from dualmetrics.http.request_attributes import HTTP_VERSIONS
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.middleware import BaseMiddleware, MiddlewareOptions, serves_page, telemetry_for
 from dualmetrics.wsgi.detailed_request import DETAILED_WSGI_TYPES
-from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded
+from dualmetrics.wsgi.environ import Environ, RouteNamer
 from dualmetrics.wsgi.file_wrapper import watch_file_wrapper
 from dualmetrics.wsgi.marker import adopt_outside
 from dualmetrics.wsgi.nested import FindableBody, NestedRequest

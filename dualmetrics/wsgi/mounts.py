@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from dualmetrics.http.marker import Carrier
 from dualmetrics.http.mounts import MountPrefixes, begins_with, beyond
-from dualmetrics.wsgi.environ import decoded
+from dualmetrics.http.path_filter import decoded
 
 _HEADERS = (
     "HTTP_X_FORWARDED_PREFIX",  # ProxyFix, Traefik

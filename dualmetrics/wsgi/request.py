@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dualmetrics.http.marker import MARKER_KEY, full_template
 from dualmetrics.http.nesting import PROTOCOLS, findable_parts, outside
+from dualmetrics.http.path_filter import decoded
 from dualmetrics.http.request_attributes import CLIENT_GONE, error_type
 from dualmetrics.http.request_recorder import RequestRecorder
 from dualmetrics.http.traced_request import TracedRequest
 from dualmetrics.instruments.trace_context import local_span
-from dualmetrics.wsgi.environ import Environ, RouteNamer, decoded, set_error
+from dualmetrics.wsgi.environ import Environ, RouteNamer, set_error
 from dualmetrics.wsgi.file_wrapper import is_made_by_function
 from dualmetrics.wsgi.marker import WsgiMarker
 from dualmetrics.wsgi.mounts import mounted_at
@@ -30,9 +31,9 @@ class WsgiRequest(WsgiMarker):
     """Watches a request, and is the body of its response that the server iterates over.
 
     The request is recorded once: when the app raises, when as many bytes as Content-Length says have been
-    handed over, or when the body is exhausted, fails or is closed. Content-Length matters because a client
-    may have the whole body and neither exhaust nor close it: werkzeug's test client leaves this to the
-    garbage collector.
+    handed over, or the only part of the body, or when the body is exhausted, fails or is closed.
+    Content-Length matters because a client may have the whole body and neither exhaust nor close it:
+    werkzeug's test client leaves this to the garbage collector.
     """
 
     __slots__ = (
