@@ -11,6 +11,10 @@ from dualmetrics.instruments.default_bounds import default_bounds
 from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 
 
+_BODIES = {"request": "received", "response": "sent"}
+"""The part of `Measured` for each body."""
+
+
 class Measured(NamedTuple):
     """What was measured of one request. ``first_byte`` is in seconds, None if no response has begun.
 
@@ -61,13 +65,10 @@ def measures_for(
         return Descriptor(OWN_SCOPE, name, Kind.HISTOGRAM, unit, description, chosen)
 
     measures: list[Measure] = []
-    bodies = (("request", "received"), ("response", "sent")) if settings.body_size else ()
-    for part, measured in bodies:
-        description = f"Size of the bodies of HTTP {part}s."
-        name = f"{prefix}.{part}.body.size"
-        measures.append(
-            Measure(histogram(name, "By", description, default_bounds("By")), 1.0, attrgetter(measured))
-        )
+    for part, measured in _BODIES.items() if settings.body_size else ():
+        name, description = f"{prefix}.{part}.body.size", f"Size of the bodies of HTTP {part}s."
+        sizes = histogram(name, "By", description, default_bounds("By"))
+        measures.append(Measure(sizes, 1.0, attrgetter(measured)))
     if settings.time_to_first_byte:
         description = "Time from the start of HTTP requests to the first byte of their responses."
         name = f"{prefix}.request.time_to_first_byte"
