@@ -10,7 +10,6 @@ from dualmetrics.http.semantic_conventions import Classic, Convention
 from dualmetrics.instruments.default_bounds import default_bounds
 from dualmetrics.model.descriptor import OWN_SCOPE, Descriptor, Kind
 
-
 _BODIES = {"request": "received", "response": "sent"}
 """The part of `Measured` for each body."""
 
