@@ -7,8 +7,9 @@ import inspect
 from flask import Flask
 
 _OTHERS = (
-    "for Starlette and FastAPI, use dualmetrics_starlette; for another ASGI app, such as those of connexion, "
-    "use dualmetrics.asgi.MetricsMiddleware; for another WSGI app, use dualmetrics.wsgi.MetricsMiddleware"
+    "for Starlette and FastAPI, use dualmetrics_starlette; for connexion, use dualmetrics_connexion; for "
+    "another ASGI app, use dualmetrics.asgi.MetricsMiddleware; for another WSGI app, use "
+    "dualmetrics.wsgi.MetricsMiddleware"
 )
 
 

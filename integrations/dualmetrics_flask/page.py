@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 ENDPOINT = "dualmetrics"
 
 BYPASSED = (
-    "something calls the app's wsgi_app of before DualMetrics, as connexion's FlaskApp does; also put "
-    "dualmetrics.asgi.MetricsMiddleware or dualmetrics.wsgi.MetricsMiddleware around what the server calls"
+    "something kept the app's wsgi_app before DualMetrics was added, as connexion's FlaskApp does, for which "
+    "there is dualmetrics_connexion; else also put dualmetrics.asgi.MetricsMiddleware or "
+    "dualmetrics.wsgi.MetricsMiddleware around what the server calls"
 )
 
 
