@@ -15,9 +15,9 @@ from dualmetrics.cli.parameter_types import NOW
 from dualmetrics.experiments.comparison import Comparison, resolve_names
 from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import TooEarlyError, UsageError
-from dualmetrics.experiments.gate_requests import (
-    GateRequest,
-    host_request,
+from dualmetrics.experiments.gate_specs import (
+    GateSpec,
+    host_spec,
     parse_histogram,
     parse_ratio,
 )
@@ -124,12 +124,12 @@ def _question(options: Options) -> Question:
     )
 
 
-def _gates(options: Options) -> Iterator[GateRequest]:
+def _gates(options: Options) -> Iterator[GateSpec]:
     yield from map(parse_ratio, options["ratios"])
     yield from map(parse_histogram, options["histograms"])
     for name, kind in (("cpu", "CPU"), ("memory", "memory")):
         if options[name] is not None:
-            yield host_request(kind, options[name])
+            yield host_spec(kind, options[name])
 
 
 def _variants(options: Options) -> Variants:

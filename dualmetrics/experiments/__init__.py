@@ -15,7 +15,7 @@ from dualmetrics.experiments.errors import (
     UnreachableError,
     UsageError,
 )
-from dualmetrics.experiments.gate_requests import host_request, parse_histogram, parse_ratio
+from dualmetrics.experiments.gate_specs import host_spec, parse_histogram, parse_ratio
 from dualmetrics.experiments.gates import Gate, Margins
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.planning import Plan, plan
@@ -46,7 +46,7 @@ __all__ = [
     "Window",
     "compare",
     "compare_variants",
-    "host_request",
+    "host_spec",
     "parse_histogram",
     "parse_ratio",
     "plan",

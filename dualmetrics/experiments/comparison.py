@@ -12,9 +12,9 @@ from dualmetrics.experiments import checks
 from dualmetrics.experiments.checks import Check
 from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError
+from dualmetrics.experiments.gate_metrics import needed_metrics, resolve_gates
 from dualmetrics.experiments.gates import Gate, longest_need
 from dualmetrics.experiments.label_checks import check_labels
-from dualmetrics.experiments.measured_metrics import needed_metrics, resolve_gates
 from dualmetrics.experiments.metric_names import NO_HTTP, Names, recognize_names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.sources.source import Source, VariantSamples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import expm1, inf, log, nan, sqrt
 
-from dualmetrics.experiments.gate_requests import Aim
+from dualmetrics.experiments.gate_specs import Aim
 from dualmetrics.experiments.gates import Gate, block_notes
 from dualmetrics.experiments.share_gates import Rules, goal_need
 from dualmetrics.experiments.statistics.arrays import Array

@@ -1,4 +1,4 @@
-"""What the requested gates measure, counted in each block for both variants."""
+"""What the gates on other metrics measure, counted in each block for both variants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmetrics.experiments.errors import InvalidExperimentError, TooEarlyError, UsageError
-from dualmetrics.experiments.gate_requests import (
-    GateRequest,
-    HistogramRequest,
-    HostRequest,
-    RatioRequest,
+from dualmetrics.experiments.gate_specs import (
+    GateSpec,
+    HistogramSpec,
+    HostSpec,
+    RatioSpec,
 )
 from dualmetrics.experiments.histograms import rebucket, shared_bounds
 from dualmetrics.experiments.increments import IncrementCounter, sum_by_block
@@ -34,7 +34,7 @@ class Measurement(NamedTuple):
     that of memory is its level, which is NaN where it is unknown.
     """
 
-    request: GateRequest
+    spec: GateSpec
     baseline: Array
     candidate: Array
     bounds: Array = NO_BOUNDS
@@ -42,7 +42,7 @@ class Measurement(NamedTuple):
     @property
     def is_level(self) -> bool:
         """Whether the numbers are levels, which are not added up."""
-        return isinstance(self.request, HostRequest) and self.request.kind == "memory"
+        return isinstance(self.spec, HostSpec) and self.spec.kind == "memory"
 
     @property
     def units(self) -> tuple[Array, Array]:
@@ -72,11 +72,11 @@ class VariantMeter(NamedTuple):
     samples: VariantSamples
     counter: IncrementCounter
 
-    def ratio(self, request: RatioRequest) -> Array:
+    def ratio(self, spec: RatioSpec) -> Array:
         """Return the numerator and the denominator in each block."""
         return self._columns(
-            self._total(request.numerator, request.numerator.name),
-            self._total(request.denominator, request.denominator.name),
+            self._total(spec.numerator, spec.numerator.name),
+            self._total(spec.denominator, spec.denominator.name),
         )
 
     def mean(self, metric: Selector) -> Array:
@@ -100,10 +100,10 @@ class VariantMeter(NamedTuple):
         """Return the histograms that count."""
         return [each for each in self.samples.histograms[metric.name] if metric.accepts(each.labels)]
 
-    def host(self, request: HostRequest, requests: Array) -> Array:
+    def host(self, spec: HostSpec, requests: Array) -> Array:
         """Return the CPU seconds and the requests in each block, or the level of memory."""
-        metric = request.metric or Selector("")
-        if request.kind == "CPU":
+        metric = spec.metric or Selector("")
+        if spec.kind == "CPU":
             return self._columns(self._total(metric, metric.name), requests)
         return _mean_level(self._selected(metric, metric.name), self.counter.edges)[:, None]
 
@@ -142,7 +142,7 @@ def _mean_level(series: Sequence[SampledSeries], edges: Array) -> Array:
 
 
 def measure(
-    gates: Iterable[GateRequest],
+    specs: Iterable[GateSpec],
     meters: tuple[VariantMeter, VariantMeter],
     requests: tuple[Array, Array],
     window: Window,
@@ -151,36 +151,36 @@ def measure(
 
     Raises an `ExperimentError` if there is nothing to measure.
     """
-    for gate in gates:
-        for selector in _selectors(gate):
+    for spec in specs:
+        for selector in _selectors(spec):
             _check_selector(selector, meters, window)
-        measurement = _measured(gate, meters, requests)
+        measurement = _measured(spec, meters, requests)
         _check_units(measurement, meters, window)
         yield measurement
 
 
 def _measured(
-    request: GateRequest, meters: tuple[VariantMeter, VariantMeter], requests: tuple[Array, Array]
+    spec: GateSpec, meters: tuple[VariantMeter, VariantMeter], requests: tuple[Array, Array]
 ) -> Measurement:
     baseline, candidate = meters
-    if isinstance(request, RatioRequest):
-        return Measurement(request, baseline.ratio(request), candidate.ratio(request))
-    if isinstance(request, HostRequest):
-        _check_hosts(request, baseline.samples, candidate.samples)
-        return Measurement(request, baseline.host(request, requests[0]), candidate.host(request, requests[1]))
-    metric = request.metric
-    if request.mean:
-        return Measurement(request, baseline.mean(metric), candidate.mean(metric))
+    if isinstance(spec, RatioSpec):
+        return Measurement(spec, baseline.ratio(spec), candidate.ratio(spec))
+    if isinstance(spec, HostSpec):
+        _check_hosts(spec, baseline.samples, candidate.samples)
+        return Measurement(spec, baseline.host(spec, requests[0]), candidate.host(spec, requests[1]))
+    metric = spec.metric
+    if spec.mean:
+        return Measurement(spec, baseline.mean(metric), candidate.mean(metric))
     bounds = shared_bounds([*baseline.histograms(metric), *candidate.histograms(metric)])
-    return Measurement(request, baseline.buckets(metric, bounds), candidate.buckets(metric, bounds), bounds)
+    return Measurement(spec, baseline.buckets(metric, bounds), candidate.buckets(metric, bounds), bounds)
 
 
-def _selectors(request: GateRequest) -> list[Selector]:
-    if isinstance(request, RatioRequest):
-        return [request.numerator, request.denominator]
-    if isinstance(request, HistogramRequest) and request.mean:
-        return [request.metric._replace(name=request.metric.name + suffix) for suffix in MEAN_SUFFIXES]
-    return [request.metric] if request.metric else []
+def _selectors(spec: GateSpec) -> list[Selector]:
+    if isinstance(spec, RatioSpec):
+        return [spec.numerator, spec.denominator]
+    if isinstance(spec, HistogramSpec) and spec.mean:
+        return [spec.metric._replace(name=spec.metric.name + suffix) for suffix in MEAN_SUFFIXES]
+    return [spec.metric] if spec.metric else []
 
 
 def _check_selector(selector: Selector, meters: Sequence[VariantMeter], window: Window) -> None:
@@ -208,21 +208,21 @@ def _check_units(measurement: Measurement, meters: Sequence[VariantMeter], windo
     for meter, table, units in zip(meters, tables, measurement.units, strict=True):
         name = meter.name
         if not units.sum() > 0:
-            message = f"{measurement.request.title}: the {name} has counted nothing in the window"
+            message = f"{measurement.spec.title}: the {name} has counted nothing in the window"
             if window.early:
                 raise TooEarlyError(f"{message} yet; look again later.")
             raise InvalidExperimentError(f"{message}.")
-        request = measurement.request
-        if isinstance(request, RatioRequest) and not request.factor and table[:, 0].sum() > units.sum():
+        spec = measurement.spec
+        if isinstance(spec, RatioSpec) and not spec.factor and table[:, 0].sum() > units.sum():
             raise UsageError(
-                f"{request.title} of the {name} is {table[:, 0].sum() / units.sum():.3g}, so it is no share; "
+                f"{spec.title} of the {name} is {table[:, 0].sum() / units.sum():.3g}, so it is no share; "
                 "add `, factor` to judge how much there is for each unit."
             )
 
 
-def _check_hosts(request: HostRequest, baseline: VariantSamples, candidate: VariantSamples) -> None:
+def _check_hosts(spec: HostSpec, baseline: VariantSamples, candidate: VariantSamples) -> None:
     """Raise an error if both variants run on one host, and only the metrics of the host are recorded."""
-    name = request.metric.name if request.metric else ""
+    name = spec.metric.name if spec.metric else ""
     if "process_" in name:
         return
     one, other = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.gate_requests import GateRequest
+from dualmetrics.experiments.gate_specs import GateSpec
 from dualmetrics.experiments.gates import Margins
 from dualmetrics.experiments.ramps import RampStep
 
@@ -36,7 +36,7 @@ class Question:
     """A regular expression for the status codes that are errors."""
     names: tuple[tuple[str, str | None], ...] = ()
     """Fields of `Names` with the values to use instead of the recognized ones; None changes nothing."""
-    gates: tuple[GateRequest, ...] = ()
+    gates: tuple[GateSpec, ...] = ()
     """Gates on other metrics."""
     ramp: tuple[RampStep, ...] = ()
     """The steps of a split that moves, from the start of the window on, instead of ``split``."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dualmetrics.experiments.checks import Check
 from dualmetrics.experiments.comparison import Comparison, compare, compare_with_checks
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.gate_requests import FACTOR_MARGIN, SHARE_MARGIN, GateRequest
+from dualmetrics.experiments.gate_specs import FACTOR_MARGIN, SHARE_MARGIN, GateSpec
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.ramps import RampStep
 from dualmetrics.experiments.sources.source import Source
@@ -107,7 +107,7 @@ def _check_same(source: Source, window: Window, question: Question, experiment: 
     )
 
 
-def _as_guard(gate: GateRequest) -> GateRequest:
+def _as_guard(gate: GateSpec) -> GateSpec:
     """Return a goal as a guard rail: two equal variants need not get better."""
     default = FACTOR_MARGIN if gate.is_factor else SHARE_MARGIN
     return replace(gate, aim=replace(gate.aim, goal=False, margin=gate.aim.margin or default))

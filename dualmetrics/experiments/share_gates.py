@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dualmetrics.experiments.gate_requests import Aim
+from dualmetrics.experiments.gate_specs import Aim
 from dualmetrics.experiments.gates import Gate, Margins, block_notes
 from dualmetrics.experiments.statistics.critical import CriticalValues
 from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect

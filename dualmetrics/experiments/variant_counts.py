@@ -14,16 +14,16 @@ from dualmetrics.experiments.errors import ExperimentError, InvalidExperimentErr
 from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.histograms import shared_bounds
 from dualmetrics.experiments.increments import IncrementCounter
+from dualmetrics.experiments.judged_gates import (
+    error_gate,
+    latency_gate,
+    measured_gate,
+    slow_gate,
+)
 from dualmetrics.experiments.measurements import Measurement, VariantMeter, measure
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.ramps import Strata, split_moves, step_strata, stratum_weights
-from dualmetrics.experiments.requested_gates import (
-    error_gate,
-    latency_gate,
-    requested_gate,
-    slow_gate,
-)
 from dualmetrics.experiments.share_gates import Rules
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
@@ -50,7 +50,7 @@ class VariantCounts:
     at_common_times: tuple[Array, Array]
     """The requests of baseline and candidate in each block of the time that both cover."""
     measurements: list[Measurement] = field(default_factory=list)
-    """What the requested gates measure."""
+    """What the gates on other metrics measure."""
     strata: Strata | None = None
     """The stratum of each block, if the split moves."""
 
@@ -63,15 +63,15 @@ class VariantCounts:
         """
         pair = self._weighted(route or self.total)
         rules = Rules(question.margins, critical, self.strata is not None)
-        requested = [] if route else [requested_gate(each, rules) for each in self._measurements()]
+        others = [] if route else [measured_gate(each, rules) for each in self._measurements()]
         if not self.names.recorded:
-            return requested
+            return others
         gates = [error_gate("error ratio", *pair, rules)]
         if all(counts.durations.sum() > 0 for counts in pair):
-            return [*gates, *self._duration_gates(question, rules, pair), *requested]
+            return [*gates, *self._duration_gates(question, rules, pair), *others]
         if question.slo and route is None:
             raise InvalidExperimentError("There are no durations, which --slo needs.")
-        return gates + requested
+        return gates + others
 
     def _duration_gates(self, question: Question, rules: Rules, pair: CountsPair) -> list[Gate]:
         latencies = pair[0].latencies(self.bounds), pair[1].latencies(self.bounds)

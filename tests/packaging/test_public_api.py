@@ -56,7 +56,7 @@ PUBLIC_NAMES = {
     "dualmetrics.experiments": {
         "Comparison", "ExperimentError", "Gate", "InvalidExperimentError", "Margins", "Names", "Pages",
         "Plan", "Prometheus", "Question", "RampStep", "TooEarlyError", "UnreachableError", "UsageError",
-        "Variants", "Verdict", "Window", "compare", "compare_variants", "host_request", "parse_histogram",
+        "Variants", "Verdict", "Window", "compare", "compare_variants", "host_spec", "parse_histogram",
         "parse_ratio", "plan",
     },
     "dualmetrics.testing": {

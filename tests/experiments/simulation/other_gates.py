@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmetrics.experiments.factor_gates import level_gate, rate_gate
-from dualmetrics.experiments.gate_requests import Aim
+from dualmetrics.experiments.gate_specs import Aim
 from dualmetrics.experiments.gates import Gate, Margins
 from dualmetrics.experiments.ramps import RampStep, step_strata, stratum_weights
 from dualmetrics.experiments.share_gates import Rules, share_gate

@@ -1,11 +1,11 @@
-"""The gates of HTTP, and those that were requested on other metrics."""
+"""Judges each gate by the test that fits: those of HTTP, and those on other metrics."""
 
 from __future__ import annotations
 
 from dualmetrics.experiments.block_counts import BlockCounts
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.factor_gates import level_gate, quantile_gate, rate_gate
-from dualmetrics.experiments.gate_requests import Aim, HistogramRequest, HostRequest, RatioRequest
+from dualmetrics.experiments.gate_specs import Aim, HistogramSpec, HostSpec, RatioSpec
 from dualmetrics.experiments.gates import Gate
 from dualmetrics.experiments.measurements import Measurement
 from dualmetrics.experiments.share_gates import Rules, share_gate
@@ -37,32 +37,33 @@ def latency_gate(q: float, baseline: Latencies, candidate: Latencies, rules: Rul
     return quantile_gate(f"p{q * 100:g}", q, baseline, candidate, aim, rules, "duration")
 
 
-def requested_gate(measurement: Measurement, rules: Rules) -> Gate:
-    """Judge a gate that was requested. Raises `UsageError` if a threshold is not a bucket bound."""
-    request, (one, other) = measurement.request, (measurement.baseline, measurement.candidate)
-    if isinstance(request, HistogramRequest) and not request.mean:
+def measured_gate(measurement: Measurement, rules: Rules) -> Gate:
+    """Judge a gate on another metric.
+
+    Raises `UsageError` if a threshold is not a bucket bound.
+    """
+    spec, (one, other) = measurement.spec, (measurement.baseline, measurement.candidate)
+    if isinstance(spec, HistogramSpec) and not spec.mean:
         bounds = measurement.bounds
-        return _histogram_gate(request, Latencies(bounds, one), Latencies(bounds, other), rules)
+        return _histogram_gate(spec, Latencies(bounds, one), Latencies(bounds, other), rules)
     if measurement.is_level:
-        return level_gate(request.title, one[:, 0], other[:, 0], request.aim, rules)
-    if isinstance(request, RatioRequest) and not request.factor:
+        return level_gate(spec.title, one[:, 0], other[:, 0], spec.aim, rules)
+    if isinstance(spec, RatioSpec) and not spec.factor:
         shares = Counts(one[:, 0], one[:, 1]), Counts(other[:, 0], other[:, 1])
-        return share_gate(request.title, *shares, request.aim, rules)
-    beyond = request.aim.log_limit if isinstance(request, HostRequest) else 0.0
+        return share_gate(spec.title, *shares, spec.aim, rules)
+    beyond = spec.aim.log_limit if isinstance(spec, HostSpec) else 0.0
     rates = Amounts(one[:, 0], one[:, 1]), Amounts(other[:, 0], other[:, 1])
-    return rate_gate(request.title, *rates, request.aim, rules, beyond)
+    return rate_gate(spec.title, *rates, spec.aim, rules, beyond)
 
 
-def _histogram_gate(
-    request: HistogramRequest, baseline: Latencies, candidate: Latencies, rules: Rules
-) -> Gate:
-    if request.quantile is not None:
+def _histogram_gate(spec: HistogramSpec, baseline: Latencies, candidate: Latencies, rules: Rules) -> Gate:
+    if spec.quantile is not None:
         pair = baseline, candidate
-        return quantile_gate(request.title, request.quantile, *pair, request.aim, rules, "number")
-    threshold = request.above or 0.0
-    _require_bound(threshold, request.title, baseline.bounds)
+        return quantile_gate(spec.title, spec.quantile, *pair, spec.aim, rules, "number")
+    threshold = spec.above or 0.0
+    _require_bound(threshold, spec.title, baseline.bounds)
     shares = baseline.slower_than(threshold), candidate.slower_than(threshold)
-    return share_gate(request.title, *shares, request.aim, rules)
+    return share_gate(spec.title, *shares, spec.aim, rules)
 
 
 def _require_bound(threshold: float, what: str, bounds: Array) -> None:

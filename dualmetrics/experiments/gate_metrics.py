@@ -1,4 +1,4 @@
-"""Which recorded metrics the requested gates need."""
+"""Which recorded metrics the gates on other metrics need."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import reduce
 
 from dualmetrics.experiments.errors import UsageError
-from dualmetrics.experiments.gate_requests import (
-    GateRequest,
-    HistogramRequest,
-    HostRequest,
-    RatioRequest,
+from dualmetrics.experiments.gate_specs import (
+    GateSpec,
+    HistogramSpec,
+    HostSpec,
+    RatioSpec,
 )
 from dualmetrics.experiments.selectors import Matcher, Selector, find_metric
 from dualmetrics.experiments.sources.source import NO_OTHERS, OtherMetrics
@@ -39,22 +39,22 @@ HOST_METRICS = {
 """The metrics of CPU and memory, the best first: those of a process before those of its host."""
 
 
-def resolve_gates(requests: Iterable[GateRequest], recorded: Collection[str]) -> tuple[GateRequest, ...]:
-    """Return the requests with the full names of recorded metrics. Raises `UsageError` if one is missing."""
-    return tuple(_resolved(request, recorded) for request in requests)
+def resolve_gates(specs: Iterable[GateSpec], recorded: Collection[str]) -> tuple[GateSpec, ...]:
+    """Return the specs with the full names of recorded metrics. Raises `UsageError` if one is missing."""
+    return tuple(_resolved(spec, recorded) for spec in specs)
 
 
-def _resolved(request: GateRequest, recorded: Collection[str]) -> GateRequest:
-    if isinstance(request, RatioRequest):
+def _resolved(spec: GateSpec, recorded: Collection[str]) -> GateSpec:
+    if isinstance(spec, RatioSpec):
         numerator, denominator = (
             each._replace(name=find_metric(each.name, recorded, "_total"))
-            for each in (request.numerator, request.denominator)
+            for each in (spec.numerator, spec.denominator)
         )
-        return replace(request, numerator=numerator, denominator=denominator)
-    if isinstance(request, HistogramRequest):
-        name = find_metric(request.metric.name, _histogram_names(recorded))
-        return replace(request, metric=request.metric._replace(name=name))
-    return replace(request, metric=_host_metric(request.kind, recorded))
+        return replace(spec, numerator=numerator, denominator=denominator)
+    if isinstance(spec, HistogramSpec):
+        name = find_metric(spec.metric.name, _histogram_names(recorded))
+        return replace(spec, metric=spec.metric._replace(name=name))
+    return replace(spec, metric=_host_metric(spec.kind, recorded))
 
 
 def _histogram_names(recorded: Collection[str]) -> set[str]:
@@ -73,18 +73,18 @@ def _host_metric(kind: str, recorded: Collection[str]) -> Selector:
     raise UsageError(f"No metric of {kind} was recorded. One of these is needed: {names}.")
 
 
-def needed_metrics(requests: Sequence[GateRequest]) -> OtherMetrics:
-    """Return the metrics to read for resolved requests."""
-    return reduce(_union, (_needs(request) for request in requests), NO_OTHERS)
+def needed_metrics(specs: Sequence[GateSpec]) -> OtherMetrics:
+    """Return the metrics to read for resolved specs."""
+    return reduce(_union, (_needs(spec) for spec in specs), NO_OTHERS)
 
 
-def _needs(request: GateRequest) -> OtherMetrics:
-    if isinstance(request, RatioRequest):
-        return OtherMetrics(counters=frozenset({request.numerator.name, request.denominator.name}))
-    name = frozenset({request.metric.name}) if request.metric else frozenset()
-    if isinstance(request, HostRequest):
-        return OtherMetrics(counters=name) if request.kind == "CPU" else OtherMetrics(gauges=name)
-    return OtherMetrics(means=name) if request.mean else OtherMetrics(histograms=name)
+def _needs(spec: GateSpec) -> OtherMetrics:
+    if isinstance(spec, RatioSpec):
+        return OtherMetrics(counters=frozenset({spec.numerator.name, spec.denominator.name}))
+    name = frozenset({spec.metric.name}) if spec.metric else frozenset()
+    if isinstance(spec, HostSpec):
+        return OtherMetrics(counters=name) if spec.kind == "CPU" else OtherMetrics(gauges=name)
+    return OtherMetrics(means=name) if spec.mean else OtherMetrics(histograms=name)
 
 
 def _union(one: OtherMetrics, other: OtherMetrics) -> OtherMetrics:

@@ -1,4 +1,4 @@
-"""Gates on any metric, as they are asked for: ``orders_failed/orders, margin=0.2%``."""
+"""What gates on any metric are asked to judge: ``orders_failed/orders, margin=0.2%``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Aim:
 
 
 @dataclass(frozen=True)
-class RatioRequest:
+class RatioSpec:
     """The ratio of two counters: a share, or with ``factor`` an amount for each unit."""
 
     title: str
@@ -62,7 +62,7 @@ class RatioRequest:
 
 
 @dataclass(frozen=True)
-class HistogramRequest:
+class HistogramSpec:
     """The mean of a histogram, its ``quantile``, or the share of its values ``above`` a bucket bound."""
 
     title: str
@@ -83,7 +83,7 @@ class HistogramRequest:
 
 
 @dataclass(frozen=True)
-class HostRequest:
+class HostSpec:
     """The CPU seconds for each request, or the memory of a process or host."""
 
     title: str
@@ -95,10 +95,10 @@ class HostRequest:
     is_factor: ClassVar[bool] = True
 
 
-GateRequest = RatioRequest | HistogramRequest | HostRequest
+GateSpec = RatioSpec | HistogramSpec | HostSpec
 
 
-def parse_ratio(text: str) -> RatioRequest:
+def parse_ratio(text: str) -> RatioSpec:
     """Read ``NUMERATOR/DENOMINATOR`` with settings after commas. Raises `UsageError`."""
     match = _RATIO.fullmatch(text)
     if match is None:
@@ -108,10 +108,10 @@ def parse_ratio(text: str) -> RatioRequest:
     factor = settings.has("factor")
     aim = settings.aim(factor=factor)
     name = f"{match[1].strip()}/{match[2].strip()}" + (", factor" if factor else "")
-    return RatioRequest(_title(name, aim), numerator, denominator, aim, factor)
+    return RatioSpec(_title(name, aim), numerator, denominator, aim, factor)
 
 
-def parse_histogram(text: str) -> HistogramRequest:
+def parse_histogram(text: str) -> HistogramSpec:
     """Read the name of a histogram with settings after commas. Raises `UsageError`."""
     match = _ONE_METRIC.fullmatch(text)
     if match is None:
@@ -126,17 +126,17 @@ def parse_histogram(text: str) -> HistogramRequest:
     name = match[1].strip()
     title = f"{kind} of {name}" if above is None else f"{name} above {above:g}"
     aim = settings.aim(factor=above is None)
-    return HistogramRequest(_title(title, aim), Selector.parse(match[1]), aim, quantile, above)
+    return HistogramSpec(_title(title, aim), Selector.parse(match[1]), aim, quantile, above)
 
 
 def _title(text: str, aim: Aim) -> str:
     return f"goal: {text}" if aim.goal else text
 
 
-def host_request(kind: str, margin: float) -> HostRequest:
+def host_spec(kind: str, margin: float) -> HostSpec:
     """Return the gate for "CPU" or "memory". Raises `UsageError` for a wrong margin."""
     title = "CPU per request" if kind == "CPU" else kind
-    return HostRequest(title, kind, _checked(Aim(margin), kind, factor=True))
+    return HostSpec(title, kind, _checked(Aim(margin), kind, factor=True))
 
 
 @dataclass(frozen=True)

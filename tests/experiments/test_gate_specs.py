@@ -11,7 +11,7 @@ from dualmetrics.cli.parameter_types import RAMP, SPLITS
 from dualmetrics.experiments.common_time import requests_at_common_times
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.factor_gates import level_gate, quantile_gate, rate_gate
-from dualmetrics.experiments.gate_requests import Aim, parse_histogram, parse_ratio
+from dualmetrics.experiments.gate_specs import Aim, parse_histogram, parse_ratio
 from dualmetrics.experiments.gates import Margins
 from dualmetrics.experiments.increments import IncrementCounter, ScrapeHistory
 from dualmetrics.experiments.measurements import VariantMeter, _mean_level
