@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import expm1, inf, log, nan, sqrt
 
-from dualmetrics.experiments.gate_specs import Aim
-from dualmetrics.experiments.gates import Gate, block_notes
-from dualmetrics.experiments.share_gates import Rules, goal_need
+from dualmetrics.experiments.gates import Aim, Gate, Rules, block_notes, goal_need, incident_notes
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.latency import Latencies, LatencyEffect, latency_effect
@@ -146,11 +144,7 @@ def _rate_notes(effect: RateEffect, baseline: Amounts, candidate: Amounts, limit
         return
     if effect.typical is not None:
         yield f"in a typical block {effect.typical.factor**effect.sign:.3g} times that of the baseline"
-    estimate = effect.ratio.estimate
-    if estimate <= limit < estimate + effect.more_candidate:
-        yield "a few blocks decide: more incidents like the candidate's worst would exceed the margin"
-    if 0 < estimate <= effect.more_baseline:
-        yield "a few blocks decide: with more incidents like its worst, the baseline would be as bad"
+    yield from incident_notes(effect.ratio.estimate, limit, effect.more_candidate, effect.more_baseline)
     yield from block_notes(effect.ratio.inflation)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import inf, log
+from math import inf
 from typing import ClassVar
 
 from dualmetrics.experiments.errors import UsageError
+from dualmetrics.experiments.gates import Aim
 from dualmetrics.experiments.selectors import SELECTOR, Selector
 
 _SETTINGS = r"((?:,[^,]*)*)"
@@ -15,34 +16,6 @@ _RATIO = re.compile(rf"({SELECTOR})/({SELECTOR}){_SETTINGS}")
 _ONE_METRIC = re.compile(rf"({SELECTOR}){_SETTINGS}")
 SHARE_MARGIN, FACTOR_MARGIN = 0.005, 0.05
 """The margins that hold if none is given: half a percentage point, and five percent."""
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What the candidate must achieve.
-
-    A guard rail must not get worse by more than the ``margin``. A goal must get better, by more than the
-    ``margin``, which may be 0. ``up_good`` says that higher is better.
-    """
-
-    margin: float
-    up_good: bool = False
-    goal: bool = False
-
-    @property
-    def sign(self) -> float:
-        """1 if higher is worse, -1 if higher is better."""
-        return -1.0 if self.up_good else 1.0
-
-    @property
-    def limit(self) -> float:
-        """By how much a difference of shares may be worse; negative for a goal."""
-        return -self.margin if self.goal else self.margin
-
-    @property
-    def log_limit(self) -> float:
-        """By how much the logarithm of a factor may be worse; negative for a goal."""
-        return self.sign * log(1 + self.sign * self.limit)
 
 
 @dataclass(frozen=True)

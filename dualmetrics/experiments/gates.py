@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 from typing import NamedTuple
 
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS, Inflation
-from dualmetrics.experiments.statistics.power import Need
+from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.statistics.power import Need, estimate_need
 
 
 class Margins(NamedTuple):
@@ -23,6 +25,48 @@ class Margins(NamedTuple):
     """The one-sided risk of each limit."""
     assume_iid: bool = False
     """Whether to judge error ratios without blocks, as if requests failed independently of each other."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What the candidate must achieve.
+
+    A guard rail must not get worse by more than the ``margin``. A goal must get better, by more than the
+    ``margin``, which may be 0. ``up_good`` says that higher is better.
+    """
+
+    margin: float
+    up_good: bool = False
+    goal: bool = False
+
+    @property
+    def sign(self) -> float:
+        """1 if higher is worse, -1 if higher is better."""
+        return -1.0 if self.up_good else 1.0
+
+    @property
+    def limit(self) -> float:
+        """By how much a difference of shares may be worse; negative for a goal."""
+        return -self.margin if self.goal else self.margin
+
+    @property
+    def log_limit(self) -> float:
+        """By how much the logarithm of a factor may be worse; negative for a goal."""
+        return self.sign * log(1 + self.sign * self.limit)
+
+
+class Rules(NamedTuple):
+    """How gates are judged."""
+
+    margins: Margins
+    critical: CriticalValues
+    stratified: bool = False
+    """Whether the counts are weighted by stratum, so that they are no longer numbers of requests."""
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided risk of each limit."""
+        return self.margins.alpha
 
 
 @dataclass(frozen=True)
@@ -74,6 +118,25 @@ def block_notes(inflation: Inflation) -> list[str]:
     if inflation.blocks < MIN_BLOCKS:
         return [f"only {inflation.blocks} of the {MIN_BLOCKS} blocks of time that are needed"]
     return [] if inflation.enough else ["neighboring blocks are too similar: a longer window is needed"]
+
+
+def incident_notes(estimate: float, limit: float, more_candidate: float, more_baseline: float) -> list[str]:
+    """Say so if a handful of blocks decides: if more incidents of one variant would change the result.
+
+    ``more_candidate`` and ``more_baseline`` are what such incidents would add.
+    """
+    notes = []
+    if estimate <= limit < estimate + more_candidate:
+        notes.append("a few blocks decide: more incidents like the candidate's worst would exceed the margin")
+    if 0 < estimate <= more_baseline:
+        notes.append("a few blocks decide: with more incidents like its worst, the baseline would be as bad")
+    return notes
+
+
+def goal_need(error: float, estimate: float, limit: float, alpha: float) -> Need:
+    """Return the need of a guard rail if there is no difference, of a goal if the effect is as estimated."""
+    distance = limit if limit > 0 else limit - estimate
+    return estimate_need(max(distance, 0.0), error, alpha)
 
 
 def longest_need(gates: Sequence[Gate]) -> float:

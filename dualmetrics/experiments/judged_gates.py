@@ -5,10 +5,10 @@ from __future__ import annotations
 from dualmetrics.experiments.block_counts import BlockCounts
 from dualmetrics.experiments.errors import UsageError
 from dualmetrics.experiments.factor_gates import level_gate, quantile_gate, rate_gate
-from dualmetrics.experiments.gate_specs import Aim, HistogramSpec, HostSpec, RatioSpec
-from dualmetrics.experiments.gates import Gate
+from dualmetrics.experiments.gate_specs import HistogramSpec, HostSpec, RatioSpec
+from dualmetrics.experiments.gates import Aim, Gate, Rules
 from dualmetrics.experiments.measurements import Measurement
-from dualmetrics.experiments.share_gates import Rules, share_gate
+from dualmetrics.experiments.share_gates import share_gate
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.error_ratio import Counts
 from dualmetrics.experiments.statistics.latency import Latencies

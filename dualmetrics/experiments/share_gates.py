@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from dualmetrics.experiments.gate_specs import Aim
-from dualmetrics.experiments.gates import Gate, Margins, block_notes
-from dualmetrics.experiments.statistics.critical import CriticalValues
+from dualmetrics.experiments.gates import Aim, Gate, Rules, block_notes, goal_need, incident_notes
 from dualmetrics.experiments.statistics.error_ratio import Counts, RatioEffect, error_ratio_effect
-from dualmetrics.experiments.statistics.power import Need, estimate_need
-
-
-class Rules(NamedTuple):
-    """How gates are judged."""
-
-    margins: Margins
-    critical: CriticalValues
-    stratified: bool = False
-    """Whether the counts are weighted by stratum, so that they are no longer numbers of requests."""
-
-    @property
-    def alpha(self) -> float:
-        """The one-sided risk of each limit."""
-        return self.margins.alpha
 
 
 def share_gate(name: str, baseline: Counts, candidate: Counts, aim: Aim, rules: Rules) -> Gate:
@@ -65,14 +47,7 @@ def _p_worse(effect: RatioEffect, aim: Aim, *, enough: bool) -> float:
     return effect.p_worse(enough=enough, margin=aim.limit)
 
 
-def goal_need(error: float, estimate: float, limit: float, alpha: float) -> Need:
-    """Return the need of a guard rail if there is no difference, of a goal if the effect is as estimated."""
-    distance = limit if limit > 0 else limit - estimate
-    return estimate_need(max(distance, 0.0), error, alpha)
-
-
 def _notes(effect: RatioEffect, aim: Aim) -> Iterator[str]:
-    estimate, limit = effect.table.estimate, aim.limit
     if effect.phi > 1.005:
         yield f"varies {effect.phi:.2g} times as much as by chance"
     if effect.exact:
@@ -82,8 +57,5 @@ def _notes(effect: RatioEffect, aim: Aim) -> Iterator[str]:
         yield f"in a typical block {what} is {effect.typical.factor:.3g} times that of the baseline"
     if effect.breaks is not None:
         yield f"{what} is {effect.breaks:.3g} times as high as in the baseline's worst tenth of the time"
-    if estimate <= limit < estimate + effect.more_candidate:
-        yield "a few blocks decide: more incidents like the candidate's worst would exceed the margin"
-    if 0 < estimate <= effect.more_baseline:
-        yield "a few blocks decide: with more incidents like its worst, the baseline would be as bad"
+    yield from incident_notes(effect.table.estimate, aim.limit, effect.more_candidate, effect.more_baseline)
     yield from block_notes(effect.inflation)

@@ -11,7 +11,7 @@ from dualmetrics.experiments.block_counts import BlockCounts, VariantCounter
 from dualmetrics.experiments.common_time import requests_at_common_times
 from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import ExperimentError, InvalidExperimentError, TooEarlyError
-from dualmetrics.experiments.gates import Gate
+from dualmetrics.experiments.gates import Gate, Rules
 from dualmetrics.experiments.histograms import shared_bounds
 from dualmetrics.experiments.increments import IncrementCounter
 from dualmetrics.experiments.judged_gates import (
@@ -24,7 +24,6 @@ from dualmetrics.experiments.measurements import Measurement, VariantMeter, meas
 from dualmetrics.experiments.metric_names import Names
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.ramps import Strata, split_moves, step_strata, stratum_weights
-from dualmetrics.experiments.share_gates import Rules
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.critical import AnyLook, CriticalValues, OneLook

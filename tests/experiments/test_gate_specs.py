@@ -11,8 +11,8 @@ from dualmetrics.cli.parameter_types import RAMP, SPLITS
 from dualmetrics.experiments.common_time import requests_at_common_times
 from dualmetrics.experiments.errors import InvalidExperimentError, UsageError
 from dualmetrics.experiments.factor_gates import level_gate, quantile_gate, rate_gate
-from dualmetrics.experiments.gate_specs import Aim, parse_histogram, parse_ratio
-from dualmetrics.experiments.gates import Margins
+from dualmetrics.experiments.gate_specs import parse_histogram, parse_ratio
+from dualmetrics.experiments.gates import Aim, Margins, Rules
 from dualmetrics.experiments.increments import IncrementCounter, ScrapeHistory
 from dualmetrics.experiments.measurements import VariantMeter, _mean_level
 from dualmetrics.experiments.question import Question
@@ -20,7 +20,6 @@ from dualmetrics.experiments.ramps import RampStep, split_moves, step_strata, st
 from dualmetrics.experiments.samples import SampledSeries
 from dualmetrics.experiments.selectors import Selector, find_metric
 from dualmetrics.experiments.several_variants import Variants
-from dualmetrics.experiments.share_gates import Rules
 from dualmetrics.experiments.sources.collected import Collected
 from dualmetrics.experiments.sources.source import VariantSamples
 from dualmetrics.experiments.statistics.arrays import Array

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmetrics.experiments.factor_gates import level_gate, rate_gate
-from dualmetrics.experiments.gate_specs import Aim
-from dualmetrics.experiments.gates import Gate, Margins
+from dualmetrics.experiments.gates import Aim, Gate, Margins, Rules
 from dualmetrics.experiments.ramps import RampStep, step_strata, stratum_weights
-from dualmetrics.experiments.share_gates import Rules, share_gate
+from dualmetrics.experiments.share_gates import share_gate
 from dualmetrics.experiments.statistics.arrays import Array
 from dualmetrics.experiments.statistics.autocorrelation import MAX_BLOCKS
 from dualmetrics.experiments.statistics.critical import ONE_LOOK

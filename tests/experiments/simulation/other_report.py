@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from dualmetrics.experiments.gate_specs import Aim
+from dualmetrics.experiments.gates import Aim
 from dualmetrics.experiments.verdict import Verdict
 from tests.experiments.simulation.noise import SCENARIOS, STEPS, Noise
 from tests.experiments.simulation.other_gates import (

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from dualmetrics.experiments.gate_specs import Aim
+from dualmetrics.experiments.gates import Aim
 from dualmetrics.experiments.verdict import Verdict
 from tests.experiments.simulation import rates
 from tests.experiments.simulation.errors import ROLLOUT
