@@ -43,6 +43,13 @@ class Latencies:
         bucket = self._locate(q)
         return float(bucket.low), float(bucket.high)
 
+    def buckets_of_parts(self, q: float) -> QuantileBucket | None:
+        """Return the bucket that holds the quantile in each tenth of the window. None: too few blocks."""
+        if len(self.counts) < PARTS:
+            return None
+        parts = in_parts(self.counts)
+        return quantiles.locate_bucket(q, self.bounds, parts[parts.sum(axis=1) > 0])
+
     def slower_than(self, bound: float) -> Counts:
         """Count the requests that took longer than ``bound``, which is one of the ``bounds``."""
         first_slower = int(np.argmin(np.abs(self.bounds - bound))) + 1
@@ -175,19 +182,17 @@ def _share_above_bucket(
 
 def _break(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
     """Apply `beyond_worst` to the quantile, with the bucket bounds that make the least of the factor."""
-    if len(baseline.counts) < PARTS:
+    located = baseline.buckets_of_parts(q)
+    if located is None:
         return None
-    parts = in_parts(baseline.counts)
-    located = quantiles.locate_bucket(q, baseline.bounds, parts[parts.sum(axis=1) > 0])
     return beyond_worst(candidate.bucket(q)[0], float(located.high.max()), quantiles.tail_quantile(located))
 
 
 def _collapse(candidate: Latencies, baseline: Latencies, q: float) -> float | None:
     """Apply `beyond_worst` to a quantile that is lower, in the same way."""
-    if len(baseline.counts) < PARTS:
+    located = baseline.buckets_of_parts(q)
+    if located is None:
         return None
-    parts = in_parts(baseline.counts)
-    located = quantiles.locate_bucket(q, baseline.bounds, parts[parts.sum(axis=1) > 0])
     lowest, values = float(located.low.min()), quantiles.tail_quantile(located)
     if lowest <= 0 or not (values > 0).all():
         return None
