@@ -63,14 +63,8 @@ class Recorded:
                 requests.append(SampledSeries(labels, times, added.cumsum().astype(float)))
             above = random.binomial(served, slow)
             rows = np.column_stack([served - above - 1, np.ones_like(served), 0 * above, above, 0 * above])
-            durations.append(
-                SampledHistogram(
-                    {"__name__": CLASSIC.bucket, "http_route": route},
-                    times,
-                    BOUNDS,
-                    rows.cumsum(axis=0).astype(float),
-                )
-            )
+            labels = {"__name__": CLASSIC.bucket, "http_route": route}
+            durations.append(SampledHistogram(labels, times, BOUNDS, rows.cumsum(axis=0).astype(float)))
         up = SampledSeries({"__name__": "up", "variant": variant}, times, np.ones(len(times)))
         return VariantSamples(requests, durations, [up])
 
