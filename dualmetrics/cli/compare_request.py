@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from dualmetrics.cli.comparison_wait import DeclaredTime, Looks, wait_for_verdict
 from dualmetrics.cli.console import PlainConsole
 from dualmetrics.cli.parameter_types import NOW
-from dualmetrics.experiments.comparison import Comparison, resolve_names
+from dualmetrics.experiments.comparison import Comparison, first_sample_time, resolve_names
 from dualmetrics.experiments.durations import format_duration
 from dualmetrics.experiments.errors import TooEarlyError, UsageError
 from dualmetrics.experiments.gate_specs import (
@@ -33,7 +33,6 @@ from dualmetrics.experiments.window import Window
 Options = dict[str, Any]
 WATCH_SECONDS, INTERVAL_SECONDS = 600.0, 5.0
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_SEVEN_DAYS = 7 * 86400.0
 
 CONFLICTS = (
     ("pages", "prometheus", "--pages and --prometheus"),
@@ -164,7 +163,7 @@ def _declared_time(source: Source, question: Question, options: Options) -> Decl
     now = source.now()
     start, end = (now if options[name] == NOW else options[name] for name in ("start", "end"))
     if start is None:
-        start = source.began(resolve_names(source, Window(now - _SEVEN_DAYS, now, now), question))
+        start = first_sample_time(source, now, question)
     until = now if options["duration"] is None else start + options["duration"]
     return DeclaredTime(start, until if end is None else end, now)
 
@@ -186,7 +185,7 @@ def _compare_pages(options: Options, console: PlainConsole) -> list[Comparison]:
     pages = Pages(urls, _headers(options["headers"]))
     _watch(pages, options, console)
     now = pages.now()
-    names = resolve_names(pages, Window(0, now, now), question)
+    names = resolve_names(pages.names(0, now), question)
     window = Window(pages.began(names) + options["warmup"], now, now)
     return compare_variants(pages, window, question, variants, options["experiment"])
 

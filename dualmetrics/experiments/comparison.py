@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from dualmetrics.experiments.gates import Gate, longest_need
 from dualmetrics.experiments.label_checks import check_labels
 from dualmetrics.experiments.metric_names import NO_HTTP, Names, recognize_names
 from dualmetrics.experiments.question import Question
-from dualmetrics.experiments.sources.source import Source, VariantSamples
+from dualmetrics.experiments.sources.source import SEARCHED_SECONDS, Source, VariantSamples
 from dualmetrics.experiments.statistics.autocorrelation import MIN_BLOCKS
 from dualmetrics.experiments.statistics.critical import CriticalValues
 from dualmetrics.experiments.variant_counts import VariantCounts, count_variants, critical_values
@@ -96,10 +96,9 @@ def compare_with_checks(
     source: Source, window: Window, question: Question, experiment: str, more_checks: Sequence[Check]
 ) -> Comparison:
     """Do the same as `compare`. ``more_checks`` are those that were made already."""
-    names = resolve_names(source, window, question)
-    if question.gates:
-        recorded = source.names(window.start, window.end)
-        question = replace(question, gates=resolve_gates(question.gates, recorded))
+    recorded = source.names(window.start, window.end)
+    names = resolve_names(recorded, question)
+    question = replace(question, gates=resolve_gates(question.gates, recorded))
     pair = _read(source, names, window, question)
     if question.gates and not any(samples.http for samples in pair):
         names = NO_HTTP
@@ -111,13 +110,17 @@ def compare_with_checks(
     return _judge(experiment, question, window, run_checks, counts)
 
 
-def resolve_names(source: Source, window: Window, question: Question) -> Names:
-    """Return the names that the question gives, or those that are recognized in the source.
+def first_sample_time(source: Source, now: float, question: Question) -> float:
+    """Return when the experiment began, within the last seven days."""
+    return source.began(resolve_names(source.names(now - SEARCHED_SECONDS, now), question))
+
+
+def resolve_names(recorded: Collection[str], question: Question) -> Names:
+    """Return the names that the question gives, or those that are recognized among the recorded metrics.
 
     Raises `InvalidExperimentError` if there are none.
     """
     given = dict(question.names)
-    recorded = source.names(window.start, window.end)
     if given.get("duration") or given.get("requests"):
         return Names(given.get("duration"), given.get("requests")).renamed(**given)
     try:

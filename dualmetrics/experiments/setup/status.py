@@ -6,16 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualmetrics.experiments.comparison import resolve_names
+from dualmetrics.experiments.comparison import first_sample_time
 from dualmetrics.experiments.errors import ExperimentError
 from dualmetrics.experiments.question import Question
 from dualmetrics.experiments.setup.manifest import Manifest
 from dualmetrics.experiments.setup.prometheus_admin import PrometheusAdmin
 from dualmetrics.experiments.setup.templates import DATA_DIRECTORY
 from dualmetrics.experiments.sources.prometheus import Prometheus
-from dualmetrics.experiments.window import Window
-
-_WEEK = 7 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,6 @@ def _count_targets(server: PrometheusAdmin, manifest: Manifest) -> dict[str, str
 def _first_sample(manifest: Manifest) -> float | None:
     source = Prometheus(manifest.url, manifest.name)
     try:
-        now = source.now()
-        return source.began(resolve_names(source, Window(now - _WEEK, now, now), Question()))
+        return first_sample_time(source, source.now(), Question())
     except ExperimentError:
         return None

@@ -16,6 +16,7 @@ from dualmetrics.experiments.sources.sample_reader import LOOKBACK, SampleReader
 from dualmetrics.experiments.sources.source import (
     MEAN_SUFFIXES,
     NO_OTHERS,
+    SEARCHED_SECONDS,
     OtherMetrics,
     VariantSamples,
 )
@@ -24,7 +25,6 @@ from dualmetrics.runtime.redaction import redact_url
 EVERY_SAMPLE_SECONDS = 7200.0
 """In windows up to this length every sample is read."""
 _GAUGE_PIECE_SECONDS = 21600.0
-_SEVEN_DAYS = 7 * 86400.0
 _STEP = 60.0
 
 
@@ -77,7 +77,7 @@ class Prometheus:
             [f"{counter}{selector}" for counter in counters if counter] if names.recorded else [selector]
         )
         query = " or ".join(f"group({each})" for each in selectors)
-        groups = self._client.query_range(query, now - _SEVEN_DAYS, now, _STEP)
+        groups = self._client.query_range(query, now - SEARCHED_SECONDS, now, _STEP)
         minute = min((float(each["values"][0][0]) for each in groups), default=now)
         series = [each for selector in selectors for each in self._raw(selector, minute, 2 * _STEP)]
         return min((_first_time(each) for each in series), default=now - _STEP)

@@ -28,6 +28,8 @@ class OtherMetrics:
 
 MEAN_SUFFIXES = ("_sum", "_count")
 NO_OTHERS = OtherMetrics()
+SEARCHED_SECONDS = 7 * 86400.0
+"""How long before now the first sample of an experiment is looked for."""
 
 
 @dataclass(frozen=True)
