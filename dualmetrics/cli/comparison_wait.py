@@ -25,7 +25,7 @@ from dualmetrics.experiments.statistics.autocorrelation import MAX_BLOCKS
 from dualmetrics.experiments.verdict import Verdict
 
 PATIENCE_SECONDS = 300.0
-"""So long may a server be away at the start and at the end, and an experiment be unknown at the start."""
+"""How long a server may be away at the start and at the end, and an experiment unknown at the start."""
 RETRY_SECONDS = 5.0
 LEAST_SECONDS = 0.1
 PROGRESS_SECONDS = 1.0

@@ -112,7 +112,7 @@ class Splits(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
 
 def _parts(text: str) -> tuple[float, ...] | None:
-    """Return the parts of the traffic, or None if they are none."""
+    """Return the parts of the traffic, or None if the text is not a split."""
     number = r"([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})"
     percent = re.fullmatch(rf"{number}%", text)
     if percent:

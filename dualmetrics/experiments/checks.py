@@ -128,11 +128,11 @@ def check_split(requests: Sequence[Array], share: float | None) -> Check:
 
 def check_ramp(requests: Sequence[Array], ramp: Sequence[RampStep], strata: Strata) -> Check:
     """Check the candidate's share in each step of the ramp. It needs ten blocks in all steps together."""
+    if (strata >= 0).sum() < MIN_BLOCKS:
+        return Check("split", True, f"not checked yet: it needs {MIN_BLOCKS} blocks of time")
     baseline, candidate = requests
     steps = [number for number in range(len(ramp)) if (baseline + candidate)[strata == number].sum() > 0]
     seen = [_step_seen(number, ramp[number].share, requests, strata) for number in steps]
-    if (strata >= 0).sum() < MIN_BLOCKS:
-        return Check("split", True, f"not checked yet: it needs {MIN_BLOCKS} blocks of time")
     p = min(step_mismatches(candidate, baseline, [step.share for step in ramp], strata), default=1.0)
     p = min(1.0, p * len(steps))
     return Check("split", p >= MISMATCH_ALPHA, f"{'; '.join(seen)}; p = {p:.2g}")

@@ -34,7 +34,7 @@ def gate_cells(comparison: Comparison, gate: Gate) -> tuple[str, ...]:
 
 
 def is_interval_known(gate: Gate) -> bool:
-    """Return whether the interval says anything: without blocks enough it has all possible effects."""
+    """Return whether the interval says anything: without enough blocks it has all possible effects."""
     least, most = (-1.0, 1.0) if gate.unit == "difference" else (0.0, inf)
     return least < gate.lower or gate.upper < most
 

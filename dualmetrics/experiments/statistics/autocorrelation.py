@@ -45,17 +45,14 @@ def fullness(units: Array) -> float:
     return float(units.sum() ** 2 / (len(units) * np.sum(units**2)))
 
 
-def inflation(values: Array) -> Inflation:
+def inflation(values: Array, full: float = 1.0) -> Inflation:
     """Estimate ``r = clip(r1 + (1 + 3 r1)/B, 0, .9)``, ``k = (1 + r)/(1 - r)`` and ``df = (B - 1)/k``.
 
     ``r1`` is the observed lag-1 autocorrelation of ``B`` blocks. The term in 1/B removes the bias of an
     estimate from few blocks (Kendall 1954). ``k`` is the factor of a first-order autoregressive process.
+    ``full`` is the `fullness` of the blocks: ``B`` is the number that they count for.
     """
-    return _inflation_of(values, len(values))
-
-
-def _inflation_of(values: Array, blocks: int) -> Inflation:
-    """Do the same if the values count for only so many blocks."""
+    blocks = round(full * len(values))
     if blocks < 2:
         return Inflation(blocks, 0.0, 1.0, float("inf"))
     r1 = lag1(values)
@@ -75,13 +72,8 @@ def merge_correlated_blocks(
     ``merge`` halves the number of blocks of a table. ``values`` returns what each block of the tables
     contributes to the estimate. ``full`` is the `fullness` of the blocks.
     """
-
-    def current_inflation() -> Inflation:
-        found = values(tables)
-        return inflation(found) if full == 1.0 else _inflation_of(found, round(full * len(found)))
-
-    current = current_inflation()
+    current = inflation(values(tables), full)
     while current.r > MAX_AUTOCORRELATION and current.blocks // 2 >= MIN_BLOCKS:
         tables = tuple(merge(table) for table in tables)
-        current = current_inflation()
+        current = inflation(values(tables), full)
     return tables, current

@@ -78,8 +78,9 @@ class RatioEffect:
     @property
     def exact(self) -> bool:
         """Whether there are so few errors that the exact test is used too."""
-        counts = isinstance(self.critical, OneLook) and not self.stratified
-        return counts and exact_test.applies(self.table, self.phi)
+        if self.stratified or not isinstance(self.critical, OneLook):
+            return False
+        return exact_test.applies(self.table, self.phi)
 
     @property
     def error(self) -> float:

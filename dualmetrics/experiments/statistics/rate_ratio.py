@@ -39,8 +39,8 @@ class Amounts:
         return float(self.amount.sum() / self.units.sum())
 
     @property
-    def usual(self) -> bool:
-        """Whether each block has units, and an amount, so that it has a logarithm."""
+    def has_logarithms(self) -> bool:
+        """Whether the rate of each block has a logarithm: it needs units, and an amount above 0."""
         return bool((self.units > 0).all() and (self.amount > 0).all())
 
     def worst_incident(self, sign: float) -> float:
@@ -157,9 +157,10 @@ def _divided(amount: Array, units: Array) -> Array:
 
 def _with_logarithms(effect: RateEffect, candidate: Amounts, baseline: Amounts) -> RateEffect:
     """Add the test of a typical block, and whether the series drift, if every block has a logarithm."""
-    if len(candidate.amount) < MIN_TYPICAL_BLOCKS or not candidate.usual or not baseline.usual:
+    pair = candidate, baseline
+    if len(candidate.amount) < MIN_TYPICAL_BLOCKS or not all(each.has_logarithms for each in pair):
         return effect
-    logs = LogRatios(*(effect.sign * np.log(each.amount / each.units) for each in (candidate, baseline)))
+    logs = LogRatios(*(effect.sign * np.log(each.amount / each.units) for each in pair))
     drift = logs.drift(STRICT_EVIDENCE)
     return replace(
         effect,

@@ -144,7 +144,7 @@ class TestEachCorrectionIsNeeded:
     @pytest.mark.usefixtures("mean_alone")
     def test_autocorrelation_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            autocorrelation, "inflation", lambda values: Inflation(len(values), 0.0, 1.0, 39.0)
+            autocorrelation, "inflation", lambda values, full: Inflation(len(values), 0.0, 1.0, 39.0)
         )
         assert rates.share(rates.ours, SCENARIOS["own noise, AR .95"], RUNS) > limit(FALSE_FAIL)
 
