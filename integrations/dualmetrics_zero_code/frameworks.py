@@ -28,7 +28,7 @@ FRAMEWORKS: Mapping[str, Framework] = {
         (_OPENTELEMETRY + "aiohttp_server",),
     ),
     "bottle": Framework("bottle >= 0.13", {"bottle": "dualmetrics_bottle.zero_code:install"}),
-    "connexion": Framework("connexion >= 3.1", {"connexion": "dualmetrics_connexion.zero_code:install"}),
+    "connexion": Framework("connexion >= 3.3", {"connexion": "dualmetrics_connexion.zero_code:install"}),
     "django": Framework(
         "django >= 4.2",
         {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dualmetrics_zero_code import frameworks as zero_code
 from tests.packaging.versions import (
     FRAMEWORKS,
     lowest_versions,
@@ -37,6 +38,12 @@ def test_the_lowest_version_is_that_of_the_extra(extra: str) -> None:
     lowest = lowest_versions(EXTRAS, extra)
     assert LINES[extra] == row(extra, lowest, newest)
     assert all(numbers(version) <= numbers(newest) for version in lowest.values())
+
+
+@pytest.mark.parametrize("name", sorted(zero_code.FRAMEWORKS))
+def test_unchanged_apps_need_the_version_of_the_extra(name: str) -> None:
+    lowest = lowest_versions(EXTRAS, name)[""]
+    assert zero_code.FRAMEWORKS[name].requirement == f"{name} >= {lowest}"
 
 
 @pytest.mark.parametrize("extra", sorted(FRAMEWORKS))
