@@ -48,7 +48,6 @@ UNCHANGED = {
     "tornado": Served("python -m tests.servers.unchanged.tornado_app {port}", "/work/<number>"),
 }
 
-
 QUICK = {"django", "fastapi", "flask"}
 LONG = pytest.mark.skipif(
     os.environ.get("TEST_CONFORMANCE") != "long", reason="TEST_CONFORMANCE=long runs it"
@@ -60,11 +59,7 @@ LONG = pytest.mark.skipif(
 )
 def test_unchanged_apps_are_counted_exactly_by_their_templates(name: str, tmp_path: Path) -> None:
     port, route = free_port(), UNCHANGED[name].route
-    command = [
-        "dualmetrics",
-        "run",
-        *UNCHANGED[name].command.format(port=port).split(),
-    ]
+    command = ["dualmetrics", "run", *UNCHANGED[name].command.format(port=port).split()]
     with Receiver() as receiver, run_server(command, port, tmp_path, push_settings(receiver)) as server:
         server.work(100)
         assert counted(server, 100, route)

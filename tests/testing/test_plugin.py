@@ -56,6 +56,24 @@ async def test_counts(metrics, requests):
     assert metrics.of(admin_telemetry).value("http.requests", http_status_code=200) == 1
 """
 
+FAILING_TESTS = """
+from shop import app
+from dualmetrics.testing import fetch
+
+def test_value(metrics):
+    fetch(app, "GET", "/users/1")
+    assert metrics.value("http_requests_total", http_route="/users/{id}") == 1
+
+def test_change(metrics):
+    fetch(app, "GET", "/users/1")
+    with metrics.delta("http.requests") as delta:
+        fetch(app, "GET", "/nowhere")
+    assert 2 <= delta.value
+
+def test_typo(metrics):
+    metrics.value("http_request_total")
+"""
+
 
 @pytest.fixture
 def _own_ini(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,26 +115,7 @@ def test_async_tests_of_two_apps_begin_at_zero(
 
 
 def test_a_failure_shows_the_series_that_there_are(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        shop=SHOP,
-        test_shop="""
-        from shop import app
-        from dualmetrics.testing import fetch
-
-        def test_value(metrics):
-            fetch(app, "GET", "/users/1")
-            assert metrics.value("http_requests_total", http_route="/users/{id}") == 1
-
-        def test_change(metrics):
-            fetch(app, "GET", "/users/1")
-            with metrics.delta("http.requests") as delta:
-                fetch(app, "GET", "/nowhere")
-            assert 2 <= delta.value
-
-        def test_typo(metrics):
-            metrics.value("http_request_total")
-        """,
-    )
+    pytester.makepyfile(shop=SHOP, test_shop=FAILING_TESTS)
     run = pytester.runpytest_subprocess()
     run.assert_outcomes(failed=3)
     series = '*  http_requests_total{http_method="GET",http_route="/users/{user}",http_status_code="200"} '
