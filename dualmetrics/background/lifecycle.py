@@ -121,8 +121,7 @@ class Lifecycle:
 
     def after_fork_in_parent(self) -> None:
         """Become a caretaker, unless this process is a worker."""
-        works = self._was_worker or self._is_shut_down
-        if self._enabled and self.starts_by_itself and not works:
+        if self._enabled and self.starts_by_itself and not (self._was_worker or self._is_shut_down):
             self._store.is_caretaker = True
             self._worker.start()
 

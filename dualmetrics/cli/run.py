@@ -59,5 +59,6 @@ def _find(name: str) -> str:
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Put the folder first in which every Python of the command finds our ``sitecustomize``."""
     folder = str(Path(dualmetrics_zero_code.__file__).parent / "site")
-    before = [entry for entry in environ.get(PYTHONPATH, "").split(os.pathsep) if entry != folder]
-    return {**environ, PYTHONPATH: os.pathsep.join([folder, *(before if environ.get(PYTHONPATH) else ())])}
+    before = environ.get(PYTHONPATH)
+    others = [entry for entry in before.split(os.pathsep) if entry != folder] if before else []
+    return {**environ, PYTHONPATH: os.pathsep.join([folder, *others])}
