@@ -16,7 +16,7 @@ _PARTS = {
     Kind.HISTOGRAM: ("_bucket", "_sum", "_count"),
     Kind.SUMMARY: ("", "_sum", "_count"),
 }
-"""What a metric's samples have after its name, where that is not nothing."""
+"""What the names of samples have after the name of the metric. Other kinds have nothing there."""
 
 
 class KnownNames:

@@ -69,7 +69,7 @@ class DualMetrics:
     def _failed(self, sender: Any, task_id: str, exception: BaseException, **others: Any) -> None:
         """Note the error of a task that runs here, or count one whose process was killed.
 
-        The parent of the process tells of that, if it was a time limit even twice.
+        The parent of the process reports that, and reports a time limit twice.
         """
         if self._metrics.is_running(task_id):
             self._metrics.fail(task_id, error_type(exception))
@@ -79,7 +79,7 @@ class DualMetrics:
                 self._lost(sender, request, "FAILURE", error_type(exception))
 
     def _ended(self, task_id: str, state: str | None = None, **others: Any) -> None:
-        if state is None:  # the process is told to exit, which its parent tells
+        if state is None:  # the process was told to exit; its parent reports that
             self._metrics.cancel(task_id)
         else:
             self._metrics.end(task_id, state)

@@ -52,7 +52,7 @@ def _record_asgi(handler: Any, call: Any) -> asgi.MetricsMiddleware | None:
 
 
 def _own_view(path: str) -> str | None:
-    """The route of a view for exactly this path. A route that takes any path is none."""
+    """The route of a view for exactly this path. A route that takes any path does not count."""
     from django.urls import Resolver404, resolve
 
     try:

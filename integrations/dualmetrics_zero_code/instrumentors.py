@@ -1,4 +1,4 @@
-"""What ``opentelemetry-instrument`` finds: one instrumentor a framework.
+"""What ``opentelemetry-instrument`` finds: one instrumentor for each framework.
 
 They are harmless where the framework is not installed, since each waits for the import of its framework.
 """
