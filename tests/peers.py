@@ -47,7 +47,8 @@ def redis_server() -> tuple[Path, dict[str, str]]:
         return Path(installed), {}
     try:
         release = debian.running_release()
-        folders = [_fetched(name, release) for name in ("redis-tools", "libjemalloc2", "liblzf1")]
+        names = "redis-tools", "libatomic1", "libjemalloc2", "liblzf1"
+        folders = [_fetched(name, release) for name in names]
     except debian.UnavailableError as error:
         _missing("Redis", f"{error} (to get it: install Redis; Debian: apt-get install redis-server)")
     libraries = {str(library.parent) for folder in folders for library in folder.rglob("lib*.so.*")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import random
 import time
 from collections import Counter
@@ -118,7 +119,10 @@ class Campaign:
         def is_at_rest() -> bool:
             try:
                 page = self._server.page()
-            except ConnectionError:  # a worker that is just being killed had accepted this scrape
+            except (
+                OSError,
+                http.client.HTTPException,
+            ):  # a worker that is just being killed had accepted this scrape
                 return False
             counted = total(page, "http_requests_total", http_route=_work_route(page)) - self._counted
             return counted >= least and total(page, "http_connections_active") == 0

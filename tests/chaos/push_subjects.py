@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import threading
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Requests(threading.Thread):
         """Send requests. The thread ends with this process."""
         while self._go.wait():
             time.sleep(0.02)
-            with self._busy, contextlib.suppress(OSError, ValueError):
+            with self._busy, contextlib.suppress(OSError, ValueError, http.client.HTTPException):
                 self._send()
 
     def _send(self) -> None:
